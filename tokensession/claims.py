@@ -1,0 +1,206 @@
+"""Claims as a msgpack array, written and read (SPEC section 3). Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Generic, TypeVar, cast
+
+import msgspec
+from msgspec.msgpack import Decoder
+
+from tokensession.errors import BadClaims, StateError
+from tokensession.nesting import SAFE_NESTING, nests_too_deep
+from tokensession.state import (
+    MAX_INT,
+    UNREADABLE,
+    UNWRITABLE,
+    check_state,
+    check_subject,
+    encode_msgpack,
+    pack_state,
+)
+
+MAX_SECONDS: Final = 2**32 - 1  # ttl and cap: 136 years
+SID_BYTES: Final = 16
+
+StateT = TypeVar("StateT")
+Subject = str | int | None
+
+
+class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=False):
+    """What a token says, in the order of its array. Later elements are ignored (SPEC 3)."""
+
+    sid: Annotated[bytes, msgspec.Meta(min_length=SID_BYTES, max_length=SID_BYTES)]
+    iat: Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
+    ttl: Annotated[int, msgspec.Meta(ge=1, le=MAX_SECONDS)]
+    age: Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
+    sub: Annotated[int, msgspec.Meta(ge=-MAX_INT, le=MAX_INT)] | str | None
+    state: StateT
+    cap: Annotated[int, msgspec.Meta(ge=1, le=MAX_SECONDS)] | None = None
+    pad: Any = None
+
+
+_TOO_DEEP: Final = f"claims are nested deeper than {SAFE_NESTING} levels"
+
+
+def write_claims(
+    sid: bytes,
+    iat: int,
+    ttl: int,
+    age: int,
+    sub: Subject,
+    packed_state: bytes,
+    cap: int | None,
+    *,
+    pad_to: int = 0,
+) -> bytes:
+    """Return the msgpack array of the claims.
+
+    Args:
+        sid: 16 bytes.
+        iat: Unix seconds.
+        ttl: Seconds.
+        age: Seconds from the session's start to `iat`.
+        sub: Whose session.
+        packed_state: The state as a format's `pack` gives it.
+        cap: Seconds, or None.
+        pad_to: Zeros are added up to a multiple of this many bytes; 0 adds none.
+
+    Raises:
+        StateError: A subject that is no str, int or None, or would be changed on the way.
+    """
+    if sub is not None:
+        check_subject(sub)
+    state = msgspec.Raw(packed_state)
+    if pad_to:
+        return _pad(encode_msgpack((sid, iat, ttl, age, sub, state, cap)), pad_to)
+    if cap is None:
+        return encode_msgpack((sid, iat, ttl, age, sub, state))
+    return encode_msgpack((sid, iat, ttl, age, sub, state, cap))
+
+
+class UntypedState:
+    """Claims whose state is made of core values."""
+
+    __slots__ = ()
+    _decode = Decoder(Claims[Any]).decode
+
+    def pack(self, state: Any) -> bytes:
+        """Return `state` as msgpack that reads back as it is (a tuple as a list).
+
+        Raises:
+            StateError: A value that would be changed on the way; the path says where.
+        """
+        return pack_state(state)
+
+    def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:
+        """Return the claims in `plaintext`, with whatever state they hold.
+
+        Raises:
+            BadClaims: Not an array of claims, a claim out of range, malformed msgpack anywhere,
+                or bytes after its end.
+        """
+        if nests_too_deep(plaintext):
+            raise BadClaims(_TOO_DEEP)
+        try:
+            claims = self._decode(plaintext)
+        except msgspec.ValidationError as error:
+            raise BadClaims(f"claims are not those of a session: {_where(error)}") from None
+        except UNREADABLE:
+            raise BadClaims("claims are not well-formed msgpack, or bytes follow them") from None
+        return _checked_age(claims), None
+
+
+class TypedState(Generic[StateT]):
+    """Claims whose state has the application's own type.
+
+    Args:
+        state_type: Any type that msgspec turns into core values and back.
+
+    Raises:
+        TypeError: A type that msgspec does not support; the text says which part.
+    """
+
+    __slots__ = ("_decode", "_decode_state", "_name")
+
+    def __init__(self, state_type: type[StateT]) -> None:
+        self._name = getattr(state_type, "__name__", str(state_type))
+        self._decode_state = Decoder(state_type).decode
+        self._decode = Decoder(
+            Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
+        ).decode
+
+    def pack(self, state: StateT) -> bytes:
+        """Return `state` as msgpack that reads back as the same value of the type.
+
+        Raises:
+            StateError: Not of the type, not made of core values, or changed by the round trip.
+        """
+        try:
+            packed = encode_msgpack(state)
+            core = msgspec.msgpack.decode(packed)
+        except UNWRITABLE:
+            raise StateError("state", f"msgspec cannot write this {self._name}") from None
+        check_state(core)
+        try:
+            back = self._decode_state(packed)
+        except msgspec.ValidationError as error:
+            raise StateError(_where(error, "state"), f"does not fit {self._name}") from None
+        if type(state).__eq__ is not object.__eq__ and back != state:
+            raise StateError("state", f"does not read back as the same {self._name}")
+        return packed
+
+    def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
+        """Return the claims, and None or how the state misses the type (for step 10).
+
+        Raises:
+            BadClaims: As for an untyped state.
+        """
+        if nests_too_deep(plaintext):
+            raise BadClaims(_TOO_DEEP)
+        try:
+            claims = self._decode(plaintext)
+        except (*UNREADABLE, TypeError) as error:
+            # The same bytes, untyped: whatever is wrong with the claims themselves comes first.
+            claims, _ = UntypedState().read(plaintext)
+            where = _where(error) if isinstance(error, msgspec.ValidationError) else "state"
+            return cast("Claims[StateT]", claims), f"{where} does not fit {self._name}"
+        return _checked_age(claims), None
+
+
+def _checked_age(claims: Claims[StateT]) -> Claims[StateT]:
+    if claims.age > claims.iat:
+        raise BadClaims("claims are not those of a session: age exceeds iat")
+    return claims
+
+
+def _pad(packed: bytes, pad_to: int) -> bytes:
+    """Append the pad to an array of seven: a bin 8 of zeros, at most `pad_to` + 1 <= 257 bytes."""
+    missing = -len(packed) % pad_to
+    if missing < 2:  # noqa: PLR2004  # the two bytes that a bin 8 begins with
+        missing += pad_to
+    zeros = missing - 2
+    return b"\x98" + packed[1:] + b"\xc4" + bytes((zeros,)) + bytes(zeros)
+
+
+_AT = re.compile(r"`\$\[(?P<index>\d)\](?P<rest>[^`]*)`|`\$(?P<path>[^`]*)`")
+_NAMES = ("sid", "iat", "ttl", "age", "sub", "state", "cap", "pad")
+_SAFE_REASON = re.compile(r"(Expected `[\w |]+`, got `\w+`|Object missing required field `\w+`)")
+
+
+def _where(error: Exception, root: str = "claims") -> str:
+    """Name the field that msgspec complains of, and never the value.
+
+    msgspec gives the path only in its text, and some of its texts quote the value; so only the
+    path and two kinds of reason are taken over.
+    """
+    text = str(error)
+    found = _AT.search(text)
+    if found is None:
+        where = root
+    elif found["index"] is not None and root == "claims":
+        where = _NAMES[int(found["index"])] + found["rest"]
+    else:
+        where = root + (found["path"] or "")
+    reason = _SAFE_REASON.match(text)
+    return f"{where} ({reason[0].replace('`', '')})" if reason else where

@@ -1,0 +1,393 @@
+"""The codec: sessions to tokens and back, in the numbered steps of SPEC sections 4 and 5."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Generic
+
+from cryptography.exceptions import InvalidTag
+
+from tokensession.base64url import b64url_decode, b64url_encode
+from tokensession.claims import SID_BYTES, StateT, Subject, TypedState, UntypedState, write_claims
+from tokensession.errors import (
+    BadSignature,
+    BadState,
+    ConfigError,
+    DecryptFailed,
+    Expired,
+    Malformed,
+    SessionTooLarge,
+    TokenError,
+    UnknownKey,
+    UnsupportedVersion,
+)
+from tokensession.keys import KeyRing, Signer
+from tokensession.policy import Policy, check_seconds, whole_seconds
+from tokensession.session import Session
+from tokensession.tokenkeys import TokenKey, context_bytes
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    from tokensession.jwk import Key
+
+DEFAULT_CONTEXT: Final = "session"
+MAX_TOKEN: Final = 8192  # characters
+VERSION: Final = 1
+NONCE_BYTES: Final = 12
+MIN_PAYLOAD: Final = 38  # version 1, salt 8, nonce 12, one byte of claims, tag 16
+MAX_PADDING: Final = 256  # what a pad of up to 255 zeros reaches
+CACHED_CIPHERS: Final = 1024  # about 1 kB each
+
+_VERSION_BYTE = bytes((VERSION,))
+_log = logging.getLogger("tokensession")
+
+
+class SessionCodec(Generic[StateT]):
+    """Writes and reads the tokens of one purpose.
+
+    Safe under threads and after a fork; make one and keep it.
+
+    Args:
+        keys: The ring.
+        context: The purpose, 1 to 255 bytes of UTF-8; a token of one never reads in another.
+        policy: When sessions end. By default a token lives 1800 s, and its session as long as it
+            is renewed.
+        state_type: The type of the state: anything that msgspec turns into core values and back,
+            such as a ``msgspec.Struct``, a dataclass or a TypedDict. None: core values as they
+            are.
+        padding: Hide the length of the state: the claims are padded to a multiple of this many
+            bytes (2 to 256); 0 adds none.
+
+    Raises:
+        ConfigError: Wrong arguments, or lifetimes that keys and rotation do not allow for.
+    """
+
+    __slots__ = (
+        "_cipher",
+        "_format",
+        "_keys",
+        "_padding",
+        "_policy",
+        "_signer",
+        "_token_keys",
+        "context",
+    )
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        context: str = DEFAULT_CONTEXT,
+        policy: Policy | None = None,
+        state_type: type[StateT] | None = None,
+        padding: int = 0,
+    ) -> None:
+        if not isinstance(keys, KeyRing):
+            raise ConfigError(
+                f"keys must be a KeyRing, not {type(keys).__name__}; "
+                'make one with KeyRing.open("session-keys.json")'
+            )
+        if policy is not None and not isinstance(policy, Policy):
+            raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
+        encoded_context = context_bytes(context)
+        self.context = context
+        self._policy = Policy(absolute_timeout=None) if policy is None else policy
+        self._padding = _checked_padding(padding)
+        self._format = _format(state_type)
+        self._keys = keys
+        self._token_keys = {key.header: TokenKey(key, encoded_context) for key in keys}
+        self._signer = Signer(next(iter(keys)), 0, 0)  # for no time at all
+        # Filled only once a signature has verified; bounded, and safe under threads.
+        self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
+        _check_lifetimes(keys, self._policy)
+
+    def encode(
+        self,
+        state: StateT,
+        *,
+        subject: Subject = None,
+        ttl: int | None = None,
+        cap: int | None = None,
+        now: float | None = None,
+    ) -> str:
+        """Return the token of a new session.
+
+        Args:
+            state: The application's data.
+            subject: Whose session: a str, an int within ±(2**53 - 1), or None.
+            ttl: This session's own idle window in seconds; by default the policy's.
+            cap: Seconds that this session may last at the most, for "remember me" and its
+                opposite; by default the policy's absolute timeout holds.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            StateError: A state or subject that would be changed on the way; with the path.
+            SessionTooLarge: A token of more than 8192 characters.
+            ConfigError: No key can sign, or a ttl, cap or clock out of range.
+        """
+        iat = whole_seconds(now)
+        if ttl is None:
+            ttl = self._policy.idle_timeout
+        else:
+            check_seconds("ttl", ttl)
+            _check_ttl("ttl", ttl, self._keys)
+        if cap is not None:
+            self._policy.check_cap(cap)
+        random = os.urandom(SID_BYTES + NONCE_BYTES)
+        ttl = self._policy.ttl(ttl, 0, cap)
+        return self._mint(random[:SID_BYTES], iat, ttl, 0, subject, state, cap, random[SID_BYTES:])
+
+    def renew(self, session: Session[StateT], *, now: float | None = None) -> str:
+        """Return a new token of the same session, with its state as it is now.
+
+        Session id, start, subject, idle window and cap stay; key and dates are fresh.
+
+        Args:
+            session: As `decode` gave it.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            Expired: The session's end has come; nothing is written.
+            ConfigError: The session was decoded under another context, or no key can sign.
+            StateError: As for `encode`.
+            SessionTooLarge: As for `encode`.
+        """
+        if session.context != self.context:
+            raise ConfigError(
+                f"the session was decoded under context {session.context!r}; this codec writes "
+                f"{self.context!r}, where it must not pass for one of its own"
+            )
+        start = session.started_at
+        iat = max(whole_seconds(now), start)
+        ttl = self._policy.ttl(session.ttl, iat - start, session.cap)
+        if ttl < 1:
+            raise Expired("the session has reached its end and is not renewed")
+        return self._mint(
+            session.sid,
+            iat,
+            ttl,
+            iat - start,
+            session.subject,
+            session.state,
+            session.cap,
+            os.urandom(NONCE_BYTES),
+        )
+
+    def _mint(
+        self,
+        sid: bytes,
+        iat: int,
+        ttl: int,
+        age: int,
+        subject: Subject,
+        state: StateT,
+        cap: int | None,
+        nonce: bytes,
+    ) -> str:
+        if iat < 0:
+            raise ConfigError(f"the clock reads {iat}, before 1970: set it")
+        # SPEC 4, step 1: the claims.
+        plaintext = write_claims(
+            sid, iat, ttl, age, subject, self._format.pack(state), cap, pad_to=self._padding
+        )
+        # Steps 2 and 3: the active key, its header, and a salt.
+        key = self._token_keys[self._signing_key(iat).header]
+        salt = key.salt()
+        # Step 4: seal, with the header segment as associated data.
+        sealed = salt.cipher.encrypt(nonce, plaintext, key.header)
+        payload = b64url_encode(_VERSION_BYTE + salt.value + nonce + sealed)
+        # Step 5: sign header and payload.
+        token = b"%b.%b.%b" % (key.header, payload, key.signature.sign(payload))
+        if len(token) > MAX_TOKEN:
+            raise SessionTooLarge(
+                f"the token has {len(token)} characters; the format allows {MAX_TOKEN}: "
+                "keep less in the state",
+                size=len(token),
+                limit=MAX_TOKEN,
+            )
+        return token.decode("ascii")
+
+    def _signing_key(self, now: int) -> Key:
+        signer = self._signer
+        if not signer.since <= now < signer.until:
+            found = self._keys.signer(now)
+            if found is None:
+                raise ConfigError(
+                    "no key of the ring can sign: all are expired, revoked or without their "
+                    "private half; add one, or mint where the ring is no reader's"
+                )
+            self._signer = signer = found
+        return signer.key
+
+    def decode(self, token: str | bytes, *, now: float | None = None) -> Session[StateT]:
+        """Return the session that a token carries.
+
+        Args:
+            token: The token's text. Anything else is refused like a bad token.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            TokenError: No session; its subclass and ``code`` say which check failed (SPEC 5).
+            ConfigError: `now` is no finite number.
+        """
+        at = whole_seconds(now)
+        try:
+            # SPEC 5, step 1: framing.
+            header, payload, signature = _segments(token)
+            # Step 2: the exact header of a key that may still verify; no JSON is parsed.
+            key = self._token_keys.get(header)
+            if key is None or at >= key.until:
+                raise _unknown_key(key)
+            # Steps 3 and 4: one spelling, and the signature over it.
+            if not key.signature.verifies(payload, signature):
+                raise self._refusal(payload, signature, key.signature.length)
+            data = _decoded(payload)
+            # Step 5: version and length.
+            if data[0] != VERSION:
+                raise UnsupportedVersion(f"format version {data[0]}; this library reads {VERSION}")
+            if len(data) < MIN_PAYLOAD:
+                raise Malformed(f"a payload of {len(data)} bytes; the least is {MIN_PAYLOAD}")
+            # Step 6: open.
+            plaintext = self._open(key, data)
+            # Step 7: claims.
+            claims, misfit = self._format.read(plaintext)
+            # Step 8: times. (Step 9, revocation, has its place after them.)
+            dies_at = self._policy.check_times(claims.iat, claims.ttl, claims.age, claims.cap, at)
+            # Step 10: the application's type.
+            if misfit is not None:
+                raise BadState(misfit)
+        except TokenError as error:
+            _log.debug("token refused: %s", error.code)
+            raise
+        return Session(
+            claims.state,
+            claims.sid,
+            claims.sub,
+            claims.iat,
+            claims.iat - claims.age,
+            dies_at,
+            key.kid,
+            self.context,
+            claims.ttl,
+            claims.cap,
+        )
+
+    def _open(self, key: TokenKey, data: bytes) -> bytes:
+        cipher: AESGCM = self._cipher(key, data[1:9])
+        try:
+            return cipher.decrypt(data[9:21], data[21:], key.header)
+        except InvalidTag:
+            raise DecryptFailed(
+                f"signed by key {key.kid!r} but not sealed for context {self.context!r}"
+            ) from None
+
+    def _refusal(self, payload: bytes, signature: bytes, length: int) -> TokenError:
+        """Tell, after a signature failed, whether step 3 had to refuse the token before step 4."""
+        try:
+            _decoded(payload)
+            if len(_decoded(signature)) != length:
+                return Malformed(f"the signature does not have the {length} bytes of its algorithm")
+        except Malformed as error:
+            return error
+        return BadSignature(f"the signature does not verify in context {self.context!r}")
+
+
+def encode(
+    state: Any,
+    keys: KeyRing,
+    *,
+    context: str = DEFAULT_CONTEXT,
+    subject: Subject = None,
+    ttl: int | None = None,
+    cap: int | None = None,
+    now: float | None = None,
+) -> str:
+    """Return the token of a new session that lives `ttl` seconds (1800 by default).
+
+    Args, errors: see `SessionCodec.encode`; this is that of a codec without a policy.
+
+    >>> keys = KeyRing.generate()
+    >>> decode(encode({"user_id": 42}, keys, subject="42"), keys).state
+    {'user_id': 42}
+    """
+    return _codec(keys, context).encode(state, subject=subject, ttl=ttl, cap=cap, now=now)
+
+
+def decode(
+    token: str | bytes, keys: KeyRing, *, context: str = DEFAULT_CONTEXT, now: float | None = None
+) -> Session[Any]:
+    """Return the session that a token carries.
+
+    Args, errors: see `SessionCodec.decode`; this is that of a codec without a policy.
+    """
+    return _codec(keys, context).decode(token, now=now)
+
+
+@lru_cache(maxsize=64)
+def _codec(keys: KeyRing, context: str) -> SessionCodec[Any]:
+    return SessionCodec(keys, context=context)
+
+
+def _segments(token: object) -> list[bytes]:
+    if not isinstance(token, str | bytes):
+        raise Malformed(f"a token is text, not {type(token).__name__}")
+    if len(token) > MAX_TOKEN:
+        raise Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
+    try:
+        encoded = token.encode("ascii") if isinstance(token, str) else token
+    except UnicodeEncodeError:
+        raise Malformed("a token is ASCII") from None
+    segments = encoded.split(b".")
+    if len(segments) != 3:  # noqa: PLR2004  # header, payload, signature
+        raise Malformed(f"{len(segments)} segments; a token has 3")
+    return segments
+
+
+def _unknown_key(key: TokenKey | None) -> UnknownKey:
+    if key is None:
+        return UnknownKey("the header is not that of any key in the ring")
+    state = "revoked" if key.key.revoked else "expired"
+    return UnknownKey(f"key {key.kid!r} is {state}", key_state=state)
+
+
+def _decoded(segment: bytes) -> bytes:
+    try:
+        return b64url_decode(segment)
+    except ValueError:
+        raise Malformed("a segment is not canonical base64url without padding") from None
+
+
+def _format(state_type: type[StateT] | None) -> TypedState[StateT] | UntypedState:
+    if state_type is None:
+        return UntypedState()
+    try:
+        return TypedState(state_type)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"state_type is not supported: {error}") from error
+
+
+def _checked_padding(padding: int) -> int:
+    if isinstance(padding, bool) or not isinstance(padding, int):
+        raise ConfigError(f"padding must be a number of bytes, not {type(padding).__name__}")
+    if padding and not 2 <= padding <= MAX_PADDING:  # noqa: PLR2004
+        raise ConfigError(f"padding must be 0 or from 2 to {MAX_PADDING} bytes, not {padding}")
+    return padding
+
+
+def _check_lifetimes(keys: KeyRing, policy: Policy) -> None:
+    """Hold the policy against the ring: what it mints must not outlive the keys (SPEC 7)."""
+    if keys.can_mint:
+        _check_ttl("idle_timeout", policy.idle_timeout, keys)
+        keys.check_grace(policy.idle_timeout, leeway=policy.leeway, now=whole_seconds(None))
+
+
+def _check_ttl(name: str, seconds: int, keys: KeyRing) -> None:
+    lifetime = keys.token_lifetime
+    if lifetime is not None and seconds > lifetime:
+        raise ConfigError(
+            f"{name} ({seconds} s) exceeds the token_lifetime ({lifetime} s) of the ring's "
+            "rotation config, after which keys are removed: lower it, or raise token_lifetime"
+        )

@@ -1,0 +1,162 @@
+"""Private files: read with care, created without a race, replaced in one step (SPEC section 7).
+
+Bytes only; what they mean is the business of `keys`. The first failure of any step leaves the old
+file or the new one, never a part of either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tokensession.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+try:
+    import fcntl
+except ImportError:  # a system without POSIX locks: writers there must take turns by themselves
+    fcntl = None  # type: ignore[assignment]
+
+MAX_FILE_BYTES: Final = 4 * 2**20  # a ring of 1,000 keys has about 0.3 MB
+
+
+def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False) -> bytes:
+    """Return the content of a file that only its owner can read.
+
+    Args:
+        path: The file.
+        shared_file: Accept one that its group or others can read too, as mounted container
+            secrets are.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ConfigError: Not a regular file, unreadable, too large, or readable by others.
+    """
+    try:
+        # Non-blocking, so that a FIFO is refused below rather than waited for.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"key file {path}: {_reason(error)}") from error
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # takes over the descriptor
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"key file {path}: not a regular file")
+        others = stat.S_IMODE(status.st_mode) & 0o077
+        if os.name == "posix" and others and not shared_file:
+            raise ConfigError(
+                f"key file {path}: mode {stat.S_IMODE(status.st_mode):04o} lets others read it; "
+                f"run `chmod 600 {path}`, or pass shared_file=True (--shared-file) where "
+                "the platform mounts it so"
+            )
+        try:
+            content = file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise ConfigError(f"key file {path}: {_reason(error)}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"key file {path}: larger than {MAX_FILE_BYTES} bytes")
+    return content
+
+
+def create_private_file(path: str | os.PathLike[str], content: bytes) -> bool:
+    """Create `path` with `content` and mode 0600, whole or not at all.
+
+    Returns:
+        True, or False when the file exists already (perhaps since a moment ago).
+
+    Raises:
+        ConfigError: The folder is missing or cannot be written.
+    """
+    target = Path(path)
+    with _temporary_file(target, content) as temporary:
+        try:
+            # A link is refused where the name exists, so of many creators one wins.
+            os.link(temporary, target)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise ConfigError(f"key file {path}: cannot be created: {_reason(error)}") from error
+        _sync_folder(target.parent)
+    return True
+
+
+def replace_private_file(
+    path: str | os.PathLike[str], content: bytes, *, check: Callable[[bytes | None], None]
+) -> None:
+    """Replace the content of `path` in one step, while no other writer of it does.
+
+    Args:
+        path: The file; a symbolic link is followed, and stays.
+        content: What it shall hold.
+        check: Called with what it holds (None: no file); raises to leave it as it is.
+
+    Raises:
+        ConfigError: The folder is missing or cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    with _folder_lock(target.parent):
+        check(target.read_bytes() if target.exists() else None)
+        with _temporary_file(target, content) as temporary:
+            try:
+                temporary.replace(target)
+            except OSError as error:
+                raise ConfigError(f"key file {path}: not replaced: {_reason(error)}") from error
+            _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def _temporary_file(target: Path, content: bytes) -> Generator[Path]:
+    """Yield a private file beside `target`, written to the disk; it is gone afterwards."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"key file {target}: cannot be written: {_reason(error)}") from error
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # takes over the descriptor
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        yield temporary
+    except OSError as error:
+        raise ConfigError(f"key file {target}: cannot be written: {_reason(error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _folder_lock(folder: Path) -> Generator[None]:
+    """Hold the folder's advisory lock; the system drops it if the process dies."""
+    if fcntl is None:
+        yield
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigError(f"folder {folder}: {_reason(error)}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name survive a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,516 @@
+"""The key ring: which keys sign and verify at a given time (SPEC section 7).
+
+A ring never changes; adding, retiring or revoking a key gives a new ring with the next serial.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+
+from tokensession import keyfiles
+from tokensession.errors import ConfigError
+from tokensession.jwk import Key, check_reuse, check_unpublished, generate_key
+from tokensession.jwkset import (
+    Document,
+    check_serial,
+    parse_document,
+    token_lifetime,
+    write_document,
+)
+from tokensession.policy import check_seconds, whole_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+State = Literal["pending", "active", "retiring", "expired", "revoked"]
+
+# Refresh interval + distribution + the largest difference between two clocks.
+DEFAULT_PROPAGATION: Final = 900
+
+_log = logging.getLogger("tokensession")
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The key that signs from the Unix second `since` to before `until` (or for ever)."""
+
+    key: Key
+    since: int
+    until: float
+
+
+class KeyRing:
+    """An immutable set of keys.
+
+    Args:
+        keys: The keys, each kid once; their order means nothing.
+        serial: Grows with each change of the document.
+        members: Further members of the document, kept when it is written.
+
+    Raises:
+        ConfigError: No key, one kid twice, or a secret used twice.
+    """
+
+    __slots__ = ("__weakref__", "_by_kid", "_members", "_serial", "_token_lifetime")
+
+    def __init__(
+        self, keys: Iterable[Key], *, serial: int = 0, members: Mapping[str, Any] | None = None
+    ) -> None:
+        if isinstance(keys, str | bytes):
+            raise ConfigError(
+                "a ring is made of keys, not of text; use KeyRing.from_jwks(document)"
+            )
+        by_kid: dict[str, Key] = {}
+        for key in keys:
+            if not isinstance(key, Key):
+                raise ConfigError(f"a ring is made of Key objects, not {type(key).__name__}")
+            if key.kid in by_kid:
+                raise ConfigError(f"key {key.kid!r} is there twice; a kid is used once")
+            by_kid[key.kid] = key
+        if not by_kid:
+            raise ConfigError(
+                "a ring needs at least one key; make one with `tokensession keys new`"
+            )
+        check_reuse(by_kid.values())
+        self._by_kid = by_kid
+        check_serial(serial)
+        self._serial = serial
+        self._members = dict(members or {})
+        self._token_lifetime = token_lifetime(self._members)
+
+    # -- where rings come from ---------------------------------------------------------------
+
+    @classmethod
+    def generate(cls, algorithm: str = "HS256", *, kid: str | None = None) -> KeyRing:
+        """Return a ring of one new key, in memory.
+
+        Args:
+            algorithm: ``HS256``, ``Ed25519`` or ``ES256``.
+            kid: The key's name; random when None.
+
+        Raises:
+            ConfigError: An unknown algorithm or a kid outside the alphabet.
+        """
+        return cls([generate_key(algorithm, kid=kid)])
+
+    @classmethod
+    def from_jwks(
+        cls, document: Mapping[str, Any] | str | bytes, *, running: KeyRing | None = None
+    ) -> KeyRing:
+        """Return the ring that a JWK Set describes.
+
+        Args:
+            document: The JWK Set as a dict or as JSON text.
+            running: The ring in use; a document that turns its serial back, or changes material
+                under one of its kids, is refused.
+
+        Raises:
+            ConfigError: Anything that SPEC section 7 refuses.
+        """
+        keys, serial, members = parse_document(document)
+        ring = cls(keys, serial=serial, members=members)
+        if running is not None:
+            ring.check_successor_of(running)
+        return ring
+
+    @classmethod
+    def from_env(cls, name: str, *, running: KeyRing | None = None) -> KeyRing:
+        """Return the ring whose document is in the environment variable `name`.
+
+        Raises:
+            ConfigError: The variable is missing or empty, its document is refused, or its
+                secrets are published ones.
+        """
+        text = os.environ.get(name)
+        if not text:
+            raise ConfigError(
+                f"environment variable {name} is missing or empty; set it to the JSON that "
+                "`tokensession keys new` writes"
+            )
+        try:
+            return cls._from_store(text, running=running)
+        except ConfigError as error:
+            raise ConfigError(f"environment variable {name}: {error}") from error
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        algorithm: str = "HS256",
+        create: bool = True,
+        shared_file: bool = False,
+        running: KeyRing | None = None,
+    ) -> KeyRing:
+        """Return the ring in a file, which is created with one new key when there is none.
+
+        Args:
+            path: The file. Of several processes that create it at once, one does.
+            algorithm: Of the key in a new file.
+            create: False where several hosts read copies of the file: a host without its copy
+                must not make keys of its own.
+            shared_file: Accept a file that others can read, as mounted container secrets are.
+            running: As for `from_jwks`.
+
+        Raises:
+            ConfigError: No such file with ``create=False``, readable by others, not writable, a
+                document that is refused, or published secrets.
+        """
+        try:
+            content = keyfiles.read_private_file(path, shared_file=shared_file)
+        except FileNotFoundError:
+            if not create:
+                raise ConfigError(
+                    f"key file {path}: not found; copy it here, or make it with "
+                    "`tokensession keys new`"
+                ) from None
+            ring = cls.generate(algorithm)
+            if keyfiles.create_private_file(path, ring.to_json()):
+                _log.warning("created key file %s with one new %s key", path, algorithm)
+                return ring
+            content = keyfiles.read_private_file(path, shared_file=shared_file)
+        try:
+            return cls._from_store(content, running=running)
+        except ConfigError as error:
+            raise ConfigError(f"key file {path}: {error}") from error
+
+    @classmethod
+    def _from_store(cls, document: str | bytes, *, running: KeyRing | None) -> KeyRing:
+        """Load a document that is meant for use, not for a test: published secrets are refused."""
+        ring = cls.from_jwks(document, running=running)
+        check_unpublished(ring)
+        return ring
+
+    # -- where rings go ----------------------------------------------------------------------
+
+    def to_jwks(self, *, private: bool = False) -> dict[str, Any]:
+        """Return the ring's document.
+
+        Args:
+            private: Include the secrets. Without them the document holds only what may be
+                published: the public halves of asymmetric keys.
+        """
+        if private:
+            return write_document(Document([*self], self._serial, self._members))
+        return {"keys": [jwk for key in self for jwk in key.to_jwks()]}
+
+    def to_json(self) -> bytes:
+        """Return the document with its secrets as JSON text, as `save` writes it."""
+        return json.dumps(self.to_jwks(private=True), indent=1).encode() + b"\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the document to a file: atomically, mode 0600, and only over its predecessor.
+
+        Raises:
+            ConfigError: The file's serial is not the one that this ring was made from (another
+                writer was there first), its document is refused, or it cannot be written.
+        """
+
+        def check(content: bytes | None) -> None:
+            if content is None:
+                return
+            current = KeyRing.from_jwks(content)
+            if current.to_jwks(private=True) == self.to_jwks(private=True):
+                return
+            if current.serial >= self._serial:
+                raise ConfigError(
+                    f"key file {path}: another writer has made serial {current.serial}; this ring "
+                    f"has {self._serial}: open the file again and repeat the change"
+                )
+            self.check_successor_of(current)
+
+        keyfiles.replace_private_file(path, self.to_json(), check=check)
+
+    # -- what is in a ring -------------------------------------------------------------------
+
+    @property
+    def serial(self) -> int:
+        """How often the document has changed."""
+        return self._serial
+
+    @property
+    def token_lifetime(self) -> int | None:
+        """The longest ttl in seconds that the document's rotation config allows, or None."""
+        return self._token_lifetime
+
+    @property
+    def can_mint(self) -> bool:
+        """Whether any key of the ring can ever sign; a reader's cannot."""
+        return any(key.can_mint and not key.revoked for key in self)
+
+    def __iter__(self) -> Iterator[Key]:
+        """Give the keys."""
+        return iter(self._by_kid.values())
+
+    def __len__(self) -> int:
+        """Count the kids."""
+        return len(self._by_kid)
+
+    def __contains__(self, kid: object) -> bool:
+        """Tell whether a kid is listed."""
+        return kid in self._by_kid
+
+    def __getitem__(self, kid: str) -> Key:
+        """Return the key of a kid.
+
+        Raises:
+            ConfigError: The ring does not list it.
+        """
+        try:
+            return self._by_kid[kid]
+        except KeyError:
+            known = ", ".join(sorted(self._by_kid))
+            raise ConfigError(f"the ring has no key {kid!r}; it has {known}") from None
+
+    def __repr__(self) -> str:
+        """Show kids and serial, never material."""
+        return f"<KeyRing serial={self._serial} kids={sorted(self._by_kid)}>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: a pickle would carry the secrets unnoticed."""
+        raise TypeError(
+            "a KeyRing holds secrets and is not pickled; open it in each process, or pass "
+            "ring.to_jwks(private=True) over a channel that you trust with the secrets"
+        )
+
+    def __deepcopy__(self, memo: object) -> KeyRing:
+        """Return the ring itself: it never changes."""
+        return self
+
+    # -- states by the clock -----------------------------------------------------------------
+
+    def signer(self, now: int) -> Signer | None:
+        """Return the key that signs at the Unix second `now`, or None when none can."""
+        candidates = [key for key in self if key.can_mint and key.verifies(now)]
+        return _choose(candidates, now)
+
+    def active(self, now: float | None = None) -> Key | None:
+        """Return the key that signs now, or None when none can."""
+        signer = self.signer(whole_seconds(now))
+        return None if signer is None else signer.key
+
+    def states(self, now: float | None = None) -> dict[str, State]:
+        """Return each kid's state. In a reader's ring they are those that its minter computes.
+
+        Args:
+            now: Unix seconds; the system's clock when None.
+        """
+        at = whole_seconds(now)
+        verifying = [key for key in self if key.verifies(at)]
+        minting = [key for key in verifying if key.can_mint] if self.can_mint else verifying
+        signer = _choose(minting, at)
+        states: dict[str, State] = {}
+        for key in self:
+            if key.revoked:
+                states[key.kid] = "revoked"
+            elif not key.verifies(at):
+                states[key.kid] = "expired"
+            elif signer is not None and key is signer.key:
+                states[key.kid] = "active"
+            else:
+                states[key.kid] = "pending" if at < key.nbf else "retiring"
+        return states
+
+    # -- new rings ---------------------------------------------------------------------------
+
+    def reader(self) -> KeyRing:
+        """Return the ring without the means to sign.
+
+        It still holds the encryption secrets, so it is not public: whoever has it reads every
+        session.
+
+        Raises:
+            ConfigError: A key is HS256, where whoever verifies can sign.
+        """
+        return KeyRing([key.reader() for key in self], serial=self._serial, members=self._members)
+
+    def add(
+        self,
+        algorithm: str | Key = "HS256",
+        *,
+        nbf: int | None = None,
+        propagation: int = DEFAULT_PROPAGATION,
+        now: float | None = None,
+    ) -> KeyRing:
+        """Return a ring with one key more: publish before use.
+
+        Args:
+            algorithm: Of the new key, or the key itself.
+            nbf: Unix second from which it may sign; by default `now` + `propagation`, or none
+                when no other key can sign.
+            propagation: Seconds until every process has the new document: its refresh interval,
+                its distribution and the largest difference between two clocks.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            ConfigError: The kid is known already, or `nbf` is too soon; with the numbers.
+        """
+        at = whole_seconds(now)
+        check_seconds("propagation", propagation, least=0)
+        alone = self.signer(at) is None
+        if isinstance(algorithm, Key):
+            key = algorithm if nbf is None else algorithm.with_members(nbf=nbf)
+        else:
+            if nbf is None and not alone:
+                nbf = at + propagation
+            key = generate_key(algorithm, nbf=nbf)
+            while key.kid in self:
+                key = generate_key(algorithm, nbf=nbf)
+        if key.kid in self:
+            raise ConfigError(f"the ring has a key {key.kid!r} already; a kid is used once")
+        if key.can_mint and not key.revoked and not alone and key.nbf < at + propagation:
+            raise ConfigError(
+                f"key {key.kid!r} would sign from {key.nbf}, before {at + propagation} (now {at} + "
+                f"propagation {propagation} s): processes that do not have it yet would refuse its "
+                f"tokens; give it nbf={at + propagation} or later"
+            )
+        return self._changed([*self, key])
+
+    def retire(
+        self,
+        kid: str,
+        *,
+        token_lifetime: int | None = None,
+        leeway: int = 60,
+        now: float | None = None,
+    ) -> KeyRing:
+        """Return a ring in which a superseded key expires once its last tokens have.
+
+        Args:
+            kid: The key; another must sign now or from a known time on.
+            token_lifetime: The longest ttl in seconds that any codec mints; by default that of
+                the document's rotation config.
+            leeway: Seconds by which clocks may differ.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            ConfigError: No such kid, it is revoked, no successor, or no lifetime known.
+        """
+        at = whole_seconds(now)
+        key = self[kid]
+        lifetime = self.token_lifetime if token_lifetime is None else token_lifetime
+        if lifetime is None:
+            raise ConfigError(
+                "retire needs token_lifetime, the longest ttl in seconds that any codec mints: "
+                'pass it, or set "rotation": {"token_lifetime": ...} in the document'
+            )
+        check_seconds("token_lifetime", lifetime)
+        if key.revoked:
+            raise ConfigError(f"key {kid!r} is revoked, which is more than retired")
+        successor = self._successor(key)
+        if successor is None:
+            raise ConfigError(
+                f"key {kid!r} has no successor, so retiring it would end all sign-ins: "
+                "add a key first"
+            )
+        exp = max(at, successor.nbf) + lifetime + leeway
+        if key.exp is not None:
+            exp = max(at + 1, min(exp, key.exp))
+        ring = self._replaced(key.with_members(exp=exp))
+        ring.check_grace(lifetime, leeway=leeway, now=at)
+        return ring
+
+    def revoke(self, kid: str, *, reason: str | None = None, now: float | None = None) -> KeyRing:
+        """Return a ring in which a key signs and verifies nothing any more, for good.
+
+        The kid stays listed, so that its tokens are told from those of unknown keys.
+
+        Args:
+            kid: The key.
+            reason: Words for the record.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            ConfigError: No such kid.
+        """
+        revoked: dict[str, object] = {"revoked_at": whole_seconds(now)}
+        if reason is not None:
+            revoked["reason"] = reason
+        key = self[kid]
+        return self if key.revoked else self._replaced(key.with_members(revoked=revoked))
+
+    # -- rules between rings, keys and lifetimes ---------------------------------------------
+
+    def check_grace(self, token_lifetime: int, *, leeway: int, now: int) -> None:
+        """Refuse a key that expires before its last tokens do.
+
+        Args:
+            token_lifetime: The longest ttl in seconds that is minted.
+            leeway: Seconds by which clocks may differ.
+            now: Unix second; keys that have expired already are past help and pass.
+
+        Raises:
+            ConfigError: With the numbers and the remedy.
+        """
+        for key in self:
+            if key.exp is None or not key.can_mint or not key.verifies(now):
+                continue
+            successor = self._successor(key)
+            if successor is None:
+                continue
+            needed = successor.nbf + token_lifetime + leeway
+            if key.exp < needed:
+                raise ConfigError(
+                    f"key {key.kid!r} expires at {key.exp}, but tokens that it signed until "
+                    f"{successor.kid!r} took over at {successor.nbf} live up to {token_lifetime} s "
+                    f"(+ {leeway} s leeway), until {needed}: set its exp to {needed} or later, "
+                    "or shorten the idle timeout"
+                )
+
+    def check_successor_of(self, running: KeyRing) -> None:
+        """Refuse to replace `running` by this ring when that would be a step back.
+
+        Raises:
+            ConfigError: A smaller serial, or other material under the same kid.
+        """
+        if self._serial < running.serial:
+            raise ConfigError(
+                f"the document has serial {self._serial}, older than the running {running.serial}"
+            )
+        for key in self:
+            if key.kid in running and _differs(key, running[key.kid]):
+                raise ConfigError(
+                    f"key {key.kid!r}: its material is not that of the running ring's key of this "
+                    "name; a kid is used once: give the new key a new kid"
+                )
+
+    def _successor(self, key: Key) -> Key | None:
+        """Return the key that takes over from `key`: the next in the order of (nbf, kid)."""
+        later = [
+            other
+            for other in self
+            if other.can_mint and not other.revoked and (other.nbf, other.kid) > (key.nbf, key.kid)
+        ]
+        return min(later, key=lambda other: (other.nbf, other.kid), default=None)
+
+    def _replaced(self, key: Key) -> KeyRing:
+        return self._changed([key if other.kid == key.kid else other for other in self])
+
+    def _changed(self, keys: list[Key]) -> KeyRing:
+        return KeyRing(keys, serial=self._serial + 1, members=self._members)
+
+
+def _choose(candidates: list[Key], now: int) -> Signer | None:
+    """Choose among keys that may sign: the greatest nbf that has come, else the smallest."""
+    if not candidates:
+        return None
+    due = [key for key in candidates if key.nbf <= now]
+    if due:
+        chosen = max(due, key=lambda key: (key.nbf, key.kid))
+    else:
+        first = min(key.nbf for key in candidates)
+        chosen = max((key for key in candidates if key.nbf == first), key=lambda key: key.kid)
+    changes = [key.nbf for key in candidates if key.nbf > now]
+    changes += [key.exp for key in candidates if key.exp is not None]
+    return Signer(chosen, now, min(changes, default=math.inf))
+
+
+def _differs(key: Key, other: Key) -> bool:
+    """Tell whether two keys of one kid have other material; a tombstone may have lost its own."""
+    pairs = zip(key.material(), other.material(), strict=True)
+    return any(a != b for a, b in pairs if a is not None and b is not None)

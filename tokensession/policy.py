@@ -1,0 +1,145 @@
+"""How long sessions live: a policy, and what it decides (SPEC section 6). Pure: time is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import time
+from typing import Final
+
+from tokensession.claims import MAX_SECONDS
+from tokensession.errors import ConfigError, Expired, NotYetValid
+from tokensession.state import MAX_INT
+
+MAX_LEEWAY: Final = 3600  # a clock that is an hour off needs repair, not tolerance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """When sessions end.
+
+    Attributes:
+        idle_timeout: Seconds that a token lives unless it is renewed.
+        absolute_timeout: Seconds from its start after which a session ends whatever its
+            renewals; None for no limit but the session's own cap.
+        longest: The most seconds that a session's own cap may grant; None stands for
+            `absolute_timeout`.
+        renew_after: The fraction of the idle window after which a token is due for renewal, in
+            (0, 1]. A session that is used once more before then is not renewed by it, so the
+            fraction guarantees ``(1 - renew_after) * idle_timeout`` seconds of idleness.
+        leeway: Seconds by which another clock may be ahead of this one. It never extends a life.
+
+    Raises:
+        ConfigError: A duration out of range, or `longest` below `absolute_timeout`.
+    """
+
+    idle_timeout: int = 1800
+    absolute_timeout: int | None = 43200
+    longest: int | None = None
+    renew_after: float = 0.5
+    leeway: int = 60
+
+    def __post_init__(self) -> None:
+        check_seconds("idle_timeout", self.idle_timeout)
+        if self.absolute_timeout is not None:
+            check_seconds("absolute_timeout", self.absolute_timeout)
+        if self.longest is not None:
+            check_seconds("longest", self.longest)
+            if self.absolute_timeout is None:
+                raise ConfigError(
+                    "longest bounds the caps of single sessions; without an absolute_timeout "
+                    "every other session is unbounded: set absolute_timeout too"
+                )
+            if self.longest < self.absolute_timeout:
+                raise ConfigError(
+                    f"longest ({self.longest} s) is below absolute_timeout "
+                    f"({self.absolute_timeout} s): raise longest or lower absolute_timeout"
+                )
+        fraction = self.renew_after
+        if isinstance(fraction, bool) or not isinstance(fraction, int | float):
+            raise ConfigError("renew_after must be a number above 0 and at most 1")
+        if not 0 < fraction <= 1:
+            raise ConfigError(f"renew_after must be above 0 and at most 1, not {fraction}")
+        check_seconds("leeway", self.leeway, least=0, most=MAX_LEEWAY)
+
+    @property
+    def longest_cap(self) -> int | None:
+        """The most seconds that a cap may grant, or None for no bound."""
+        return self.absolute_timeout if self.longest is None else self.longest
+
+    def limit(self, cap: int | None) -> int | None:
+        """Return how many seconds after its start a session with this `cap` ends, or None."""
+        if cap is None:
+            return self.absolute_timeout
+        longest = self.longest_cap
+        return cap if longest is None else min(cap, longest)
+
+    def check_times(self, iat: int, ttl: int, age: int, cap: int | None, now: int) -> int:
+        """Return the Unix second at which a token with these claims dies.
+
+        Raises:
+            NotYetValid: Issued more than the leeway after `now`.
+            Expired: Its idle window or its session is over.
+        """
+        if iat > now + self.leeway:
+            raise NotYetValid(
+                f"issued {iat - now} s in the future, more than the leeway of {self.leeway} s: "
+                "compare the clocks of the two hosts"
+            )
+        dies_at = iat + ttl
+        limit = self.limit(cap)
+        if limit is not None and limit - age < ttl:
+            dies_at = iat - age + limit
+        if now >= dies_at:
+            raise Expired(f"expired {now - dies_at} s ago")
+        return dies_at
+
+    def check_cap(self, cap: int) -> None:
+        """Refuse a cap that no reader with this policy would grant in full.
+
+        Raises:
+            ConfigError: Out of range, or above `longest`.
+        """
+        check_seconds("cap", cap)
+        longest = self.longest_cap
+        if longest is not None and cap > longest:
+            raise ConfigError(
+                f"cap ({cap} s) exceeds the policy's longest ({longest} s): "
+                "lower the cap or set Policy(longest=...)"
+            )
+
+    def ttl(self, window: int, age: int, cap: int | None) -> int:
+        """Return the ttl of a token made `age` seconds after its session's start.
+
+        That is its idle window, cut at the session's end; below 1 when the session has ended.
+        """
+        limit = self.limit(cap)
+        return window if limit is None else min(window, limit - age)
+
+
+def check_seconds(name: str, value: object, *, least: int = 1, most: int = MAX_SECONDS) -> None:
+    """Refuse a duration that is not a whole number of seconds from `least` to `most`.
+
+    Raises:
+        ConfigError: With the name, what was given, and the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(
+            f"{name} must be a whole number of seconds (int), not {type(value).__name__}"
+        )
+    if not least <= value <= most:
+        raise ConfigError(f"{name} must be from {least} to {most} seconds, not {value}")
+
+
+def whole_seconds(now: float | None) -> int:
+    """Return `now`, or the system's clock, as whole Unix seconds.
+
+    Raises:
+        ConfigError: Not a finite number that a token can carry.
+    """
+    if now is None:
+        return int(time())
+    if isinstance(now, bool) or not isinstance(now, int | float):
+        raise ConfigError(f"now must be Unix seconds (int or float), not {type(now).__name__}")
+    if not -MAX_INT <= now <= MAX_INT:  # NaN fails every comparison
+        raise ConfigError("now must be a finite number of Unix seconds")
+    return int(now // 1)

@@ -1,0 +1,167 @@
+"""What a state may hold: the core values that every language reads back alike (SPEC section 3)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import isnan
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tokensession.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_INT: Final = 2**53 - 1  # the largest integer that every JSON and JavaScript reader keeps exact
+MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself is level 1
+UNREADABLE: Final = (ValueError, RecursionError, MemoryError)  # msgspec's errors are ValueErrors
+UNWRITABLE: Final = (*UNREADABLE, TypeError, OverflowError)
+
+_FLOAT64, _UINT64, _INT64 = 0xCB, 0xCF, 0xD3  # first bytes in msgpack
+
+encode_msgpack = msgspec.msgpack.Encoder().encode
+
+
+def pack_state(state: Any) -> bytes:
+    """Return `state` as msgpack that reads back as it is (a tuple as a list).
+
+    Raises:
+        StateError: A value that would be changed on the way; the path says where.
+    """
+    if type(state) not in _CONTAINERS or not _is_plain(state, 1):
+        check_state(state)
+    try:
+        packed = encode_msgpack(state)
+    except UNWRITABLE:
+        check_state(state)
+        raise
+    if _may_hold_odd_numbers(packed):
+        check_state(state)
+    return packed
+
+
+def check_state(state: Any) -> None:
+    """Refuse a state that is not made of core values, or would come back as something else.
+
+    Raises:
+        StateError: The path of the first such value, what it is, and the remedy.
+    """
+    _check_value(state, "state", 1)
+
+
+_SCALARS = frozenset({str, int, float, bool, bytes, NoneType})
+_CONTAINERS = frozenset({dict, list, tuple})
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Tell quickly that exact types, keys and depth are fine; numbers and text are left open."""
+    if depth > MAX_DEPTH:
+        return False
+    if type(value) is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                return False
+            kind = type(item)
+            if kind not in _SCALARS and (kind not in _CONTAINERS or not _is_plain(item, depth + 1)):
+                return False
+        return "__proto__" not in value
+    for item in value:
+        kind = type(item)
+        if kind not in _SCALARS and (kind not in _CONTAINERS or not _is_plain(item, depth + 1)):
+            return False
+    return True
+
+
+def _may_hold_odd_numbers(packed: bytes) -> bool:
+    """Tell whether a number beyond 32 bits or a NaN may be in there: each leaves such a mark.
+
+    Other data may look alike, and is then walked as well.
+    """
+    return _UINT64 in packed or _INT64 in packed or _FLOAT64 in packed
+
+
+def _check_value(value: Any, path: str, depth: int) -> None:
+    kind = type(value)
+    if kind in _CONTAINERS:
+        if depth > MAX_DEPTH:
+            raise StateError(path, f"nested deeper than {MAX_DEPTH} levels")
+        if kind is dict:
+            for key, item in value.items():
+                _check_key(key, path)
+                _check_value(item, _step(path, key), depth + 1)
+        else:
+            for index, item in enumerate(value):
+                _check_value(item, f"{path}[{index}]", depth + 1)
+    elif kind in _CHECKED:
+        _CHECKED[kind](value, path)
+    elif kind not in _SCALARS:
+        raise StateError(path, _unsupported(kind))
+
+
+def _check_key(key: Any, path: str) -> None:
+    if type(key) is not str:
+        raise StateError(path, f"a key of type {type(key).__name__}; keys of a map must be str")
+    if key == "__proto__":
+        raise StateError(path, "the key __proto__, which JavaScript readers refuse")
+    _check_text(key, path)
+
+
+def _check_text(text: str, path: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise StateError(path, "text with a lone surrogate, which UTF-8 cannot hold") from None
+
+
+def _check_int(number: int, path: str) -> None:
+    if not -MAX_INT <= number <= MAX_INT:
+        raise StateError(path, f"an integer beyond {MAX_INT} (2**53 - 1); store it as str")
+
+
+def _check_float(number: float, path: str) -> None:
+    if isnan(number):
+        raise StateError(path, "NaN, which does not equal itself after the round trip; use None")
+
+
+def _check_datetime(moment: datetime, path: str) -> None:
+    if moment.utcoffset() is None:
+        raise StateError(path, "a datetime without time zone; add one, such as timezone.utc")
+
+
+_CHECKED: dict[type, Callable[[Any, str], None]] = {
+    str: _check_text,
+    int: _check_int,
+    float: _check_float,
+    datetime: _check_datetime,
+}
+
+
+def check_subject(subject: Any) -> None:
+    """Refuse a subject that is no str, int within ±(2**53 - 1) or None.
+
+    Raises:
+        StateError: With the path ``subject``.
+    """
+    if type(subject) is str:
+        _check_text(subject, "subject")
+    elif type(subject) is int:
+        _check_int(subject, "subject")
+    elif subject is not None:
+        kind = type(subject).__name__
+        raise StateError("subject", f"a {kind}; a subject is a str, an int or None (use str(...))")
+
+
+def _unsupported(kind: type) -> str:
+    for base in (str, int, float, bytes, dict, list, tuple, datetime):
+        if issubclass(kind, base):
+            return f"a {kind.__name__}, which would come back as {base.__name__}; convert it"
+    return (
+        f"a {kind.__name__}, which msgpack does not keep; convert it "
+        "(for example with str) or use a state_type"
+    )
+
+
+def _step(path: str, key: str) -> str:
+    return f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"

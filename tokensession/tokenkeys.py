@@ -1,0 +1,193 @@
+"""One key in one context: what it derives, signs, verifies, seals and opens (SPEC sections 3-5)."""
+
+from __future__ import annotations
+
+import math
+import os
+from functools import cached_property
+from itertools import count
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm
+
+from tokensession.base64url import b64url_decode, b64url_encode
+from tokensession.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tokensession.jwk import Key
+
+SALT_BYTES: Final = 8
+DERIVED_BYTES: Final = 32
+MAX_CONTEXT_BYTES: Final = 255
+# How long a writer keeps one salt: SPEC section 4 bounds the chance that (salt, nonce) repeats.
+TOKENS_PER_SALT: Final = 4096
+SECONDS_PER_SALT: Final = 900.0
+
+_ED25519 = OKPAlgorithm()
+_ES256 = ECAlgorithm(ECAlgorithm.SHA256)
+
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks  # noqa: PLW0603  # the one fact about the process that a child must notice
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
+
+def context_bytes(context: str) -> bytes:
+    """Return the UTF-8 of a context.
+
+    Raises:
+        ConfigError: Not a str, empty, over 255 bytes, a zero byte, or a lone surrogate.
+    """
+    if not isinstance(context, str):
+        raise ConfigError(f"context must be a str, not {type(context).__name__}")
+    try:
+        encoded = context.encode()
+    except UnicodeEncodeError:
+        raise ConfigError("context has a lone surrogate, which UTF-8 cannot hold") from None
+    if not 1 <= len(encoded) <= MAX_CONTEXT_BYTES or b"\0" in encoded:
+        raise ConfigError(
+            f"context must be 1 to {MAX_CONTEXT_BYTES} bytes of UTF-8 without a zero byte; "
+            f"this one has {len(encoded)} bytes"
+        )
+    return encoded
+
+
+def derive(secret: bytes, purpose: bytes, context: bytes, salt: bytes | None = None) -> bytes:
+    """Return 32 bytes for one purpose (``enc`` or ``sig``), context and salt (SPEC section 4)."""
+    info = b"tokensession/v1/" + purpose + b"\0" + context
+    if salt is not None:
+        info += b"\0" + salt
+    return HKDF(algorithm=SHA256(), length=DERIVED_BYTES, salt=None, info=info).derive(secret)
+
+
+class _Signature(Protocol):
+    """One algorithm with one key: from a payload segment to a signature segment and back."""
+
+    length: int  # of the signature, in bytes
+
+    def sign(self, payload: bytes) -> bytes: ...
+
+    def verifies(self, payload: bytes, signature: bytes) -> bool: ...
+
+
+class _HS256:
+    """HMAC-SHA256, keyed once and already fed with the header and its dot."""
+
+    __slots__ = ("_mac",)
+    length = 32
+
+    def __init__(self, key: bytes, prefix: bytes) -> None:
+        self._mac = HMAC(key, SHA256())
+        self._mac.update(prefix)
+
+    def sign(self, payload: bytes) -> bytes:
+        mac = self._mac.copy()
+        mac.update(payload)
+        return b64url_encode(mac.finalize())
+
+    def verifies(self, payload: bytes, signature: bytes) -> bool:
+        # Compared as text, in constant time: only the canonical spelling is equal.
+        return bytes_eq(self.sign(payload), signature)
+
+
+class _Asymmetric:
+    """Ed25519 or ES256 through PyJWT, which gives and takes the 64 bytes of RFC 7518 and 8037."""
+
+    __slots__ = ("_algorithm", "_prefix", "_private", "_public")
+    length = 64
+
+    def __init__(self, algorithm: Any, private: Any, public: Any, prefix: bytes) -> None:
+        self._algorithm = algorithm
+        self._private = private
+        self._public = public
+        self._prefix = prefix
+
+    def sign(self, payload: bytes) -> bytes:
+        return b64url_encode(self._algorithm.sign(self._prefix + payload, self._private))
+
+    def verifies(self, payload: bytes, signature: bytes) -> bool:
+        try:
+            raw = b64url_decode(signature)
+        except ValueError:
+            return False
+        verified: bool = self._algorithm.verify(self._prefix + payload, self._public, raw)
+        return verified
+
+
+class _Salt:
+    """A writer's salt with its cipher, and what is left of its life."""
+
+    __slots__ = ("_count", "_forks", "_until", "cipher", "value")
+
+    def __init__(self, key: TokenKey) -> None:
+        self.value = os.urandom(SALT_BYTES)
+        self.cipher = key.cipher(self.value)
+        self._count = count()
+        self._until = monotonic() + SECONDS_PER_SALT
+        self._forks = _forks
+
+    def take(self) -> bool:
+        """Claim one token of this salt; False when it is used up, too old or of the parent."""
+        return (
+            next(self._count) < TOKENS_PER_SALT  # one atomic step, so threads need no lock
+            and monotonic() < self._until
+            and self._forks == _forks
+        )
+
+
+class TokenKey:
+    """A key of a ring in one context. What it derives is derived on first use.
+
+    Args:
+        key: The key; tombstones without material are accepted, and never used.
+        context: As `context_bytes` gives it.
+    """
+
+    def __init__(self, key: Key, context: bytes) -> None:
+        self.key = key
+        self.kid = key.kid
+        self.header = key.header
+        # The Unix second from which its tokens are no longer read; none ever are when revoked.
+        self.until = 0 if key.revoked else math.inf if key.exp is None else key.exp
+        self._context = context
+        self._salt: _Salt | None = None
+
+    @cached_property
+    def signature(self) -> _Signature:
+        """The key's algorithm, ready for use."""
+        key, prefix = self.key, self.header + b"."
+        if key.algorithm == "HS256":
+            return _HS256(derive(self._secret, b"sig", self._context), prefix)
+        algorithm = _ED25519 if key.algorithm == "Ed25519" else _ES256
+        return _Asymmetric(algorithm, key.private_key, key.public_key, prefix)
+
+    @property
+    def _secret(self) -> bytes:
+        if self.key.secret is None:
+            raise ConfigError(f"key {self.kid!r} has no material left")
+        return self.key.secret
+
+    def cipher(self, salt: bytes) -> AESGCM:
+        """Return the AES-256-GCM of this key, context and salt."""
+        return AESGCM(derive(self._secret, b"enc", self._context, salt))
+
+    def salt(self) -> _Salt:
+        """Return the salt to seal the next token with."""
+        salt = self._salt
+        if salt is None or not salt.take():
+            salt = _Salt(self)
+            salt.take()
+            self._salt = salt
+        return salt
