@@ -45,21 +45,22 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
         raise
     except (OSError, ValueError) as error:
         raise ConfigError(f"key file {path}: {_reason(error)}") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123  # takes over the descriptor
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError(f"key file {path}: not a regular file")
-        others = stat.S_IMODE(status.st_mode) & 0o077
-        if os.name == "posix" and others and not shared_file:
+        mode = stat.S_IMODE(status.st_mode)
+        if os.name == "posix" and mode & 0o077 and not shared_file:
             raise ConfigError(
-                f"key file {path}: mode {stat.S_IMODE(status.st_mode):04o} lets others read it; "
-                f"run `chmod 600 {path}`, or pass shared_file=True (--shared-file) where "
-                "the platform mounts it so"
+                f"key file {path}: mode {mode:04o} lets others read it; run `chmod 600 {path}`, "
+                "or pass shared_file=True (--shared-file) where the platform mounts it so"
             )
-        try:
+        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123  # opened above
             content = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise ConfigError(f"key file {path}: {_reason(error)}") from error
+    except OSError as error:
+        raise ConfigError(f"key file {path}: {_reason(error)}") from error
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"key file {path}: larger than {MAX_FILE_BYTES} bytes")
     return content

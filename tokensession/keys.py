@@ -400,8 +400,9 @@ class KeyRing:
                 'pass it, or set "rotation": {"token_lifetime": ...} in the document'
             )
         check_seconds("token_lifetime", lifetime)
-        if key.revoked:
-            raise ConfigError(f"key {kid!r} is revoked, which is more than retired")
+        if not key.verifies(at):
+            state = "revoked" if key.revoked else f"expired since {key.exp}"
+            raise ConfigError(f"key {kid!r} is {state}, which is more than retired")
         successor = self._successor(key)
         if successor is None:
             raise ConfigError(
@@ -410,7 +411,7 @@ class KeyRing:
             )
         exp = max(at, successor.nbf) + lifetime + leeway
         if key.exp is not None:
-            exp = max(at + 1, min(exp, key.exp))
+            exp = min(exp, key.exp)
         ring = self._replaced(key.with_members(exp=exp))
         ring.check_grace(lifetime, leeway=leeway, now=at)
         return ring

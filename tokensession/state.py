@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isnan
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
@@ -128,6 +128,10 @@ def _check_float(number: float, path: str) -> None:
 def _check_datetime(moment: datetime, path: str) -> None:
     if moment.utcoffset() is None:
         raise StateError(path, "a datetime without time zone; add one, such as timezone.utc")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise StateError(path, "a datetime outside the years 1 to 9999 in UTC") from None
 
 
 _CHECKED: dict[type, Callable[[Any, str], None]] = {

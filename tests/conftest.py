@@ -1,0 +1,38 @@
+"""What the tests share: rings of each algorithm, and an instant."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tokensession import KeyRing
+
+ALGORITHMS = ("HS256", "Ed25519", "ES256")
+NOW = 1_785_000_000  # 2026-07-25T17:20:00Z
+
+# No deadline: a test must not depend on the speed of the machine.
+settings.register_profile(
+    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("default")
+
+_RINGS = {algorithm: KeyRing.generate(algorithm) for algorithm in ALGORITHMS}
+
+
+@pytest.fixture(params=ALGORITHMS)
+def algorithm(request: pytest.FixtureRequest) -> str:
+    """Give each algorithm in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ring(algorithm: str) -> KeyRing:
+    """Give a ring of one key of each algorithm in turn."""
+    return _RINGS[algorithm]
+
+
+@pytest.fixture
+def hs256() -> KeyRing:
+    """Give a ring of one HS256 key."""
+    return _RINGS["HS256"]

@@ -1,0 +1,579 @@
+"""Tokens, written and read (SPEC sections 4 and 5)."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import re
+import threading
+from typing import Any
+
+import jwt
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import example, given
+from hypothesis import strategies as st
+from jwt.algorithms import HMACAlgorithm, OKPAlgorithm
+
+import tokensession
+from tokensession import (
+    BadSignature,
+    BadState,
+    ConfigError,
+    Expired,
+    KeyRing,
+    Malformed,
+    Policy,
+    SessionCodec,
+    SessionTooLarge,
+    StateError,
+    TokenError,
+    UnknownKey,
+    decode,
+    encode,
+    tokenkeys,
+)
+from tokensession.base64url import b64url_decode, b64url_encode
+from tokensession.codec import CACHED_CIPHERS, MAX_TOKEN
+from tokensession.tokenkeys import SECONDS_PER_SALT, TOKENS_PER_SALT, derive
+
+from .conftest import NOW
+from .test_state import core_values, text
+
+RINGS = [KeyRing.generate(algorithm) for algorithm in ("HS256", "Ed25519", "ES256")]
+CODECS = [SessionCodec[Any](ring) for ring in RINGS]
+TOKENS = [codec.encode({"user_id": 42}, subject="42", now=NOW) for codec in CODECS]
+
+
+def salt_of(token: str) -> bytes:
+    """Return the salt in a token."""
+    return b64url_decode(token.split(".")[1].encode())[1:9]
+
+
+# -- what goes in comes out -----------------------------------------------------------------
+
+
+@given(
+    state=core_values,
+    subject=st.none() | text | st.integers(-(2**53) + 1, 2**53 - 1),
+    ttl=st.none() | st.integers(1, 2**32 - 1),
+    cap=st.none() | st.integers(1, 2**32 - 1),
+    now=st.integers(0, 2**53 - 1) | st.floats(0, 2**40),
+    codec=st.sampled_from(CODECS),
+)
+def test_round_trip(
+    state: Any, subject: Any, ttl: int | None, cap: int | None, now: float, codec: SessionCodec[Any]
+) -> None:
+    """Every field of every session comes back."""
+    session = codec.decode(codec.encode(state, subject=subject, ttl=ttl, cap=cap, now=now), now=now)
+    assert repr(session.state) == repr(state)
+    assert session.subject == subject
+    assert session.issued_at == session.started_at == int(now)
+    assert session.ttl == min(ttl or 1800, cap or 2**32)
+    assert session.expires_at == int(now) + session.ttl
+    assert session.cap == cap
+    assert len(session.sid) == 16
+    assert session.context == "session"
+
+
+def test_the_functions_are_the_codec_without_a_policy(ring: KeyRing) -> None:
+    """They and a plain codec read each other's tokens; a context separates them alike."""
+    codec = SessionCodec[Any](ring, context="api")
+    assert decode(codec.encode({"a": 1}), ring, context="api").state == {"a": 1}
+    assert codec.decode(encode({"a": 1}, ring, context="api", ttl=9)).ttl == 9
+    with pytest.raises(BadSignature if codec_is_symmetric(ring) else TokenError, match="'session'"):
+        decode(codec.encode({}), ring)
+
+
+def codec_is_symmetric(ring: KeyRing) -> bool:
+    """Tell whether the context is part of the signing key."""
+    return next(iter(ring)).algorithm == "HS256"
+
+
+def test_bytes_are_a_token_too(ring: KeyRing) -> None:
+    """Frameworks that hand out bytes need no detour."""
+    assert decode(encode({"a": 1}, ring).encode(), ring).state == {"a": 1}
+
+
+def test_a_session_shows_no_state_and_no_subject(hs256: KeyRing) -> None:
+    """Its repr is fit for a log."""
+    session = decode(encode({"pin": 271828}, hs256, subject="ada"), hs256)
+    assert "271828" not in repr(session)
+    assert "ada" not in repr(session)
+    assert session.sid.hex() in repr(session)
+
+
+class Cart(msgspec.Struct):
+    """A typed state."""
+
+    user_id: int
+    note: str = ""
+
+
+def test_a_typed_state(ring: KeyRing) -> None:
+    """It comes back as its type; another state is refused, after the token has expired not."""
+    codec = SessionCodec(ring, state_type=Cart)
+    assert codec.decode(codec.encode(Cart(7), now=NOW), now=NOW).state == Cart(7)
+    other = encode({"user_id": "271828"}, ring, now=NOW)
+    with pytest.raises(BadState, match=r"^state.user_id \(Expected int, got str\)") as caught:
+        codec.decode(other, now=NOW)
+    assert "271828" not in str(caught.value)
+    with pytest.raises(Expired):
+        codec.decode(other, now=NOW + 1800)
+    with pytest.raises(StateError, match=r"^state.user_id"):
+        codec.encode(Cart("x"), now=NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("padding", [2, 16, 256])
+def test_padding_hides_the_length(hs256: KeyRing, padding: int) -> None:
+    """States of about the same size give tokens of exactly the same size."""
+    codec = SessionCodec[Any](hs256, padding=padding)
+    lengths = {len(codec.encode({"x": "y" * n})) for n in range(16)}
+    assert len(lengths) <= 16 // padding + 1
+    assert decode(codec.encode({"a": 1}), hs256).state == {"a": 1}
+
+
+# -- stock libraries ------------------------------------------------------------------------
+
+
+def test_a_stock_library_verifies_our_tokens(ring: KeyRing, algorithm: str) -> None:
+    """To any JOSE library a token is an ordinary JWS, and a changed one is not."""
+    token = encode({"user_id": 42}, ring)
+    (key,) = ring
+    jws = jwt.api_jws.PyJWS()
+    stock_key: Any = key.public_key
+    if algorithm == "HS256":
+        assert key.secret is not None
+        stock_key = derive(key.secret, b"sig", b"session")
+    elif algorithm == "Ed25519":
+        jws.register_algorithm("Ed25519", OKPAlgorithm())  # no name of RFC 9864 yet
+    payload = jws.decode(token, stock_key, algorithms=[algorithm])
+    assert payload[0] == 1
+    assert jws.get_unverified_header(token) == {"alg": algorithm, "kid": key.kid}
+    header, body, signature = token.split(".")
+    with pytest.raises(jwt.InvalidSignatureError):
+        jws.decode(f"{header}.B{body[1:]}.{signature}", stock_key, algorithms=[algorithm])
+
+
+def test_the_pre_keyed_hmac_is_pyjwts() -> None:
+    """The copied HMAC gives what PyJWT's algorithm gives for the whole input."""
+    (key,) = RINGS[0]
+    header, payload, signature = TOKENS[0].encode().split(b".")
+    assert key.secret is not None
+    hs256 = HMACAlgorithm(HMACAlgorithm.SHA256)
+    mac = hs256.sign(header + b"." + payload, derive(key.secret, b"sig", b"session"))
+    assert b64url_encode(mac) == signature
+
+
+# -- whatever comes in ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "junk",
+    ["", ".", "..", "...", "a.b.c", None, 7, 1.5, b"", b"\xff", [], {}, object(), True, "\ud800",
+     "ä.b.c", "\0" * 10, "x" * 10_000_000, b"." * 10_000_000, ("a.b." + "c" * 8189), bytearray(b"a.b.c")],
+)  # fmt: skip
+def test_junk_is_refused(ring: KeyRing, junk: Any) -> None:
+    """Whatever it is, it ends in a TokenError."""
+    with pytest.raises(TokenError):
+        decode(junk, ring)
+
+
+@given(st.text() | st.binary() | st.text("AQgw-_.=+/ ", min_size=1).map(lambda tail: TOKENS[0] + tail))
+@example(TOKENS[0] + "=")
+def test_any_input_ends_in_a_token_error(junk: Any) -> None:
+    """Arbitrary text and bytes raise nothing else."""
+    with pytest.raises(TokenError):
+        CODECS[0].decode(junk, now=NOW)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_every_truncation_is_refused(number: int) -> None:
+    """From either end."""
+    token, codec = TOKENS[number], CODECS[number]
+    for length in range(len(token)):
+        for part in (token[:length], token[len(token) - length :]):
+            with pytest.raises(TokenError):
+                codec.decode(part, now=NOW)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_every_bit_flip_is_refused(number: int) -> None:
+    """Any single bit of the text, and any single bit of the decoded payload and signature."""
+    token, codec = TOKENS[number].encode(), CODECS[number]
+    for position in range(len(token)):
+        for bit in range(8):
+            flipped = bytearray(token)
+            flipped[position] ^= 1 << bit
+            with pytest.raises(TokenError):
+                codec.decode(bytes(flipped), now=NOW)
+    header, payload, signature = token.split(b".")
+    for segment in (1, 2):
+        data = b64url_decode((payload, signature)[segment - 1])
+        for position in range(len(data)):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << (position % 8)
+            parts = [header, payload, signature]
+            parts[segment] = b64url_encode(flipped)
+            with pytest.raises(BadSignature):
+                codec.decode(b".".join(parts), now=NOW)
+
+
+@given(
+    st.sampled_from(range(3)), st.sampled_from(range(3)), st.integers(1, 200), st.integers(1, 200)
+)
+def test_splices_of_two_tokens_are_refused(a: int, b: int, cut: int, other_cut: int) -> None:
+    """No part of one token goes with a part of another."""
+    other = CODECS[b].encode({"user_id": 43}, subject="43", now=NOW)
+    spliced = TOKENS[a][:cut] + other[other_cut:]
+    if spliced not in (TOKENS[a], other):
+        with pytest.raises(TokenError):
+            CODECS[a].decode(spliced, now=NOW)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_swapped_segments_are_refused(number: int) -> None:
+    """Of two tokens by the same key, any mixture but the two themselves."""
+    one = TOKENS[number].split(".")
+    two = CODECS[number].encode({"user_id": 43}, now=NOW).split(".")
+    for choice in range(1, 7):
+        mixed = [(one, two)[choice >> place & 1][place] for place in range(3)]
+        if mixed not in (one, two):
+            with pytest.raises(TokenError):
+                CODECS[number].decode(".".join(mixed), now=NOW)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60))
+def test_another_context_is_refused(context: str) -> None:
+    """A token of one purpose never reads in another, however alike the names are."""
+    for ring, token in zip(RINGS, TOKENS, strict=True):
+        if context != "session":
+            with pytest.raises(TokenError) as caught:
+                decode(token, ring, context=context, now=NOW)
+            assert caught.value.code in ("bad_signature", "decrypt_failed")
+            assert repr(context) in str(caught.value)
+
+
+@pytest.mark.parametrize("context", ["", "a\0b", "x" * 256, "ä" * 128, "\ud800", None, 5, b"x"])
+def test_wrong_contexts_are_refused(hs256: KeyRing, context: Any) -> None:
+    """A context is 1 to 255 bytes of UTF-8 without a zero byte."""
+    with pytest.raises(ConfigError, match="context"):
+        SessionCodec(hs256, context=context)
+
+
+def test_refusals_are_logged_by_code_only(
+    hs256: KeyRing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line at DEBUG, without the token."""
+    caplog.set_level(logging.DEBUG, logger="tokensession")
+    with pytest.raises(Malformed):
+        decode("secret-text", hs256)
+    assert [record.getMessage() for record in caplog.records] == ["token refused: malformed"]
+    assert caplog.records[0].levelname == "DEBUG"
+
+
+def test_messages_never_hold_the_token() -> None:
+    """Nor any part of it that is longer than a kid."""
+    for number, token in enumerate(TOKENS):
+        for broken in (token[:-1], token[:-1] + "!", token + "A", token[:-6] + "AAAAAA", "x" + token):
+            with pytest.raises(TokenError) as caught:
+                CODECS[number].decode(broken, now=NOW)
+            parts = re.findall(r"[A-Za-z0-9_-]{12,}", str(caught.value))
+            assert not any(part in token for part in parts)
+
+
+def test_no_exception_but_token_errors_crosses_threads(ring: KeyRing) -> None:
+    """Many threads share one codec, and each reads what it wrote."""
+    codec = SessionCodec[Any](ring)
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for n in range(60):
+                assert codec.decode(codec.encode([number, n])).state == [number, n]
+        except BaseException as error:  # noqa: BLE001  # reported by the main thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+# -- arguments ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"ttl": 0}, "ttl must be from 1"),
+        ({"ttl": 1.5}, "ttl must be a whole number"),
+        ({"ttl": 2**32}, "ttl must be from 1"),
+        ({"cap": 0}, "cap must be from 1"),
+        ({"cap": 3601}, "cap .3601 s. exceeds"),
+        ({"cap": True}, "cap must be a whole"),
+        ({"now": float("nan")}, "now must be a finite"),
+        ({"now": -1}, "before 1970"),
+    ],
+)
+def test_wrong_arguments_are_refused(hs256: KeyRing, arguments: Any, reason: str) -> None:
+    """Each with its name and range."""
+    codec = SessionCodec[Any](hs256, policy=Policy(absolute_timeout=3600))
+    with pytest.raises(ConfigError, match=reason):
+        codec.encode({}, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"keys": "session-keys.json"}, "keys must be a KeyRing, not str"),
+        ({"keys": None}, "keys must be a KeyRing"),
+        ({"policy": {"idle_timeout": 5}}, "policy must be a Policy"),
+        ({"padding": 1}, "padding must be 0 or from 2"),
+        ({"padding": 257}, "padding must be 0 or from 2 to 256"),
+        ({"padding": True}, "padding must be a number"),
+        ({"padding": "64"}, "padding must be a number"),
+        ({"state_type": str | bytes}, "state_type is not supported"),
+        ({"state_type": dict[bytes, complex] | list[int] | list[str]}, "state_type is not"),
+    ],
+)
+def test_wrong_configurations_are_refused(hs256: KeyRing, arguments: Any, reason: str) -> None:
+    """Where the codec is made, before any request."""
+    with pytest.raises(ConfigError, match=reason):
+        SessionCodec(arguments.pop("keys", hs256), **arguments)
+
+
+def test_lifetimes_stay_within_the_rotation_config(hs256: KeyRing) -> None:
+    """No token may outlive the time that the schedule leaves to old keys."""
+    document = hs256.to_jwks(private=True) | {"rotation": {"token_lifetime": 1800}}
+    ring = KeyRing.from_jwks(document)
+    codec = SessionCodec[Any](ring, policy=Policy(idle_timeout=1800))
+    codec.encode({}, ttl=1800)
+    with pytest.raises(ConfigError, match=r"ttl \(1801 s\) exceeds the token_lifetime \(1800 s\)"):
+        codec.encode({}, ttl=1801)
+    with pytest.raises(ConfigError, match="idle_timeout .1801 s. exceeds"):
+        SessionCodec(ring, policy=Policy(idle_timeout=1801))
+
+
+def test_a_reader_applies_its_limit_and_never_its_idle_timeout() -> None:
+    """Idle was settled by whoever minted."""
+    ring = KeyRing.generate("Ed25519")
+    token = encode({}, ring, ttl=3000, now=NOW)
+    reader = SessionCodec[Any](ring.reader(), policy=Policy(idle_timeout=10, absolute_timeout=2000))
+    assert reader.decode(token, now=NOW + 1999).expires_at == NOW + 2000
+    with pytest.raises(Expired):
+        reader.decode(token, now=NOW + 2000)
+
+
+def test_the_size_limit(hs256: KeyRing) -> None:
+    """A token of 8192 characters is written and read; what would be longer is refused."""
+    room = next(n for n in range(6100, 5900, -1) if fits(hs256, n))
+    token = encode("x" * room, hs256)
+    assert MAX_TOKEN - 2 <= len(token) <= MAX_TOKEN
+    assert decode(token, hs256).state == "x" * room
+    with pytest.raises(SessionTooLarge, match=r"has \d+ characters; the format allows 8192") as no:
+        encode("x" * (room + 3), hs256)
+    assert no.value.size > no.value.limit == MAX_TOKEN
+
+
+def fits(ring: KeyRing, length: int) -> bool:
+    """Tell whether a text of that length fits into a token."""
+    try:
+        encode("x" * length, ring)
+    except SessionTooLarge:
+        return False
+    return True
+
+
+# -- expiry and renewal ---------------------------------------------------------------------
+
+
+def test_idle_and_absolute_expiry(ring: KeyRing) -> None:
+    """A session that is renewed in time lives until its absolute end, and not a second longer."""
+    codec = SessionCodec[Any](ring, policy=Policy(idle_timeout=600, absolute_timeout=1500))
+    token, now = codec.encode({"n": 0}, subject=7, now=NOW), NOW
+    first = codec.decode(token, now=NOW)
+    while True:
+        now += 500
+        try:
+            session = codec.decode(token, now=now)
+        except Expired:
+            break
+        assert (session.sid, session.started_at, session.subject) == (first.sid, NOW, 7)
+        session.state["n"] += 1
+        token = codec.renew(session, now=now)
+        renewed = codec.decode(token, now=now)
+        assert renewed.expires_at == min(now + 600, NOW + 1500)
+    assert now == NOW + 1500
+
+
+def test_renewal_keeps_the_sessions_own_lifetime(hs256: KeyRing) -> None:
+    """Its idle window and cap are those that it was given, whatever the policy says."""
+    codec = SessionCodec[Any](hs256, policy=Policy(absolute_timeout=1000, longest=50_000))
+    session = codec.decode(codec.encode({}, ttl=9000, cap=20_000, now=NOW), now=NOW + 5000)
+    renewed = codec.decode(codec.renew(session, now=NOW + 5000), now=NOW + 5000)
+    assert (renewed.ttl, renewed.cap, renewed.started_at) == (9000, 20_000, NOW)
+    late = codec.decode(codec.renew(renewed, now=NOW + 13_000), now=NOW + 19_999)
+    assert late.ttl == 7000
+    assert late.expires_at == NOW + 20_000
+
+
+def test_renewal_at_the_end_writes_nothing(hs256: KeyRing) -> None:
+    """A session whose limit has come is not renewed."""
+    codec = SessionCodec[Any](hs256, policy=Policy(absolute_timeout=100))
+    session = codec.decode(codec.encode({}, now=NOW), now=NOW)
+    assert codec.decode(codec.renew(session, now=NOW + 99), now=NOW + 99).ttl == 1
+    with pytest.raises(Expired):
+        codec.renew(session, now=NOW + 100)
+
+
+def test_renewal_on_a_slow_clock(hs256: KeyRing) -> None:
+    """A node that is behind never writes a date before the session's start."""
+    codec = SessionCodec[Any](hs256)
+    session = codec.decode(codec.encode({}, now=NOW), now=NOW - 30)
+    renewed = codec.decode(codec.renew(session, now=NOW - 30), now=NOW - 30)
+    assert renewed.issued_at == renewed.started_at == NOW
+
+
+def test_renewal_under_another_context_is_refused(hs256: KeyRing) -> None:
+    """A session of one purpose must not become one of another."""
+    session = decode(encode({}, hs256), hs256)
+    with pytest.raises(ConfigError, match="context 'session'; this codec writes 'admin'"):
+        SessionCodec[Any](hs256, context="admin").renew(session)
+
+
+def test_renewal_moves_to_the_active_key(algorithm: str) -> None:
+    """After a rotation, also to another algorithm, the session goes on under the new key."""
+    ring = KeyRing.generate(algorithm, kid="old")
+    for successor in ("HS256", "Ed25519", "ES256"):
+        rotated = ring.add(successor, now=NOW)
+        codec = SessionCodec[Any](rotated)
+        session = codec.decode(encode({"n": 1}, ring, now=NOW), now=NOW + 900)
+        renewed = codec.decode(codec.renew(session, now=NOW + 900), now=NOW + 900)
+        assert (session.kid, renewed.state, renewed.sid) == ("old", {"n": 1}, session.sid)
+        assert rotated[renewed.kid].algorithm == successor
+
+
+# -- salts, nonces and caches ---------------------------------------------------------------
+
+
+def test_salt_and_nonce_never_repeat(hs256: KeyRing) -> None:
+    """Nonces are fresh for each token, and a salt serves 4096 tokens at the most."""
+    codec = SessionCodec[Any](hs256)
+    tokens = [codec.encode({}, now=NOW) for _ in range(2 * TOKENS_PER_SALT + 10)]
+    seen = {b64url_decode(token.split(".")[1].encode())[1:21] for token in tokens}
+    assert len(seen) == len(tokens)
+    salts = [salt_of(token) for token in tokens]
+    assert len(set(salts)) == 3
+    assert {salts.count(salt) for salt in set(salts)} == {TOKENS_PER_SALT, 10}
+
+
+def test_a_salt_ages(hs256: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 15 minutes of the monotonic clock a new one is drawn."""
+    clock = 1000.0
+    monkeypatch.setattr(tokenkeys, "monotonic", lambda: clock)
+    codec = SessionCodec[Any](hs256)
+    first = salt_of(codec.encode({}))
+    clock += SECONDS_PER_SALT - 0.001
+    assert salt_of(codec.encode({})) == first
+    clock += 0.001
+    assert salt_of(codec.encode({})) != first
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_draws_its_own_salt(hs256: KeyRing) -> None:
+    """After a fork parent and child never seal under the same salt."""
+    codec = SessionCodec[Any](hs256)
+    before = salt_of(codec.encode({}))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover  # runs in the child
+        os.write(writing, salt_of(codec.encode({})))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 8) != before
+    assert salt_of(codec.encode({})) == before
+    os.close(reading)
+    os.close(writing)
+
+
+def test_threads_share_a_salt_within_its_bound(hs256: KeyRing) -> None:
+    """However threads meet, no salt seals more than 4096 tokens."""
+    codec = SessionCodec[Any](hs256)
+    salts: list[bytes] = []
+
+    def work() -> None:
+        salts.extend(salt_of(codec.encode({})) for _ in range(2500))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(salts.count(salt) for salt in set(salts)) <= TOKENS_PER_SALT
+
+
+def test_derived_keys_are_cached_after_authentication_only(
+    hs256: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forged tokens derive nothing; genuine ones derive once per salt; the cache is bounded."""
+    reader = SessionCodec[Any](hs256)
+    derived: list[bytes] = []
+    made = AESGCM
+
+    def counting(key: bytes) -> AESGCM:
+        derived.append(key)
+        return made(key)
+
+    monkeypatch.setattr(tokenkeys, "AESGCM", counting)
+    header, payload, signature = encode({}, hs256).split(".")
+    derived.clear()
+    for n in range(100):
+        forged = b64url_encode(b"\x01" + n.to_bytes(8, "big") + bytes(40)).decode()
+        with pytest.raises(BadSignature):
+            reader.decode(f"{header}.{forged}.{signature}")
+    assert derived == []
+    for _ in range(3):
+        reader.decode(f"{header}.{payload}.{signature}")
+    assert len(derived) == 1
+    for _ in range(CACHED_CIPHERS + 5):
+        reader.decode(SessionCodec[Any](hs256).encode({}))
+    assert reader._cipher.cache_info().currsize == CACHED_CIPHERS
+
+
+def test_a_dropped_codec_drops_its_keys() -> None:
+    """Nothing global keeps the secrets of a codec that is no longer used."""
+    gc.collect()
+    before = sum(isinstance(thing, tokenkeys.TokenKey) for thing in gc.get_objects())
+    codec = SessionCodec[Any](KeyRing.generate())
+    codec.decode(codec.encode({}))
+    del codec
+    gc.collect()
+    after = sum(isinstance(thing, tokenkeys.TokenKey) for thing in gc.get_objects())
+    assert after == before
+
+
+def test_a_thousand_keys_cost_a_lookup() -> None:
+    """Reading one token of a large ring derives for one key, and asks no other."""
+    ring = KeyRing.generate(kid="first")
+    token = encode({}, ring)
+    large = ring
+    keys = [*ring, *(key for n in range(999) for key in KeyRing.generate(kid=f"k{n}"))]
+    large = KeyRing(keys)
+    codec = SessionCodec[Any](large)
+    assert codec.decode(token).kid == "first"
+    ready = [key for key in codec._token_keys.values() if "signature" in vars(key)]
+    assert [key.kid for key in ready] == ["first"]
+
+
+def test_the_kid_of_an_unknown_header_is_not_repeated(hs256: KeyRing) -> None:
+    """What an attacker writes into a header reaches no log."""
+    header = b64url_encode(b'{"alg":"HS256","kid":"evil-kid-with-newline"}').decode()
+    with pytest.raises(UnknownKey) as caught:
+        decode(f"{header}.AAAA.AAAA", hs256)
+    assert "evil" not in str(caught.value)
+    assert tokensession.UnknownKey is UnknownKey

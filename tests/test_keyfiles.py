@@ -1,0 +1,194 @@
+"""Key files: private, created once, replaced in one step (SPEC section 7)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tokensession import ConfigError, KeyRing, keyfiles
+from tokensession.keyfiles import create_private_file, read_private_file, replace_private_file
+
+
+def private(path: Path, content: bytes = b"old") -> Path:
+    """Write a file that only its owner can read."""
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
+
+
+def test_reading(tmp_path: Path) -> None:
+    """A private file gives its content; a missing one is told from an unreadable one."""
+    assert read_private_file(private(tmp_path / "a")) == b"old"
+    with pytest.raises(FileNotFoundError):
+        read_private_file(tmp_path / "b")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o610])
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    """The error shows the mode and the remedy; shared_file accepts it."""
+    path = private(tmp_path / "a")
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=f"mode {mode:04o} .*chmod 600 .*shared_file=True"):
+        read_private_file(path)
+    assert read_private_file(path, shared_file=True) == b"old"
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_only_regular_files(tmp_path: Path, kind: str) -> None:
+    """A FIFO is not waited for, a folder not listed."""
+    path = tmp_path / "a"
+    if kind == "fifo":
+        os.mkfifo(path, 0o600)
+    else:
+        path.mkdir(0o700)
+    with pytest.raises(ConfigError, match="not a regular file"):
+        read_private_file(path)
+
+
+def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is in the message; a file of exactly that size is read."""
+    monkeypatch.setattr(keyfiles, "MAX_FILE_BYTES", 3)
+    read_private_file(private(tmp_path / "a"))
+    with pytest.raises(ConfigError, match="larger than 3 bytes"):
+        read_private_file(private(tmp_path / "a", b"four"))
+
+
+@pytest.mark.parametrize("path", ["a\0b", "/dev/null/x", "x" * 300])
+def test_impossible_paths(path: str) -> None:
+    """Any path that cannot be opened is a ConfigError."""
+    with pytest.raises(ConfigError):
+        KeyRing.open(path)
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    """Replacing through a symbolic link changes its target."""
+    target = private(tmp_path / "target")
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    replace_private_file(link, b"new", check=lambda _: None)
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_creating_never_overwrites(tmp_path: Path) -> None:
+    """An existing file stays, whatever it holds, and nothing is left beside it."""
+    path = private(tmp_path / "a")
+    assert create_private_file(path, b"new") is False
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    """It is named; nothing is made."""
+    with pytest.raises(ConfigError, match="cannot be written: No such file"):
+        create_private_file(tmp_path / "no" / "a", b"x")
+    with pytest.raises(ConfigError, match="No such file"):
+        replace_private_file(tmp_path / "no" / "a", b"x", check=lambda _: None)
+
+
+@pytest.mark.parametrize("step", ["link", "fsync"])
+def test_a_failing_step_of_creation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A system that refuses leaves no file and no part of one."""
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, step, refuse)
+    with pytest.raises(ConfigError, match="Operation not permitted"):
+        create_private_file(tmp_path / "a", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_replacement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old content stays."""
+    path = private(tmp_path / "a")
+
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(ConfigError, match="not replaced: No space left"):
+        replace_private_file(path, b"new", check=lambda _: None)
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_check_that_objects(tmp_path: Path) -> None:
+    """It sees the present content (None without a file), and what it raises stops the writer."""
+    path = tmp_path / "a"
+    seen: list[bytes | None] = []
+    replace_private_file(path, b"one", check=seen.append)
+    replace_private_file(path, b"two", check=seen.append)
+    assert seen == [None, b"one"]
+
+    def object_to(_: bytes | None) -> None:
+        raise ConfigError("no")
+
+    with pytest.raises(ConfigError, match="^no$"):
+        replace_private_file(path, b"three", check=object_to)
+    assert path.read_bytes() == b"two"
+
+
+def test_without_posix_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere files are replaced all the same, atomically."""
+    monkeypatch.setattr(keyfiles, "fcntl", None)
+    path = private(tmp_path / "a")
+    replace_private_file(path, b"new", check=lambda _: None)
+    assert path.read_bytes() == b"new"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tokensession import KeyRing
+
+path, step = sys.argv[1], int(sys.argv[2])
+ring = KeyRing.open(path).add()
+calls = 0
+
+def dying(call):
+    def wrapped(*arguments, **named):
+        global calls
+        if calls == step:
+            os.kill(os.getpid(), 9)
+        calls += 1
+        return call(*arguments, **named)
+    return wrapped
+
+for name in ("open", "fsync", "link", "close"):
+    setattr(os, name, dying(getattr(os, name)))
+Path.replace = dying(Path.replace)
+Path.unlink = dying(Path.unlink)
+ring.save(path)
+print("saved")
+"""
+
+
+def test_killed_at_every_step(tmp_path: Path) -> None:
+    """Whichever step of a write is the last, the file is the old document or the new one."""
+    outcomes = []
+    for step in range(20):
+        path = tmp_path / f"keys-{step}.json"
+        serial = KeyRing.open(path).serial
+        done = subprocess.run(  # noqa: S603  # our own interpreter and text
+            [sys.executable, "-c", KILLED, str(path), str(step)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        outcomes.append((done.returncode, KeyRing.open(path).serial - serial))
+        if done.returncode == 0:
+            break
+        assert done.returncode == -9
+    assert outcomes[-1] == (0, 1)
+    assert {outcome for _, outcome in outcomes} == {0, 1}
+    assert (-9, 0) in outcomes
+    assert (-9, 1) in outcomes

@@ -1,0 +1,497 @@
+"""The key ring: states, changes and the rules between them (SPEC section 7)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokensession import ConfigError, KeyRing, Policy, SessionCodec, UnknownKey, decode, encode
+from tokensession.jwk import generate_key
+
+from .conftest import NOW
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_document_comes_back(ring: KeyRing) -> None:
+    """A ring is its document: written, read and written again it is the same."""
+    document = ring.to_jwks(private=True)
+    assert KeyRing.from_jwks(document).to_jwks(private=True) == document
+    assert KeyRing.from_jwks(json.dumps(document)).to_jwks(private=True) == document
+    assert KeyRing.from_jwks(json.dumps(document).encode()).to_jwks(private=True) == document
+
+
+def test_members_and_serial_are_kept(hs256: KeyRing) -> None:
+    """Unknown members of the document survive a change, and the serial grows by one."""
+    document = hs256.to_jwks(private=True) | {"serial": 7, "owner": {"team": ["web"]}}
+    changed = KeyRing.from_jwks(document).add(now=NOW)
+    assert changed.serial == 8
+    assert changed.to_jwks(private=True)["owner"] == {"team": ["web"]}
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("-----BEGIN PUBLIC KEY-----", "not JSON"),
+        ("", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("null", "JWK Set"),
+        ("[]", "JWK Set"),
+        ("{}", '"keys"'),
+        ('{"keys": []}', "at least one key"),
+        ('{"keys": {}}', "must be a list"),
+        ('{"keys": "abc"}', "taken for keys"),
+        ('{"keys": [7]}', "must be a JWK"),
+        ('{"keys": [], "keys": []}', "member twice"),
+        ('{"keys": [], "serial": NaN}', "not JSON"),
+        ({"keys": [], "x": object()}, "not JSON"),
+        (None, "JWK Set"),
+        (7, "JWK Set"),
+    ],
+)
+def test_what_is_no_document_is_refused(document: Any, reason: str) -> None:
+    """Each with what is wrong, and nothing but a ConfigError."""
+    with pytest.raises(ConfigError, match=reason):
+        KeyRing.from_jwks(document)
+
+
+def test_errors_do_not_hold_the_document(hs256: KeyRing) -> None:
+    """Neither the text of an error nor the chain behind it holds a secret."""
+    text = json.dumps(hs256.to_jwks(private=True))[:-1]
+    secret = hs256.to_jwks(private=True)["keys"][0]["k"]
+    with pytest.raises(ConfigError) as caught:
+        KeyRing.from_jwks(text)
+    assert secret not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("keys", ["abc", b"abc", ["abc"], [None]])
+def test_a_ring_is_made_of_keys(keys: Any) -> None:
+    """A text is never taken for a list of one-letter keys."""
+    with pytest.raises(ConfigError, match="made of"):
+        KeyRing(keys)
+
+
+def test_one_kid_once() -> None:
+    """Two keys of one name are refused."""
+    with pytest.raises(ConfigError, match="there twice"):
+        KeyRing([generate_key(kid="a"), generate_key(kid="a")])
+
+
+def test_looking_up(hs256: KeyRing) -> None:
+    """A ring is a collection of its keys; an unknown kid is named with the known ones."""
+    (key,) = hs256
+    assert len(hs256) == 1
+    assert key.kid in hs256
+    assert hs256[key.kid] is key
+    with pytest.raises(ConfigError, match=f"no key 'x'; it has {key.kid}"):
+        hs256["x"]
+
+
+# -- states over time -----------------------------------------------------------------------
+
+
+def ring_of(**dates: tuple[int | None, int | None]) -> KeyRing:
+    """Return a ring of HS256 keys with nbf and exp."""
+    keys = []
+    for kid, (nbf, exp) in dates.items():
+        members = {name: at for name, at in (("nbf", nbf), ("exp", exp)) if at is not None}
+        keys.append(generate_key(kid=kid).with_members(**members))
+    return KeyRing(keys)
+
+
+def test_a_life_of_a_key() -> None:
+    """Pending, active, retiring, expired: each from its first second on."""
+    ring = ring_of(a=(0, 300), b=(200, None))
+    expected = {
+        0: ("active", "pending"), 199: ("active", "pending"), 200: ("retiring", "active"),
+        299: ("retiring", "active"), 300: ("expired", "active"),
+    }  # fmt: skip
+    for now, (a, b) in expected.items():
+        assert ring.states(now) == {"a": a, "b": b}
+
+
+dates = st.tuples(st.none() | st.integers(0, 20), st.none() | st.integers(21, 40))
+materials = [generate_key(kid=f"k{n}") for n in range(4)]
+
+
+@given(st.lists(dates, min_size=1, max_size=4), st.sets(st.integers(0, 3)))
+def test_states_as_a_machine_over_time(all_dates: list[Any], revoked: set[int]) -> None:
+    """At every second one key signs if any can; states only move forward, but for one fallback."""
+    keys = []
+    for n, (nbf, exp) in enumerate(all_dates):
+        members = {name: at for name, at in (("nbf", nbf), ("exp", exp)) if at is not None}
+        members |= {"revoked": {}} if n in revoked else {}
+        keys.append(materials[n].with_members(**members))
+    ring = KeyRing(keys)
+    order = ["pending", "active", "retiring", "expired", "revoked"]
+    history = [ring.states(now) for now in range(45)]
+    for now, states in enumerate(history):
+        active = [kid for kid, state in states.items() if state == "active"]
+        usable = [key for key in ring if key.verifies(now)]
+        assert len(active) == bool(usable)
+        signer = ring.active(now)
+        assert active == ([signer.kid] if signer else [])
+        for key in ring:
+            state = states[key.kid]
+            assert (state == "revoked") == key.revoked
+            assert (state == "expired") == (not key.revoked and not key.verifies(now))
+            if state == "active" and now < key.nbf:
+                assert all(other.nbf > now for other in usable)  # nothing else could sign
+    for before, after in pairwise(history):
+        for key in ring:
+            forward = order.index(after[key.kid]) >= order.index(before[key.kid])
+            # A retiring key signs again when the one that superseded it expires first.
+            assert forward or (before[key.kid], after[key.kid]) == ("retiring", "active") or (
+                # A pending key that stood in for an expired one yields to none: it stays active.
+                before[key.kid] == "active" and after[key.kid] == "pending"
+            )
+
+
+def test_the_signer_is_found_again_when_the_clock_goes_back() -> None:
+    """Encoding follows the given time, in any order."""
+    ring = ring_of(a=(0, None), b=(NOW, None))
+    codec = SessionCodec(ring)
+    kids = [codec.decode(codec.encode({}, now=at), now=at).kid
+            for at in (NOW - 1, NOW, NOW + 5, NOW - 5, NOW)]  # fmt: skip
+    assert kids == ["a", "b", "b", "a", "b"]
+
+
+def test_a_pending_key_already_verifies() -> None:
+    """A signer with a fast clock harms nobody."""
+    fast = SessionCodec(ring_of(a=(0, None), b=(NOW, None)))
+    token = fast.encode({}, now=NOW)
+    assert fast.decode(token, now=NOW - 30).kid == "b"
+
+
+def test_an_expired_key_is_unknown_and_says_so() -> None:
+    """The error tells an expired or revoked key from one that nobody knows."""
+    ring = ring_of(a=(0, NOW + 10), b=(5, None))
+    (signed_by_a,) = [encode({}, KeyRing([ring["a"]]), now=NOW)]
+    assert decode(signed_by_a, ring, now=NOW + 9).kid == "a"
+    with pytest.raises(UnknownKey) as caught:
+        decode(signed_by_a, ring, now=NOW + 10)
+    assert caught.value.key_state == "expired"
+    with pytest.raises(UnknownKey) as caught:
+        decode(signed_by_a, ring.revoke("a"), now=NOW)
+    assert caught.value.key_state == "revoked"
+    with pytest.raises(UnknownKey) as caught:
+        decode(signed_by_a, ring_of(c=(None, None)), now=NOW)
+    assert caught.value.key_state is None
+
+
+def test_no_key_can_sign() -> None:
+    """Encoding says so, and decoding goes on."""
+    ring = ring_of(a=(0, NOW))
+    with pytest.raises(ConfigError, match="no key of the ring can sign"):
+        encode({}, ring, now=NOW)
+    assert ring.active(NOW) is None
+
+
+# -- readers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ["Ed25519", "ES256"])
+def test_a_reader_reads_and_cannot_mint(algorithm: str) -> None:
+    """Without the private half a ring verifies and decrypts; encoding is refused."""
+    ring = KeyRing.generate(algorithm)
+    reader = KeyRing.from_jwks(ring.reader().to_jwks(private=True))
+    assert decode(encode({"a": 1}, ring), reader).state == {"a": 1}
+    assert not reader.can_mint
+    assert all("d" not in jwk for jwk in reader.to_jwks(private=True)["keys"])
+    with pytest.raises(ConfigError, match="can sign"):
+        encode({}, reader)
+
+
+def test_a_reader_of_hs256_is_refused(hs256: KeyRing) -> None:
+    """There, a reader could mint."""
+    with pytest.raises(ConfigError, match="can mint them"):
+        hs256.reader()
+
+
+def test_a_reader_reports_its_minters_states() -> None:
+    """Its states are computed as if it could sign; nothing signs."""
+    ring = KeyRing.generate("Ed25519").add("Ed25519", now=NOW)
+    for now in (NOW, NOW + 900, NOW + 5000):
+        assert ring.reader().states(now) == ring.states(now)
+    assert ring.reader().active(NOW) is None
+
+
+def test_a_revoked_hs256_key_passes_into_a_reader_as_a_tombstone() -> None:
+    """After a change of algorithm its name stays, its secret does not."""
+    ring = KeyRing.generate(kid="old").revoke("old", now=NOW).add("Ed25519", now=NOW)
+    reader = ring.reader()
+    assert reader.states(NOW)["old"] == "revoked"
+    assert reader["old"].secret is None
+
+
+# -- new rings ------------------------------------------------------------------------------
+
+
+def test_publish_before_use(hs256: KeyRing) -> None:
+    """A new key signs once it has had the time to spread, by default 15 minutes."""
+    (old,) = hs256
+    ring = hs256.add(now=NOW)
+    new = next(key for key in ring if key.kid != old.kid)
+    assert new.nbf == NOW + 900
+    assert ring.states(NOW + 899) == {old.kid: "active", new.kid: "pending"}
+    assert ring.states(NOW + 900) == {old.kid: "retiring", new.kid: "active"}
+
+
+def test_publishing_too_late_is_refused(hs256: KeyRing) -> None:
+    """The error shows the numbers; the exact bound is accepted."""
+    hs256.add(nbf=NOW + 900, now=NOW)
+    with pytest.raises(ConfigError, match=f"from {NOW + 899}, before {NOW + 900}"):
+        hs256.add(nbf=NOW + 899, now=NOW)
+    with pytest.raises(ConfigError, match="propagation 60 s"):
+        hs256.add(generate_key(nbf=NOW + 59), propagation=60, now=NOW)
+
+
+def test_after_an_emergency_a_key_may_start_at_once(hs256: KeyRing) -> None:
+    """With no other candidate there is nothing to wait for."""
+    (old,) = hs256
+    ring = hs256.revoke(old.kid, reason="leaked", now=NOW).add(now=NOW)
+    active = ring.active(NOW)
+    assert active is not None
+    assert active.nbf == 0
+    assert ring.to_jwks(private=True)["keys"][0]["revoked"] == {
+        "revoked_at": NOW,
+        "reason": "leaked",
+    }
+
+
+def test_a_kid_is_never_used_again(hs256: KeyRing) -> None:
+    """Not even that of a revoked key."""
+    (old,) = hs256
+    with pytest.raises(ConfigError, match="a kid is used once"):
+        hs256.revoke(old.kid).add(generate_key(kid=old.kid), now=NOW)
+
+
+def test_a_key_can_be_given(hs256: KeyRing) -> None:
+    """With its own nbf, or one set here."""
+    assert hs256.add(generate_key(kid="n"), nbf=NOW + 1000, now=NOW)["n"].nbf == NOW + 1000
+
+
+def test_retiring_leaves_time_for_the_last_tokens(hs256: KeyRing) -> None:
+    """The old key expires a token's life and the leeway after its successor took over."""
+    (old,) = hs256
+    ring = hs256.add(now=NOW).retire(old.kid, token_lifetime=3600, now=NOW)
+    assert ring[old.kid].exp == NOW + 900 + 3600 + 60
+    last = encode({}, ring, ttl=3600, now=NOW + 899)
+    assert decode(last, ring, now=NOW + 899 + 3599).kid == old.kid
+
+
+def test_retiring_later_counts_from_now(hs256: KeyRing) -> None:
+    """A superseded key may have signed until this very moment on a node with an old document."""
+    (old,) = hs256
+    ring = hs256.add(now=NOW).retire(old.kid, token_lifetime=3600, now=NOW + 5000)
+    assert ring[old.kid].exp == NOW + 5000 + 3600 + 60
+    assert ring.retire(old.kid, token_lifetime=3600, now=NOW + 6000)[old.kid].exp == NOW + 8660
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda ring: ring.retire("old"), "needs token_lifetime"),
+        (lambda ring: ring.retire("old", token_lifetime=0), "from 1 to"),
+        (lambda ring: ring.retire("new", token_lifetime=60), "no successor"),
+        (lambda ring: ring.retire("none", token_lifetime=60), "no key 'none'"),
+        (lambda ring: ring_of(old=(0, 9), new=(5, None)).retire("old", token_lifetime=60), "expired"),
+        (lambda ring: ring.revoke("old").retire("old", token_lifetime=60), "more than retired"),
+        (lambda ring: ring.revoke("none"), "no key 'none'"),
+        (lambda ring: ring.add(propagation=-1), "propagation must be"),
+    ],
+)
+def test_wrong_changes_are_refused(spoil: Any, reason: str) -> None:
+    """Each with its own reason, and the ring as it was."""
+    with pytest.raises(ConfigError, match=reason):
+        spoil(ring_of(old=(0, None), new=(NOW, None)))
+
+
+def test_the_rotation_config_gives_the_lifetime(hs256: KeyRing) -> None:
+    """A document that names its token_lifetime needs no argument."""
+    document = hs256.to_jwks(private=True) | {"rotation": {"token_lifetime": 7200}}
+    ring = KeyRing.from_jwks(document)
+    assert ring.token_lifetime == 7200
+    (old,) = ring
+    assert ring.add(now=NOW).retire(old.kid, now=NOW)[old.kid].exp == NOW + 900 + 7260
+
+
+@pytest.mark.parametrize(
+    "rotation", [[], "x", {"token_lifetime": 0}, {"token_lifetime": "1"}, {"token_lifetime": 1.5}]
+)
+def test_a_wrong_rotation_config_is_refused(hs256: KeyRing, rotation: Any) -> None:
+    """It is named."""
+    with pytest.raises(ConfigError, match="rotation"):
+        KeyRing.from_jwks(hs256.to_jwks(private=True) | {"rotation": rotation})
+
+
+def test_revoking_twice_changes_nothing(hs256: KeyRing) -> None:
+    """The first date stays."""
+    (old,) = hs256
+    once = hs256.revoke(old.kid, now=NOW)
+    assert once.revoke(old.kid, now=NOW + 1) is once
+
+
+def test_grace_is_checked_where_a_policy_meets_a_ring() -> None:
+    """A key that would expire before its last tokens is refused, with the numbers."""
+    now = 4_000_000_000  # later than any clock that runs this test, so that no key has expired
+    ring = ring_of(a=(0, now + 1860), b=(now, None))
+    SessionCodec(ring, policy=Policy(idle_timeout=1800, leeway=60))
+    with pytest.raises(ConfigError, match=f"set its exp to {now + 1861}"):
+        SessionCodec(ring, policy=Policy(idle_timeout=1801, leeway=60))
+
+
+def test_expired_keys_are_past_help() -> None:
+    """An old key that left too early does not stop a service from starting today."""
+    SessionCodec(ring_of(a=(0, 20), b=(10, None)), policy=Policy(idle_timeout=1800))
+
+
+# -- from one document to the next ----------------------------------------------------------
+
+
+def test_a_serial_never_goes_back(hs256: KeyRing) -> None:
+    """An older document is refused while a newer one runs."""
+    newer = hs256.add(now=NOW)
+    KeyRing.from_jwks(newer.to_jwks(private=True), running=hs256)
+    with pytest.raises(ConfigError, match="serial 0, older than the running 1"):
+        KeyRing.from_jwks(hs256.to_jwks(private=True), running=newer)
+
+
+def test_material_never_changes_under_a_kid(ring: KeyRing, algorithm: str) -> None:
+    """A kid that suddenly has another secret is refused; a tombstone without material is not."""
+    (key,) = ring
+    other = KeyRing([generate_key(algorithm, kid=key.kid)]).to_jwks(private=True)
+    with pytest.raises(ConfigError, match="its material is not that of the running"):
+        KeyRing.from_jwks(other, running=ring)
+    tombstone = [
+        {name: value for name, value in jwk.items() if name not in ("k", "d", "x", "y")}
+        | {"revoked": {"revoked_at": NOW}}
+        for jwk in ring.to_jwks(private=True)["keys"][:1]
+    ]
+    KeyRing.from_jwks({"keys": tombstone}, running=ring)
+
+
+# -- files and the environment --------------------------------------------------------------
+
+
+def test_open_creates_a_private_file_once(
+    tmp_path: Path, algorithm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file has mode 0600 and one key, a warning says so, and it is read the next time."""
+    path = tmp_path / "keys.json"
+    ring = KeyRing.open(path, algorithm=algorithm)
+    assert path.stat().st_mode & 0o777 == 0o600
+    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert str(path) in record.getMessage()
+    again = KeyRing.open(path)
+    assert again.to_jwks(private=True) == ring.to_jwks(private=True)
+    assert next(iter(again)).algorithm == algorithm
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_many_openers_create_one_key(tmp_path: Path) -> None:
+    """Of all that open a missing file at once, one creates it and all have its key."""
+    path = tmp_path / "keys.json"
+    rings: list[KeyRing] = []
+    start = threading.Barrier(8)
+
+    def open_it() -> None:
+        start.wait()
+        rings.append(KeyRing.open(path))
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({json.dumps(ring.to_jwks(private=True)) for ring in rings}) == 1
+    assert len(rings) == 8
+
+
+def test_open_without_create(tmp_path: Path) -> None:
+    """A host without its copy must not make keys of its own."""
+    with pytest.raises(ConfigError, match="not found"):
+        KeyRing.open(tmp_path / "keys.json", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_published_secrets_are_refused_where_keys_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dict may hold the vectors' keys; a file or an environment variable may not."""
+    jwk = {"kty": "oct", "kid": "k1", "alg": "HS256",
+           "k": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}  # fmt: skip
+    text = json.dumps({"keys": [jwk]})
+    KeyRing.from_jwks(text)
+    path = tmp_path / "keys.json"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="published example"):
+        KeyRing.open(path)
+    monkeypatch.setenv("SESSION_KEYS", text)
+    with pytest.raises(ConfigError, match="published example"):
+        KeyRing.from_env("SESSION_KEYS")
+
+
+def test_the_environment(hs256: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document may stand in a variable."""
+    monkeypatch.setenv("SESSION_KEYS", json.dumps(hs256.to_jwks(private=True)))
+    assert KeyRing.from_env("SESSION_KEYS").to_jwks(private=True) == hs256.to_jwks(private=True)
+
+
+@pytest.mark.parametrize("value", [None, "", "{"])
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    """Missing, empty or no document: the error begins with its name."""
+    monkeypatch.delenv("SESSION_KEYS", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SESSION_KEYS", value)
+    with pytest.raises(ConfigError, match="^environment variable SESSION_KEYS"):
+        KeyRing.from_env("SESSION_KEYS")
+
+
+def test_saving_over_the_predecessor(tmp_path: Path) -> None:
+    """A changed ring replaces the file that it was made from; saving it twice is harmless."""
+    path = tmp_path / "keys.json"
+    ring = KeyRing.open(path).add()
+    ring.save(path)
+    ring.save(path)
+    assert KeyRing.open(path).serial == 1
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_two_writers_one_wins(tmp_path: Path) -> None:
+    """The second is told that the file has moved on, and changes nothing."""
+    path = tmp_path / "keys.json"
+    base = KeyRing.open(path)
+    base.add().save(path)
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="another writer has made serial 1"):
+        base.add().save(path)
+    assert path.read_bytes() == before
+
+
+def test_saving_never_replaces_another_ring(tmp_path: Path) -> None:
+    """A file whose key has other material under the same kid is left alone."""
+    path = tmp_path / "keys.json"
+    KeyRing([generate_key(kid="a")]).save(path)
+    with pytest.raises(ConfigError, match="material"):
+        KeyRing([generate_key(kid="a")], serial=1).save(path)
+
+
+def test_a_thousand_keys(hs256: KeyRing) -> None:
+    """A large ring reads and writes, and finds each key by its header."""
+    ring = KeyRing([*hs256, *(generate_key(nbf=10 + n) for n in range(999))])
+    token = encode({"n": 1}, hs256)
+    assert decode(token, ring).kid == next(iter(hs256)).kid
+    assert len(ring.states(NOW)) == 1000

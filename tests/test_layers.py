@@ -1,0 +1,94 @@
+"""The shape of the code: imports point down, and each third-party package has its door."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import tokensession
+from tokensession import errors
+
+PACKAGE = Path(tokensession.__file__).parent
+
+# From the ground up: a module imports only from those before it.
+LAYERS = [
+    "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
+    "jwkset", "keyfiles", "keys", "session", "tokenkeys", "codec", "vectors", "anatomy", "demo",
+    "cli", "__main__", "__init__",
+]  # fmt: skip
+DOORS = {
+    "msgspec": {"claims", "state", "session", "vectors"},
+    "jwt": {"tokenkeys"},
+    "cryptography": {"codec", "jwk", "material", "tokenkeys"},
+}
+MODULES = {
+    path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")
+}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Return the full names that a module imports, at whatever depth."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def layer(path: Path) -> str:
+    """Return the layer that a file is part of."""
+    return path.parts[0].removesuffix(".py")
+
+
+def test_imports_point_down() -> None:
+    """No module imports from its own layer's upper neighbours, nor from the package's root."""
+    for path, tree in MODULES.items():
+        here = LAYERS.index(layer(path))
+        for name in imported(tree):
+            if not name.startswith("tokensession."):
+                continue
+            module = name.split(".")[1]
+            if module == "__version__":
+                continue
+            assert module in LAYERS, f"{path} imports {name} from the package's root"
+            below = LAYERS.index(module)
+            assert below < here or (below == here and len(path.parts) > 1), f"{path}: {name}"
+
+
+def test_every_module_has_a_layer() -> None:
+    """A new file finds its place here, and a removed one leaves it."""
+    assert {layer(path) for path in MODULES} == set(LAYERS)
+
+
+def test_third_party_packages_have_doors() -> None:
+    """Each enters through the files named here."""
+    for path, tree in MODULES.items():
+        for name in imported(tree):
+            doors = DOORS.get(name.split(".")[0])
+            assert doors is None or layer(path) in doors, f"{path} imports {name}"
+
+
+def test_exported_names_are_complete() -> None:
+    """Whatever the root imports it exports, sorted; every error is among it."""
+    assert tokensession.__all__ == sorted(tokensession.__all__)
+    tree = MODULES[Path("__init__.py")]
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+             for alias in node.names}  # fmt: skip
+    assert names == set(tokensession.__all__)
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, Exception):
+            assert name in names
+
+
+def test_the_error_tree_is_the_one_drawn() -> None:
+    """The docstring of errors names each class once, and its code."""
+    drawn = errors.__doc__ or ""
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, errors.TokenSessionError):
+            assert drawn.count(f" {name} ") + drawn.count(f"    {name}\n") == 1, name
+            code = getattr(value, "code", None)
+            assert code is None or f"{name} " in drawn
+            assert code is None or drawn.rstrip().count(code) >= 1
