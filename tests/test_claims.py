@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import re
 import uuid
 from typing import Any, TypedDict
@@ -87,7 +87,7 @@ class Account:
     """A state of another kind."""
 
     name: str
-    born: datetime.date
+    born: dt.date
 
 
 class Preferences(TypedDict):
@@ -115,7 +115,7 @@ class Opaque(msgspec.Struct, eq=False):
 
 @pytest.mark.parametrize(
     "state",
-    [Cart(uuid.UUID(int=7), {"a": 2}), Account("Ada", datetime.date(1815, 12, 10)),
+    [Cart(uuid.UUID(int=7), {"a": 2}), Account("Ada", dt.date(1815, 12, 10)),
      Preferences(theme="dark"), Counter(3)],
 )  # fmt: skip
 def test_typed_states_come_back_as_their_type(state: Any) -> None:
@@ -136,7 +136,7 @@ def test_equality_is_asked_only_of_types_that_have_it() -> None:
     ("kind", "state", "path"),
     [
         (Account, Cart(uuid.UUID(int=7)), "state"),
-        (Account, Account(5, datetime.date(1815, 12, 10)), "state.name"),  # type: ignore[arg-type]
+        (Account, Account(5, dt.date(1815, 12, 10)), "state.name"),  # type: ignore[arg-type]
         (Cart, Cart(uuid.UUID(int=7), note=uuid.UUID(int=8)), "state"),
         (Cart, Cart(uuid.UUID(int=7), note=2**60), "state.note"),
         (Cart, Cart(uuid.UUID(int=7), note={1: 2}), "state.note"),
@@ -166,7 +166,7 @@ def test_a_state_that_would_not_come_back_is_refused(kind: Any, state: Any, path
     ],
 )
 def test_a_misfit_names_the_field_and_never_the_value(kind: Any, state: Any, words: str) -> None:
-    """The message is for a log: field and types, no value, even where the type's own text has it."""
+    """Field and types are named, no value is, even where the type's own text has it."""
     form: TypedState[Any] = TypedState(kind)
     claims, misfit = form.read(write(UntypedState().pack(state)))
     assert claims.state == state

@@ -43,7 +43,7 @@ from .conftest import NOW
 from .test_state import core_values, text
 
 RINGS = [KeyRing.generate(algorithm) for algorithm in ("HS256", "Ed25519", "ES256")]
-CODECS = [SessionCodec[Any](ring) for ring in RINGS]
+CODECS = [SessionCodec(ring) for ring in RINGS]
 TOKENS = [codec.encode({"user_id": 42}, subject="42", now=NOW) for codec in CODECS]
 
 
@@ -80,7 +80,7 @@ def test_round_trip(
 
 def test_the_functions_are_the_codec_without_a_policy(ring: KeyRing) -> None:
     """They and a plain codec read each other's tokens; a context separates them alike."""
-    codec = SessionCodec[Any](ring, context="api")
+    codec = SessionCodec(ring, context="api")
     assert decode(codec.encode({"a": 1}), ring, context="api").state == {"a": 1}
     assert codec.decode(encode({"a": 1}, ring, context="api", ttl=9)).ttl == 9
     with pytest.raises(BadSignature if codec_is_symmetric(ring) else TokenError, match="'session'"):
@@ -129,7 +129,7 @@ def test_a_typed_state(ring: KeyRing) -> None:
 @pytest.mark.parametrize("padding", [2, 16, 256])
 def test_padding_hides_the_length(hs256: KeyRing, padding: int) -> None:
     """States of about the same size give tokens of exactly the same size."""
-    codec = SessionCodec[Any](hs256, padding=padding)
+    codec = SessionCodec(hs256, padding=padding)
     lengths = {len(codec.encode({"x": "y" * n})) for n in range(16)}
     assert len(lengths) <= 16 // padding + 1
     assert decode(codec.encode({"a": 1}), hs256).state == {"a": 1}
@@ -173,7 +173,8 @@ def test_the_pre_keyed_hmac_is_pyjwts() -> None:
 @pytest.mark.parametrize(
     "junk",
     ["", ".", "..", "...", "a.b.c", None, 7, 1.5, b"", b"\xff", [], {}, object(), True, "\ud800",
-     "ä.b.c", "\0" * 10, "x" * 10_000_000, b"." * 10_000_000, ("a.b." + "c" * 8189), bytearray(b"a.b.c")],
+     "ä.b.c", "\0" * 10, "x" * 10_000_000, b"." * 10_000_000, "a.b." + "c" * 8189,
+     bytearray(b"a.b.c")],
 )  # fmt: skip
 def test_junk_is_refused(ring: KeyRing, junk: Any) -> None:
     """Whatever it is, it ends in a TokenError."""
@@ -181,7 +182,9 @@ def test_junk_is_refused(ring: KeyRing, junk: Any) -> None:
         decode(junk, ring)
 
 
-@given(st.text() | st.binary() | st.text("AQgw-_.=+/ ", min_size=1).map(lambda tail: TOKENS[0] + tail))
+@given(
+    st.text() | st.binary() | st.text("AQgw-_.=+/ ", min_size=1).map(lambda tail: TOKENS[0] + tail)
+)
 @example(TOKENS[0] + "=")
 def test_any_input_ends_in_a_token_error(junk: Any) -> None:
     """Arbitrary text and bytes raise nothing else."""
@@ -216,7 +219,7 @@ def test_every_bit_flip_is_refused(number: int) -> None:
             flipped = bytearray(data)
             flipped[position] ^= 1 << (position % 8)
             parts = [header, payload, signature]
-            parts[segment] = b64url_encode(flipped)
+            parts[segment] = b64url_encode(bytes(flipped))
             with pytest.raises(BadSignature):
                 codec.decode(b".".join(parts), now=NOW)
 
@@ -245,7 +248,11 @@ def test_swapped_segments_are_refused(number: int) -> None:
                 CODECS[number].decode(".".join(mixed), now=NOW)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60))
+@given(
+    st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60
+    )
+)
 def test_another_context_is_refused(context: str) -> None:
     """A token of one purpose never reads in another, however alike the names are."""
     for ring, token in zip(RINGS, TOKENS, strict=True):
@@ -263,9 +270,7 @@ def test_wrong_contexts_are_refused(hs256: KeyRing, context: Any) -> None:
         SessionCodec(hs256, context=context)
 
 
-def test_refusals_are_logged_by_code_only(
-    hs256: KeyRing, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_refusals_are_logged_by_code_only(hs256: KeyRing, caplog: pytest.LogCaptureFixture) -> None:
     """One line at DEBUG, without the token."""
     caplog.set_level(logging.DEBUG, logger="tokensession")
     with pytest.raises(Malformed):
@@ -277,7 +282,13 @@ def test_refusals_are_logged_by_code_only(
 def test_messages_never_hold_the_token() -> None:
     """Nor any part of it that is longer than a kid."""
     for number, token in enumerate(TOKENS):
-        for broken in (token[:-1], token[:-1] + "!", token + "A", token[:-6] + "AAAAAA", "x" + token):
+        for broken in (
+            token[:-1],
+            token[:-1] + "!",
+            token + "A",
+            token[:-6] + "AAAAAA",
+            "x" + token,
+        ):
             with pytest.raises(TokenError) as caught:
                 CODECS[number].decode(broken, now=NOW)
             parts = re.findall(r"[A-Za-z0-9_-]{12,}", str(caught.value))
@@ -286,7 +297,7 @@ def test_messages_never_hold_the_token() -> None:
 
 def test_no_exception_but_token_errors_crosses_threads(ring: KeyRing) -> None:
     """Many threads share one codec, and each reads what it wrote."""
-    codec = SessionCodec[Any](ring)
+    codec = SessionCodec(ring)
     failures: list[BaseException] = []
 
     def work(number: int) -> None:
@@ -322,7 +333,7 @@ def test_no_exception_but_token_errors_crosses_threads(ring: KeyRing) -> None:
 )
 def test_wrong_arguments_are_refused(hs256: KeyRing, arguments: Any, reason: str) -> None:
     """Each with its name and range."""
-    codec = SessionCodec[Any](hs256, policy=Policy(absolute_timeout=3600))
+    codec = SessionCodec(hs256, policy=Policy(absolute_timeout=3600))
     with pytest.raises(ConfigError, match=reason):
         codec.encode({}, **arguments)
 
@@ -351,11 +362,11 @@ def test_lifetimes_stay_within_the_rotation_config(hs256: KeyRing) -> None:
     """No token may outlive the time that the schedule leaves to old keys."""
     document = hs256.to_jwks(private=True) | {"rotation": {"token_lifetime": 1800}}
     ring = KeyRing.from_jwks(document)
-    codec = SessionCodec[Any](ring, policy=Policy(idle_timeout=1800))
+    codec = SessionCodec(ring, policy=Policy(idle_timeout=1800))
     codec.encode({}, ttl=1800)
     with pytest.raises(ConfigError, match=r"ttl \(1801 s\) exceeds the token_lifetime \(1800 s\)"):
         codec.encode({}, ttl=1801)
-    with pytest.raises(ConfigError, match="idle_timeout .1801 s. exceeds"):
+    with pytest.raises(ConfigError, match=r"idle_timeout .1801 s. exceeds"):
         SessionCodec(ring, policy=Policy(idle_timeout=1801))
 
 
@@ -363,7 +374,7 @@ def test_a_reader_applies_its_limit_and_never_its_idle_timeout() -> None:
     """Idle was settled by whoever minted."""
     ring = KeyRing.generate("Ed25519")
     token = encode({}, ring, ttl=3000, now=NOW)
-    reader = SessionCodec[Any](ring.reader(), policy=Policy(idle_timeout=10, absolute_timeout=2000))
+    reader = SessionCodec(ring.reader(), policy=Policy(idle_timeout=10, absolute_timeout=2000))
     assert reader.decode(token, now=NOW + 1999).expires_at == NOW + 2000
     with pytest.raises(Expired):
         reader.decode(token, now=NOW + 2000)
@@ -394,7 +405,7 @@ def fits(ring: KeyRing, length: int) -> bool:
 
 def test_idle_and_absolute_expiry(ring: KeyRing) -> None:
     """A session that is renewed in time lives until its absolute end, and not a second longer."""
-    codec = SessionCodec[Any](ring, policy=Policy(idle_timeout=600, absolute_timeout=1500))
+    codec = SessionCodec(ring, policy=Policy(idle_timeout=600, absolute_timeout=1500))
     token, now = codec.encode({"n": 0}, subject=7, now=NOW), NOW
     first = codec.decode(token, now=NOW)
     while True:
@@ -413,7 +424,7 @@ def test_idle_and_absolute_expiry(ring: KeyRing) -> None:
 
 def test_renewal_keeps_the_sessions_own_lifetime(hs256: KeyRing) -> None:
     """Its idle window and cap are those that it was given, whatever the policy says."""
-    codec = SessionCodec[Any](hs256, policy=Policy(absolute_timeout=1000, longest=50_000))
+    codec = SessionCodec(hs256, policy=Policy(absolute_timeout=1000, longest=50_000))
     session = codec.decode(codec.encode({}, ttl=9000, cap=20_000, now=NOW), now=NOW + 5000)
     renewed = codec.decode(codec.renew(session, now=NOW + 5000), now=NOW + 5000)
     assert (renewed.ttl, renewed.cap, renewed.started_at) == (9000, 20_000, NOW)
@@ -424,7 +435,7 @@ def test_renewal_keeps_the_sessions_own_lifetime(hs256: KeyRing) -> None:
 
 def test_renewal_at_the_end_writes_nothing(hs256: KeyRing) -> None:
     """A session whose limit has come is not renewed."""
-    codec = SessionCodec[Any](hs256, policy=Policy(absolute_timeout=100))
+    codec = SessionCodec(hs256, policy=Policy(absolute_timeout=100))
     session = codec.decode(codec.encode({}, now=NOW), now=NOW)
     assert codec.decode(codec.renew(session, now=NOW + 99), now=NOW + 99).ttl == 1
     with pytest.raises(Expired):
@@ -433,7 +444,7 @@ def test_renewal_at_the_end_writes_nothing(hs256: KeyRing) -> None:
 
 def test_renewal_on_a_slow_clock(hs256: KeyRing) -> None:
     """A node that is behind never writes a date before the session's start."""
-    codec = SessionCodec[Any](hs256)
+    codec = SessionCodec(hs256)
     session = codec.decode(codec.encode({}, now=NOW), now=NOW - 30)
     renewed = codec.decode(codec.renew(session, now=NOW - 30), now=NOW - 30)
     assert renewed.issued_at == renewed.started_at == NOW
@@ -443,7 +454,7 @@ def test_renewal_under_another_context_is_refused(hs256: KeyRing) -> None:
     """A session of one purpose must not become one of another."""
     session = decode(encode({}, hs256), hs256)
     with pytest.raises(ConfigError, match="context 'session'; this codec writes 'admin'"):
-        SessionCodec[Any](hs256, context="admin").renew(session)
+        SessionCodec(hs256, context="admin").renew(session)
 
 
 def test_renewal_moves_to_the_active_key(algorithm: str) -> None:
@@ -451,7 +462,7 @@ def test_renewal_moves_to_the_active_key(algorithm: str) -> None:
     ring = KeyRing.generate(algorithm, kid="old")
     for successor in ("HS256", "Ed25519", "ES256"):
         rotated = ring.add(successor, now=NOW)
-        codec = SessionCodec[Any](rotated)
+        codec = SessionCodec(rotated)
         session = codec.decode(encode({"n": 1}, ring, now=NOW), now=NOW + 900)
         renewed = codec.decode(codec.renew(session, now=NOW + 900), now=NOW + 900)
         assert (session.kid, renewed.state, renewed.sid) == ("old", {"n": 1}, session.sid)
@@ -463,7 +474,7 @@ def test_renewal_moves_to_the_active_key(algorithm: str) -> None:
 
 def test_salt_and_nonce_never_repeat(hs256: KeyRing) -> None:
     """Nonces are fresh for each token, and a salt serves 4096 tokens at the most."""
-    codec = SessionCodec[Any](hs256)
+    codec = SessionCodec(hs256)
     tokens = [codec.encode({}, now=NOW) for _ in range(2 * TOKENS_PER_SALT + 10)]
     seen = {b64url_decode(token.split(".")[1].encode())[1:21] for token in tokens}
     assert len(seen) == len(tokens)
@@ -476,7 +487,7 @@ def test_a_salt_ages(hs256: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     """After 15 minutes of the monotonic clock a new one is drawn."""
     clock = 1000.0
     monkeypatch.setattr(tokenkeys, "monotonic", lambda: clock)
-    codec = SessionCodec[Any](hs256)
+    codec = SessionCodec(hs256)
     first = salt_of(codec.encode({}))
     clock += SECONDS_PER_SALT - 0.001
     assert salt_of(codec.encode({})) == first
@@ -487,7 +498,7 @@ def test_a_salt_ages(hs256: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_draws_its_own_salt(hs256: KeyRing) -> None:
     """After a fork parent and child never seal under the same salt."""
-    codec = SessionCodec[Any](hs256)
+    codec = SessionCodec(hs256)
     before = salt_of(codec.encode({}))
     reading, writing = os.pipe()
     child = os.fork()
@@ -503,7 +514,7 @@ def test_a_child_draws_its_own_salt(hs256: KeyRing) -> None:
 
 def test_threads_share_a_salt_within_its_bound(hs256: KeyRing) -> None:
     """However threads meet, no salt seals more than 4096 tokens."""
-    codec = SessionCodec[Any](hs256)
+    codec = SessionCodec(hs256)
     salts: list[bytes] = []
 
     def work() -> None:
@@ -521,7 +532,7 @@ def test_derived_keys_are_cached_after_authentication_only(
     hs256: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Forged tokens derive nothing; genuine ones derive once per salt; the cache is bounded."""
-    reader = SessionCodec[Any](hs256)
+    reader = SessionCodec(hs256)
     derived: list[bytes] = []
     made = AESGCM
 
@@ -541,7 +552,7 @@ def test_derived_keys_are_cached_after_authentication_only(
         reader.decode(f"{header}.{payload}.{signature}")
     assert len(derived) == 1
     for _ in range(CACHED_CIPHERS + 5):
-        reader.decode(SessionCodec[Any](hs256).encode({}))
+        reader.decode(SessionCodec(hs256).encode({}))
     assert reader._cipher.cache_info().currsize == CACHED_CIPHERS
 
 
@@ -549,7 +560,7 @@ def test_a_dropped_codec_drops_its_keys() -> None:
     """Nothing global keeps the secrets of a codec that is no longer used."""
     gc.collect()
     before = sum(isinstance(thing, tokenkeys.TokenKey) for thing in gc.get_objects())
-    codec = SessionCodec[Any](KeyRing.generate())
+    codec = SessionCodec(KeyRing.generate())
     codec.decode(codec.encode({}))
     del codec
     gc.collect()
@@ -564,7 +575,7 @@ def test_a_thousand_keys_cost_a_lookup() -> None:
     large = ring
     keys = [*ring, *(key for n in range(999) for key in KeyRing.generate(kid=f"k{n}"))]
     large = KeyRing(keys)
-    codec = SessionCodec[Any](large)
+    codec = SessionCodec(large)
     assert codec.decode(token).kid == "first"
     ready = [key for key in codec._token_keys.values() if "signature" in vars(key)]
     assert [key.kid for key in ready] == ["first"]

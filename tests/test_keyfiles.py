@@ -131,7 +131,7 @@ def test_a_check_that_objects(tmp_path: Path) -> None:
     def object_to(_: bytes | None) -> None:
         raise ConfigError("no")
 
-    with pytest.raises(ConfigError, match="^no$"):
+    with pytest.raises(ConfigError, match=r"^no$"):
         replace_private_file(path, b"three", check=object_to)
     assert path.read_bytes() == b"two"
 

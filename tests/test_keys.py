@@ -127,7 +127,7 @@ materials = [generate_key(kid=f"k{n}") for n in range(4)]
 
 @given(st.lists(dates, min_size=1, max_size=4), st.sets(st.integers(0, 3)))
 def test_states_as_a_machine_over_time(all_dates: list[Any], revoked: set[int]) -> None:
-    """At every second one key signs if any can; states only move forward, but for one fallback."""
+    """At every second one key signs if any can; states move forward, but for fallbacks."""
     keys = []
     for n, (nbf, exp) in enumerate(all_dates):
         members = {name: at for name, at in (("nbf", nbf), ("exp", exp)) if at is not None}
@@ -152,9 +152,13 @@ def test_states_as_a_machine_over_time(all_dates: list[Any], revoked: set[int]) 
         for key in ring:
             forward = order.index(after[key.kid]) >= order.index(before[key.kid])
             # A retiring key signs again when the one that superseded it expires first.
-            assert forward or (before[key.kid], after[key.kid]) == ("retiring", "active") or (
-                # A pending key that stood in for an expired one yields to none: it stays active.
-                before[key.kid] == "active" and after[key.kid] == "pending"
+            assert (
+                forward
+                or (before[key.kid], after[key.kid]) == ("retiring", "active")
+                or (
+                    # A pending key that stood in for an expired one yields to none: it stays active.
+                    before[key.kid] == "active" and after[key.kid] == "pending"
+                )
             )
 
 
@@ -306,7 +310,10 @@ def test_retiring_later_counts_from_now(hs256: KeyRing) -> None:
         (lambda ring: ring.retire("old", token_lifetime=0), "from 1 to"),
         (lambda ring: ring.retire("new", token_lifetime=60), "no successor"),
         (lambda ring: ring.retire("none", token_lifetime=60), "no key 'none'"),
-        (lambda ring: ring_of(old=(0, 9), new=(5, None)).retire("old", token_lifetime=60), "expired"),
+        (
+            lambda ring: ring_of(old=(0, 9), new=(5, None)).retire("old", token_lifetime=60),
+            "expired",
+        ),
         (lambda ring: ring.revoke("old").retire("old", token_lifetime=60), "more than retired"),
         (lambda ring: ring.revoke("none"), "no key 'none'"),
         (lambda ring: ring.add(propagation=-1), "propagation must be"),
@@ -456,7 +463,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, value: str |
     monkeypatch.delenv("SESSION_KEYS", raising=False)
     if value is not None:
         monkeypatch.setenv("SESSION_KEYS", value)
-    with pytest.raises(ConfigError, match="^environment variable SESSION_KEYS"):
+    with pytest.raises(ConfigError, match=r"^environment variable SESSION_KEYS"):
         KeyRing.from_env("SESSION_KEYS")
 
 

@@ -21,9 +21,7 @@ DOORS = {
     "jwt": {"tokenkeys"},
     "cryptography": {"codec", "jwk", "material", "tokenkeys"},
 }
-MODULES = {
-    path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")
-}
+MODULES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
 
 
 def imported(tree: ast.AST) -> set[str]:

@@ -55,7 +55,9 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], reason: str) -> No
         (None, None, 9999, 9999),
     ],
 )
-def test_limit(absolute: int | None, longest: int | None, cap: int | None, limit: int | None) -> None:
+def test_limit(
+    absolute: int | None, longest: int | None, cap: int | None, limit: int | None
+) -> None:
     """The limit is the cap, at most the longest, or else the absolute timeout."""
     assert Policy(absolute_timeout=absolute, longest=longest).limit(cap) == limit
 
@@ -77,7 +79,9 @@ def test_a_token_dies_at_iat_plus_ttl() -> None:
 
 
 @pytest.mark.parametrize(("policy", "cap"), [(Policy(absolute_timeout=1000), None), (None, 1000)])
-def test_a_session_ends_at_its_limit_whatever_the_ttl(policy: Policy | None, cap: int | None) -> None:
+def test_a_session_ends_at_its_limit_whatever_the_ttl(
+    policy: Policy | None, cap: int | None
+) -> None:
     """The session's start counts, not the token's date."""
     policy = policy or Policy(absolute_timeout=None)
     start = NOW - 900
@@ -91,7 +95,9 @@ def test_a_session_ends_at_its_limit_whatever_the_ttl(policy: Policy | None, cap
     [(300, 0, None, 300), (300, 800, None, 200), (300, 1000, None, 0), (300, 1001, None, -1),
      (2000, 0, None, 1000), (300, 0, 60, 60), (300, 59, 60, 1)],
 )  # fmt: skip
-def test_ttl_is_cut_at_the_end_of_the_session(window: int, age: int, cap: int | None, ttl: int) -> None:
+def test_ttl_is_cut_at_the_end_of_the_session(
+    window: int, age: int, cap: int | None, ttl: int
+) -> None:
     """No token outlives its session."""
     assert Policy(absolute_timeout=1000).ttl(window, age, cap) == ttl
 
@@ -103,7 +109,9 @@ def test_a_wrong_clock_is_refused(now: Any) -> None:
         whole_seconds(now)
 
 
-@pytest.mark.parametrize(("now", "seconds"), [(1.999, 1), (-0.5, -1), (5, 5), (2**53 - 1, 2**53 - 1)])
+@pytest.mark.parametrize(
+    ("now", "seconds"), [(1.999, 1), (-0.5, -1), (5, 5), (2**53 - 1, 2**53 - 1)]
+)
 def test_now_is_floored(now: float, seconds: int) -> None:
     """Parts of a second count as not yet passed."""
     assert whole_seconds(now) == seconds

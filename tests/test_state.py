@@ -8,7 +8,7 @@ import math
 import uuid
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 
 from tokensession import StateError
 from tokensession.state import MAX_DEPTH, MAX_INT, check_state, check_subject, pack_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Colour(enum.StrEnum):
@@ -133,7 +136,7 @@ def test_what_would_change_is_refused_with_its_path(state: Any, path: str) -> No
 def test_messages_never_hold_a_value() -> None:
     """An error names path and type, and not the value."""
     with pytest.raises(StateError) as caught:
-        pack_state({"pin": Decimal("271828")})
+        pack_state({"pin": Decimal(271828)})
     assert str(caught.value).startswith("state.pin: a Decimal, ")
     assert "271828" not in str(caught.value)
 
@@ -164,14 +167,16 @@ def test_integers_up_to_53_bits_are_kept(number: int) -> None:
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
 def test_the_quick_check_agrees_with_the_walk(state: Any) -> None:
     """A state is written exactly when the full walk has no complaint."""
+    assert complaint(check_state, state) == complaint(pack_state, state)
+
+
+def complaint(check: Callable[[Any], object], state: Any) -> str | None:
+    """Return what a check says of a state, or None."""
     try:
-        check_state(state)
+        check(state)
     except StateError as error:
-        with pytest.raises(StateError) as caught:
-            pack_state(state)
-        assert caught.value.path == error.path
-    else:
-        pack_state(state)
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("subject", ["", "42", "ünï", 0, 42, MAX_INT, -MAX_INT, None])

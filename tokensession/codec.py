@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic, overload
 
 from cryptography.exceptions import InvalidTag
 
-from tokensession.base64url import b64url_decode, b64url_encode
+from tokensession.base64url import b64url_decode
 from tokensession.claims import SID_BYTES, StateT, Subject, TypedState, UntypedState, write_claims
 from tokensession.errors import (
     BadSignature,
@@ -26,7 +26,7 @@ from tokensession.errors import (
 from tokensession.keys import KeyRing, Signer
 from tokensession.policy import Policy, check_seconds, whole_seconds
 from tokensession.session import Session
-from tokensession.tokenkeys import TokenKey, context_bytes
+from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,13 +35,10 @@ if TYPE_CHECKING:
 
 DEFAULT_CONTEXT: Final = "session"
 MAX_TOKEN: Final = 8192  # characters
-VERSION: Final = 1
-NONCE_BYTES: Final = 12
 MIN_PAYLOAD: Final = 38  # version 1, salt 8, nonce 12, one byte of claims, tag 16
 MAX_PADDING: Final = 256  # what a pad of up to 255 zeros reaches
 CACHED_CIPHERS: Final = 1024  # about 1 kB each
 
-_VERSION_BYTE = bytes((VERSION,))
 _log = logging.getLogger("tokensession")
 
 
@@ -75,6 +72,28 @@ class SessionCodec(Generic[StateT]):
         "_token_keys",
         "context",
     )
+
+    @overload
+    def __init__(
+        self: SessionCodec[Any],
+        keys: KeyRing,
+        *,
+        context: str = DEFAULT_CONTEXT,
+        policy: Policy | None = None,
+        state_type: None = None,
+        padding: int = 0,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        context: str = DEFAULT_CONTEXT,
+        policy: Policy | None = None,
+        state_type: type[StateT],
+        padding: int = 0,
+    ) -> None: ...
 
     def __init__(
         self,
@@ -193,14 +212,9 @@ class SessionCodec(Generic[StateT]):
         plaintext = write_claims(
             sid, iat, ttl, age, subject, self._format.pack(state), cap, pad_to=self._padding
         )
-        # Steps 2 and 3: the active key, its header, and a salt.
+        # Steps 2 and 3: the active key and its salt. Steps 4 and 5 are the key's.
         key = self._token_keys[self._signing_key(iat).header]
-        salt = key.salt()
-        # Step 4: seal, with the header segment as associated data.
-        sealed = salt.cipher.encrypt(nonce, plaintext, key.header)
-        payload = b64url_encode(_VERSION_BYTE + salt.value + nonce + sealed)
-        # Step 5: sign header and payload.
-        token = b"%b.%b.%b" % (key.header, payload, key.signature.sign(payload))
+        token = key.token(plaintext, key.salt(), nonce)
         if len(token) > MAX_TOKEN:
             raise SessionTooLarge(
                 f"the token has {len(token)} characters; the format allows {MAX_TOKEN}: "

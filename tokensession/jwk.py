@@ -260,8 +260,8 @@ def _parse_key(kid: str, jwks: list[Jwk]) -> Key:
     signature, encryption = _pair(kid, jwks)
     algorithm = cast("Algorithm", signature["alg"])
     nbf, exp = (_date(signature, name, kid) for name in ("nbf", "exp"))
-    if nbf is not None and exp is not None and nbf >= exp:
-        raise ConfigError(f"key {kid!r}: nbf ({nbf}) must be before exp ({exp})")
+    if exp is not None and (nbf or 0) >= exp:
+        raise ConfigError(f"key {kid!r}: nbf ({nbf or 0}) must be before exp ({exp})")
     revoked = "revoked" in signature
     private, public, secret = None, None, None
     if algorithm == "HS256":

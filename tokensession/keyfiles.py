@@ -55,7 +55,7 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
                 f"key file {path}: mode {mode:04o} lets others read it; run `chmod 600 {path}`, "
                 "or pass shared_file=True (--shared-file) where the platform mounts it so"
             )
-        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123  # opened above
+        with open(descriptor, "rb", closefd=False) as file:  # opened above
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"key file {path}: {_reason(error)}") from error

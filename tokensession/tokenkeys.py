@@ -22,7 +22,10 @@ from tokensession.errors import ConfigError
 if TYPE_CHECKING:
     from tokensession.jwk import Key
 
+VERSION: Final = 1
+VERSION_BYTE: Final = bytes((VERSION,))
 SALT_BYTES: Final = 8
+NONCE_BYTES: Final = 12
 DERIVED_BYTES: Final = 32
 MAX_CONTEXT_BYTES: Final = 255
 # How long a writer keeps one salt: SPEC section 4 bounds the chance that (salt, nonce) repeats.
@@ -126,14 +129,14 @@ class _Asymmetric:
         return verified
 
 
-class _Salt:
+class Salt:
     """A writer's salt with its cipher, and what is left of its life."""
 
     __slots__ = ("_count", "_forks", "_until", "cipher", "value")
 
-    def __init__(self, key: TokenKey) -> None:
-        self.value = os.urandom(SALT_BYTES)
-        self.cipher = key.cipher(self.value)
+    def __init__(self, value: bytes, cipher: AESGCM) -> None:
+        self.value = value
+        self.cipher = cipher
         self._count = count()
         self._until = monotonic() + SECONDS_PER_SALT
         self._forks = _forks
@@ -162,7 +165,7 @@ class TokenKey:
         # The Unix second from which its tokens are no longer read; none ever are when revoked.
         self.until = 0 if key.revoked else math.inf if key.exp is None else key.exp
         self._context = context
-        self._salt: _Salt | None = None
+        self._salt: Salt | None = None
 
     @cached_property
     def signature(self) -> _Signature:
@@ -183,11 +186,25 @@ class TokenKey:
         """Return the AES-256-GCM of this key, context and salt."""
         return AESGCM(derive(self._secret, b"enc", self._context, salt))
 
-    def salt(self) -> _Salt:
+    def salt(self) -> Salt:
         """Return the salt to seal the next token with."""
         salt = self._salt
         if salt is None or not salt.take():
-            salt = _Salt(self)
+            value = os.urandom(SALT_BYTES)
+            salt = Salt(value, self.cipher(value))
             salt.take()
             self._salt = salt
         return salt
+
+    def token(self, plaintext: bytes, salt: Salt, nonce: bytes) -> bytes:
+        """Return the token of these claims (SPEC 4, steps 4 and 5).
+
+        Dangerous: a nonce must be fresh random bytes for every token of a salt. This is for
+        `SessionCodec`, and for tests that compare bytes.
+        """
+        header = self.header
+        # Step 4: seal, with the header segment as associated data.
+        sealed = salt.cipher.encrypt(nonce, plaintext, header)
+        payload = b64url_encode(VERSION_BYTE + salt.value + nonce + sealed)
+        # Step 5: sign header and payload.
+        return b"%b.%b.%b" % (header, payload, self.signature.sign(payload))

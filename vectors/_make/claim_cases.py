@@ -1,0 +1,50 @@
+"""What the cases of claims.json are made with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .claims_model import Claims, with_state
+
+if TYPE_CHECKING:
+    from .msgpack import Raw
+    from .vectorfile import Case
+
+PAD = b"\x00" * 16
+REMEMBERED = Claims(cap=86400)
+
+
+def ok(slug: str, rule: str, comment: str, content: Claims, plaintext: bytes | None = None) -> Case:
+    """Give a case of claims that are read; their shortest bytes where none are given."""
+    return {
+        "id": f"claims/{slug}",
+        "rule": rule,
+        "comment": comment,
+        "plaintext": (content.pack() if plaintext is None else plaintext).hex(),
+        "expect": "ok",
+        "claims": content.json(),
+    }
+
+
+def bad(slug: str, rule: str, comment: str, plaintext: bytes, *acceptable: str) -> Case:
+    """Give a case of a plaintext that holds no claims."""
+    case: Case = {
+        "id": f"claims/{slug}",
+        "rule": rule,
+        "comment": comment,
+        "plaintext": plaintext.hex(),
+        "expect": "bad_claims",
+    }
+    return case | {"acceptable": acceptable} if acceptable else case
+
+
+def either(slug: str, comment: str, state: Raw) -> Case:
+    """Give a case of a state that a reader may take or refuse."""
+    return {
+        "id": f"claims/{slug}",
+        "rule": "C12",
+        "comment": comment,
+        "plaintext": with_state(state).hex(),
+        "expect": "ok",
+        "acceptable": ["bad_claims"],
+    }

@@ -1,0 +1,159 @@
+"""Tokens of every kind that are read, and those that a writer must make to the byte."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import msgpack
+from .claims_model import AGE_AT, IAT, IAT_AT, SID_AT, Claims
+from .derivation import WORKED_SALT
+from .draft import MAX_CHARACTERS, Draft
+from .material import P256_ORDER, WORKED, Key, seeded
+from .msgpack import Timestamp, Value
+from .rings import ED, ED_TWIN, ES, HS, HS_64, LONG, NEXT, OLD, OLD_ENDS
+from .token_cases import Reading, accepted, draft
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .vectorfile import Case
+
+RICH_STATE: Value = {
+    "basket": [{"count": 2, "item": "caf\u00e9"}, {"count": -1, "item": None}],
+    "blob": b"\x00\x01\xfe\xff",
+    "flag": True,
+    "ratio": 0.25,
+    "seen": Timestamp(IAT - 86400),
+}
+
+
+def accepted_tokens() -> Iterator[Case]:
+    """Give the cases that are read whatever the policy."""
+    yield from _written()
+    yield from _only_read()
+
+
+def _written() -> Iterator[Case]:
+    worked = Draft(
+        key=WORKED, plaintext=Claims().pack(), salt=WORKED_SALT, nonce=bytes(range(0xB0, 0xBC))
+    )
+    yield accepted(
+        "worked",
+        "RW",
+        "The worked value of the specification.",
+        Claims(),
+        worked,
+        Reading(ring="worked"),
+    )
+    rich = Claims(
+        sid=seeded("sid/rich", 16), ttl=1800, age=7200, sub="zo\u00eb", cap=604800, state=RICH_STATE
+    )
+    kinds: list[tuple[str, str, Key]] = [
+        ("hs256", "HS256, with every claim and many types of state.", HS),
+        ("ed25519", "Ed25519, with every claim and many types of state.", ED),
+        ("es256", "ES256, with every claim and many types of state.", ES),
+    ]
+    for slug, comment, key in kinds:
+        yield accepted(slug, "RW", comment, rich, draft(key, slug, rich))
+    numbered = Claims(sid=seeded("sid/numbered", 16), sub=42, state=None)
+    yield accepted(
+        "hs256-secret-64",
+        "RW",
+        "A master secret of 64 bytes; a state of nil.",
+        numbered,
+        draft(HS_64, "hs256-secret-64", numbered),
+    )
+    yield accepted(
+        "kid-32",
+        "RW",
+        "The longest kid, with every kind of character.",
+        Claims(),
+        draft(LONG, "kid-32"),
+    )
+    cart = replace(draft(HS, "other-context"), context="__Secure cart \u20ac")
+    yield accepted(
+        "other-context",
+        "RW",
+        "A context of several bytes a character.",
+        Claims(),
+        cart,
+        Reading(context=cart.context),
+    )
+    yield accepted(
+        "shared-encryption-secret",
+        "RW",
+        "A second Ed25519 key with the first one's encryption secret.",
+        Claims(),
+        draft(ED_TWIN, "shared-encryption-secret"),
+    )
+
+
+def _only_read() -> Iterator[Case]:
+    for key in (ED, ES):
+        slug = f"reader-{key.alg.lower()}"
+        yield accepted(
+            slug,
+            "R4",
+            f"A ring without d reads {key.alg}.",
+            Claims(),
+            draft(key, slug),
+            Reading(ring="reader"),
+        )
+    yield accepted(
+        "key-pending", "R2", "A pending key verifies already.", Claims(), draft(NEXT, "key-pending")
+    )
+    yield accepted(
+        "key-last-second",
+        "R2",
+        "A key verifies until the second before its exp.",
+        Claims(),
+        draft(OLD, "key-last-second"),
+        Reading(now=OLD_ENDS - 1),
+    )
+    malleable = draft(ES, "es256-other-s")
+    r, s = malleable.the_signature()[:32], malleable.the_signature()[32:]
+    opposite = (P256_ORDER - int.from_bytes(s, "big")).to_bytes(32, "big")
+    yield accepted(
+        "es256-other-s",
+        "R4",
+        "n - s in place of s is a valid ES256 signature too.",
+        Claims(),
+        replace(malleable, signature=r + opposite),
+    )
+    filled: list[tuple[str, Key, str]] = [
+        ("longest-hs256", WORKED, "worked"),
+        ("longest-ed25519", ED, "main"),
+    ]
+    for slug, key_, ring in filled:
+        yield accepted(
+            slug,
+            "R1",
+            "A token of 8192 characters, filled by a pad.",
+            Claims(),
+            padded(key_, slug, MAX_CHARACTERS),
+            Reading(ring=ring),
+        )
+    odd = Claims().pack(
+        {IAT_AT: msgpack.uint(IAT, 64), AGE_AT: msgpack.sint(0, 64),
+         SID_AT: msgpack.binary(Claims().sid, 32)},
+        then=[None, b"\x00" * 32, {"later": [1]}], bits=32,
+    )  # fmt: skip
+    yield accepted(
+        "odd-forms",
+        "R7",
+        "Claims in forms that no writer makes but readers take.",
+        Claims(),
+        replace(draft(HS, "odd-forms"), plaintext=odd),
+    )
+
+
+def padded(key: Key, slug: str, characters: int) -> Draft:
+    """Give a token of exactly that many characters, or fail where base64url has none."""
+    made = draft(key, slug)
+    for length in range(4000, 6200):
+        plaintext = Claims().pack(then=[None, b"\x00" * length])
+        filled = replace(made, plaintext=plaintext)
+        if len(filled.text()) == characters:
+            return filled
+    raise ValueError(f"no token of {key.kid} has {characters} characters")
