@@ -195,3 +195,4 @@ def document(*groups: list[Jwk], serial: int = 1) -> dict[str, Json]:
 
 
 WORKED = HS256Key("k1", bytes(range(32)))
+WORKED_ED = Ed25519Key("e1", bytes(range(32)), bytes(range(32, 64)))

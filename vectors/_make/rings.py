@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .claims_model import IAT
 from .material import (
     WORKED,
+    WORKED_ED,
     Ed25519Key,
     HS256Key,
     document,
@@ -44,7 +45,7 @@ def rings() -> dict[str, Json]:
     """Give the rings by name, as JWK Sets with their secrets."""
     lost: Json = {"kty": "oct", "kid": LOST.kid, "alg": "HS256", **REVOKED}
     return {
-        "worked": document(WORKED.jwks()),
+        "worked": document(WORKED.jwks(), WORKED_ED.jwks()),
         "main": {
             "serial": 7,
             "keys": [

@@ -9,7 +9,7 @@ from . import msgpack
 from .claims_model import AGE_AT, IAT, IAT_AT, SID_AT, Claims
 from .derivation import WORKED_SALT
 from .draft import MAX_CHARACTERS, Draft
-from .material import P256_ORDER, WORKED, Key, seeded
+from .material import P256_ORDER, WORKED, WORKED_ED, Key, seeded
 from .msgpack import Timestamp, Value
 from .rings import ED, ED_TWIN, ES, HS, HS_64, LONG, NEXT, OLD, OLD_ENDS
 from .token_cases import Reading, accepted, draft
@@ -35,17 +35,17 @@ def accepted_tokens() -> Iterator[Case]:
 
 
 def _written() -> Iterator[Case]:
-    worked = Draft(
-        key=WORKED, plaintext=Claims().pack(), salt=WORKED_SALT, nonce=bytes(range(0xB0, 0xBC))
-    )
-    yield accepted(
-        "worked",
-        "RW",
-        "The worked value of the specification.",
-        Claims(),
-        worked,
-        Reading(ring="worked"),
-    )
+    nonce = bytes(range(0xB0, 0xBC))
+    worked: list[tuple[str, Key]] = [("worked", WORKED), ("worked-ed25519", WORKED_ED)]
+    for slug, key in worked:
+        yield accepted(
+            slug,
+            "RW",
+            f"The worked value of the specification, {key.alg}.",
+            Claims(),
+            Draft(key=key, plaintext=Claims().pack(), salt=WORKED_SALT, nonce=nonce),
+            Reading(ring="worked"),
+        )
     rich = Claims(
         sid=seeded("sid/rich", 16), ttl=1800, age=7200, sub="zo\u00eb", cap=604800, state=RICH_STATE
     )
