@@ -14,8 +14,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.base64url import b64url_decode
-from tokensession.codec import MAX_TOKEN, MIN_PAYLOAD, NONCE_BYTES, VERSION
-from tokensession.tokenkeys import SALT_BYTES
+from tokensession.codec import MAX_TOKEN, MIN_PAYLOAD
+from tokensession.tokenkeys import NONCE_BYTES, SALT_BYTES, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -176,11 +176,14 @@ def _problems(
         yield Problem(1, "malformed", f"{len(segments)} segments; a token has {_SEGMENTS}")
     if algorithm is None:
         yield Problem(2, "unknown_key", "the header has not the exact form that a key gives it")
-        return
-    if payload is None or signature is None:
+    elif payload is None or signature is None:
         name = "payload" if payload is None else "signature"
         yield Problem(3, "malformed", f"the {name} is not canonical base64url without padding")
-        return
+    else:
+        yield from _content_problems(algorithm, payload, signature)
+
+
+def _content_problems(algorithm: str, payload: bytes, signature: bytes) -> Iterator[Problem]:
     needed = _SIGNATURE_BYTES[algorithm]
     if len(signature) != needed:
         detail = f"a signature of {len(signature)} bytes; {algorithm} makes {needed}"
@@ -295,6 +298,7 @@ def explain(session: Session[Any], keys: KeyRing, *, now: int) -> tuple[Field, .
         ConfigError: The ring does not have the session's key.
     """
     key = keys[session.kid]
+    state = keys.states(now)[session.kid]
     return (
         Field("sid", session.sid.hex(), "The session's id, kept when the token is renewed."),
         Field("subject", quoted(session.subject), "Whose session it is."),
@@ -307,7 +311,7 @@ def explain(session: Session[Any], keys: KeyRing, *, now: int) -> tuple[Field, .
         _end(session, now),
         Field("kid", session.kid, "The key that signed it."),
         Field("algorithm", key.algorithm, "How it is signed."),
-        Field("key state", keys.states(now)[session.kid], _KEY_STATES[keys.states(now)[key.kid]]),
+        Field("key state", state, _KEY_STATES[state]),
     )
 
 

@@ -16,8 +16,8 @@ from tokensession.state import (
     UNWRITABLE,
     check_state,
     check_subject,
+    checked_state,
     encode_msgpack,
-    pack_state,
 )
 
 MAX_SECONDS: Final = 2**32 - 1  # ttl and cap: 136 years
@@ -40,6 +40,7 @@ class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=F
     pad: Any = None
 
 
+_AGE: Final = "claims are not those of a session: age exceeds iat"
 _TOO_DEEP: Final = f"claims are nested deeper than {SAFE_NESTING} levels"
 
 
@@ -49,7 +50,7 @@ def write_claims(
     ttl: int,
     age: int,
     sub: Subject,
-    packed_state: bytes,
+    state: Any,
     cap: int | None,
     *,
     pad_to: int = 0,
@@ -62,21 +63,24 @@ def write_claims(
         ttl: Seconds.
         age: Seconds from the session's start to `iat`.
         sub: Whose session.
-        packed_state: The state as a format's `pack` gives it.
+        state: As a format's `checked` gives it.
         cap: Seconds, or None.
         pad_to: Zeros are added up to a multiple of this many bytes; 0 adds none.
 
     Raises:
-        StateError: A subject that is no str, int or None, or would be changed on the way.
+        StateError: A subject that is no str, int or None, or text that UTF-8 cannot hold.
     """
     if sub is not None:
         check_subject(sub)
-    state = msgspec.Raw(packed_state)
-    if pad_to:
-        return _pad(encode_msgpack((sid, iat, ttl, age, sub, state, cap)), pad_to)
-    if cap is None:
-        return encode_msgpack((sid, iat, ttl, age, sub, state))
-    return encode_msgpack((sid, iat, ttl, age, sub, state, cap))
+    try:
+        if pad_to:
+            return _pad(encode_msgpack((sid, iat, ttl, age, sub, state, cap)), pad_to)
+        if cap is None:
+            return encode_msgpack((sid, iat, ttl, age, sub, state))
+        return encode_msgpack((sid, iat, ttl, age, sub, state, cap))
+    except UnicodeEncodeError:
+        check_state(state)
+        raise
 
 
 class UntypedState:
@@ -84,14 +88,7 @@ class UntypedState:
 
     __slots__ = ()
     _decode = Decoder(Claims[Any]).decode
-
-    def pack(self, state: Any) -> bytes:
-        """Return `state` as msgpack that reads back as it is (a tuple as a list).
-
-        Raises:
-            StateError: A value that would be changed on the way; the path says where.
-        """
-        return pack_state(state)
+    checked = staticmethod(checked_state)
 
     def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:
         """Return the claims in `plaintext`, with whatever state they hold.
@@ -100,7 +97,7 @@ class UntypedState:
             BadClaims: Not an array of claims, a claim out of range, malformed msgpack anywhere,
                 or bytes after its end.
         """
-        if nests_too_deep(plaintext):
+        if len(plaintext) > SAFE_NESTING and nests_too_deep(plaintext):
             raise BadClaims(_TOO_DEEP)
         try:
             claims = self._decode(plaintext)
@@ -108,7 +105,9 @@ class UntypedState:
             raise BadClaims(f"claims are not those of a session: {_where(error)}") from None
         except UNREADABLE:
             raise BadClaims("claims are not well-formed msgpack, or bytes follow them") from None
-        return _checked_age(claims), None
+        if claims.age > claims.iat:
+            raise BadClaims(_AGE)
+        return claims, None
 
 
 class TypedState(Generic[StateT]):
@@ -130,7 +129,7 @@ class TypedState(Generic[StateT]):
             Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
         ).decode
 
-    def pack(self, state: StateT) -> bytes:
+    def checked(self, state: StateT) -> msgspec.Raw:
         """Return `state` as msgpack that reads back as the same value of the type.
 
         Raises:
@@ -141,7 +140,7 @@ class TypedState(Generic[StateT]):
             core = msgspec.msgpack.decode(packed)
         except UNWRITABLE:
             raise StateError("state", f"msgspec cannot write this {self._name}") from None
-        check_state(core)
+        checked_state(core)
         try:
             back = self._decode_state(packed)
         except msgspec.ValidationError as error:
@@ -149,7 +148,7 @@ class TypedState(Generic[StateT]):
         # A type without equality differs even from itself, read twice; then nothing can be said.
         if back != state and back == self._decode_state(packed):
             raise StateError("state", f"does not read back as the same {self._name}")
-        return packed
+        return msgspec.Raw(packed)
 
     def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
         """Return the claims, and None or how the state misses the type (for step 10).
@@ -157,7 +156,7 @@ class TypedState(Generic[StateT]):
         Raises:
             BadClaims: As for an untyped state.
         """
-        if nests_too_deep(plaintext):
+        if len(plaintext) > SAFE_NESTING and nests_too_deep(plaintext):
             raise BadClaims(_TOO_DEEP)
         try:
             claims = self._decode(plaintext)
@@ -166,13 +165,9 @@ class TypedState(Generic[StateT]):
             claims, _ = UntypedState().read(plaintext)
             where = _where(error) if isinstance(error, msgspec.ValidationError) else "state"
             return cast("Claims[StateT]", claims), f"{where} does not fit {self._name}"
-        return _checked_age(claims), None
-
-
-def _checked_age(claims: Claims[StateT]) -> Claims[StateT]:
-    if claims.age > claims.iat:
-        raise BadClaims("claims are not those of a session: age exceeds iat")
-    return claims
+        if claims.age > claims.iat:
+            raise BadClaims(_AGE)
+        return claims, None
 
 
 def _pad(packed: bytes, pad_to: int) -> bytes:

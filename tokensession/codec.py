@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, overload
 
 from cryptography.exceptions import InvalidTag
 
-from tokensession.base64url import b64url_decode
+from tokensession.base64url import NotCanonical, b64url_decode
 from tokensession.claims import SID_BYTES, StateT, Subject, TypedState, UntypedState, write_claims
 from tokensession.errors import (
     BadSignature,
@@ -70,6 +70,7 @@ class SessionCodec(Generic[StateT]):
         "_policy",
         "_signer",
         "_token_keys",
+        "_ttl",
         "context",
     )
 
@@ -114,6 +115,7 @@ class SessionCodec(Generic[StateT]):
         encoded_context = context_bytes(context)
         self.context = context
         self._policy = Policy(absolute_timeout=None) if policy is None else policy
+        self._ttl = self._policy.ttl(self._policy.idle_timeout, 0, None)
         self._padding = _checked_padding(padding)
         self._format = _format(state_type)
         self._keys = keys
@@ -148,6 +150,14 @@ class SessionCodec(Generic[StateT]):
             ConfigError: No key can sign, or a ttl, cap or clock out of range.
         """
         iat = whole_seconds(now)
+        if ttl is not None or cap is not None:
+            ttl = self._own_ttl(ttl, cap)
+        random = os.urandom(SID_BYTES + NONCE_BYTES)
+        sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
+        return self._mint(sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce)
+
+    def _own_ttl(self, ttl: int | None, cap: int | None) -> int:
+        """Return the ttl of a new session that has a lifetime of its own."""
         if ttl is None:
             ttl = self._policy.idle_timeout
         else:
@@ -155,9 +165,7 @@ class SessionCodec(Generic[StateT]):
             _check_ttl("ttl", ttl, self._keys)
         if cap is not None:
             self._policy.check_cap(cap)
-        random = os.urandom(SID_BYTES + NONCE_BYTES)
-        ttl = self._policy.ttl(ttl, 0, cap)
-        return self._mint(random[:SID_BYTES], iat, ttl, 0, subject, state, cap, random[SID_BYTES:])
+        return self._policy.ttl(ttl, 0, cap)
 
     def renew(self, session: Session[StateT], *, now: float | None = None) -> str:
         """Return a new token of the same session, with its state as it is now.
@@ -210,7 +218,7 @@ class SessionCodec(Generic[StateT]):
             raise ConfigError(f"the clock reads {iat}, before 1970: set it")
         # SPEC 4, step 1: the claims.
         plaintext = write_claims(
-            sid, iat, ttl, age, subject, self._format.pack(state), cap, pad_to=self._padding
+            sid, iat, ttl, age, subject, self._format.checked(state), cap, pad_to=self._padding
         )
         # Steps 2 and 3: the active key and its salt. Steps 4 and 5 are the key's.
         key = self._token_keys[self._signing_key(iat).header]
@@ -257,15 +265,16 @@ class SessionCodec(Generic[StateT]):
                 raise _unknown_key(key)
             # Steps 3 and 4: one spelling, and the signature over it.
             if not key.signature.verifies(payload, signature):
-                raise self._refusal(payload, signature, key.signature.length)
-            data = _decoded(payload)
+                raise self._bad_signature(payload, signature, key)
+            data = b64url_decode(payload)
             # Step 5: version and length.
             if data[0] != VERSION:
                 raise UnsupportedVersion(f"format version {data[0]}; this library reads {VERSION}")
             if len(data) < MIN_PAYLOAD:
                 raise Malformed(f"a payload of {len(data)} bytes; the least is {MIN_PAYLOAD}")
             # Step 6: open.
-            plaintext = self._open(key, data)
+            cipher: AESGCM = self._cipher(key, data[1:9])
+            plaintext = cipher.decrypt(data[9:21], data[21:], header)
             # Step 7: claims.
             claims, misfit = self._format.read(plaintext)
             # Step 8: times. (Step 9, revocation, has its place after them.)
@@ -274,8 +283,13 @@ class SessionCodec(Generic[StateT]):
             if misfit is not None:
                 raise BadState(misfit)
         except TokenError as error:
-            _log.debug("token refused: %s", error.code)
-            raise
+            raise _logged(error) from None
+        except NotCanonical:
+            reason = "a segment is not canonical base64url without padding"
+            raise _logged(Malformed(reason)) from None
+        except InvalidTag:
+            reason = f"the token is signed by its key, but not sealed for context {self.context!r}"
+            raise _logged(DecryptFailed(reason)) from None
         return Session(
             claims.state,
             claims.sid,
@@ -289,23 +303,16 @@ class SessionCodec(Generic[StateT]):
             claims.cap,
         )
 
-    def _open(self, key: TokenKey, data: bytes) -> bytes:
-        cipher: AESGCM = self._cipher(key, data[1:9])
-        try:
-            return cipher.decrypt(data[9:21], data[21:], key.header)
-        except InvalidTag:
-            raise DecryptFailed(
-                f"signed by key {key.kid!r} but not sealed for context {self.context!r}"
-            ) from None
+    def _bad_signature(self, payload: bytes, signature: bytes, key: TokenKey) -> TokenError:
+        """Tell, after a signature failed, whether step 3 had to refuse the token before step 4.
 
-    def _refusal(self, payload: bytes, signature: bytes, length: int) -> TokenError:
-        """Tell, after a signature failed, whether step 3 had to refuse the token before step 4."""
-        try:
-            _decoded(payload)
-            if len(_decoded(signature)) != length:
-                return Malformed(f"the signature does not have the {length} bytes of its algorithm")
-        except Malformed as error:
-            return error
+        Raises:
+            NotCanonical: It had to, for the spelling of a segment.
+        """
+        b64url_decode(payload)
+        length = key.signature.length
+        if len(b64url_decode(signature)) != length:
+            return Malformed(f"the signature does not have the {length} bytes of its algorithm")
         return BadSignature(f"the signature does not verify in context {self.context!r}")
 
 
@@ -367,11 +374,9 @@ def _unknown_key(key: TokenKey | None) -> UnknownKey:
     return UnknownKey(f"key {key.kid!r} is {state}", key_state=state)
 
 
-def _decoded(segment: bytes) -> bytes:
-    try:
-        return b64url_decode(segment)
-    except ValueError:
-        raise Malformed("a segment is not canonical base64url without padding") from None
+def _logged(error: TokenError) -> TokenError:
+    _log.debug("token refused: %s", error.code)
+    return error
 
 
 def _format(state_type: type[StateT] | None) -> TypedState[StateT] | UntypedState:

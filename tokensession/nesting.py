@@ -17,11 +17,9 @@ def nests_too_deep(data: bytes) -> bool:
 
     Most claims have fewer bytes, or fewer that could open an array or map, than levels are safe.
     """
-    return (
-        len(data) > SAFE_NESTING
-        and len(data.translate(None, _NOT_OPENING)) > SAFE_NESTING
-        and _depth_exceeds(data, SAFE_NESTING)
-    )
+    if len(data) <= SAFE_NESTING or len(data.translate(None, _NOT_OPENING)) <= SAFE_NESTING:
+        return False
+    return _depth_exceeds(data, SAFE_NESTING)
 
 
 _FIXMAP, _FIXARRAY, _FIXSTR = 0x8, 0x9, 0b101  # the high four or three bits of the first byte

@@ -86,7 +86,7 @@ class Policy:
                 "compare the clocks of the two hosts"
             )
         dies_at = iat + ttl
-        limit = self.limit(cap)
+        limit = self.absolute_timeout if cap is None else self.limit(cap)
         if limit is not None and limit - age < ttl:
             dies_at = iat - age + limit
         if now >= dies_at:

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_INT: Final = 2**53 - 1  # the largest integer that every JSON and JavaScript reader keeps exact
+MIN_INT: Final = -MAX_INT
 MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself is level 1
 UNREADABLE: Final = (ValueError, RecursionError, MemoryError)  # msgspec's errors are ValueErrors
 UNWRITABLE: Final = (*UNREADABLE, TypeError, OverflowError)
-
-_FLOAT64, _UINT64, _INT64 = 0xCB, 0xCF, 0xD3  # first bytes in msgpack
 
 encode_msgpack = msgspec.msgpack.Encoder().encode
 
@@ -30,16 +29,22 @@ def pack_state(state: Any) -> bytes:
     Raises:
         StateError: A value that would be changed on the way; the path says where.
     """
-    if type(state) not in _CONTAINERS or not _is_plain(state, 1):
-        check_state(state)
     try:
-        packed = encode_msgpack(state)
-    except UNWRITABLE:
+        return encode_msgpack(checked_state(state))
+    except UnicodeEncodeError:
         check_state(state)
         raise
-    if _may_hold_odd_numbers(packed):
+
+
+def checked_state(state: Any) -> Any:
+    """Return `state` after checking all of it but its text, which the encoder does.
+
+    Raises:
+        StateError: A value that would be changed on the way; the path says where.
+    """
+    if not (_is_plain(state, 1) if type(state) in _CONTAINERS else type(state) in _TEXT):
         check_state(state)
-    return packed
+    return state
 
 
 def check_state(state: Any) -> None:
@@ -51,35 +56,38 @@ def check_state(state: Any) -> None:
     _check_value(state, "state", 1)
 
 
-_SCALARS = frozenset({str, int, float, bool, bytes, NoneType})
+_TEXT = frozenset({str, bool, bytes, NoneType})
+_SCALARS = _TEXT | {int, float}
 _CONTAINERS = frozenset({dict, list, tuple})
 
 
-def _is_plain(value: Any, depth: int) -> bool:
-    """Tell quickly that exact types, keys and depth are fine; numbers and text are left open."""
+def _is_plain(value: Any, depth: int) -> bool:  # noqa: C901, PLR0911  # flat, as it is hot
+    """Tell quickly that a container holds core values only; what is rare is left to the walk.
+
+    Exact types: whatever only derives from them would come back as its base.
+    """
     if depth > MAX_DEPTH:
         return False
     if type(value) is dict:
-        for key, item in value.items():
+        for key in value:
             if type(key) is not str:
                 return False
-            kind = type(item)
-            if kind not in _SCALARS and (kind not in _CONTAINERS or not _is_plain(item, depth + 1)):
-                return False
-        return "__proto__" not in value
+        if "__proto__" in value:
+            return False
+        value = value.values()
     for item in value:
         kind = type(item)
-        if kind not in _SCALARS and (kind not in _CONTAINERS or not _is_plain(item, depth + 1)):
+        if kind is str:
+            continue
+        if kind is int:
+            if not MIN_INT <= item <= MAX_INT:
+                return False
+        elif kind in _CONTAINERS:
+            if not _is_plain(item, depth + 1):
+                return False
+        elif kind not in _SCALARS or item != item:  # noqa: PLR0124  # NaN differs from itself
             return False
     return True
-
-
-def _may_hold_odd_numbers(packed: bytes) -> bool:
-    """Tell whether a number beyond 32 bits or a NaN may be in there: each leaves such a mark.
-
-    Other data may look alike, and is then walked as well.
-    """
-    return _UINT64 in packed or _INT64 in packed or _FLOAT64 in packed
 
 
 def _check_value(value: Any, path: str, depth: int) -> None:
@@ -116,7 +124,7 @@ def _check_text(text: str, path: str) -> None:
 
 
 def _check_int(number: int, path: str) -> None:
-    if not -MAX_INT <= number <= MAX_INT:
+    if not MIN_INT <= number <= MAX_INT:
         raise StateError(path, f"an integer beyond {MAX_INT} (2**53 - 1); store it as str")
 
 

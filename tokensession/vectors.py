@@ -21,7 +21,7 @@ from tokensession.errors import ConfigError, StateError, TokenError, UnknownKey
 from tokensession.jwk import check_unpublished
 from tokensession.keys import KeyRing
 from tokensession.policy import Policy
-from tokensession.state import pack_state
+from tokensession.state import checked_state, pack_state
 from tokensession.tokenkeys import Salt, TokenKey, context_bytes, derive
 
 if TYPE_CHECKING:
@@ -268,9 +268,9 @@ def _compare_writing(case: Case, key: TokenKey) -> str | None:
     salt, nonce, sid = (
         bytes.fromhex(text) for text in (layers["salt"], layers["nonce"], claims["sid"])
     )
-    packed = pack_state(value(claims["state"]))
+    state = checked_state(value(claims["state"]))
     dates = (claims["iat"], claims["ttl"], claims["age"])
-    plaintext = write_claims(sid, *dates, claims["sub"], packed, claims["cap"])
+    plaintext = write_claims(sid, *dates, claims["sub"], state, claims["cap"])
     token = key.token(plaintext, Salt(salt, key.cipher(salt)), nonce).decode("ascii")
     return _compare("token", token, case["token"])
 
