@@ -735,3 +735,22 @@ def test_no_command_prints_a_secret(cli: Cli, algorithm: str) -> None:
         assert not any(secret in result.out + result.err for secret in secrets)
     printed = cli("keys", "export-reader", path, "--output", "-")
     assert not any(secret in printed.out + printed.err for secret in private)
+
+
+def test_vectors_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """All pass on the files of the repository; a failing one is named, a missing one an error."""
+    folder = Path(__file__).parent.parent / "vectors"
+    assert main(["vectors", "run", str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" passed, 0 failed")
+    for file in folder.glob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    content = json.loads((tmp_path / "writing.json").read_bytes())
+    content["cases"][0]["msgpack"] = "00"
+    (tmp_path / "writing.json").write_text(json.dumps(content))
+    assert main(["vectors", "run", str(tmp_path)]) == 1
+    assert f"failed  {content['cases'][0]['id']}: msgpack" in capsys.readouterr().out
+    assert main(["vectors", "run", str(tmp_path), "--json"]) == 1
+    assert set(json.loads(capsys.readouterr().out)["failed"]) == {content["cases"][0]["id"]}
+    (tmp_path / "keys.json").unlink()
+    assert main(["vectors", "run", str(tmp_path)]) == 2
+    assert "keys.json: FileNotFoundError" in capsys.readouterr().err

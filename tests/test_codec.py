@@ -370,6 +370,20 @@ def test_lifetimes_stay_within_the_rotation_config(hs256: KeyRing) -> None:
         SessionCodec(ring, policy=Policy(idle_timeout=1801))
 
 
+def test_the_default_lifetime_is_within_the_rotation_config(hs256: KeyRing) -> None:
+    """Without a policy a token lives 1800 s, or less where the ring allows less."""
+    document = hs256.to_jwks(private=True) | {"rotation": {"token_lifetime": 300}}
+    ring = KeyRing.from_jwks(document)
+    assert decode(encode({}, ring), ring).ttl == 300
+    assert decode(encode({}, ring, ttl=200), ring).ttl == 200
+
+
+def test_bytes_beyond_ascii_are_malformed(hs256: KeyRing) -> None:
+    """As in text, and before the header is looked up."""
+    with pytest.raises(Malformed, match="ASCII"):
+        decode(b"\xff.a.b", hs256)
+
+
 def test_a_reader_applies_its_limit_and_never_its_idle_timeout() -> None:
     """Idle was settled by whoever minted."""
     ring = KeyRing.generate("Ed25519")

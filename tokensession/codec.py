@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tokensession.jwk import Key
 
 DEFAULT_CONTEXT: Final = "session"
+DEFAULT_TTL: Final = 1800  # seconds, where no policy says otherwise
 MAX_TOKEN: Final = 8192  # characters
 MIN_PAYLOAD: Final = 38  # version 1, salt 8, nonce 12, one byte of claims, tag 16
 MAX_PADDING: Final = 256  # what a pad of up to 255 zeros reaches
@@ -50,8 +51,8 @@ class SessionCodec(Generic[StateT]):
     Args:
         keys: The ring.
         context: The purpose, 1 to 255 bytes of UTF-8; a token of one never reads in another.
-        policy: When sessions end. By default a token lives 1800 s, and its session as long as it
-            is renewed.
+        policy: When sessions end. By default a token lives 1800 s (or as long as the ring's
+            rotation config allows, if that is less), and its session as long as it is renewed.
         state_type: The type of the state: anything that msgspec turns into core values and back,
             such as a ``msgspec.Struct``, a dataclass or a TypedDict. None: core values as they
             are.
@@ -114,7 +115,7 @@ class SessionCodec(Generic[StateT]):
             raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
         encoded_context = context_bytes(context)
         self.context = context
-        self._policy = Policy(absolute_timeout=None) if policy is None else policy
+        self._policy = _default_policy(keys) if policy is None else policy
         self._ttl = self._policy.ttl(self._policy.idle_timeout, 0, None)
         self._padding = _checked_padding(padding)
         self._format = _format(state_type)
@@ -358,8 +359,8 @@ def _segments(token: object) -> list[bytes]:
     if len(token) > MAX_TOKEN:
         raise Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
     try:
-        encoded = token.encode("ascii") if isinstance(token, str) else token
-    except UnicodeEncodeError:
+        encoded = (token if isinstance(token, str) else token.decode("ascii")).encode("ascii")
+    except UnicodeError:
         raise Malformed("a token is ASCII") from None
     segments = encoded.split(b".")
     if len(segments) != 3:  # noqa: PLR2004  # header, payload, signature
@@ -386,6 +387,12 @@ def _format(state_type: type[StateT] | None) -> TypedState[StateT] | UntypedStat
         return TypedState(state_type)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"state_type is not supported: {error}") from error
+
+
+def _default_policy(keys: KeyRing) -> Policy:
+    lifetime = keys.token_lifetime
+    idle_timeout = DEFAULT_TTL if lifetime is None else min(DEFAULT_TTL, lifetime)
+    return Policy(idle_timeout=idle_timeout, absolute_timeout=None)
 
 
 def _checked_padding(padding: int) -> int:

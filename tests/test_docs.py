@@ -1,0 +1,97 @@
+"""The documents agree with what runs."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import tokensession
+from tokensession.cli import main
+from tokensession.policy import Policy
+from tokensession.vectors import CODES, WORDS, load
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, with the output that is shown."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SESSION_KEYS", "")
+    results = doctest.testfile(
+        str(ROOT / "README.md"), module_relative=False, optionflags=doctest.ELLIPSIS
+    )
+    assert results.attempted > 25
+    assert results.failed == 0
+
+
+def test_every_example_of_a_docstring_runs() -> None:
+    """Where a module shows one."""
+    results = doctest.testmod(
+        sys.modules["tokensession.codec"], extraglobs={"KeyRing": tokensession.KeyRing}
+    )
+    assert results.attempted >= 2
+    assert results.failed == 0
+
+
+def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+    """As a shell runs it, in order."""
+    block = README.split("## Command line")[1].split("```")[1]
+    commands = [
+        line.removeprefix("$ ").replace("vectors run vectors", f"vectors run {ROOT / 'vectors'}")
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
+    folder = shlex.quote(str(Path(sys.executable).parent))
+    script = "\n".join(["set -e", f"PATH={folder}:$PATH", *commands])
+    done = subprocess.run(  # noqa: S603  # our own text
+        ["/bin/sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(commands) >= 7
+
+
+def test_every_command_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    """And every code of the closed list."""
+    assert main(["--help"]) == 0
+    listed = re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE)
+    assert {"keys", "encode", "decode", "inspect", "vectors", "demo"} == set(listed)
+    for command in listed:
+        assert f"tokensession {command}" in README or f".ci/{command}" in README
+    assert all(f"`{code}`" in README for code in CODES)
+
+
+def test_numbers_in_the_documents() -> None:
+    """The count of vectors and the version are those of the files."""
+    count = sum(load(ROOT / "vectors", name)["count"] for name in WORDS)
+    assert f"{count} cases" in README
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"{count} cases" in changelog
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert changelog.split("## ")[1].startswith(version)
+    assert Policy().idle_timeout == 30 * 60
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of every document names a file."""
+    for document in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            assert (document.parent / target).exists(), (document.name, target)
+
+
+@pytest.mark.parametrize("name", tokensession.__all__)
+def test_every_public_name_has_a_docstring(name: str) -> None:
+    """And so do the public methods of the classes."""
+    thing = getattr(tokensession, name)
+    assert thing.__doc__
+    for attribute, value in vars(thing).items() if isinstance(thing, type) else ():
+        if callable(value) and not attribute.startswith("_"):
+            assert value.__doc__, f"{name}.{attribute}"

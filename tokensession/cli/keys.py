@@ -1,0 +1,157 @@
+"""``tokensession keys``: make a key file, list its keys, give readers theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, get_args
+
+from tokensession.anatomy import iso
+from tokensession.cli.streams import (
+    DONE,
+    Commands,
+    InputError,
+    add_keys,
+    add_now,
+    complain,
+    open_keys,
+    say,
+    say_json,
+)
+from tokensession.jwk import Algorithm
+from tokensession.keyfiles import create_private_file
+from tokensession.keys import KeyRing
+from tokensession.policy import whole_seconds
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+_READER_NOTE: Final = (
+    "It still holds the encryption secret: whoever has it reads every session. Keep it as private "
+    "as the keys; it cannot sign."
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the noun ``keys`` and its verbs."""
+    summary = "make, list and hand out keys"
+    verbs: Commands = commands.add_parser(
+        "keys", help=summary, description="Make a key file, list its keys, give readers theirs."
+    ).add_subparsers(metavar="VERB", required=True)
+    _add_new(verbs)
+    _add_list(verbs)
+    _add_export_reader(verbs)
+
+
+def _add_new(verbs: Commands) -> None:
+    parser = verbs.add_parser(
+        "new",
+        help="make a key file with one new key",
+        description="Make a key file with one new key, which only its owner can read. A file that "
+        "exists is never touched.",
+    )
+    parser.add_argument("file", metavar="FILE", help="the file to make")
+    parser.add_argument(
+        "--algorithm",
+        choices=get_args(Algorithm),
+        default="HS256",
+        help="HS256 (the default): every reader can also sign; Ed25519, ES256: readers need not",
+    )
+    parser.set_defaults(run=new)
+
+
+def _add_list(verbs: Commands) -> None:
+    parser = verbs.add_parser(
+        "list",
+        help="show the keys of a ring and their states",
+        description="Show each key of a ring: its state, and when that changes. No secrets.",
+    )
+    add_keys(parser)
+    add_now(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=list_keys)
+
+
+def _add_export_reader(verbs: Commands) -> None:
+    parser: ArgumentParser = verbs.add_parser(
+        "export-reader",
+        help="write the ring for services that read and never sign",
+        description="Write the ring without its signing halves, for services that read sessions "
+        f"and never make them (Ed25519 and ES256 only). {_READER_NOTE}",
+    )
+    add_keys(parser)
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="where to write it, mode 0600; an older export is replaced; - prints it",
+    )
+    parser.set_defaults(run=export_reader)
+
+
+def new(args: Namespace) -> int:
+    """Make a key file."""
+    ring = KeyRing.generate(args.algorithm)
+    if not create_private_file(args.file, ring.to_json()):
+        raise InputError(f"{args.file} exists already; it was left as it is")
+    for key in ring:
+        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\nfile       {args.file}")
+    return DONE
+
+
+def list_keys(args: Namespace) -> int:
+    """Show the keys of a ring."""
+    ring = open_keys(args)
+    now = whole_seconds(args.now)
+    states = ring.states(now)
+    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
+    may_sign = {key.kid: key.can_mint and key.verifies(now) for key in keys}
+    if args.json:
+        rows = [
+            {
+                "kid": key.kid,
+                "algorithm": key.algorithm,
+                "state": states[key.kid],
+                "nbf": key.nbf,
+                "exp": key.exp,
+                "may_sign": may_sign[key.kid],
+            }
+            for key in keys
+        ]
+        say_json({"serial": ring.serial, "now": now, "keys": rows})
+        return DONE
+    table = [("kid", "algorithm", "state", "nbf", "exp", "may sign")]
+    table += [
+        (
+            key.kid,
+            key.algorithm,
+            states[key.kid],
+            iso(key.nbf) if key.nbf else "-",
+            "-" if key.exp is None else iso(key.exp),
+            "yes" if may_sign[key.kid] else "no",
+        )
+        for key in keys
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)]
+        say("  ".join(cells).rstrip())
+    return DONE
+
+
+def export_reader(args: Namespace) -> int:
+    """Write the ring without the means to sign."""
+    reader = open_keys(args).reader()
+    if args.output == "-":
+        say(reader.to_json().decode().rstrip("\n"))
+        complain(_READER_NOTE, kind="note")
+        return DONE
+    _refuse_to_replace_signers(args.output)
+    reader.save(args.output)
+    say(f"kids  {', '.join(key.kid for key in reader)}\nfile  {args.output}\n{_READER_NOTE}")
+    return DONE
+
+
+def _refuse_to_replace_signers(output: str) -> None:
+    """Refuse to write over private halves, of which this may be the only copy."""
+    if Path(output).exists() and KeyRing.open(output, create=False, shared_file=True).can_mint:
+        raise InputError(f"{output} holds keys that can sign; a reader's ring does not replace it")

@@ -1,0 +1,1 @@
+"""The demonstrations, and the session that they show."""
