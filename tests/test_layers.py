@@ -17,7 +17,7 @@ LAYERS = [
     "cli", "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {
-    "msgspec": {"claims", "state", "session", "vectors"},
+    "msgspec": {"base64url", "claims", "state", "session", "vectors"},
     "jwt": {"tokenkeys"},
     "cryptography": {"codec", "jwk", "material", "tokenkeys"},
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 from msgspec.msgpack import Decoder
@@ -19,6 +19,9 @@ from tokensession.state import (
     checked_state,
     encode_msgpack,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_SECONDS: Final = 2**32 - 1  # ttl and cap: 136 years
 SID_BYTES: Final = 16
@@ -89,6 +92,7 @@ class UntypedState:
     __slots__ = ()
     _decode = Decoder(Claims[Any]).decode
     checked = staticmethod(checked_state)
+    empty = dict[str, Any]
 
     def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:
         """Return the claims in `plaintext`, with whatever state they hold.
@@ -120,11 +124,12 @@ class TypedState(Generic[StateT]):
         TypeError: A type that msgspec does not support; the text says which part.
     """
 
-    __slots__ = ("_decode", "_decode_state", "_name")
+    __slots__ = ("_decode", "_decode_state", "_name", "empty")
 
     def __init__(self, state_type: type[StateT]) -> None:
         self._name = getattr(state_type, "__name__", str(state_type))
         self._decode_state = Decoder(state_type).decode
+        self.empty = _empty_of(state_type)
         self._decode = Decoder(
             Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
         ).decode
@@ -168,6 +173,15 @@ class TypedState(Generic[StateT]):
         if claims.age > claims.iat:
             raise BadClaims(_AGE)
         return claims, None
+
+
+def _empty_of(state_type: type[StateT]) -> Callable[[], StateT]:
+    """Return what makes the state of a new session: the type's defaults, or None without them."""
+    try:
+        state_type()
+    except (TypeError, ValueError):
+        return lambda: cast("StateT", None)
+    return state_type
 
 
 def _pad(packed: bytes, pad_to: int) -> bytes:

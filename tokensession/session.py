@@ -1,40 +1,205 @@
-"""What a token carries once it has been read and found good."""
+"""A session: the application's state, a mapping when it is untyped, with its dates and its verbs.
+
+Values only: what a session does to a cookie or a store is decided elsewhere, from what is found
+here at the end of a request.
+"""
 
 from __future__ import annotations
 
-from typing import Generic
+import os
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
-import msgspec
+from tokensession.claims import SID_BYTES, StateT, Subject
+from tokensession.errors import StateError
+from tokensession.state import check_subject
 
-from tokensession.claims import StateT, Subject
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
-class Session(msgspec.Struct, Generic[StateT], eq=False, weakref=True):
-    """A session.
+class Origin(NamedTuple, Generic[StateT]):
+    """What a codec gives to a session that begins: its idle window, and an empty state."""
+
+    ttl: int
+    empty_state: Callable[[], StateT]
+
+
+class Session(MutableMapping[str, Any], Generic[StateT]):
+    """A session: one that `decode` gave, or a new one.
+
+    When its state is a dict the session is a mapping of it: ``session["cart"]`` is
+    ``session.state["cart"]``, and so for all that a dict can do.
 
     Attributes:
-        state: The application's data.
+        state: The application's data; of its own type where the codec has a `state_type`.
         sid: The session id, 16 bytes; kept through renewals.
-        subject: Whose session: a str, an int or None.
-        issued_at: Unix second at which this token was made.
+        subject: Whose session: a str, an int or None. Changes by `sign_in` and `clear` alone.
+        issued_at: Unix second at which its token was made (a new session's: at which it began).
         started_at: Unix second at which the session began.
-        expires_at: Unix second at which this token dies.
-        kid: The key that signed it.
-        context: The purpose that it was read for.
+        expires_at: Unix second at which its token dies.
+        kid: The key that signed its token, or "" when it has none yet.
+        context: The purpose that it is good for.
         ttl: Seconds of its idle window; renewal keeps them.
-        cap: Seconds from its start that it may last at the most, or None.
+        cap: Seconds from its start that it may last at the most, or None for the policy's limit.
+        refused: Why the token of this request was refused (a code of SPEC section 5), or None.
+        given_up: The session ids that `sign_in`, `regenerate` and `clear` replaced, oldest first.
     """
 
-    state: StateT
-    sid: bytes
-    subject: Subject
-    issued_at: int
-    started_at: int
-    expires_at: int
-    kid: str
-    context: str
-    ttl: int
-    cap: int | None
+    __slots__ = (
+        "__weakref__",
+        "_now",
+        "_origin",
+        "cap",
+        "context",
+        "expires_at",
+        "given_up",
+        "issued_at",
+        "kid",
+        "refused",
+        "sid",
+        "started_at",
+        "state",
+        "subject",
+        "ttl",
+    )
+
+    def __init__(
+        self,
+        state: StateT,
+        sid: bytes,
+        subject: Subject,
+        issued_at: int,
+        started_at: int,
+        expires_at: int,
+        kid: str,
+        context: str,
+        ttl: int,
+        cap: int | None,
+        now: int,
+        origin: Origin[StateT],
+    ) -> None:
+        self.state = state
+        self.sid = sid
+        self.subject = subject
+        self.issued_at = issued_at
+        self.started_at = started_at
+        self.expires_at = expires_at
+        self.kid = kid
+        self.context = context
+        self.ttl = ttl
+        self.cap = cap
+        self.refused: str | None = None
+        self.given_up: tuple[bytes, ...] = ()
+        self._now = now
+        self._origin = origin
+
+    def sign_in(
+        self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
+    ) -> None:
+        """Begin a new session for `subject`: a new session id and a new start.
+
+        This is where session fixation ends: whatever id the browser had before is not this one.
+        The state is carried over from a session without subject or with the same one; over
+        another subject's it starts empty.
+
+        Args:
+            subject: Who has signed in.
+            ttl: Seconds of this session's own idle window; by default the policy's.
+            cap: Seconds that it may last at the most, for "remember me" and its opposite; by
+                default the policy's limit holds.
+
+        Raises:
+            StateError: No str or int, or one that would be changed on the way.
+        """
+        if subject is None:
+            raise StateError("subject", "None signs in nobody; use clear() to sign out")
+        check_subject(subject)
+        if self.subject is not None and str(self.subject) != str(subject):
+            self.state = self._origin.empty_state()
+        self._begin(ttl, cap)
+        self.subject = subject
+
+    def regenerate(self) -> None:
+        """Give the session a new id and keep its start.
+
+        For the moment at which the user has just authenticated again.
+        """
+        self.given_up = (*self.given_up, self.sid)
+        self.sid = os.urandom(SID_BYTES)
+
+    def clear(self) -> None:
+        """Drop state and subject: sign out. What is written after it is a new session."""
+        self.state = self._origin.empty_state()
+        self._begin(None, None)
+        self.subject = None
+
+    def _begin(self, ttl: int | None, cap: int | None) -> None:
+        self.regenerate()
+        self.issued_at = self.started_at = self._now
+        self.ttl = self._origin.ttl if ttl is None else ttl
+        self.cap = cap
+        self.kid = ""
+
+    # -- the mapping of an untyped state -----------------------------------------------------
+
+    @property
+    def _mapping(self) -> dict[str, Any]:
+        state = self.state
+        if not isinstance(state, dict):
+            kind = type(state).__name__
+            raise TypeError(f"the session's state is a {kind}, no dict; use session.state")
+        return state
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a value of the state."""
+        return self._mapping[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set a value of the state."""
+        self._mapping[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        """Remove a value of the state."""
+        del self._mapping[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the keys of the state."""
+        return iter(self._mapping)
+
+    def __reversed__(self) -> Iterator[str]:
+        """Give the keys of the state, the newest first."""
+        return reversed(self._mapping)
+
+    def __len__(self) -> int:
+        """Count the keys of the state."""
+        return len(self._mapping)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any state, of a dict or of a type."""
+        state: Any = self.state
+        return bool(state) if isinstance(state, dict) else state is not None
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether the state has a key."""
+        return key in self._mapping
+
+    def __ior__(self, other: Mapping[str, Any]) -> Session[StateT]:
+        """Update the state."""
+        self.update(other)
+        return self
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a dict of the state, updated."""
+        return self._mapping | dict(other)
+
+    def copy(self) -> dict[str, Any]:
+        """Return a shallow copy of the state as a dict."""
+        return self._mapping.copy()
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return the newest pair of the state, as a dict does."""
+        return self._mapping.popitem()
 
     def __repr__(self) -> str:
         """Show dates and key, never the state or whose session it is."""

@@ -101,8 +101,10 @@ class _HS256:
         return b64url_encode(mac.finalize())
 
     def verifies(self, payload: bytes, signature: bytes) -> bool:
+        mac = self._mac.copy()
+        mac.update(payload)
         # Compared as text, in constant time: only the canonical spelling is equal.
-        return bytes_eq(self.sign(payload), signature)
+        return bytes_eq(b64url_encode(mac.finalize()), signature)
 
 
 class _Asymmetric:
