@@ -19,7 +19,7 @@ import pytest
 
 from tests.conftest import NOW
 from tokensession import KeyRing, decode, encode
-from tokensession.cli import main, program, streams
+from tokensession.cli import demos, main, streams
 from tokensession.cli.states import parse_state, tagged
 from tokensession.keyfiles import create_private_file
 
@@ -107,7 +107,16 @@ class TestProgram:
         """--help lists the commands and what each exit code means."""
         result = cli("--help")
         assert result.code == DONE
-        for word in ("keys", "encode", "decode", "inspect", "demo", "exit codes", "  2    wrong"):
+        for word in (
+            "keys",
+            "encode",
+            "decode",
+            "inspect",
+            "tour",
+            "demo",
+            "exit codes",
+            "  2    wrong",
+        ):
             assert word in result.out
 
     @pytest.mark.parametrize(
@@ -137,8 +146,8 @@ class TestProgram:
         def interrupted(*_: object, **__: object) -> bool:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(program, "show", interrupted)
-        assert cli("demo") == Result(130, "", "")
+        monkeypatch.setattr(demos, "show", interrupted)
+        assert cli("tour") == Result(130, "", "")
 
     def test_broken_pipe(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         """A reader of the output that went away ends it with 141, in silence."""
@@ -146,8 +155,8 @@ class TestProgram:
         def broken(*_: object, **__: object) -> bool:
             raise BrokenPipeError
 
-        monkeypatch.setattr(program, "show", broken)
-        assert cli("demo") == Result(141, "", "")
+        monkeypatch.setattr(demos, "show", broken)
+        assert cli("tour") == Result(141, "", "")
 
     def test_a_stream_that_fails(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         """A failing stream is a complaint without a file name."""
@@ -155,16 +164,16 @@ class TestProgram:
         def full(*_: object, **__: object) -> bool:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(program, "show", full)
-        assert cli("demo").err == "tokensession: error: No space left on device\n"
+        monkeypatch.setattr(demos, "show", full)
+        assert cli("tour").err == "tokensession: error: No space left on device\n"
 
     @pytest.mark.parametrize(("good", "code"), [(True, DONE), (False, REFUSED)])
-    def test_demo(
+    def test_tour(
         self, cli: Cli, monkeypatch: pytest.MonkeyPatch, *, good: bool, code: int
     ) -> None:
         """The exit code of the tour says whether all was as expected."""
-        monkeypatch.setattr(program, "show", lambda *_, **__: good)
-        assert cli("demo").code == code
+        monkeypatch.setattr(demos, "show", lambda *_, **__: good)
+        assert cli("tour").code == code
 
     def test_module(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         """``python -m tokensession`` is the same program."""
@@ -201,7 +210,7 @@ class TestProcess:
 
     def test_a_reader_that_leaves(self, tmp_path: Path) -> None:
         """A closed pipe ends it without a word."""
-        command = [sys.executable, "-m", "tokensession", "demo"]
+        command = [sys.executable, "-m", "tokensession", "tour"]
         with subprocess.Popen(  # noqa: S603
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:

@@ -132,8 +132,8 @@ def test_another_code_than_expected(hs256: KeyRing) -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    """``tokensession demo`` walks the tour, plain where the output is no terminal."""
-    assert main(["demo"]) == 0
+    """``tokensession tour`` walks the tour, plain where the output is no terminal."""
+    assert main(["tour"]) == 0
     out = capsys.readouterr().out
     assert out.endswith("15 of 15 steps were as expected.\n")
     assert "\x1b" not in out
@@ -152,5 +152,5 @@ def test_colour_on_a_terminal(
     if value is not None:
         monkeypatch.setenv("NO_COLOR", value)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert main(["demo"]) == 0
+    assert main(["tour"]) == 0
     assert ("\x1b" in capsys.readouterr().out) == colored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import json
 import pickle
@@ -125,6 +126,25 @@ def test_random_secrets_are_no_key_text() -> None:
             assert key.can_mint
 
 
+def test_a_public_half_off_the_curve() -> None:
+    """About half of all x are no point; a reader's ring with one would refuse every token."""
+    (key,) = KeyRing.generate("Ed25519")
+    signature, encryption = key.to_jwks(private=True)
+    del signature["d"]
+
+    def refused(n: int) -> bool:
+        signature["x"] = b64(bytes([n]) + bytes(range(100, 131)))
+        with contextlib.suppress(ConfigError):
+            parse_keys([signature, encryption])
+            return False
+        return True
+
+    assert 10 < sum(map(refused, range(40))) < 30
+    signature["x"] = b64((2**255 - 19 + 3).to_bytes(32, "little"))
+    with pytest.raises(ConfigError, match="canonical encoding"):
+        parse_keys([signature, encryption])
+
+
 def test_kids_are_short_and_differ() -> None:
     """A kid stands in every token, so a generated one has eight characters."""
     kids = {generate_key().kid for _ in range(200)}
@@ -157,9 +177,9 @@ def test_key_ops_of_a_reader_are_narrowed() -> None:
 
 def test_published_secrets_are_known_by_their_bytes() -> None:
     """The list holds hashes; a member of it is found, another secret is not."""
-    assert published_source(b64(bytes(range(32)))) == "the bytes 00 to 1f"
-    assert published_source(b64(bytes(range(1, 33)))) is not None
-    assert published_source(b64(bytes(range(2, 34)))) is None
+    assert published_source(bytes(range(32))) == "the bytes 00 to 1f"
+    assert published_source(bytes(range(1, 33))) is not None
+    assert published_source(bytes(range(2, 34))) is None
 
 
 def test_keys_are_values_of_their_jwks(ring: KeyRing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -142,6 +143,59 @@ def test_without_posix_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path = private(tmp_path / "a")
     replace_private_file(path, b"new", check=lambda _: None)
     assert path.read_bytes() == b"new"
+
+
+def test_replacing_keeps_owner_and_mode(tmp_path: Path) -> None:
+    """A service goes on reading the file that somebody else has rewritten."""
+    path = private(tmp_path / "a")
+    path.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(path, 12345, 12345)
+    before = path.stat()
+    replace_private_file(path, b"new", check=lambda _: None)
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode, before.st_uid, before.st_gid,
+    )  # fmt: skip
+    assert after.st_ino != before.st_ino
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_only_regular_files_are_replaced(tmp_path: Path, kind: str) -> None:
+    """A FIFO is not waited for, a folder not replaced."""
+    path = tmp_path / "a"
+    if kind == "fifo":
+        os.mkfifo(path, 0o600)
+    else:
+        path.mkdir()
+    with pytest.raises(ConfigError, match="not a regular file"):
+        replace_private_file(path, b"new", check=lambda _: None)
+
+
+def test_odd_names(tmp_path: Path) -> None:
+    """A link into nowhere, no name, and the name of a folder."""
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    for path in (link, "", f"{tmp_path}/new/"):
+        with pytest.raises(ConfigError):
+            KeyRing.open(path)
+    for path in ("a\0b", tmp_path):
+        with pytest.raises(ConfigError):
+            KeyRing.generate().save(path)
+
+
+def test_a_lock_that_is_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds the folder's lock delays a writer for a while, and not for ever."""
+    monkeypatch.setattr(keyfiles, "LOCK_SECONDS", 0.05)
+    path = private(tmp_path / "a")
+    holder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_SH)
+        with pytest.raises(ConfigError, match="locked by another process"):
+            replace_private_file(path, b"new", check=lambda _: None)
+    finally:
+        os.close(holder)
+    replace_private_file(path, b"new", check=lambda _: None)
 
 
 KILLED = """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
+import types
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +74,7 @@ def test_errors_do_not_hold_the_document(hs256: KeyRing) -> None:
         KeyRing.from_jwks(text)
     assert secret not in str(caught.value)
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("keys", ["abc", b"abc", ["abc"], [None]])
@@ -476,7 +478,7 @@ def test_of_two_writers_one_wins(tmp_path: Path) -> None:
     base = KeyRing.open(path)
     base.add().save(path)
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="another writer has made serial 1"):
+    with pytest.raises(ConfigError, match="serial 1 of another writer"):
         base.add().save(path)
     assert path.read_bytes() == before
 
@@ -485,8 +487,190 @@ def test_saving_never_replaces_another_ring(tmp_path: Path) -> None:
     """A file whose key has other material under the same kid is left alone."""
     path = tmp_path / "keys.json"
     KeyRing([generate_key(kid="a")]).save(path)
-    with pytest.raises(ConfigError, match="material"):
-        KeyRing([generate_key(kid="a")], serial=1).save(path)
+    before = path.read_bytes()
+    for other in (KeyRing([generate_key(kid="a")], serial=1), KeyRing.generate().add()):
+        with pytest.raises(ConfigError, match="another writer"):
+            other.save(path)
+    assert path.read_bytes() == before
+
+
+def test_a_change_on_a_change_is_still_of_its_base(tmp_path: Path) -> None:
+    """Two changes in memory do not pass for the next after somebody else's one."""
+    path = tmp_path / "keys.json"
+    base = KeyRing.open(path)
+    (key,) = base
+    slow = base.add().add()
+    base.revoke(key.kid).save(path)
+    with pytest.raises(ConfigError, match="another writer"):
+        slow.save(path)
+    assert KeyRing.open(path)[key.kid].revoked
+
+
+def test_saving_again_and_again(tmp_path: Path) -> None:
+    """What was saved is the base of what is made from it."""
+    path = tmp_path / "keys.json"
+    ring = KeyRing.generate()
+    for serial in range(4):
+        ring.save(path)
+        assert KeyRing.open(path).serial == serial
+        ring = ring.add()
+    reopened = KeyRing.open(path).add()
+    reopened.save(path)
+    with pytest.raises(ConfigError, match="another writer"):
+        ring.save(path)
+
+
+def test_many_savers_lose_nothing(tmp_path: Path) -> None:
+    """Of many that add a key to one base at once, one wins; each that tries again succeeds."""
+    path = tmp_path / "keys.json"
+    KeyRing.open(path)
+
+    def add_until_saved() -> None:
+        while True:
+            with contextlib.suppress(ConfigError):
+                KeyRing.open(path).add().save(path)
+                return
+
+    threads = [threading.Thread(target=add_until_saved) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert KeyRing.open(path).serial == 8
+    assert len(KeyRing.open(path)) == 9
+
+
+def test_a_vanished_file_is_not_made_anew(tmp_path: Path) -> None:
+    """A process that has a ring does not take a missing file for an invitation."""
+    path = tmp_path / "keys.json"
+    ring = KeyRing.open(path)
+    path.unlink()
+    with pytest.raises(ConfigError, match="not found"):
+        KeyRing.open(path, running=ring)
+    assert not path.exists()
+
+
+def test_a_running_ring_is_held_against_files_and_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a document comes from, it must not be older than the one in use."""
+    path = tmp_path / "keys.json"
+    old = KeyRing.open(path)
+    monkeypatch.setenv("SESSION_KEYS", json.dumps(old.to_jwks(private=True)))
+    with pytest.raises(ConfigError, match="older than the running 1"):
+        KeyRing.open(path, running=old.add())
+    with pytest.raises(ConfigError, match="older than the running 1"):
+        KeyRing.from_env("SESSION_KEYS", running=old.add())
+
+
+def test_a_revocation_is_for_good(hs256: KeyRing) -> None:
+    """A later document in which the key lives again is refused."""
+    (key,) = hs256
+    document = hs256.to_jwks(private=True) | {"serial": 9}
+    with pytest.raises(ConfigError, match="a revocation is for good"):
+        KeyRing.from_jwks(document, running=hs256.revoke(key.kid))
+
+
+def test_a_successor_must_still_be_alive() -> None:
+    """A key is not retired in favour of one that has expired, or is revoked."""
+    with pytest.raises(ConfigError, match="no successor"):
+        ring_of(a=(0, None), b=(1000, 2000)).retire("a", token_lifetime=100, now=5000)
+    with pytest.raises(ConfigError, match="no successor"):
+        ring_of(a=(0, None), b=(1000, None)).revoke("b").retire("a", token_lifetime=9, now=5000)
+
+
+def test_an_earlier_exp_is_held_against_the_grace() -> None:
+    """Retiring a key that is planned to leave too early says so."""
+    with pytest.raises(ConfigError, match="set its exp to 5160"):
+        ring_of(a=(0, 5050), b=(5000, None)).retire("a", token_lifetime=100, now=4000)
+
+
+def test_the_signer_changes_when_its_key_expires() -> None:
+    """A cached choice does not outlive the key."""
+    ring = ring_of(a=(0, None), b=(5, NOW + 10))
+    codec = SessionCodec(ring)
+    kids = [codec.decode(codec.encode({}, now=at), now=at).kid for at in (NOW, NOW + 9, NOW + 10)]
+    assert kids == ["b", "b", "a"]
+
+
+def test_reading_goes_on_whatever_the_grace() -> None:
+    """The plain functions read under a ring whose dates would not do for 1800 s."""
+    ring = KeyRing.generate(kid="a")
+    token = encode({}, ring, ttl=300)
+    assert decode(token, ring.add().retire("a", token_lifetime=300)).kid == "a"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda jwk: jwk | {"alg": ["HS256"]},
+        lambda jwk: jwk | {"alg": {}},
+        lambda jwk: jwk | {"k": "é" * 43},
+        lambda jwk: jwk | {"k": 5},
+        lambda jwk: jwk | {"kid": 5},
+        lambda jwk: jwk | {"kty": []},
+        lambda jwk: jwk | {"key_ops": ["sign"]},
+        lambda jwk: jwk | {"revoked": 1, "alg": None},
+    ],
+)
+def test_odd_members_end_in_a_config_error(hs256: KeyRing, spoil: Any) -> None:
+    """Whatever type a member has."""
+    document = hs256.to_jwks(private=True)
+    with pytest.raises(ConfigError) as caught:
+        KeyRing.from_jwks({"keys": [spoil(document["keys"][0])]})
+    assert caught.value.__context__ is None
+
+
+def test_odd_private_members_do_not_stop_a_file(
+    hs256: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member that means nothing for an algorithm is unknown, and ignored."""
+    for odd in (5, "a b", "é"):
+        document = hs256.to_jwks(private=True)
+        document["keys"][0]["d"] = odd
+        monkeypatch.setenv("SESSION_KEYS", json.dumps(document))
+        assert len(KeyRing.from_env("SESSION_KEYS")) == 1
+
+
+def test_deep_members_are_refused(hs256: KeyRing) -> None:
+    """A document nested beyond what JSON libraries take is no crash."""
+    text = json.dumps(hs256.to_jwks(private=True))[:-1]
+    for depth in (100, 900, 950, 980, 990, 995, 5000):
+        document = f'{text}, "x": {"[" * depth}{"]" * depth}}}'
+        with contextlib.suppress(ConfigError):
+            assert KeyRing.from_jwks(document).serial == 0
+
+
+def test_other_mappings_are_documents(hs256: KeyRing) -> None:
+    """Any mapping will do."""
+    document = types.MappingProxyType(hs256.to_jwks(private=True))
+    assert len(KeyRing.from_jwks(document)) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda ring: KeyRing.generate(kid=5),  # type: ignore[arg-type]
+        lambda ring: KeyRing.generate("A256GCM"),
+        lambda ring: ring.revoke(next(iter(ring)).kid, reason=b"x"),
+        lambda ring: ring.add().retire(next(iter(ring)).kid, token_lifetime=9, leeway="x"),
+        lambda ring: ring.add().retire(next(iter(ring)).kid, token_lifetime=9, leeway=-1),
+        lambda ring: encode({}, ring.to_jwks(private=True)),
+        lambda ring: encode({}, ring, context=["a"]),  # type: ignore[arg-type]
+    ],
+)
+def test_arguments_of_wrong_types(hs256: KeyRing, make: Any) -> None:
+    """Each is a ConfigError, also where the document is passed for the ring."""
+    with pytest.raises(ConfigError):
+        make(hs256)
+
+
+def test_a_revoked_reader_key_with_key_ops() -> None:
+    """Its tombstone has no operations to contradict."""
+    document = KeyRing.generate("Ed25519", kid="a").to_jwks(private=True)
+    document["keys"][0]["key_ops"] = ["sign"]
+    ring = KeyRing.from_jwks(document).revoke("a")
+    assert ring.reader().states(NOW) == {"a": "revoked"}
 
 
 def test_a_thousand_keys(hs256: KeyRing) -> None:

@@ -13,13 +13,15 @@ PACKAGE = Path(tokensession.__file__).parent
 # From the ground up: a module imports only from those before it.
 LAYERS = [
     "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
-    "jwkset", "keyfiles", "keys", "session", "tokenkeys", "codec", "vectors", "anatomy", "demo",
-    "cli", "__main__", "__init__",
+    "jwkset", "keyfiles", "keys", "session", "tokenkeys", "codec", "cookies", "manager", "adapters",
+    "vectors", "anatomy", "demo", "cli", "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {
     "msgspec": {"base64url", "claims", "state", "session", "vectors"},
     "jwt": {"tokenkeys"},
     "cryptography": {"codec", "jwk", "material", "tokenkeys"},
+    "starlette": {"demo"},
+    "uvicorn": {"demo"},
 }
 MODULES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
 

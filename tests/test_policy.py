@@ -62,6 +62,24 @@ def test_limit(
     assert Policy(absolute_timeout=absolute, longest=longest).limit(cap) == limit
 
 
+def test_longest_may_equal_the_absolute_timeout() -> None:
+    """The boundary is inside."""
+    assert Policy(absolute_timeout=3600, longest=3600).longest_cap == 3600
+
+
+@pytest.mark.parametrize(
+    ("profile", "idle", "absolute"),
+    [
+        (Policy.owasp(), 1800, 28800),
+        (Policy.aal1(), 2592000, 2592000),
+        (Policy.aal2(), 1800, 43200),
+    ],
+)
+def test_profiles(profile: Policy, idle: int, absolute: int) -> None:
+    """The named profiles have the figures of their sources."""
+    assert (profile.idle_timeout, profile.absolute_timeout) == (idle, absolute)
+
+
 def test_leeway_is_closed() -> None:
     """A token from exactly the leeway ahead is valid, one second more is not."""
     policy = Policy(leeway=60)

@@ -1,6 +1,7 @@
 """Stateless sessions: encrypted, signed, compact tokens that any process with the keys can read."""
 
 from tokensession.codec import SessionCodec, decode, encode
+from tokensession.cookies import Cookie, Header
 from tokensession.errors import (
     BadClaims,
     BadSignature,
@@ -20,6 +21,7 @@ from tokensession.errors import (
     UnsupportedVersion,
 )
 from tokensession.keys import KeyRing
+from tokensession.manager import SessionManager
 from tokensession.policy import Policy
 from tokensession.session import Session
 
@@ -28,8 +30,10 @@ __all__ = [
     "BadSignature",
     "BadState",
     "ConfigError",
+    "Cookie",
     "DecryptFailed",
     "Expired",
+    "Header",
     "KeyRing",
     "Malformed",
     "NotYetValid",
@@ -37,6 +41,7 @@ __all__ = [
     "Revoked",
     "Session",
     "SessionCodec",
+    "SessionManager",
     "SessionTooLarge",
     "StateError",
     "StoreError",

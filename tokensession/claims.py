@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec.msgpack import Decoder
@@ -14,9 +14,9 @@ from tokensession.state import (
     MAX_INT,
     UNREADABLE,
     UNWRITABLE,
-    check_state,
     check_subject,
     checked_state,
+    checked_text,
     encode_msgpack,
 )
 
@@ -43,6 +43,8 @@ class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=F
     pad: Any = None
 
 
+# What the checks of an application's own type may raise, besides msgspec's errors.
+_OWN_ERRORS: Final = (TypeError, LookupError, AttributeError, ArithmeticError)
 _AGE: Final = "claims are not those of a session: age exceeds iat"
 _TOO_DEEP: Final = f"claims are nested deeper than {SAFE_NESTING} levels"
 
@@ -75,15 +77,28 @@ def write_claims(
     """
     if sub is not None:
         check_subject(sub)
-    try:
-        if pad_to:
-            return _pad(encode_msgpack((sid, iat, ttl, age, sub, state, cap)), pad_to)
-        if cap is None:
-            return encode_msgpack((sid, iat, ttl, age, sub, state))
-        return encode_msgpack((sid, iat, ttl, age, sub, state, cap))
-    except UnicodeEncodeError:
-        check_state(state)
-        raise
+    claims: tuple[Any, ...] = (sid, iat, ttl, age, sub, state)
+    if cap is not None or pad_to:
+        claims = (*claims, cap)
+    packed = checked_text(encode_msgpack, claims, state)
+    return _pad(packed, pad_to) if pad_to else packed
+
+
+class StateFormat(Protocol[StateT]):
+    """How the state of one codec's claims is checked, read and begun."""
+
+    @property
+    def empty(self) -> Callable[[], StateT]:
+        """What makes the state of a new session."""
+        ...
+
+    def checked(self, state: StateT) -> Any:
+        """Return what goes into the claims, or raise a StateError."""
+        ...
+
+    def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
+        """Return claims, and None or how the state misses the type, or raise BadClaims."""
+        ...
 
 
 class UntypedState:
@@ -106,9 +121,11 @@ class UntypedState:
         try:
             claims = self._decode(plaintext)
         except msgspec.ValidationError as error:
-            raise BadClaims(f"claims are not those of a session: {_where(error)}") from None
+            claims, reason = None, f"claims are not those of a session: {_where(error)}"
         except UNREADABLE:
-            raise BadClaims("claims are not well-formed msgpack, or bytes follow them") from None
+            claims, reason = None, "claims are not well-formed msgpack, or bytes follow them"
+        if claims is None:  # said here, so that no exception behind this one holds the claims
+            raise BadClaims(reason)
         if claims.age > claims.iat:
             raise BadClaims(_AGE)
         return claims, None
@@ -152,7 +169,11 @@ class TypedState(Generic[StateT]):
             raise StateError(_where(error, "state"), f"does not fit {self._name}") from None
         # A type without equality differs even from itself, read twice; then nothing can be said.
         if back != state and back == self._decode_state(packed):
-            raise StateError("state", f"does not read back as the same {self._name}")
+            raise StateError(
+                "state",
+                f"does not read back as the same {self._name}: a tuple, set or UUID "
+                "in a field typed Any comes back as another type",
+            )
         return msgspec.Raw(packed)
 
     def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
@@ -165,11 +186,13 @@ class TypedState(Generic[StateT]):
             raise BadClaims(_TOO_DEEP)
         try:
             claims = self._decode(plaintext)
-        except (*UNREADABLE, TypeError) as error:
+            misfit = ""
+        except (*UNREADABLE, *_OWN_ERRORS) as error:
+            misfit = _where(error) if isinstance(error, msgspec.ValidationError) else "state"
+        if misfit:
             # The same bytes, untyped: whatever is wrong with the claims themselves comes first.
-            claims, _ = UntypedState().read(plaintext)
-            where = _where(error) if isinstance(error, msgspec.ValidationError) else "state"
-            return cast("Claims[StateT]", claims), f"{where} does not fit {self._name}"
+            untyped, _ = UntypedState().read(plaintext)
+            return cast("Claims[StateT]", untyped), f"{misfit} does not fit {self._name}"
         if claims.age > claims.iat:
             raise BadClaims(_AGE)
         return claims, None

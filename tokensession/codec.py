@@ -6,12 +6,20 @@ import logging
 import os
 from functools import lru_cache
 from time import time
-from typing import TYPE_CHECKING, Any, Final, Generic, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, cast, overload
 
 from cryptography.exceptions import InvalidTag
 
 from tokensession.base64url import NotCanonical, b64url_decode
-from tokensession.claims import SID_BYTES, StateT, Subject, TypedState, UntypedState, write_claims
+from tokensession.claims import (
+    SID_BYTES,
+    StateFormat,
+    StateT,
+    Subject,
+    TypedState,
+    UntypedState,
+    write_claims,
+)
 from tokensession.errors import (
     BadSignature,
     BadState,
@@ -27,6 +35,7 @@ from tokensession.errors import (
 from tokensession.keys import KeyRing, Signer
 from tokensession.policy import Policy, check_seconds, whole_seconds
 from tokensession.session import Origin, Session
+from tokensession.state import UNWRITABLE, encode_msgpack
 from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
 
 if TYPE_CHECKING:
@@ -121,13 +130,14 @@ class SessionCodec(Generic[StateT]):
         self._ttl = self._policy.ttl(self._policy.idle_timeout, 0, None)
         self._padding = _checked_padding(padding)
         self._format = _format(state_type)
-        self._origin = Origin(self._policy.idle_timeout, self._format.empty)
+        self._origin = Origin(self._own_ttl, self._format.empty)
         self._keys = keys
         self._token_keys = {key.header: TokenKey(key, encoded_context) for key in keys}
-        self._signer = Signer(next(iter(keys)), 0, 0)  # for no time at all
+        self._signer: Signer | None = None
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
-        _check_lifetimes(keys, self._policy)
+        if policy is not None:
+            _check_lifetimes(keys, policy)
 
     def encode(
         self,
@@ -171,13 +181,23 @@ class SessionCodec(Generic[StateT]):
             self._policy.check_cap(cap)
         return self._policy.ttl(ttl, 0, cap)
 
+    def new(self, *, now: float | None = None) -> Session[StateT]:
+        """Return a session that begins now, empty: of nobody, and without a token yet."""
+        at = whole_seconds(now)
+        ttl = self._ttl
+        sid = os.urandom(SID_BYTES)
+        state = self._format.empty()
+        return Session(
+            state, sid, None, at, at, at + ttl, "", self.context, ttl, None, at, self._origin
+        )
+
     def renew(self, session: Session[StateT], *, now: float | None = None) -> str:
         """Return a new token of the same session, with its state as it is now.
 
         Session id, start, subject, idle window and cap stay; key and dates are fresh.
 
         Args:
-            session: As `decode` gave it.
+            session: As `decode` or `new` gave it.
             now: Unix seconds; the system's clock when None.
 
         Raises:
@@ -193,19 +213,42 @@ class SessionCodec(Generic[StateT]):
             )
         start = session.started_at
         iat = max(whole_seconds(now), start)
-        ttl = self._policy.ttl(session.ttl, iat - start, session.cap)
+        age, cap = iat - start, session.cap
+        ttl = self._policy.ttl(session.ttl, age, cap)
         if ttl < 1:
             raise Expired("the session has reached its end and is not renewed")
-        return self._mint(
-            session.sid,
-            iat,
-            ttl,
-            iat - start,
-            session.subject,
-            session.state,
-            session.cap,
-            os.urandom(NONCE_BYTES),
-        )
+        nonce = os.urandom(NONCE_BYTES)
+        return self._mint(session.sid, iat, ttl, age, session.subject, session.state, cap, nonce)
+
+    @property
+    def can_mint(self) -> bool:
+        """Whether the ring can sign at all; a reader's cannot."""
+        return self._keys.can_mint
+
+    def lifetime(self, session: Session[StateT], *, now: int) -> int:
+        """Return the seconds that a token of `session` made at `now` can be read for."""
+        iat = max(now, session.started_at)
+        ttl = self._policy.ttl(session.ttl, iat - session.started_at, session.cap)
+        key = self._signer_at(iat)
+        exp = None if key is None else key.exp
+        return iat + ttl - now if exp is None else min(iat + ttl, exp) - now
+
+    def renewal_is_due(self, session: Session[StateT], *, now: int) -> bool:
+        """Tell whether a decoded session should get a fresh token, though nothing changed."""
+        signer = self._signer_at(now)
+        if signer is None:
+            return False
+        key = self._keys[session.kid]
+        # Retiring, not merely another: a node that is seconds behind still signs with the old one.
+        retiring = key is not signer and key.nbf <= now
+        return self._policy.renewal_is_due(session, now=now, key_is_retiring=retiring)
+
+    def pack(self, state: StateT) -> bytes | None:
+        """Return the bytes of a state, to tell whether it has changed; None if it has none."""
+        try:
+            return encode_msgpack(state)
+        except UNWRITABLE:
+            return None
 
     def _mint(
         self,
@@ -237,16 +280,19 @@ class SessionCodec(Generic[StateT]):
         return token.decode("ascii")
 
     def _signing_key(self, now: int) -> Key:
+        key = self._signer_at(now)
+        if key is None:
+            raise ConfigError(
+                "no key of the ring can sign: all are expired, revoked or without their "
+                "private half; add one, or mint where the ring is no reader's"
+            )
+        return key
+
+    def _signer_at(self, now: int) -> Key | None:
         signer = self._signer
-        if not signer.since <= now < signer.until:
-            found = self._keys.signer(now)
-            if found is None:
-                raise ConfigError(
-                    "no key of the ring can sign: all are expired, revoked or without their "
-                    "private half; add one, or mint where the ring is no reader's"
-                )
-            self._signer = signer = found
-        return signer.key
+        if signer is None or not signer.since <= now < signer.until:
+            self._signer = signer = self._keys.signer(now)
+        return None if signer is None else signer.key
 
     def decode(  # noqa: C901  # the ten steps of the SPEC, in one place
         self, token: str | bytes, *, now: float | None = None
@@ -264,12 +310,12 @@ class SessionCodec(Generic[StateT]):
         at = int(time()) if now is None else whole_seconds(now)
         try:
             # SPEC 5, step 1: framing.
-            if not isinstance(token, str) or len(token) > MAX_TOKEN:
+            if not isinstance(token, str) or len(token) > MAX_TOKEN or not token.isascii():
                 token = _checked_text(token)
-            try:
-                header, payload, signature = token.encode("ascii").split(b".")
-            except ValueError:
-                raise Malformed("a token is three segments of ASCII") from None
+            segments = token.encode("ascii").split(b".")
+            if len(segments) != 3:  # noqa: PLR2004  # header, payload, signature
+                raise Malformed(f"{len(segments)} segments; a token has 3")
+            header, payload, signature = segments
             # Step 2: the exact header of a key that may still verify; no JSON is parsed.
             key = self._token_keys.get(header)
             if key is None or at >= key.until:
@@ -347,7 +393,7 @@ def encode(
     >>> decode(encode({"user_id": 42}, keys, subject="42"), keys).state
     {'user_id': 42}
     """
-    return _codec(keys, context).encode(state, subject=subject, ttl=ttl, cap=cap, now=now)
+    return _codec_of(keys, context).encode(state, subject=subject, ttl=ttl, cap=cap, now=now)
 
 
 def decode(
@@ -357,7 +403,14 @@ def decode(
 
     Args, errors: see `SessionCodec.decode`; this is that of a codec without a policy.
     """
-    return _codec(keys, context).decode(token, now=now)
+    return _codec_of(keys, context).decode(token, now=now)
+
+
+def _codec_of(keys: KeyRing, context: str) -> SessionCodec[Any]:
+    try:
+        return _codec(keys, context)
+    except TypeError:  # what is not hashable is no KeyRing, or no context
+        return SessionCodec(keys, context=context)
 
 
 @lru_cache(maxsize=64)
@@ -375,7 +428,9 @@ def _checked_text(token: object) -> str:
         raise Malformed(f"a token is text, not {type(token).__name__}")
     if len(token) > MAX_TOKEN:
         raise Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
-    return token if isinstance(token, str) else token.decode("latin-1")
+    if not token.isascii():
+        raise Malformed("a token is ASCII")
+    return token if isinstance(token, str) else token.decode("ascii")
 
 
 def _unknown_key(key: TokenKey | None) -> UnknownKey:
@@ -390,9 +445,9 @@ def _logged(error: TokenError) -> TokenError:
     return error
 
 
-def _format(state_type: type[StateT] | None) -> TypedState[StateT] | UntypedState:
+def _format(state_type: type[StateT] | None) -> StateFormat[StateT]:
     if state_type is None:
-        return UntypedState()
+        return cast("StateFormat[StateT]", UntypedState())
     try:
         return TypedState(state_type)
     except (TypeError, ValueError) as error:

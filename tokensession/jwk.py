@@ -44,6 +44,7 @@ _NAMES_OF_OTHERS = {
 }
 _DATED = ("nbf", "exp", "revoked")
 _PRIVATE_MEMBERS = ("d", "k")
+_MATERIAL = ("d", "k", "x", "y", "key_ops")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -185,7 +186,8 @@ def generate_key(
             "d": _text(numbers.private_value.to_bytes(32, "big")),
         }
     else:
-        raise ConfigError(_unknown_algorithm(algorithm))
+        known = _NAMES_OF_OTHERS.get(algorithm, "alg must be HS256, Ed25519 or ES256")
+        raise ConfigError(f"no key can be made: {known}")
     encryption = {"kty": "oct", "kid": kid, "use": "enc", "alg": "A256GCM", "k": secret}
     return _parse_key(kid, [signature, encryption])
 
@@ -244,18 +246,23 @@ def check_unpublished(keys: Iterable[Key]) -> None:
         ConfigError: With the kid.
     """
     for key in keys:
-        for jwk in key.to_jwks(private=True):
-            for name in _PRIVATE_MEMBERS:
-                source = published_source(jwk[name]) if name in jwk else None
-                if source is not None:
-                    raise ConfigError(
-                        f"key {key.kid!r}: its {name} is a published example ({source}) that "
-                        "anyone can look up; make a new one with `tokensession keys new`"
-                    )
+        for name, secret in (("k", key.secret), ("d", _private_bytes(key.private_key))):
+            source = None if secret is None else published_source(secret)
+            if source is not None:
+                raise ConfigError(
+                    f"key {key.kid!r}: its {name} is a published example ({source}) that anyone "
+                    "can look up; make a new one with `tokensession keys new`"
+                )
+
+
+def _private_bytes(key: PrivateKey | None) -> bytes | None:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.private_numbers().private_value.to_bytes(SECRET_BYTES, "big")
+    return None if key is None else key.private_bytes_raw()
 
 
 def _parse_key(kid: str, jwks: list[Jwk]) -> Key:
-    if not _KID.fullmatch(kid):
+    if not isinstance(kid, str) or not _KID.fullmatch(kid):
         raise ConfigError("kid must be 1 to 32 characters of A-Z a-z 0-9 _ -")
     signature, encryption = _pair(kid, jwks)
     algorithm = cast("Algorithm", signature["alg"])
@@ -301,6 +308,8 @@ def _pair(kid: str, jwks: list[Jwk]) -> tuple[Jwk, Jwk | None]:
     encryption: Jwk | None = None
     for jwk in jwks:
         algorithm = jwk.get("alg")
+        if not isinstance(algorithm, str):
+            raise ConfigError(f"key {kid!r}: {_unknown_algorithm(None)}")
         if algorithm == "A256GCM" and encryption is None:
             _check_encryption_jwk(jwk, kid)
             encryption = jwk
@@ -317,6 +326,14 @@ def _pair(kid: str, jwks: list[Jwk]) -> tuple[Jwk, Jwk | None]:
         raise ConfigError(
             f"key {kid!r}: an HS256 key is one JWK; remove the A256GCM one (its k is not used)"
         )
+    if encryption is not None:
+        mints = "d" in signature
+        _check_key_ops(
+            encryption,
+            kid,
+            ("encrypt", "decrypt"),
+            ("encrypt", "decrypt") if mints else ("decrypt",),
+        )
     return signature, encryption
 
 
@@ -329,8 +346,10 @@ def _check_signature_jwk(jwk: Jwk, kid: str) -> None:
         raise ConfigError(f"key {kid!r}: alg {algorithm} needs crv {curve!r}")
     if jwk.get("use", "sig") != "sig":
         raise ConfigError(f'key {kid!r}: use must be "sig" on a signature JWK')
-    signs = algorithm == "HS256" or "d" in jwk
-    _check_key_ops(jwk, kid, allowed={"sign", "verify"}, needed="sign" if signs else "verify")
+    needed: tuple[str, ...] = ("sign",) if "d" in jwk else ("verify",)
+    if algorithm == "HS256":
+        needed = ("sign", "verify")
+    _check_key_ops(jwk, kid, ("sign", "verify"), needed)
     if curve is not None and "k" in jwk:
         raise ConfigError(f"key {kid!r}: k belongs on the A256GCM JWK, not on the {kty} one")
 
@@ -340,7 +359,6 @@ def _check_encryption_jwk(jwk: Jwk, kid: str) -> None:
         raise ConfigError(f'key {kid!r}: alg A256GCM needs kty "oct"')
     if jwk.get("use", "enc") != "enc":
         raise ConfigError(f'key {kid!r}: use must be "enc" on the A256GCM JWK')
-    _check_key_ops(jwk, kid, allowed={"encrypt", "decrypt"}, needed="decrypt")
     for name in _DATED:
         if name in jwk:
             raise ConfigError(
@@ -348,16 +366,16 @@ def _check_encryption_jwk(jwk: Jwk, kid: str) -> None:
             )
 
 
-def _check_key_ops(jwk: Jwk, kid: str, *, allowed: set[str], needed: str) -> None:
+def _check_key_ops(jwk: Jwk, kid: str, allowed: tuple[str, ...], needed: tuple[str, ...]) -> None:
     ops = jwk.get("key_ops")
     if ops is None and "key_ops" not in jwk:
         return
     if not isinstance(ops, list) or not all(isinstance(op, str) for op in ops):
         raise ConfigError(f"key {kid!r}: key_ops must be a list of str")
-    if needed not in ops or not allowed.issuperset(ops) or len(set(ops)) != len(ops):
+    if not set(needed) <= set(ops) <= set(allowed) or len(set(ops)) != len(ops):
         raise ConfigError(
-            f"key {kid!r}: key_ops contradict its purpose; they must include {needed!r} and "
-            f"nothing outside {sorted(allowed)}"
+            f"key {kid!r}: key_ops contradict its purpose; they must include "
+            f"{' and '.join(needed)}, and nothing but {' and '.join(allowed)}, each once"
         )
 
 
@@ -383,7 +401,7 @@ def _date(jwk: Jwk, name: str, kid: str) -> int | None:
 
 
 def _tombstone(jwk: Jwk) -> Jwk:
-    return {name: value for name, value in jwk.items() if name not in ("d", "k", "x", "y")}
+    return {name: value for name, value in jwk.items() if name not in _MATERIAL}
 
 
 def _text(data: bytes) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from tokensession.errors import ConfigError
 from tokensession.jwk import Key, parse_keys
 from tokensession.policy import check_seconds
 from tokensession.state import MAX_INT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Document(NamedTuple):
@@ -32,22 +30,26 @@ def parse_document(document: Mapping[str, Any] | str | bytes) -> Document:
         ConfigError: Not JSON, a member named twice, no list of keys, or a key that is refused.
     """
     content = _from_json(document) if isinstance(document, str | bytes) else document
-    if not isinstance(content, dict):
+    if not isinstance(content, Mapping):
         raise ConfigError(f"a key document is a JWK Set (an object), not {type(document).__name__}")
     try:
-        members: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"the key document is not JSON: {type(error).__name__}") from None
-    if "keys" not in members:
-        raise ConfigError('the key document has no member "keys": it is no JWK Set')
-    keys = parse_keys(members.pop("keys"))
-    return Document(keys, members.pop("serial", 0), members)
+        members: dict[str, Any] = json.loads(json.dumps(dict(content), allow_nan=False))
+        if "keys" not in members:
+            raise ConfigError('the key document has no member "keys": it is no JWK Set')
+        return Document(parse_keys(members.pop("keys")), members.pop("serial", 0), members)
+    except (TypeError, RecursionError) as error:
+        reason = type(error).__name__
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        reason = "a number that JSON does not have"
+    raise ConfigError(f"the key document is not JSON: {reason}")
 
 
 def write_document(document: Document) -> dict[str, Any]:
     """Return the JWK Set with all secrets of its keys."""
     jwks = [jwk for key in document.keys for jwk in key.to_jwks(private=True)]
-    return {"serial": document.serial, **json.loads(json.dumps(document.members)), "keys": jwks}
+    return {**json.loads(json.dumps(document.members)), "serial": document.serial, "keys": jwks}
 
 
 def check_serial(serial: object) -> None:
@@ -84,10 +86,11 @@ def _from_json(text: str | bytes) -> object:
     except ConfigError:
         raise
     except json.JSONDecodeError as error:
-        # Its text names positions only; the error itself holds the document, so it is not chained.
-        raise ConfigError(f"the key document is not JSON: {error}") from None
+        reason = str(error)  # names positions only
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the key document is not JSON: {type(error).__name__}") from None
+        reason = type(error).__name__
+    # Said here, so that no exception behind this one holds the document.
+    raise ConfigError(f"the key document is not JSON: {reason}")
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import ConfigError
@@ -23,6 +24,8 @@ try:
 except ImportError:  # a system without POSIX locks: writers there must take turns by themselves
     fcntl = None  # type: ignore[assignment]
 
+LOCK_SECONDS: Final = 10.0  # a write takes milliseconds
+LOCK_RETRY_SECONDS: Final = 0.02
 MAX_FILE_BYTES: Final = 4 * 2**20  # a ring of 1,000 keys has about 0.3 MB
 
 
@@ -75,6 +78,8 @@ def create_private_file(path: str | os.PathLike[str], content: bytes) -> bool:
     Raises:
         ConfigError: The folder is missing or cannot be written.
     """
+    if os.fspath(path).endswith(os.sep):
+        raise ConfigError(f"key file {path}: the name of a folder")
     target = Path(path)
     with _temporary_file(target, content) as temporary:
         try:
@@ -93,18 +98,29 @@ def replace_private_file(
 ) -> None:
     """Replace the content of `path` in one step, while no other writer of it does.
 
+    The new file has the owner and mode of the old one; without an old one, mode 0600.
+
     Args:
         path: The file; a symbolic link is followed, and stays.
         content: What it shall hold.
         check: Called with what it holds (None: no file); raises to leave it as it is.
 
     Raises:
-        ConfigError: The folder is missing or cannot be written.
+        ConfigError: Not a regular file, the folder is missing or cannot be written, the owner
+            cannot be kept, or another writer keeps the folder locked.
     """
-    target = Path(os.path.realpath(path))
+    try:
+        target = Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"key file {path}: {_reason(error)}") from error
     with _folder_lock(target.parent):
-        check(target.read_bytes() if target.exists() else None)
-        with _temporary_file(target, content) as temporary:
+        try:
+            present: bytes | None = read_private_file(target, shared_file=True)
+            like: os.stat_result | None = target.stat()
+        except FileNotFoundError:
+            present, like = None, None
+        check(present)
+        with _temporary_file(target, content, like) as temporary:
             try:
                 temporary.replace(target)
             except OSError as error:
@@ -113,15 +129,20 @@ def replace_private_file(
 
 
 @contextlib.contextmanager
-def _temporary_file(target: Path, content: bytes) -> Generator[Path]:
+def _temporary_file(
+    target: Path, content: bytes, like: os.stat_result | None = None
+) -> Generator[Path]:
     """Yield a private file beside `target`, written to the disk; it is gone afterwards."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     try:
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except (OSError, ValueError) as error:
         raise ConfigError(f"key file {target}: cannot be written: {_reason(error)}") from error
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123  # takes over the descriptor
+            if like is not None and os.name == "posix":
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
             file.write(content)
             file.flush()
             os.fsync(descriptor)
@@ -143,10 +164,25 @@ def _folder_lock(folder: Path) -> Generator[None]:
     except OSError as error:
         raise ConfigError(f"folder {folder}: {_reason(error)}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        deadline = monotonic() + LOCK_SECONDS
+        while not _try_lock(descriptor):
+            if monotonic() >= deadline:
+                raise ConfigError(
+                    f"folder {folder}: locked by another process for {LOCK_SECONDS:g} s; "
+                    "try again when it has finished"
+                )
+            sleep(LOCK_RETRY_SECONDS)
         yield
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

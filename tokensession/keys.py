@@ -56,7 +56,7 @@ class KeyRing:
         ConfigError: No key, one kid twice, or a secret used twice.
     """
 
-    __slots__ = ("__weakref__", "_by_kid", "_members", "_serial", "_token_lifetime")
+    __slots__ = ("__weakref__", "_by_kid", "_members", "_serial", "_stored", "_token_lifetime")
 
     def __init__(
         self, keys: Iterable[Key], *, serial: int = 0, members: Mapping[str, Any] | None = None
@@ -82,6 +82,8 @@ class KeyRing:
         self._serial = serial
         self._members = dict(members or {})
         self._token_lifetime = token_lifetime(self._members)
+        # The ring that this one was made from, as it was last read or written; None for none.
+        self._stored: KeyRing | None = None
 
     # -- where rings come from ---------------------------------------------------------------
 
@@ -114,6 +116,7 @@ class KeyRing:
         """
         keys, serial, members = parse_document(document)
         ring = cls(keys, serial=serial, members=members)
+        ring._stored = ring
         if running is not None:
             ring.check_successor_of(running)
         return ring
@@ -164,7 +167,8 @@ class KeyRing:
         try:
             content = keyfiles.read_private_file(path, shared_file=shared_file)
         except FileNotFoundError:
-            if not create:
+            # A file that has vanished under a running ring is no reason for new keys.
+            if not create or running is not None:
                 raise ConfigError(
                     f"key file {path}: not found; copy it here, or make it with "
                     "`tokensession keys new`"
@@ -172,8 +176,9 @@ class KeyRing:
             ring = cls.generate(algorithm)
             if keyfiles.create_private_file(path, ring.to_json()):
                 _log.warning("created key file %s with one new %s key", path, algorithm)
+                ring._stored = ring  # noqa: SLF001  # our own class
                 return ring
-            content = keyfiles.read_private_file(path, shared_file=shared_file)
+            return cls.open(path, create=False, shared_file=shared_file)
         try:
             return cls._from_store(content, running=running)
         except ConfigError as error:
@@ -204,27 +209,32 @@ class KeyRing:
         return json.dumps(self.to_jwks(private=True), indent=1).encode() + b"\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the document to a file: atomically, mode 0600, and only over its predecessor.
+        """Write the document to a file, in one step and only over what this ring was made from.
+
+        A new file has mode 0600; an old one keeps its owner and mode.
 
         Raises:
-            ConfigError: The file's serial is not the one that this ring was made from (another
-                writer was there first), its document is refused, or it cannot be written.
+            ConfigError: The file holds something else than the ring that this one was made from
+                (another writer was there first), or it cannot be written.
         """
 
         def check(content: bytes | None) -> None:
             if content is None:
                 return
-            current = KeyRing.from_jwks(content)
-            if current.to_jwks(private=True) == self.to_jwks(private=True):
-                return
-            if current.serial >= self._serial:
+            present = KeyRing.from_jwks(content)
+            known = [self] if self._stored is None else [self, self._stored]
+            if not any(self._same_document(present, ring) for ring in known):
                 raise ConfigError(
-                    f"key file {path}: another writer has made serial {current.serial}; this ring "
-                    f"has {self._serial}: open the file again and repeat the change"
+                    f"key file {path}: it holds serial {present.serial} of another writer; open "
+                    "the file again and repeat the change"
                 )
-            self.check_successor_of(current)
 
         keyfiles.replace_private_file(path, self.to_json(), check=check)
+        self._stored = self
+
+    @staticmethod
+    def _same_document(one: KeyRing, other: KeyRing) -> bool:
+        return one.to_jwks(private=True) == other.to_jwks(private=True)
 
     # -- what is in a ring -------------------------------------------------------------------
 
@@ -392,6 +402,7 @@ class KeyRing:
             ConfigError: No such kid, it is revoked, no successor, or no lifetime known.
         """
         at = whole_seconds(now)
+        check_seconds("leeway", leeway, least=0)
         key = self[kid]
         lifetime = self.token_lifetime if token_lifetime is None else token_lifetime
         if lifetime is None:
@@ -403,7 +414,7 @@ class KeyRing:
         if not key.verifies(at):
             state = "revoked" if key.revoked else f"expired since {key.exp}"
             raise ConfigError(f"key {kid!r} is {state}, which is more than retired")
-        successor = self._successor(key)
+        successor = self._successor(key, at)
         if successor is None:
             raise ConfigError(
                 f"key {kid!r} has no successor, so retiring it would end all sign-ins: "
@@ -431,6 +442,8 @@ class KeyRing:
         """
         revoked: dict[str, object] = {"revoked_at": whole_seconds(now)}
         if reason is not None:
+            if not isinstance(reason, str):
+                raise ConfigError(f"reason must be a str, not {type(reason).__name__}")
             revoked["reason"] = reason
         key = self[kid]
         return self if key.revoked else self._replaced(key.with_members(revoked=revoked))
@@ -451,7 +464,7 @@ class KeyRing:
         for key in self:
             if key.exp is None or not key.can_mint or not key.verifies(now):
                 continue
-            successor = self._successor(key)
+            successor = self._successor(key, now)
             if successor is None:
                 continue
             needed = successor.nbf + token_lifetime + leeway
@@ -467,25 +480,31 @@ class KeyRing:
         """Refuse to replace `running` by this ring when that would be a step back.
 
         Raises:
-            ConfigError: A smaller serial, or other material under the same kid.
+            ConfigError: A smaller serial, a revocation undone, or other material under a kid.
         """
         if self._serial < running.serial:
             raise ConfigError(
                 f"the document has serial {self._serial}, older than the running {running.serial}"
             )
         for key in self:
+            if key.kid in running and running[key.kid].revoked and not key.revoked:
+                raise ConfigError(
+                    f"key {key.kid!r} is revoked in the running ring, and a revocation is for good"
+                )
             if key.kid in running and _differs(key, running[key.kid]):
                 raise ConfigError(
                     f"key {key.kid!r}: its material is not that of the running ring's key of this "
                     "name; a kid is used once: give the new key a new kid"
                 )
 
-    def _successor(self, key: Key) -> Key | None:
+    def _successor(self, key: Key, now: int) -> Key | None:
         """Return the key that takes over from `key`: the next in the order of (nbf, kid)."""
         later = [
             other
             for other in self
-            if other.can_mint and not other.revoked and (other.nbf, other.kid) > (key.nbf, key.kid)
+            if other.can_mint
+            and other.verifies(now)
+            and (other.nbf, other.kid) > (key.nbf, key.kid)
         ]
         return min(later, key=lambda other: (other.nbf, other.kid), default=None)
 
@@ -493,7 +512,9 @@ class KeyRing:
         return self._changed([key if other.kid == key.kid else other for other in self])
 
     def _changed(self, keys: list[Key]) -> KeyRing:
-        return KeyRing(keys, serial=self._serial + 1, members=self._members)
+        ring = KeyRing(keys, serial=self._serial + 1, members=self._members)
+        ring._stored = self._stored
+        return ring
 
 
 def _choose(candidates: list[Key], now: int) -> Signer | None:

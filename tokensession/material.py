@@ -6,15 +6,16 @@ the kid, the member, the limit and the remedy, and never the value.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509 import load_pem_x509_certificate
 
-from tokensession.base64url import b64url_decode
+from tokensession.base64url import NotCanonical, b64url_decode
 from tokensession.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,15 +31,15 @@ def _member(jwk: Mapping[str, Any], name: str, kid: str) -> bytes:
     text = jwk.get(name)
     if not isinstance(text, str):
         raise ConfigError(f"key {kid!r}: member {name} is missing or no str")
-    try:
-        return b64url_decode(text.encode("ascii"))
-    except ValueError:
-        form = _encoded_key(text.encode("utf-8", "replace"))
-        if form is not None:
-            raise ConfigError(_not_a_secret(kid, name, form)) from None
-        raise ConfigError(
-            f"key {kid!r}: {name} is not canonical base64url without padding (RFC 7515 section 2)"
-        ) from None
+    encoded = text.encode("utf-8", "replace")
+    with contextlib.suppress(NotCanonical):
+        return b64url_decode(encoded)
+    form = _encoded_key(encoded)
+    if form is not None:
+        raise ConfigError(_not_a_secret(kid, name, form))
+    raise ConfigError(
+        f"key {kid!r}: {name} is not canonical base64url without padding (RFC 7515 section 2)"
+    )
 
 
 def load_secret(jwk: Mapping[str, Any], kid: str, *, most: int) -> bytes:
@@ -90,7 +91,7 @@ def _encoded_key(data: bytes) -> str | None:
     for form, load in _LOADERS:
         try:
             load(data)
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, UnsupportedAlgorithm, NotImplementedError, InternalError):
             continue
         except TypeError:  # a private key that wants its password is a key all the same
             return form
@@ -99,6 +100,7 @@ def _encoded_key(data: bytes) -> str | None:
 
 
 _P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P)
 # The y coordinates of the eight points of small order: with such a public key, signatures can be
 # made that verify for any message. (The last two are the points of order 8.)
 _SMALL_ORDER_Y = frozenset(
@@ -112,6 +114,12 @@ _SMALL_ORDER_Y = frozenset(
 )
 
 
+def _on_curve(y: int) -> bool:
+    """Tell whether (y**2 - 1) / (d * y**2 + 1) is a square, as x**2 must be (RFC 8032, 5.1.3)."""
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P)
+    return pow(square, (_P - 1) // 2, _P) == 1
+
+
 def load_ed25519(
     jwk: Mapping[str, Any], kid: str
 ) -> tuple[ed25519.Ed25519PrivateKey | None, ed25519.Ed25519PublicKey]:
@@ -122,8 +130,8 @@ def load_ed25519(
         raise ConfigError(
             f"key {kid!r}: x is a point of small order, which verifies forged signatures"
         )
-    if y_coordinate >= _P:
-        raise ConfigError(f"key {kid!r}: x is not the canonical encoding of a point")
+    if y_coordinate >= _P or not _on_curve(y_coordinate):
+        raise ConfigError(f"key {kid!r}: x is not the canonical encoding of a point of the curve")
     public = ed25519.Ed25519PublicKey.from_public_bytes(x)
     if "d" not in jwk:
         return None, public

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import time
-from typing import Final
+from typing import Final, Protocol
 
 from tokensession.claims import MAX_SECONDS
 from tokensession.errors import ConfigError, Expired, NotYetValid
 from tokensession.state import MAX_INT
 
 MAX_LEEWAY: Final = 3600  # a clock that is an hour off needs repair, not tolerance
+
+
+class Dated(Protocol):
+    """The dates of a session."""
+
+    issued_at: int
+    started_at: int
+    ttl: int
+    cap: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,32 @@ class Policy:
             raise ConfigError(f"renew_after must be above 0 and at most 1, not {fraction}")
         check_seconds("leeway", self.leeway, least=0, most=MAX_LEEWAY)
 
+    @classmethod
+    def owasp(cls) -> Policy:
+        """Return the OWASP profile: 30 minutes of idleness, 8 hours in all.
+
+        Source: OWASP Session Management Cheat Sheet, "Session Expiration": idle timeouts of 15 to
+        30 minutes for low-risk applications (2 to 5 for high-value ones), absolute timeouts of
+        4 to 8 hours where an office worker uses the application all day.
+        """
+        return cls(idle_timeout=1800, absolute_timeout=8 * 3600)
+
+    @classmethod
+    def aal1(cls) -> Policy:
+        """Return the profile of NIST SP 800-63B, AAL1: 30 days in all, no idle timeout of its own.
+
+        Source: SP 800-63B section 4.1.3 (and SP 800-63B-4 section 2.1.3).
+        """
+        return cls(idle_timeout=30 * 86400, absolute_timeout=30 * 86400)
+
+    @classmethod
+    def aal2(cls) -> Policy:
+        """Return the profile of NIST SP 800-63B, AAL2: 30 minutes of idleness, 12 hours in all.
+
+        Source: SP 800-63B section 4.2.3. (SP 800-63B-4 would allow an hour and a day.)
+        """
+        return cls(idle_timeout=1800, absolute_timeout=12 * 3600)
+
     @property
     def longest_cap(self) -> int | None:
         """The most seconds that a cap may grant, or None for no bound."""
@@ -92,6 +127,18 @@ class Policy:
         if now >= dies_at:
             raise Expired(f"expired {now - dies_at} s ago")
         return dies_at
+
+    def renewal_is_due(self, session: Dated, *, now: int, key_is_retiring: bool) -> bool:
+        """Tell whether a token should be replaced by a fresh one of the same session.
+
+        It should once the fraction of its idle window has passed, or its key is about to leave;
+        not when it already lives until the session's end, which no renewal can move.
+        """
+        limit = self.limit(session.cap)
+        age = session.issued_at - session.started_at
+        if limit is not None and session.ttl >= limit - age:
+            return False
+        return key_is_retiring or now - session.issued_at >= self.renew_after * session.ttl
 
     def check_cap(self, cap: int) -> None:
         """Refuse a cap that no reader with this policy would grant in full.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from tokensession.base64url import b64url_decode
-
 _VECTORS: Final = "the test vectors of this format"
 # SHA-256 of the raw secret -> where it is published.
 _SOURCES: Final = {
@@ -39,6 +37,6 @@ _SOURCES: Final = {
 }
 
 
-def published_source(text: str) -> str | None:
-    """Return where the secret that `text` spells in base64url is published, or None."""
-    return _SOURCES.get(sha256(b64url_decode(text.encode("ascii"))).hexdigest())
+def published_source(secret: bytes) -> str | None:
+    """Return where a secret is published, or None."""
+    return _SOURCES.get(sha256(secret).hexdigest())

@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple, Generic[StateT]):
-    """What a codec gives to a session that begins: its idle window, and an empty state."""
+    """What a codec gives to a session that begins.
 
-    ttl: int
+    Attributes:
+        ttl: Returns the idle window for a ttl and a cap of the session's own, once checked.
+        empty_state: Returns the state to begin with.
+    """
+
+    ttl: Callable[[int | None, int | None], int]
     empty_state: Callable[[], StateT]
 
 
@@ -111,13 +116,15 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
 
         Raises:
             StateError: No str or int, or one that would be changed on the way.
+            ConfigError: A ttl or cap out of range, or beyond what the policy and the ring allow.
         """
         if subject is None:
             raise StateError("subject", "None signs in nobody; use clear() to sign out")
         check_subject(subject)
+        window = self._origin.ttl(ttl, cap)
         if self.subject is not None and str(self.subject) != str(subject):
             self.state = self._origin.empty_state()
-        self._begin(ttl, cap)
+        self._begin(window, cap)
         self.subject = subject
 
     def regenerate(self) -> None:
@@ -131,13 +138,14 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
     def clear(self) -> None:
         """Drop state and subject: sign out. What is written after it is a new session."""
         self.state = self._origin.empty_state()
-        self._begin(None, None)
+        self._begin(self._origin.ttl(None, None), None)
         self.subject = None
 
-    def _begin(self, ttl: int | None, cap: int | None) -> None:
+    def _begin(self, ttl: int, cap: int | None) -> None:
         self.regenerate()
         self.issued_at = self.started_at = self._now
-        self.ttl = self._origin.ttl if ttl is None else ttl
+        self.ttl = ttl
+        self.expires_at = self._now + ttl
         self.cap = cap
         self.kid = ""
 
@@ -189,9 +197,21 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         self.update(other)
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Compare the state with a dict; two sessions are equal only if they are one."""
+        if isinstance(other, Session) or not isinstance(self.state, dict):
+            return self is other
+        return self._mapping == other
+
+    __hash__ = object.__hash__
+
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         """Return a dict of the state, updated."""
         return self._mapping | dict(other)
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        """Return another mapping as a dict, updated with the state."""
+        return dict(other) | self._mapping
 
     def copy(self) -> dict[str, Any]:
         """Return a shallow copy of the state as a dict."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from math import isnan
 from types import NoneType
@@ -29,11 +30,8 @@ def pack_state(state: Any) -> bytes:
     Raises:
         StateError: A value that would be changed on the way; the path says where.
     """
-    try:
-        return encode_msgpack(checked_state(state))
-    except UnicodeEncodeError:
-        check_state(state)
-        raise
+    checked_state(state)
+    return checked_text(encode_msgpack, state, state)
 
 
 def checked_state(state: Any) -> Any:
@@ -45,6 +43,21 @@ def checked_state(state: Any) -> Any:
     if not (_is_plain(state, 1) if type(state) in _CONTAINERS else type(state) in _TEXT):
         check_state(state)
     return state
+
+
+def checked_text(encode: Callable[[Any], bytes], value: Any, state: Any) -> bytes:
+    """Return `value` encoded, after the encoder has found all text in it to be UTF-8.
+
+    Raises:
+        StateError: A lone surrogate in `state`, which is part of the value.
+    """
+    try:
+        return encode(value)
+    except UnicodeEncodeError:
+        pass
+    # Said here and not above, so that no exception behind this one holds the text.
+    check_state(state)
+    raise StateError("state", "text with a lone surrogate, which UTF-8 cannot hold")
 
 
 def check_state(state: Any) -> None:
@@ -117,10 +130,10 @@ def _check_key(key: Any, path: str) -> None:
 
 
 def _check_text(text: str, path: str) -> None:
-    try:
+    with contextlib.suppress(UnicodeEncodeError):
         text.encode()
-    except UnicodeEncodeError:
-        raise StateError(path, "text with a lone surrogate, which UTF-8 cannot hold") from None
+        return
+    raise StateError(path, "text with a lone surrogate, which UTF-8 cannot hold")
 
 
 def _check_int(number: int, path: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from functools import cached_property
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -146,7 +145,7 @@ class Salt:
     def take(self) -> bool:
         """Claim one token of this salt; False when it is used up, too old or of the parent."""
         return (
-            next(self._count) < TOKENS_PER_SALT  # one atomic step, so threads need no lock
+            next(self._count) < TOKENS_PER_SALT  # one step of the interpreter, so no lock
             and monotonic() < self._until
             and self._forks == _forks
         )
@@ -168,10 +167,17 @@ class TokenKey:
         self.until = 0 if key.revoked else math.inf if key.exp is None else key.exp
         self._context = context
         self._salt: Salt | None = None
+        self._signature: _Signature | None = None
 
-    @cached_property
+    @property
     def signature(self) -> _Signature:
         """The key's algorithm, ready for use."""
+        # Without a lock, which a fork could catch held: made twice it is the same.
+        if self._signature is None:
+            self._signature = self._make_signature()
+        return self._signature
+
+    def _make_signature(self) -> _Signature:
         key, prefix = self.key, self.header + b"."
         if key.algorithm == "HS256":
             return _HS256(derive(self._secret, b"sig", self._context), prefix)

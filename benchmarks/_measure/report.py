@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from cryptography.hazmat.backends.openssl import backend
 
 from _measure.lanes import (
     ALGORITHMS,
@@ -25,6 +18,7 @@ from _measure.lanes import (
     group,
     in_turn,
 )
+from _measure.machine import machine
 from _measure.states import STATES, TYPICAL
 from _measure.table import Table
 
@@ -83,7 +77,7 @@ class Report:
         *tables, targets = self.ratios().split("\n\n### Targets\n\n")
         return "\n\n".join(
             [
-                f"{_machine()} {self.rounds} rounds.",
+                f"{machine(PACKAGES)} {self.rounds} rounds.",
                 "Multiples of the hand-composed limit: median, and first to third quartile.",
                 *tables,
                 f"### Microseconds per call (medians)\n\n{self._microsecond_table()}",
@@ -202,22 +196,3 @@ def _judge_one(table: Table, label: str, ratio: float, most: float) -> None:
 
 def _sized(state: State) -> str:
     return f"State of {state.name} ({state.json_bytes} bytes of JSON)"
-
-
-def _machine() -> str:
-    """Return what the figures were measured on and with."""
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; "
-        f"{platform.python_implementation()} {platform.python_version()}, "
-        f"{backend.openssl_version_text()}; {packages}."
-    )
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()

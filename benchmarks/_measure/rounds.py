@@ -89,6 +89,18 @@ class Times:
         above, below = self._sums(over), self._sums(under)
         return spread([a / b for a, b in zip(above, below, strict=True)])
 
+    def added(self, whole: tuple[str, str], part: tuple[str, str]) -> Spread:
+        """Return the microseconds by which one task takes longer than another, round by round."""
+        pairs = zip(self._rounds[whole], self._rounds[part], strict=True)
+        return spread([(longer - shorter) / 1000 for longer, shorter in pairs])
+
+    def added_ratio(
+        self, over: tuple[str, str], under: tuple[str, str], part: tuple[str, str]
+    ) -> Spread:
+        """Return how what one task adds to `part` relates to what another adds to it."""
+        triples = zip(*(self._rounds[task] for task in (over, under, part)), strict=True)
+        return spread([(a - base) / (b - base) for a, b, base in triples if b != base])
+
     def _sums(self, tasks: Iterable[tuple[str, str]]) -> list[float]:
         return [sum(turns) for turns in zip(*(self._rounds[task] for task in tasks), strict=True)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from tokensession.anatomy import iso
@@ -18,7 +17,7 @@ from tokensession.cli.streams import (
     say_json,
 )
 from tokensession.jwk import Algorithm
-from tokensession.keyfiles import create_private_file
+from tokensession.keyfiles import create_private_file, replace_private_file
 from tokensession.keys import KeyRing
 from tokensession.policy import whole_seconds
 
@@ -145,13 +144,12 @@ def export_reader(args: Namespace) -> int:
         say(reader.to_json().decode().rstrip("\n"))
         complain(_READER_NOTE, kind="note")
         return DONE
-    _refuse_to_replace_signers(args.output)
-    reader.save(args.output)
+    replace_private_file(args.output, reader.to_json(), check=_refuse_to_replace_signers)
     say(f"kids  {', '.join(key.kid for key in reader)}\nfile  {args.output}\n{_READER_NOTE}")
     return DONE
 
 
-def _refuse_to_replace_signers(output: str) -> None:
+def _refuse_to_replace_signers(content: bytes | None) -> None:
     """Refuse to write over private halves, of which this may be the only copy."""
-    if Path(output).exists() and KeyRing.open(output, create=False, shared_file=True).can_mint:
-        raise InputError(f"{output} holds keys that can sign; a reader's ring does not replace it")
+    if content is not None and KeyRing.from_jwks(content).can_mint:
+        raise InputError("that file holds keys that can sign; a reader's ring does not replace it")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from importlib.metadata import version
-from time import time
 from typing import TYPE_CHECKING, Final
 
-from tokensession.cli import keys, tokens, vectors
-from tokensession.cli.streams import DONE, REFUSED, WRONG, Commands, InputError, complain, say
-from tokensession.demo.tour import show
+from tokensession.cli import demos, keys, tokens, vectors
+from tokensession.cli.streams import DONE, WRONG, Commands, InputError, complain, say
 from tokensession.errors import TokenSessionError
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ _NOBODY_READS: Final = 141  # 128 + SIGPIPE
 _EPILOG: Final = """\
 exit codes:
   0    done
-  1    the token was refused; or a vector or a step of the demo was not as it must be
+  1    the token was refused; or a vector or a step of the tour was not as it must be
   2    wrong usage, configuration or input
   130  interrupted
   141  whoever reads the output has gone
@@ -87,23 +85,8 @@ def _parser() -> ArgumentParser:
     keys.add_commands(commands)
     tokens.add_commands(commands)
     vectors.add_commands(commands)
-    _add_demo(commands)
+    demos.add_commands(commands)
     return parser
-
-
-def _add_demo(commands: Commands) -> None:
-    parser = commands.add_parser(
-        "demo",
-        help="a tour: make, read, tamper with, rotate and revoke",
-        description="Walk through the life of a session with real keys in a temporary folder. "
-        "Each step shows what happened, and says whether it is what must happen.",
-    )
-    parser.set_defaults(run=_demo)
-
-
-def _demo(_args: Namespace) -> int:
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return DONE if show(say, now=int(time()), color=color) else REFUSED
 
 
 def _discard_output() -> None:

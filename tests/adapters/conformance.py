@@ -1,0 +1,786 @@
+"""What every adapter must do, whatever its framework: operations on a session, and the headers.
+
+An adapter's test class inherits `Conformance` (and the further classes that its framework has a
+use for), and gives one fixture `site` that serves these paths over a real socket:
+
+- ``/op/NAME`` (GET and HEAD) gives `answer(session, NAME, query)`,
+- ``/admin/NAME`` the same of a second session, whose cookie is ``__Host-admin``,
+- ``/both/NAME`` the second's answer after the first's,
+- ``/stream/NAME`` streams what `stream(session, NAME)` yields, a chunk each,
+- `Handled` is answered with status 409 by the application's own handler of exceptions.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from websockets.sync.client import connect
+
+from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StateError
+
+from .foreign import FOREIGN
+from .servers import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
+    from websockets.datastructures import Headers
+
+    from .servers import Site
+
+COOKIE, ADMIN_COOKIE = "__Host-session", "__Host-admin"
+RING = KeyRing.generate(kid="k1")
+POLICY = Policy.owasp()
+CODEC: SessionCodec[Any] = SessionCodec(RING, context="session", policy=POLICY)
+ADMIN_CODEC: SessionCodec[Any] = SessionCodec(RING, context="admin", policy=POLICY)
+
+ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"
+DELETED_BY = f"=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{ATTRIBUTES}"
+
+# What a response must say: nothing at all; that it depends on the cookie; and besides, a new one.
+UNTOUCHED, READ, SET, DELETED = "untouched", "read", "set", "deleted"
+
+STARTS = ("no cookie", "anonymous", "signed in", "refused")
+
+
+def fresh_state() -> dict[str, Any]:
+    """Return the state that the sessions with a state start from."""
+    return {"cart": ["tea"], "n": 1}
+
+
+def start_cookie(start: str, codec: SessionCodec[Any] = CODEC) -> str | None:
+    """Return the token that the request of a start carries."""
+    if start == "anonymous":
+        return codec.encode(fresh_state())
+    if start == "signed in":
+        return codec.encode(fresh_state(), subject="42")
+    return "refused.cookie.text" if start == "refused" else None
+
+
+def cookies(token: str | None, name: str = COOKIE) -> tuple[str, ...]:
+    """Return the request's Cookie headers."""
+    return () if token is None else (f"{name}={token}",)
+
+
+# -- operations -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Something that an application does to its session, and what must follow.
+
+    Attributes:
+        run: Does it, and returns something that JSON keeps.
+        effects: What the response must say, for each of `STARTS`.
+        like_a_dict: Whether a dict does the same and is left in the same state.
+    """
+
+    run: Callable[[Any], Any]
+    effects: tuple[str, str, str, str]
+    like_a_dict: bool = True
+
+
+def reads(run: Callable[[Any], Any], *, like_a_dict: bool = True) -> Operation:
+    """Return an operation that only reads."""
+    return Operation(run, (READ, READ, READ, READ), like_a_dict)
+
+
+def shows(run: Callable[[Any], Any]) -> Operation:
+    """Return an operation that reads what a dict does not have."""
+    return reads(run, like_a_dict=False)
+
+
+def writes(run: Callable[[Any], Any], *effects: str, like_a_dict: bool = True) -> Operation:
+    """Return an operation that changes the state, from whatever start unless told otherwise."""
+    none, anonymous, signed_in, refused = effects or (SET, SET, SET, SET)
+    return Operation(run, (none, anonymous, signed_in, refused), like_a_dict)
+
+
+def _get_item(session: Any) -> Any:
+    try:
+        return session["n"]
+    except KeyError:
+        return "KeyError"
+
+
+def _set_new(session: Any) -> None:
+    session["new"] = 1
+
+
+def _set_same(session: Any) -> None:
+    session["n"] = 1
+
+
+def _set_and_take_back(session: Any) -> None:
+    session["new"] = 1
+    del session["new"]
+
+
+def _delete_item(session: Any) -> Any:
+    try:
+        del session["n"]
+    except KeyError:
+        return "KeyError"
+    return None
+
+
+def _delete_all(session: Any) -> None:
+    for key in list(session):
+        del session[key]
+
+
+def _pop_missing(session: Any) -> Any:
+    try:
+        return session.pop("missing")
+    except KeyError:
+        return "KeyError"
+
+
+def _pop_and_put_back(session: Any) -> None:
+    session["n"] = session.pop("n", 1)
+
+
+def _popitem(session: Any) -> Any:
+    try:
+        return session.popitem()
+    except KeyError:
+        return "KeyError"
+
+
+def _update_in_place(session: Any) -> None:
+    session |= {"n": 2, "m": 3}
+
+
+def _update_in_place_by_nothing(session: Any) -> None:
+    session |= {}
+
+
+def _nested_change(session: Any) -> None:
+    session.get("cart", []).append("coffee")
+
+
+def _nested_change_taken_back(session: Any) -> None:
+    cart = session.get("cart", [])
+    cart.append("coffee")
+    cart.pop()
+
+
+def _nested_loop(session: Any) -> int:
+    return sum(len(value) for value in session.values() if isinstance(value, list))
+
+
+def _clear_and_write(session: Any) -> None:
+    session.clear()
+    session["new"] = 1
+
+
+def _sign_in(session: Any) -> None:
+    session.sign_in("42")
+
+
+def _sign_in_another(session: Any) -> None:
+    session.sign_in("43")
+
+
+def _sign_in_and_out(session: Any) -> None:
+    session.sign_in("42")
+    session.clear()
+
+
+def _assign_state(session: Any) -> None:
+    session.state = {"new": 1}
+
+
+def _assign_the_same_state(session: Any) -> None:
+    session.state = dict(session.state)
+
+
+def _forbid_renewal(session: Any) -> None:
+    session.renewable = False
+
+
+_LIKE_SET = (SET, READ, READ, SET)  # it changes only what was not there before
+_LIKE_REMOVAL = (READ, SET, SET, READ)  # it changes only what was there before
+_LIKE_ADDITION = (SET, SET, SET, SET)
+
+OPERATIONS: dict[str, Operation] = {
+    "nothing": Operation(lambda _: None, (UNTOUCHED,) * 4),
+    "forbid_renewal": Operation(_forbid_renewal, (UNTOUCHED,) * 4, like_a_dict=False),
+    "in": reads(lambda s: "n" in s),
+    "not_in": reads(lambda s: "missing" not in s),
+    "len": reads(len),
+    "bool": reads(bool),
+    "not": reads(lambda s: not s),
+    "iteration": reads(lambda s: list(s)),  # noqa: PLW0108  # iteration is what is tested
+    "loop": reads(lambda s: [key for key in s]),  # noqa: C416
+    "reversed": reads(lambda s: list(reversed(s))),
+    "get": reads(lambda s: s.get("n")),
+    "get_missing": reads(lambda s: s.get("missing", "default")),
+    "get_item": reads(_get_item),
+    "keys": reads(lambda s: list(s.keys())),
+    "values": reads(lambda s: list(s.values())),
+    "items": reads(lambda s: list(s.items())),
+    "keys_in": reads(lambda s: "n" in s.keys()),  # noqa: SIM118  # of the view
+    "equal": reads(lambda s: s == {"cart": ["tea"], "n": 1}),
+    "unequal": reads(lambda s: s != {}),
+    "copy": reads(lambda s: s.copy()),
+    "dict": reads(lambda s: dict(s)),
+    "unpacking": reads(lambda s: {**s}),
+    "union": reads(lambda s: s | {"m": 2}),
+    "nested_read": reads(_nested_loop),
+    "repr": shows(lambda s: repr(s)[:8]),
+    "state": shows(lambda s: s.state),
+    "sid": shows(lambda s: len(s.sid)),
+    "subject": shows(lambda s: s.subject),
+    "issued_at": shows(lambda s: s.issued_at),
+    "started_at": shows(lambda s: s.started_at),
+    "expires_at": shows(lambda s: s.expires_at),
+    "kid": shows(lambda s: s.kid),
+    "ttl": shows(lambda s: s.ttl),
+    "cap": shows(lambda s: s.cap),
+    "context": shows(lambda s: s.context),
+    "refused": shows(lambda s: s.refused),
+    "given_up": shows(lambda s: len(s.given_up)),
+    "set_new": writes(_set_new),
+    "set_same": writes(_set_same, *_LIKE_SET),
+    "set_and_take_back": reads(_set_and_take_back),
+    "delete": writes(_delete_item, *_LIKE_REMOVAL),
+    "delete_all": writes(_delete_all, READ, DELETED, SET, READ),
+    "pop": writes(lambda s: s.pop("n", None), *_LIKE_REMOVAL),
+    "pop_missing": reads(_pop_missing),
+    "pop_missing_default": reads(lambda s: s.pop("missing", "default")),
+    "pop_and_put_back": writes(_pop_and_put_back, *_LIKE_SET),
+    "popitem": writes(_popitem, *_LIKE_REMOVAL),
+    "setdefault_present": writes(lambda s: s.setdefault("n", 1), *_LIKE_SET),
+    "setdefault_absent": writes(lambda s: s.setdefault("new", 1)),
+    "setdefault_nested": writes(lambda s: s.setdefault("cart", []).append("coffee")),
+    "update": writes(lambda s: s.update({"n": 2})),
+    "update_keywords": writes(lambda s: s.update(n=2, m=3)),
+    "update_pairs": writes(lambda s: s.update([("m", 3)])),
+    "update_same": writes(lambda s: s.update({"n": 1}), *_LIKE_SET),
+    "update_by_nothing": Operation(lambda s: s.update({}), (UNTOUCHED,) * 4),
+    "update_in_place": writes(_update_in_place),
+    "update_in_place_by_nothing": Operation(_update_in_place_by_nothing, (UNTOUCHED,) * 4),
+    "nested_change": writes(_nested_change, *_LIKE_REMOVAL),
+    "nested_change_taken_back": reads(_nested_change_taken_back),
+    "clear": writes(lambda s: s.clear(), READ, DELETED, DELETED, DELETED),
+    "clear_and_write": writes(_clear_and_write),
+    "sign_in": writes(_sign_in, like_a_dict=False),
+    "sign_in_another": writes(_sign_in_another, like_a_dict=False),
+    "sign_in_and_out": writes(_sign_in_and_out, READ, DELETED, DELETED, DELETED, like_a_dict=False),
+    "regenerate": writes(lambda s: s.regenerate(), READ, SET, SET, DELETED, like_a_dict=False),
+    "assign_state": writes(_assign_state, like_a_dict=False),
+    "assign_the_same_state": shows(_assign_the_same_state),
+}
+
+
+# -- what the applications under test do ----------------------------------------------------
+
+
+class Handled(Exception):  # noqa: N818  # it is no error of the application
+    """The application answers it by itself, with 409."""
+
+
+class Unhandled(Exception):  # noqa: N818
+    """Nobody has foreseen it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, in any framework's terms."""
+
+    body: str
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def answer(session: Any, name: str, query: Mapping[str, str]) -> Answer:
+    """Return what the application answers to ``/op/NAME``."""
+    if name in OPERATIONS:
+        headers = tuple((key, query[key]) for key in ("Vary", "Cache-Control") if key in query)
+        return Answer(json.dumps(OPERATIONS[name].run(session)), headers=headers)
+    if name == "see":
+        seen = {"state": session.state, "subject": session.subject, "refused": session.refused}
+        return Answer(json.dumps(seen))
+    if name == "raise":
+        raise Unhandled
+    session["changed"] = True
+    if name == "redirect":
+        return Answer("", 303, (("Location", "/op/see"),))
+    if name == "change_and_raise":
+        raise Unhandled
+    if name == "change_and_raise_handled":
+        raise Handled
+    if name == "large":
+        session["basket"] = "secret value " * 400
+    if name == "unwritable":
+        session["basket"] = [{"price": object()}]
+    return Answer("{}")
+
+
+def stream(session: Any, name: str) -> Iterator[bytes]:
+    """Yield what the application streams under ``/stream/NAME``."""
+    if name == "change_first":
+        session["changed"] = True
+    if name != "read_late":
+        len(session)
+    yield b"first "
+    try:
+        if name == "change_late":
+            session["late"] = True
+        elif name == "clear_late":
+            session.clear()
+        elif name == "sign_in_late":
+            session.sign_in("43")
+        elif name == "regenerate_late":
+            session.regenerate()
+        elif name == "nested_late":
+            session["cart"].append("late")
+        elif name in ("read_again", "read_late"):
+            yield str(session.get("n")).encode() + b" "
+    except ConfigError as error:
+        yield type(error).__name__.encode() + b" "
+    yield b"last"
+
+
+# -- what must be seen ----------------------------------------------------------------------
+
+
+def listed(response: httpx.Response, header: str) -> list[str]:
+    """Return the members of a header that is a list, in lower case."""
+    lines = response.headers.get_list(header)
+    return [part.strip().lower() for line in lines for part in line.split(",") if part.strip()]
+
+
+def token_of(response: httpx.Response, name: str = COOKIE) -> str:
+    """Return the token in the one Set-Cookie of a name."""
+    values = [line for line in response.headers.get_list("set-cookie") if f"{name}=" in line]
+    assert len(values) == 1
+    found = re.fullmatch(
+        rf"{re.escape(name)}=([\w.-]+); Max-Age=(\d+){re.escape(ATTRIBUTES)}", values[0]
+    )
+    assert found is not None, values[0]
+    assert 1790 <= int(found[2]) <= 1800  # the idle timeout, less what the request took
+    return found[1]
+
+
+def check_headers(response: httpx.Response, effect: str, name: str = COOKIE) -> None:
+    """Hold the headers that sessions are seen in against an effect."""
+    set_cookie = response.headers.get_list("set-cookie")
+    assert listed(response, "vary").count("cookie") == (effect != UNTOUCHED)
+    assert ("no-store" in listed(response, "cache-control")) == (effect in (SET, DELETED))
+    if effect == SET:
+        assert len(set_cookie) == 1
+        token_of(response, name)
+    elif effect == DELETED:
+        assert set_cookie == [name + DELETED_BY]
+    else:
+        assert set_cookie == []
+
+
+_numbers = itertools.count()
+
+
+def unique(path: str) -> str:
+    """Return a path that no other request has, to find its failure by."""
+    return f"{path}?request={next(_numbers)}"
+
+
+class Conformance:
+    """The rules for HTTP."""
+
+    # Some frameworks answer an error that nobody has foreseen inside of all middleware, so that
+    # to the middleware it is a response like any other.
+    answers_unforeseen_errors_inside: ClassVar[bool] = False
+
+    @pytest.mark.parametrize("start", STARTS)
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_operation(self, site: Site, name: str, start: str) -> None:
+        """An operation has the headers that it must have, and the effect of a dict's."""
+        operation = OPERATIONS[name]
+        effect = operation.effects[STARTS.index(start)]
+        response = site.get(f"/op/{name}", *cookies(start_cookie(start)))
+        assert response.status_code == 200
+        check_headers(response, effect)
+        if operation.like_a_dict:
+            state = fresh_state() if start in ("anonymous", "signed in") else {}
+            assert response.json() == json.loads(json.dumps(operation.run(state)))
+            if effect == SET:
+                session = CODEC.decode(token_of(response))
+                assert session.state == state
+                signed_in = start == "signed in" and name != "clear_and_write"
+                assert session.subject == ("42" if signed_in else None)
+
+    @pytest.mark.parametrize("start", STARTS)
+    def test_what_is_written_is_read_by_the_next_request(self, site: Site, start: str) -> None:
+        """The cookie that one response sets is the session of the next request."""
+        response = site.get("/op/set_new", *cookies(start_cookie(start)))
+        seen = site.get("/op/see", *cookies(token_of(response))).json()
+        assert seen["state"]["new"] == 1
+        assert seen["refused"] is None
+
+    @pytest.mark.parametrize(
+        ("start", "state"),
+        [("no cookie", {}), ("anonymous", fresh_state()), ("signed in", fresh_state()),
+         ("refused", {})],
+    )  # fmt: skip
+    def test_sign_in_begins_a_new_session(
+        self, site: Site, start: str, state: dict[str, Any]
+    ) -> None:
+        """Signing in changes the session id, and carries the state over to the same subject."""
+        token = start_cookie(start)
+        after = CODEC.decode(token_of(site.get("/op/sign_in", *cookies(token))))
+        assert after.subject == "42"
+        assert after.state == state
+        if state and token is not None:
+            assert after.sid != CODEC.decode(token).sid
+
+    def test_another_subject_starts_empty(self, site: Site) -> None:
+        """Nobody inherits the state of who was signed in before."""
+        response = site.get("/op/sign_in_another", *cookies(start_cookie("signed in")))
+        after = CODEC.decode(token_of(response))
+        assert (after.subject, after.state) == ("43", {})
+
+    def test_regenerate_keeps_all_but_the_id(self, site: Site) -> None:
+        """The session id is new; start, subject and state are not."""
+        token = CODEC.encode(fresh_state(), subject="42", now=int(time()) - 500)
+        before = CODEC.decode(token)
+        after = CODEC.decode(token_of(site.get("/op/regenerate", *cookies(token))))
+        assert after.sid != before.sid
+        assert after.started_at == before.started_at
+        assert (after.subject, after.state) == ("42", fresh_state())
+
+    # -- renewal --
+
+    @pytest.mark.parametrize(("name", "effect"), [("len", SET), ("nothing", UNTOUCHED)])
+    def test_renewal(self, site: Site, name: str, effect: str) -> None:
+        """A session that is past the fraction is renewed when it is read, and only then."""
+        token = CODEC.encode(fresh_state(), now=int(time()) - 1000)
+        response = site.get(f"/op/{name}", *cookies(token))
+        check_headers(response, effect)
+        if effect == SET:
+            before, after = CODEC.decode(token), CODEC.decode(token_of(response))
+            assert (after.sid, after.started_at) == (before.sid, before.started_at)
+            assert after.issued_at > before.issued_at
+
+    # -- what comes in --
+
+    @pytest.mark.parametrize("name", FOREIGN)
+    def test_foreign_cookies(self, site: Site, name: str) -> None:
+        """Whatever another library made is no session, says why, and is left alone."""
+        make, codes = FOREIGN[name]
+        response = site.get("/op/see", *cookies(make()))
+        assert response.status_code == 200
+        check_headers(response, READ)
+        seen = response.json()
+        assert (seen["state"], seen["subject"]) == ({}, None)
+        assert seen["refused"] in codes.split("|")
+        check_headers(site.get("/op/set_new", *cookies(make())), SET)
+
+    @pytest.mark.parametrize(
+        ("age", "refused"), [(1799 - 60, None), (1800, "expired"), (-3600, "not_yet_valid")]
+    )
+    def test_times(self, site: Site, age: int, refused: str | None) -> None:
+        """A session past its end, or from the future, is none."""
+        token = CODEC.encode(fresh_state(), now=int(time()) - age)
+        assert site.get("/op/see", *cookies(token)).json()["refused"] == refused
+
+    def test_cookies_of_another_name_or_context_are_none(self, site: Site) -> None:
+        """One cookie's token is no session under another's name."""
+        token = CODEC.encode(fresh_state())
+        for line, refused in [
+            (f"{ADMIN_COOKIE}={token}", None),
+            (f"session={token}", None),
+            (f"{COOKIE}2={token}", None),
+            (f"x{COOKIE}={token}", None),
+            (f"__host-session={token}", None),
+            (f"{COOKIE}", None),
+            (f"{COOKIE}={ADMIN_CODEC.encode(fresh_state())}", "bad_signature"),
+            (f'{COOKIE}="{token}"', "unknown_key"),
+            (f"{COOKIE}={token.replace('.', '%2E')}", "malformed"),
+        ]:
+            seen = site.get("/op/see", line).json()
+            assert (seen["state"], seen["refused"]) == ({}, refused), line
+
+    @pytest.mark.parametrize("space", ["\u2000", "\u00a0", "\u3000", "\u0085", "\u2028"])
+    def test_unicode_white_space_is_part_of_a_name(self, site: Site, space: str) -> None:
+        """A cookie that a sibling domain may set does not pass for ours."""
+        line = f"{space}{COOKIE}={CODEC.encode(fresh_state())}"
+        assert site.get("/op/see", line).json()["state"] == {}
+
+    def test_the_cookie_is_found_among_others(self, site: Site) -> None:
+        """In several header lines, between spaces and tabs, beside whatever else there is."""
+        token = CODEC.encode(fresh_state())
+        for lines in [
+            (f"a=1; {COOKIE}={token}; b=2",),
+            (f"a=1;{COOKIE}={token}",),
+            (f"a=1;\t{COOKIE}\t=\t{token}\t;b",),
+            ("a=1", f"{COOKIE}={token}"),
+            (f"{COOKIE}={token}", "a=1"),
+            (f'broken="; {COOKIE}={token}',),
+            (f"; ;=; =x; {COOKIE}={token};;",),
+        ]:
+            assert site.get("/op/see", *lines).json()["state"] == fresh_state(), lines
+
+    def test_duplicates_of_the_name(self, site: Site) -> None:
+        """Of several values one counts if it alone is good; else none does, and it says so."""
+        token, other = CODEC.encode(fresh_state()), CODEC.encode({"other": 1})
+        for values, refused in [
+            ((token, "junk"), None),
+            (("junk", token), None),
+            (("a", "b", "c", token), None),
+            (("a", "b", "c", "d", token), "malformed"),
+            ((token, other), "malformed"),
+            ((token, token), "malformed"),
+            (("junk", "junk"), "malformed"),
+        ]:
+            for line in (
+                ["; ".join(f"{COOKIE}={value}" for value in values)],
+                [f"{COOKIE}={value}" for value in values],
+            ):
+                seen = site.get("/op/see", *line).json()
+                assert seen["refused"] == refused
+                assert seen["state"] == ({} if refused else fresh_state())
+
+    @pytest.mark.parametrize("pair", [f"{COOKIE}=x", COOKIE, "=", ";", "a=b"])
+    def test_64_kilobytes_of_cookies(self, site: Site, pair: str) -> None:
+        """A header as long as servers take is read like any other."""
+        line = "; ".join([pair] * (65536 // (len(pair) + 2)))
+        response = site.get("/op/see", line)
+        assert response.status_code == 200
+        assert response.json()["refused"] == ("malformed" if f"{COOKIE}=" in pair else None)
+
+    # -- what goes out --
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ("Accept-Encoding", ["accept-encoding", "cookie"]),
+            ("accept, COOKIE", ["accept", "cookie"]),
+            ("cookie", ["cookie"]),
+        ],
+    )
+    def test_vary_is_merged(self, site: Site, given: str, expected: list[str]) -> None:
+        """The application's own Vary stays, and Cookie stands in it once."""
+        response = site.get(f"/op/len?Vary={given}")
+        assert listed(response, "vary") == expected
+
+    def test_a_star_in_vary_stays(self, site: Site) -> None:
+        """It says more than any name could."""
+        assert listed(site.get("/op/len?Vary=*"), "vary") == ["*"]
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ("public, max-age=60", ["max-age=60", "no-store"]),
+            ("Public", ["no-store"]),
+            ("private", ["private", "no-store"]),
+            ("NO-STORE", ["no-store"]),
+            ("no-cache", ["no-cache", "no-store"]),
+        ],
+    )
+    def test_cache_control_is_merged(self, site: Site, given: str, expected: list[str]) -> None:
+        """A response that sets the cookie is never stored, and never public."""
+        response = site.get(f"/op/set_new?Cache-Control={given}")
+        assert listed(response, "cache-control") == expected
+
+    @pytest.mark.parametrize("name", ["len", "nothing"])
+    def test_cache_control_of_other_responses_is_theirs(self, site: Site, name: str) -> None:
+        """A response that sets nothing keeps what the application says."""
+        response = site.get(f"/op/{name}?Cache-Control=public, max-age=60")
+        assert listed(response, "cache-control") == ["public", "max-age=60"]
+
+    def test_head(self, site: Site) -> None:
+        """HEAD has the headers of GET."""
+        for name, effect in [("set_new", SET), ("len", READ), ("nothing", UNTOUCHED)]:
+            response = site.get(f"/op/{name}", method="HEAD")
+            assert response.content == b""
+            check_headers(response, effect)
+
+    def test_redirect(self, site: Site) -> None:
+        """A redirect carries the change."""
+        response = site.get("/op/redirect")
+        assert (response.status_code, response.headers["location"]) == (303, "/op/see")
+        check_headers(response, SET)
+
+    # -- what goes wrong --
+
+    @pytest.mark.parametrize("name", ["raise", "change_and_raise"])
+    def test_an_error_that_nobody_has_foreseen(self, site: Site, name: str) -> None:
+        """It is a 500, and what was changed before it is not kept."""
+        response = site.get(f"/op/{name}", *cookies(start_cookie("anonymous")))
+        assert response.status_code == 500
+        if self.answers_unforeseen_errors_inside:
+            check_headers(response, UNTOUCHED if name == "raise" else SET)
+        else:
+            assert response.headers.get_list("set-cookie") == []
+
+    def test_an_error_that_the_application_answers(self, site: Site) -> None:
+        """It is a response like any other: the change is kept."""
+        response = site.get("/op/change_and_raise_handled", *cookies(start_cookie("anonymous")))
+        assert response.status_code == 409
+        check_headers(response, SET)
+
+    @pytest.mark.parametrize("name", ["large", "unwritable"])
+    def test_a_state_that_cannot_be_sent(self, site: Site, name: str) -> None:
+        """It is a 500 and no cookie, rather than a change lost in silence."""
+        response = site.get(f"/op/{name}", *cookies(start_cookie("anonymous")))
+        assert response.status_code == 500
+        assert response.headers.get_list("set-cookie") == []
+        assert "secret value" not in response.text
+
+    # -- streaming --
+
+    def test_a_change_before_the_first_byte_counts(self, site: Site) -> None:
+        """A streamed response carries what was changed before it began."""
+        response = site.get("/stream/change_first", *cookies(start_cookie("anonymous")))
+        assert response.text == "first last"
+        check_headers(response, SET)
+
+    @pytest.mark.parametrize(
+        "name", ["change_late", "clear_late", "sign_in_late", "regenerate_late"]
+    )
+    def test_a_change_after_the_first_byte_raises(self, site: Site, name: str) -> None:
+        """It could not be carried, so it says so where it happens, and changes nothing."""
+        path = unique(f"/stream/{name}")
+        response = site.get(path, *cookies(start_cookie("signed in")))
+        assert response.text == "first ConfigError last"
+        check_headers(response, READ)
+
+    def test_reading_again_in_the_body(self, site: Site) -> None:
+        """A session that was read before is read in the body too."""
+        response = site.get("/stream/read_again", *cookies(start_cookie("anonymous")))
+        assert response.text == "first 1 last"
+        check_headers(response, READ)
+
+    def test_a_first_read_in_the_body_does_not_escape_vary(self, site: Site) -> None:
+        """What depends on the cookie never goes out without Vary: it is refused instead."""
+        response = site.get("/stream/read_late", *cookies(start_cookie("anonymous")))
+        if "cookie" not in listed(response, "vary"):
+            assert response.text == "first ConfigError last"
+
+    # -- several sessions --
+
+    def test_two_sessions(self, site: Site) -> None:
+        """Each has its own cookie; touching one does not touch the other."""
+        response = site.get("/op/set_new", *cookies(ADMIN_CODEC.encode({"a": 1}), ADMIN_COOKIE))
+        check_headers(response, SET)
+        response = site.get("/admin/set_new", *cookies(CODEC.encode({"a": 1})))
+        check_headers(response, SET, ADMIN_COOKIE)
+        assert ADMIN_CODEC.decode(token_of(response, ADMIN_COOKIE)).state == {"new": 1}
+
+    def test_two_sessions_at_once(self, site: Site) -> None:
+        """Both cookies are set, and the headers are merged."""
+        response = site.get("/both/set_new")
+        assert len(response.headers.get_list("set-cookie")) == 2
+        assert CODEC.decode(token_of(response, COOKIE)).state == {"new": 1}
+        assert ADMIN_CODEC.decode(token_of(response, ADMIN_COOKIE)).state == {"new": 1}
+        assert listed(response, "vary") == ["cookie"]
+        assert listed(response, "cache-control") == ["no-store"]
+
+
+class RaisesFailures:
+    """For frameworks that let an unforeseen error leave the application, where servers log it."""
+
+    def test_a_nested_change_after_the_first_byte(self, site: Site) -> None:
+        """It is found at the end of the request, and raises there."""
+        path = unique("/stream/nested_late")
+        response = site.get(path, *cookies(start_cookie("anonymous")))
+        check_headers(response, READ)
+        assert isinstance(site.failure(path), ConfigError)
+
+    def test_a_state_that_is_too_large_names_its_keys(self, site: Site) -> None:
+        """And its size, and nothing of what it holds."""
+        path = unique("/op/large")
+        site.get(path)
+        text = str(site.failure(path))
+        assert "'basket' 5203 bytes" in text
+        assert "4096" in text
+        assert "secret value" not in text
+
+    def test_a_state_that_cannot_be_written_names_its_path(self, site: Site) -> None:
+        """As encode does."""
+        path = unique("/op/unwritable")
+        site.get(path)
+        failure = site.failure(path)
+        assert isinstance(failure, StateError)
+        assert failure.path == "state.basket[0].price"
+
+
+class BackgroundTasks:
+    """For frameworks that run tasks after the response: ``/background/NAME``.
+
+    The operation runs before the response when NAME is ``before``, else in the task; the answer
+    is ``{}``.
+    """
+
+    def test_a_change_before_the_task_counts(self, site: Site) -> None:
+        """A response with a task is like any other."""
+        check_headers(site.get("/background/before"), SET)
+
+    def test_a_change_in_a_task_raises(self, site: Site) -> None:
+        """The response has gone, so the change would be lost."""
+        path = unique("/background/set_new")
+        response = site.get(path, *cookies(start_cookie("anonymous")))
+        assert response.headers.get_list("set-cookie") == []
+        assert isinstance(site.failure(path), ConfigError)
+
+
+def run_late(session: Any, name: str) -> str:
+    """Return what an operation answers, or the name of the error that it raises."""
+    try:
+        return json.dumps(OPERATIONS[name].run(session))
+    except ConfigError as error:
+        return type(error).__name__
+
+
+class WebSockets:
+    """For frameworks with WebSockets.
+
+    ``/ws/NAME`` runs the operation, accepts, and sends its answer; ``/ws-late/NAME`` accepts,
+    and then sends what `run_late` gives.
+    """
+
+    @staticmethod
+    def _talk(site: Site, path: str, token: str | None) -> tuple[Headers, str]:
+        url = site.url.replace("http", "ws", 1) + path
+        headers = [("Cookie", line) for line in cookies(token)]
+        with connect(url, additional_headers=headers, proxy=None) as socket:
+            text = socket.recv(timeout=PATIENCE)
+            assert socket.response is not None
+            assert isinstance(text, str)
+            return socket.response.headers, text
+
+    def test_a_handshake_reads_the_session(self, site: Site) -> None:
+        """The browser sends its cookie with the handshake."""
+        headers, text = self._talk(site, "/ws/state", start_cookie("signed in"))
+        assert json.loads(text) == fresh_state()
+        assert "set-cookie" not in headers
+
+    def test_a_handshake_without_a_cookie(self, site: Site) -> None:
+        """It has an empty session."""
+        assert json.loads(self._talk(site, "/ws/state", None)[1]) == {}
+
+    @pytest.mark.parametrize(("name", "state"), [("set_new", {"new": 1}), ("sign_in", {})])
+    def test_a_change_before_accept(self, site: Site, name: str, state: dict[str, Any]) -> None:
+        """The response that accepts carries the cookie."""
+        headers, _ = self._talk(site, f"/ws/{name}", None)
+        (line,) = headers.get_all("set-cookie")
+        assert CODEC.decode(line.partition(";")[0].partition("=")[2]).state == state
+
+    @pytest.mark.parametrize("name", ["set_new", "clear", "sign_in", "regenerate", "popitem"])
+    def test_a_change_after_accept_raises(self, site: Site, name: str) -> None:
+        """No response will follow, so the change would be lost."""
+        assert self._talk(site, f"/ws-late/{name}", start_cookie("signed in"))[1] == "ConfigError"
+
+    def test_reading_after_accept(self, site: Site) -> None:
+        """The session stays readable for as long as the connection lives."""
+        text = self._talk(site, "/ws-late/state", start_cookie("signed in"))[1]
+        assert json.loads(text) == fresh_state()

@@ -1,0 +1,128 @@
+"""The ASGI middleware in a Litestar application."""
+
+from collections.abc import Iterator  # Litestar reads annotations when it runs
+from itertools import chain
+from typing import Any
+
+import pytest
+from litestar import Litestar, Request, Response, WebSocket, get, route, websocket
+from litestar.background_tasks import BackgroundTask
+from litestar.enums import HttpMethod, MediaType
+from litestar.middleware import DefineMiddleware
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from tokensession.adapters.asgi import SessionMiddleware
+
+from .conformance import (
+    ADMIN_COOKIE,
+    POLICY,
+    RING,
+    Answer,
+    BackgroundTasks,
+    Conformance,
+    Handled,
+    RaisesFailures,
+    WebSockets,
+    answer,
+    run_late,
+    stream,
+)
+from .servers import Site, serve_asgi
+
+AnyRequest = Request[Any, Any, Any]
+AnySocket = WebSocket[Any, Any, Any]
+
+
+def respond(given: Answer) -> Response[str]:
+    """Return a response of Litestar's."""
+    return Response(
+        given.body,
+        status_code=given.status,
+        headers=dict(given.headers),
+        media_type=MediaType.TEXT if given.body else None,
+    )
+
+
+@route("/op/{name:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
+def operation(request: AnyRequest, name: FromPath[str]) -> Response[str]:
+    """Answer ``/op/NAME``, in a thread."""
+    return respond(answer(request.session, name, request.query_params))
+
+
+@get("/admin/{name:str}")
+async def admin(request: AnyRequest, name: FromPath[str]) -> Response[str]:
+    """Answer ``/admin/NAME``."""
+    return respond(answer(request.scope["admin"], name, {}))  # type: ignore[typeddict-item]
+
+
+@get("/both/{name:str}")
+async def both(request: AnyRequest, name: FromPath[str]) -> Response[str]:
+    """Answer ``/both/NAME``."""
+    answer(request.session, name, {})
+    return respond(answer(request.scope["admin"], name, {}))  # type: ignore[typeddict-item]
+
+
+@get("/stream/{name:str}")
+async def streaming(request: AnyRequest, name: FromPath[str]) -> Stream:
+    """Answer ``/stream/NAME``."""
+    chunks = stream(request.session, name)
+    return Stream(chain([next(chunks)], chunks))
+
+
+@get("/background/{name:str}")
+async def background(request: AnyRequest, name: FromPath[str]) -> Response[str]:
+    """Answer ``/background/NAME``."""
+    if name == "before":
+        answer(request.session, "set_new", {})
+        name = "nothing"
+    return Response("{}", background=BackgroundTask(answer, request.session, name, {}))
+
+
+@websocket("/ws/{name:str}")
+async def socket(socket: AnySocket, name: FromPath[str]) -> None:
+    """Answer ``/ws/NAME``."""
+    text = run_late(socket.session, name)
+    await socket.accept()
+    await socket.send_text(text)
+    await socket.close()
+
+
+@websocket("/ws-late/{name:str}")
+async def late_socket(socket: AnySocket, name: FromPath[str]) -> None:
+    """Answer ``/ws-late/NAME``."""
+    await socket.accept()
+    await socket.send_text(run_late(socket.session, name))
+    await socket.close()
+
+
+def handled(request: AnyRequest, error: Handled) -> Response[str]:
+    """Answer an error that the application knows."""
+    return Response("handled", status_code=409)
+
+
+class TestLitestar(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+    answers_unforeseen_errors_inside = True
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls) -> Iterator[Site]:
+        """Serve the application."""
+        app = Litestar(
+            route_handlers=[operation, admin, both, streaming, background, socket, late_socket],
+            exception_handlers={Handled: handled},
+            middleware=[
+                DefineMiddleware(SessionMiddleware, RING, policy=POLICY),
+                DefineMiddleware(
+                    SessionMiddleware,
+                    RING,
+                    policy=POLICY,
+                    cookie_name=ADMIN_COOKIE,
+                    scope_key="admin",
+                ),
+            ],
+            openapi_config=None,
+            logging_config=None,
+        )
+        with serve_asgi(app) as site:  # type: ignore[arg-type]  # its scopes are TypedDicts
+            yield site

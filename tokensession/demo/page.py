@@ -1,0 +1,161 @@
+"""The page: what a request's session holds, and around it the other pages and the frame of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tokensession.anatomy import iso, relative
+from tokensession.demo.cookie_panel import cookie_panel
+from tokensession.demo.experiment_panel import experiment_panel
+from tokensession.demo.markup import NOTHING, Html, fill, join
+from tokensession.demo.session_panel import session_panel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensession.demo.view import View
+
+NO_SESSION: Final = (
+    "This form came without a session cookie, so nothing shows that it came from this page. "
+    "Either you have signed out in another tab, or the session has ended, or your browser keeps "
+    "no Secure cookies from http://127.0.0.1: Chromium and Firefox do, Safari does not."
+)
+WRONG_CSRF: Final = (
+    "The form does not carry the token of this session, so it may come from another site. "
+    "If you have signed in or out in another tab meanwhile, go back and reload the page."
+)
+
+_FRAME: Final = """\
+<!doctype html>
+<html lang="en" data-theme="$theme">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title · tokensession</title>
+<link rel="icon" href="/icon.svg">
+<link rel="stylesheet" href="/style.css">
+<script src="/page.js" defer></script>
+</head>
+<body data-now="$now">
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top"><a class="brand" href="/">tokensession</a>$status</header>
+<main id="main">$content</main>
+<footer class="foot"><p>Served on this machine alone, with keys in a temporary folder that goes with
+the program. <kbd>Ctrl-C</kbd> in the terminal ends it.</p></footer>
+</body>
+</html>
+"""
+
+_KEYS: Final = """\
+<section aria-labelledby="keys">
+<h2 id="keys">The key ring</h2>
+<div class="scroll" tabindex="0" role="region" aria-labelledby="keys"><table>
+<thead><tr><th scope="col">kid</th><th scope="col">algorithm</th><th scope="col">state</th>
+<th scope="col">signs from</th><th scope="col">verifies until</th></tr></thead>
+<tbody>$rows</tbody></table></div>
+<p class="note">Serial $serial. A key's state follows from the clock, alike in every process.</p>
+</section>
+"""
+
+_KEY: Final = """\
+<tr><th scope="row"><code>$kid</code></th><td>$algorithm</td>
+<td><span class="state">$state</span></td><td>$nbf</td><td>$exp</td></tr>
+"""
+
+_FORMS: Final = """\
+<section aria-labelledby="forms">
+<h2 id="forms">Why another site cannot send these forms</h2>
+<p>Each form repeats a token that is kept in the session, and a form without it changes nothing.
+Yours is <code class="wrap">$csrf</code>: no other site can read it, neither here nor in the cookie,
+which is encrypted. Besides, <code>SameSite=Lax</code> keeps the cookie off forms that other sites
+send.</p>
+</section>
+"""
+
+
+def main(view: View, query: Mapping[str, str]) -> Html:
+    """Return the page of one request.
+
+    Args:
+        view: What the request has.
+        query: The experiment that was asked for.
+    """
+    csrf = fill('<input type="hidden" name="csrf" value="$token">', token=view.session["csrf"])
+    subject = view.session.subject
+    content = join(
+        (
+            _notice(view),
+            session_panel(view, csrf),
+            cookie_panel(view),
+            experiment_panel(view, query),
+            _keys(view),
+            fill(_FORMS, csrf=view.session["csrf"]),
+        )
+    )
+    status = "Not signed in" if subject is None else fill("Signed in as <bdi>$n</bdi>", n=subject)
+    return _frame("Your session", content, theme=view.theme, status=status, now=view.now)
+
+
+def signed_out(*, sent: bool) -> Html:
+    """Return the page after signing out.
+
+    Args:
+        sent: Whether the browser has sent a session cookie with this request.
+    """
+    told = (
+        "This request carries a session cookie again: that of a new session."
+        if sent
+        else "The cookie is deleted. This request carried none, and its response sets none."
+    )
+    template = (
+        '<section><h1>Signed out</h1><p class="lead">$told</p>'
+        '<p><a class="button" href="/">Begin again</a></p></section>'
+    )
+    return _frame("Signed out", fill(template, told=told))
+
+
+def refusal(status: int, detail: str) -> Html:
+    """Return the page of a request that was refused.
+
+    Args:
+        status: Its HTTP status.
+        detail: What is wrong, in sentences.
+    """
+    template = (
+        '<section><h1>Refused</h1><p class="lead">$detail</p>'
+        '<p class="note">HTTP status $status</p>'
+        '<p><a class="button" href="/">Back to your session</a></p></section>'
+    )
+    return _frame("Refused", fill(template, detail=detail, status=status))
+
+
+def _frame(
+    title: str, content: Html, *, theme: str = "auto", status: str = "", now: int = 0
+) -> Html:
+    shown = fill('<p class="status">$status</p>', status=status) if status else NOTHING
+    return fill(_FRAME, title=title, content=content, theme=theme, status=shown, now=now)
+
+
+def _notice(view: View) -> Html:
+    """Say why the cookie gave no session, when it gave none."""
+    code = view.session.refused
+    if code is None:
+        return NOTHING
+    several = f"{view.cookies} cookies of this name came, and none can be told to be yours. "
+    template = (
+        '<p class="notice" role="status"><strong>The cookie that your browser sent was refused: '
+        "<code>$code</code>.</strong> ${several}Perhaps it is of an earlier run of this program, "
+        "whose keys are gone. A new session has begun.</p>"
+    )
+    return fill(template, code=code, several=several if view.cookies > 1 else "")
+
+
+def _keys(view: View) -> Html:
+    rows = []
+    for kid, state in view.keys.states(view.now).items():
+        key = view.keys[kid]
+        nbf = f"{iso(key.nbf)}, {relative(key.nbf, view.now)}" if key.nbf else "any time"
+        exp = "no end" if key.exp is None else f"{iso(key.exp)}, {relative(key.exp, view.now)}"
+        row = fill(_KEY, kid=kid, algorithm=key.algorithm, state=state, nbf=nbf, exp=exp)
+        rows.append(row)
+    return fill(_KEYS, rows=join(rows), serial=view.keys.serial)
