@@ -577,12 +577,12 @@ def test_derived_keys_are_cached_after_authentication_only(
 def test_a_dropped_codec_drops_its_keys() -> None:
     """Nothing global keeps the secrets of a codec that is no longer used."""
     gc.collect()
-    before = sum(isinstance(thing, tokenkeys.TokenKey) for thing in gc.get_objects())
+    before = sum(type(thing) is tokenkeys.TokenKey for thing in gc.get_objects())
     codec = SessionCodec(KeyRing.generate())
     codec.decode(codec.encode({}))
     del codec
     gc.collect()
-    after = sum(isinstance(thing, tokenkeys.TokenKey) for thing in gc.get_objects())
+    after = sum(type(thing) is tokenkeys.TokenKey for thing in gc.get_objects())
     assert after == before
 
 

@@ -118,12 +118,14 @@ class UntypedState:
         """
         if len(plaintext) > SAFE_NESTING and nests_too_deep(plaintext):
             raise BadClaims(_TOO_DEEP)
+        claims: Claims[Any] | None = None
+        reason = "claims are not well-formed msgpack, or bytes follow them"
         try:
             claims = self._decode(plaintext)
         except msgspec.ValidationError as error:
-            claims, reason = None, f"claims are not those of a session: {_where(error)}"
+            reason = f"claims are not those of a session: {_where(error)}"
         except UNREADABLE:
-            claims, reason = None, "claims are not well-formed msgpack, or bytes follow them"
+            pass
         if claims is None:  # said here, so that no exception behind this one holds the claims
             raise BadClaims(reason)
         if claims.age > claims.iat:
@@ -184,12 +186,14 @@ class TypedState(Generic[StateT]):
         """
         if len(plaintext) > SAFE_NESTING and nests_too_deep(plaintext):
             raise BadClaims(_TOO_DEEP)
+        claims: Claims[StateT] | None = None
+        misfit = "state"
         try:
             claims = self._decode(plaintext)
-            misfit = ""
         except (*UNREADABLE, *_OWN_ERRORS) as error:
-            misfit = _where(error) if isinstance(error, msgspec.ValidationError) else "state"
-        if misfit:
+            if isinstance(error, msgspec.ValidationError):
+                misfit = _where(error)
+        if claims is None:
             # The same bytes, untyped: whatever is wrong with the claims themselves comes first.
             untyped, _ = UntypedState().read(plaintext)
             return cast("Claims[StateT]", untyped), f"{misfit} does not fit {self._name}"

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from tokensession.jwk import Key
+    from tokensession.session import SessionFields
 
 DEFAULT_CONTEXT: Final = "session"
 DEFAULT_TTL: Final = 1800  # seconds, where no policy says otherwise
@@ -183,13 +184,14 @@ class SessionCodec(Generic[StateT]):
 
     def new(self, *, now: float | None = None) -> Session[StateT]:
         """Return a session that begins now, empty: of nobody, and without a token yet."""
-        at = whole_seconds(now)
+        return Session(*self.new_fields(whole_seconds(now)))
+
+    def new_fields(self, at: int) -> SessionFields[StateT]:
+        """Return what `new` makes a session of, at the Unix second `at`."""
         ttl = self._ttl
         sid = os.urandom(SID_BYTES)
         state = self._format.empty()
-        return Session(
-            state, sid, None, at, at, at + ttl, "", self.context, ttl, None, at, self._origin
-        )
+        return (state, sid, None, at, at, at + ttl, "", self.context, ttl, None, at, self._origin)
 
     def renew(self, session: Session[StateT], *, now: float | None = None) -> str:
         """Return a new token of the same session, with its state as it is now.
@@ -294,9 +296,7 @@ class SessionCodec(Generic[StateT]):
             self._signer = signer = self._keys.signer(now)
         return None if signer is None else signer.key
 
-    def decode(  # noqa: C901  # the ten steps of the SPEC, in one place
-        self, token: str | bytes, *, now: float | None = None
-    ) -> Session[StateT]:
+    def decode(self, token: str | bytes, *, now: float | None = None) -> Session[StateT]:
         """Return the session that a token carries.
 
         Args:
@@ -307,12 +307,23 @@ class SessionCodec(Generic[StateT]):
             TokenError: No session; its subclass and ``code`` say which check failed (SPEC 5).
             ConfigError: `now` is no finite number.
         """
-        at = int(time()) if now is None else whole_seconds(now)
+        return Session(*self.read(token, int(time()) if now is None else whole_seconds(now)))
+
+    def read(  # noqa: C901  # the ten steps of the SPEC, in one place
+        self, token: str | bytes, at: int
+    ) -> SessionFields[StateT]:
+        """Return what `decode` makes a session of, at the Unix second `at`.
+
+        Raises:
+            TokenError: As for `decode`.
+        """
         try:
             # SPEC 5, step 1: framing.
-            if not isinstance(token, str) or len(token) > MAX_TOKEN or not token.isascii():
-                token = _checked_text(token)
-            segments = token.encode("ascii").split(b".")
+            if isinstance(token, str) and len(token) <= MAX_TOKEN and token.isascii():
+                token = token.encode("ascii")
+            elif not isinstance(token, bytes) or len(token) > MAX_TOKEN or not token.isascii():
+                raise _misframed(token)
+            segments = token.split(b".")
             if len(segments) != 3:  # noqa: PLR2004  # header, payload, signature
                 raise Malformed(f"{len(segments)} segments; a token has 3")
             header, payload, signature = segments
@@ -334,8 +345,9 @@ class SessionCodec(Generic[StateT]):
             plaintext = cipher.decrypt(data[9:21], data[21:], header)
             # Step 7: claims.
             claims, misfit = self._format.read(plaintext)
+            iat, ttl, age, cap = claims.iat, claims.ttl, claims.age, claims.cap
             # Step 8: times. (Step 9, revocation, has its place after them.)
-            dies_at = self._policy.check_times(claims.iat, claims.ttl, claims.age, claims.cap, at)
+            dies_at = self._policy.check_times(iat, ttl, age, cap, at)
             # Step 10: the application's type.
             if misfit is not None:
                 raise BadState(misfit)
@@ -347,20 +359,8 @@ class SessionCodec(Generic[StateT]):
         except InvalidTag:
             reason = f"the token is signed by its key, but not sealed for context {self.context!r}"
             raise _logged(DecryptFailed(reason)) from None
-        return Session(
-            claims.state,
-            claims.sid,
-            claims.sub,
-            claims.iat,
-            claims.iat - claims.age,
-            dies_at,
-            key.kid,
-            self.context,
-            claims.ttl,
-            claims.cap,
-            at,
-            self._origin,
-        )
+        return (claims.state, claims.sid, claims.sub, iat, iat - age, dies_at, key.kid,
+                self.context, ttl, cap, at, self._origin)  # fmt: skip
 
     def _bad_signature(self, payload: bytes, signature: bytes, key: TokenKey) -> TokenError:
         """Tell, after a signature failed, whether step 3 had to refuse the token before step 4.
@@ -418,19 +418,13 @@ def _codec(keys: KeyRing, context: str) -> SessionCodec[Any]:
     return SessionCodec(keys, context=context)
 
 
-def _checked_text(token: object) -> str:
-    """Return bytes as text; refuse what is neither, and what is too long.
-
-    Raises:
-        Malformed: SPEC 5, step 1.
-    """
+def _misframed(token: object) -> Malformed:
+    """Tell why something cannot be a token (SPEC 5, step 1)."""
     if not isinstance(token, str | bytes):
-        raise Malformed(f"a token is text, not {type(token).__name__}")
+        return Malformed(f"a token is text, not {type(token).__name__}")
     if len(token) > MAX_TOKEN:
-        raise Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
-    if not token.isascii():
-        raise Malformed("a token is ASCII")
-    return token if isinstance(token, str) else token.decode("ascii")
+        return Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
+    return Malformed("a token is ASCII")
 
 
 def _unknown_key(key: TokenKey | None) -> UnknownKey:
@@ -449,7 +443,7 @@ def _format(state_type: type[StateT] | None) -> StateFormat[StateT]:
     if state_type is None:
         return cast("StateFormat[StateT]", UntypedState())
     try:
-        return TypedState(state_type)
+        return cast("StateFormat[StateT]", TypedState(state_type))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"state_type is not supported: {error}") from error
 

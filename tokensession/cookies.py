@@ -7,7 +7,7 @@ RFC 6750 for bearer tokens, RFC 9110 and 9111 for Vary and Cache-Control.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from tokensession.errors import ConfigError, SessionTooLarge
@@ -54,6 +54,8 @@ class Cookie:
     partitioned: bool = False
     persistent: bool = True
     http_development: bool = False
+    _field: bytes = field(init=False, repr=False, compare=False)
+    _attributes: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _TOKEN.fullmatch(self.name):
@@ -75,6 +77,16 @@ class Cookie:
                 )
             if self.path != "/":
                 raise ConfigError(f"{self.name}: the prefix __Host- needs path=/")
+        attributes = (
+            f"; Path={self.path}",
+            "" if self.domain is None else f"; Domain={self.domain}",
+            "" if self.http_development else "; Secure",
+            "; HttpOnly",
+            f"; SameSite={self.same_site}",
+            "; Partitioned" if self.partitioned else "",
+        )
+        object.__setattr__(self, "_field", self.name.encode("ascii"))
+        object.__setattr__(self, "_attributes", "".join(attributes))
 
     def _check_development(self, prefix: str) -> None:
         if prefix:
@@ -92,9 +104,9 @@ class Cookie:
         return self.name[len(_prefix(self.name)) :]
 
     @property
-    def vary(self) -> str:
+    def vary(self) -> bytes:
         """The request header that the response depends on."""
-        return "Cookie"
+        return b"Cookie"
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Return the first values of this cookie in raw request headers, at most five.
@@ -103,7 +115,7 @@ class Cookie:
         Unicode white space from names, and unquote values, so that a cookie which a sibling
         subdomain may set could pass for a ``__Host-`` one.
         """
-        name = self.name.encode("ascii")
+        name = self._field
         found = []
         for key, value in headers:
             if key != b"cookie" or name not in value:
@@ -131,24 +143,12 @@ class Cookie:
                 limit=MAX_COOKIE,
             )
         lifetime = f"; Max-Age={min(max_age, MAX_AGE)}" if self.persistent else ""
-        return b"set-cookie", f"{self.name}={token}{lifetime}{self._attributes()}".encode("ascii")
+        return b"set-cookie", f"{self.name}={token}{lifetime}{self._attributes}".encode("ascii")
 
     def delete(self) -> tuple[bytes, bytes]:
         """Return the response header that deletes the cookie: same name, domain and path."""
         expired = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
-        return b"set-cookie", f"{self.name}=; {expired}{self._attributes()}".encode("ascii")
-
-    def _attributes(self) -> str:
-        return "".join(
-            (
-                f"; Path={self.path}",
-                "" if self.domain is None else f"; Domain={self.domain}",
-                "" if self.http_development else "; Secure",
-                "; HttpOnly",
-                f"; SameSite={self.same_site}",
-                "; Partitioned" if self.partitioned else "",
-            )
-        )
+        return b"set-cookie", f"{self.name}=; {expired}{self._attributes}".encode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +176,9 @@ class Header:
                 raise ConfigError(f"{name!r} is no name of a header")
 
     @property
-    def vary(self) -> str:
+    def vary(self) -> bytes:
         """The request header that the response depends on."""
-        return self.request
+        return self.request.encode("ascii")
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Return the first tokens in raw request headers, at most five."""
@@ -198,17 +198,17 @@ class Header:
         return self.response.lower().encode("ascii"), b""
 
 
-def add_vary(headers: Headers, name: str) -> None:
+def add_vary(headers: Headers, name: bytes) -> None:
     """Add a name to the response's Vary header, keeping what is there and ``*``."""
-    field = name.encode("ascii")
     lines = [index for index, (key, _) in enumerate(headers) if key.lower() == b"vary"]
-    listed = {part.strip().lower() for index in lines for part in headers[index][1].split(b",")}
-    if b"*" in listed or field.lower() in listed:
+    if not lines:
+        headers.append((b"vary", name))
         return
-    if lines and headers[lines[-1]][1].strip():
-        headers[lines[-1]] = (b"vary", headers[lines[-1]][1] + b", " + field)
-    else:
-        headers.append((b"vary", field))
+    listed = {part.strip().lower() for index in lines for part in headers[index][1].split(b",")}
+    if b"*" in listed or name.lower() in listed:
+        return
+    last = headers[lines[-1]][1]
+    headers[lines[-1]] = (b"vary", last + b", " + name if last.strip() else name)
 
 
 def forbid_storing(headers: Headers) -> None:

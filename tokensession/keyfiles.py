@@ -178,6 +178,7 @@ def _folder_lock(folder: Path) -> Generator[None]:
 
 
 def _try_lock(descriptor: int) -> bool:
+    assert fcntl is not None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

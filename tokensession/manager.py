@@ -13,114 +13,17 @@ from tokensession.codec import SessionCodec
 from tokensession.cookies import MAX_CANDIDATES, Cookie, Header, add_vary, forbid_storing
 from tokensession.errors import ConfigError, Expired, Malformed, SessionTooLarge, TokenError
 from tokensession.policy import Policy, whole_seconds
+from tokensession.request import RequestSession
 from tokensession.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from tokensession.cookies import Headers
     from tokensession.keys import KeyRing
+    from tokensession.session import SessionFields
 
-_FIELDS = frozenset(Session.__slots__) - {"__weakref__"}
 _NAMED_KEYS = 3  # of a state that is too large
-
-
-class RequestSession(Session[StateT]):
-    """The session of one request, opened when it is first touched.
-
-    Until then its values are not there; asking for one opens it. A request that never asks
-    neither decodes nor renews, and its response does not vary.
-
-    Attributes:
-        renewable: Set it to False in a request that must not keep the session alive, such as a
-            page that polls. It opens nothing.
-    """
-
-    __slots__ = ("_check", "_closed", "_load", "before", "presented", "renewable")
-
-    before: tuple[bytes, bytes | None]  # session id and packed state as they were found
-    presented: bool  # whether the request carried anything under the cookie's name
-
-    def __init__(
-        self,
-        load: Callable[[RequestSession[StateT]], Session[StateT]],
-        check: Callable[[RequestSession[StateT]], None],
-    ) -> None:
-        self._check = check
-        self._load: Callable[[RequestSession[StateT]], Session[StateT]] | None = load
-        self._closed = False
-        self.renewable = True
-
-    def __getattr__(self, name: str) -> Any:
-        """Open the session, when a value of it is asked for and not there yet."""
-        load = self._load
-        if load is None or name not in _FIELDS:
-            raise AttributeError(f"a session has no attribute {name!r}")
-        self._load = None
-        session = load(self)
-        for field in _FIELDS:
-            setattr(self, field, getattr(session, field))
-        return getattr(self, name)
-
-    @property
-    def opened(self) -> bool:
-        """Whether anything has asked for the session."""
-        return self._load is None
-
-    def check(self) -> None:
-        """Raise now what the writing would raise when the response begins.
-
-        For an application that wants to answer it: by then, frameworks answer 500.
-
-        Raises:
-            StateError: A state that would be changed on the way.
-            SessionTooLarge: A token that browsers would drop.
-            ConfigError: A ring that cannot sign.
-        """
-        self._check(self)
-
-    def close(self) -> None:
-        """Refuse changes from here on: the response has begun, and could not carry them."""
-        self._closed = True
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ConfigError(
-                "the response has begun, so the session cannot be changed any more: change it "
-                "before the first byte is sent (for a WebSocket: before it is accepted)"
-            )
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        """Set a value of the state."""
-        self._check_open()
-        super().__setitem__(key, value)
-
-    def __delitem__(self, key: str) -> None:
-        """Remove a value of the state."""
-        self._check_open()
-        super().__delitem__(key)
-
-    def popitem(self) -> tuple[str, Any]:
-        """Remove and return the newest pair of the state, as a dict does."""
-        self._check_open()
-        return super().popitem()
-
-    def sign_in(
-        self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
-    ) -> None:
-        """Begin a new session for `subject`; see `Session.sign_in`."""
-        self._check_open()
-        super().sign_in(subject, ttl=ttl, cap=cap)
-
-    def regenerate(self) -> None:
-        """Give the session a new id and keep its start; see `Session.regenerate`."""
-        self._check_open()
-        super().regenerate()
-
-    def clear(self) -> None:
-        """Drop state and subject: sign out; see `Session.clear`."""
-        self._check_open()
-        super().clear()
 
 
 class SessionManager(Generic[StateT]):
@@ -157,19 +60,22 @@ class SessionManager(Generic[StateT]):
             headers: The raw request headers, with names in lower case.
             now: Unix seconds; the system's clock (at the first touch) when None.
         """
-        return RequestSession(
-            lambda session: self._load(session, headers, now),
-            lambda session: self._check(session, now),
-        )
+        return RequestSession(self, headers, now)
 
     def save(
-        self, session: RequestSession[StateT], headers: Headers, *, now: float | None = None
+        self,
+        session: RequestSession[StateT],
+        headers: Headers,
+        *,
+        varies: bool = True,
+        now: float | None = None,
     ) -> None:
         """Write what the response must say into its headers, and close the session.
 
         Args:
             session: As `open` gave it.
             headers: The response's headers, changed in place.
+            varies: False for a response that caches never see, such as a WebSocket's.
             now: Unix seconds; the system's clock when None.
 
         Raises:
@@ -178,12 +84,13 @@ class SessionManager(Generic[StateT]):
             ConfigError: A changed session and a ring that cannot sign.
         """
         if session.opened:
-            add_vary(headers, self.cookie.vary)
+            if varies:
+                add_vary(headers, self.cookie.vary)
             change = self._change(session, whole_seconds(now))
             if change is not None:
                 headers.append(change)
                 forbid_storing(headers)
-        session.close()
+        session.close(readable=not varies)
 
     def check_unchanged(self, session: RequestSession[StateT]) -> None:
         """Refuse to lose what was changed after the response had begun.
@@ -197,38 +104,33 @@ class SessionManager(Generic[StateT]):
                 "is lost: change it before the first byte is sent"
             )
 
-    def _check(self, session: RequestSession[StateT], now: float | None) -> None:
-        self._write(session, max(whole_seconds(now), session.started_at))
+    def check(self, session: RequestSession[StateT]) -> None:
+        """Raise what writing the session would raise; see `RequestSession.check`."""
+        self._write(session, max(whole_seconds(session.now), session.started_at))
 
-    def _load(
-        self,
-        request: RequestSession[StateT],
-        headers: Iterable[tuple[bytes, bytes]],
-        now: float | None,
-    ) -> Session[StateT]:
-        at = whole_seconds(now)
-        values = self.cookie.read(headers)
-        session: Session[StateT] | None = None
+    def load(self, session: RequestSession[StateT]) -> None:
+        """Fill a request's session with what its headers carry, or with a new session."""
+        at = whole_seconds(session.now)
+        values = self.cookie.read(session.headers)
+        fields: SessionFields[StateT] | None = None
         refused: str | None = None
         try:
-            session = self._decode(values, at)
+            fields = self._decode(values, at)
         except TokenError as error:
             refused = error.code
-        if session is None:
-            session = self._codec.new(now=at)
-            session.refused = refused
-        request.presented = bool(values)
-        request.before = (session.sid, self._codec.pack(session.state))
-        return session
+        Session.__init__(session, *(fields or self._codec.new_fields(at)))
+        session.refused = refused
+        session.presented = bool(values)
+        session.before = (session.sid, self._codec.pack(session.state))
 
-    def _decode(self, values: list[bytes], now: int) -> Session[StateT] | None:
+    def _decode(self, values: list[bytes], at: int) -> SessionFields[StateT] | None:
         """Return the session of the one good value; of several, none can be told to be ours."""
         if len(values) <= 1:
-            return self._codec.decode(values[0], now=now) if values else None
+            return self._codec.read(values[0], at) if values else None
         good = []
         for value in values[:MAX_CANDIDATES]:
             with contextlib.suppress(TokenError):
-                good.append(self._codec.decode(value, now=now))
+                good.append(self._codec.read(value, at))
         if len(good) != 1:
             raise Malformed(f"{len(values)} cookies of one name, of which {len(good)} are good")
         return good[0]

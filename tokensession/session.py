@@ -30,6 +30,12 @@ class Origin(NamedTuple, Generic[StateT]):
     empty_state: Callable[[], StateT]
 
 
+# What a session is made of, in the order of its constructor.
+SessionFields = tuple[
+    StateT, bytes, Subject, int, int, int, str, str, int, int | None, int, Origin[StateT]
+]
+
+
 class Session(MutableMapping[str, Any], Generic[StateT]):
     """A session: one that `decode` gave, or a new one.
 
@@ -55,6 +61,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         "__weakref__",
         "_now",
         "_origin",
+        "_state",
         "cap",
         "context",
         "expires_at",
@@ -64,7 +71,6 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         "refused",
         "sid",
         "started_at",
-        "state",
         "subject",
         "ttl",
     )
@@ -84,7 +90,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         now: int,
         origin: Origin[StateT],
     ) -> None:
-        self.state = state
+        self._state = state
         self.sid = sid
         self.subject = subject
         self.issued_at = issued_at
@@ -98,6 +104,15 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         self.given_up: tuple[bytes, ...] = ()
         self._now = now
         self._origin = origin
+
+    @property
+    def state(self) -> StateT:
+        """The application's data."""
+        return self._state
+
+    @state.setter
+    def state(self, state: StateT) -> None:
+        self._state = state
 
     def sign_in(
         self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
@@ -153,7 +168,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
 
     @property
     def _mapping(self) -> dict[str, Any]:
-        state = self.state
+        state = self._state
         if not isinstance(state, dict):
             kind = type(state).__name__
             raise TypeError(f"the session's state is a {kind}, no dict; use session.state")
@@ -203,7 +218,9 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
             return self is other
         return self._mapping == other
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        """Hash the session itself, whatever its state."""
+        return id(self)
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         """Return a dict of the state, updated."""

@@ -231,7 +231,7 @@ OPERATIONS: dict[str, Operation] = {
     "equal": reads(lambda s: s == {"cart": ["tea"], "n": 1}),
     "unequal": reads(lambda s: s != {}),
     "copy": reads(lambda s: s.copy()),
-    "dict": reads(lambda s: dict(s)),
+    "dict": reads(dict),
     "unpacking": reads(lambda s: {**s}),
     "union": reads(lambda s: s | {"m": 2}),
     "nested_read": reads(_nested_loop),
@@ -694,7 +694,8 @@ class RaisesFailures:
         path = unique("/stream/nested_late")
         response = site.get(path, *cookies(start_cookie("anonymous")))
         check_headers(response, READ)
-        assert isinstance(site.failure(path), ConfigError)
+        failure = site.failure(path)
+        assert isinstance(failure, ConfigError), failure
 
     def test_a_state_that_is_too_large_names_its_keys(self, site: Site) -> None:
         """And its size, and nothing of what it holds."""
@@ -730,7 +731,8 @@ class BackgroundTasks:
         path = unique("/background/set_new")
         response = site.get(path, *cookies(start_cookie("anonymous")))
         assert response.headers.get_list("set-cookie") == []
-        assert isinstance(site.failure(path), ConfigError)
+        failure = site.failure(path)
+        assert isinstance(failure, ConfigError), failure
 
 
 def run_late(session: Any, name: str) -> str:

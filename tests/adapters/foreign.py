@@ -62,7 +62,7 @@ def jwt_of_a_known_kid() -> str:
 
 def jwt_without_signature() -> str:
     """Return a JWT of alg none."""
-    return jwt.encode({"sub": "42"}, None, algorithm="none")
+    return jwt.encode({"sub": "42"}, "", algorithm="none")
 
 
 def paseto_cookie() -> str:

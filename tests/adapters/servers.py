@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import httpx
 import uvicorn
 
+from tokensession import TokenSessionError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -52,11 +54,17 @@ class Site:
         self._failures.put((path, error))
 
     def failure(self, path: str) -> BaseException:
-        """Return what left the application for a request to `path`."""
+        """Return what left the application for a request to `path`.
+
+        Some frameworks raise an error of their own from ours; then ours is meant.
+        """
         while True:
             at, error = self._failures.get(timeout=PATIENCE)
             if at == path:
-                return error
+                break
+        while not isinstance(error, TokenSessionError) and error.__cause__ is not None:
+            error = error.__cause__
+        return error
 
 
 class _Server(uvicorn.Server):

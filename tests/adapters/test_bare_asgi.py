@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -46,37 +47,42 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     session = scope["session"]
     if scope["type"] == "websocket":
         assert (await receive())["type"] == "websocket.connect"
-        text = run_late(session, name) if kind == "ws" else ""
-        await send({"type": "websocket.accept"})
-        text = run_late(session, name) if kind == "ws-late" else text
-        await send({"type": "websocket.send", "text": text})
-        await send({"type": "websocket.close"})
-        return
-    query = dict(parse_qsl(scope["query_string"].decode()))
-    if kind == "stream":
-        chunks = stream(session, name)
-        first = next(chunks)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": first, "more_body": True})
-        for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    if kind == "background":
+        await talk(send, session, kind, name)
+    elif kind == "stream":
+        await send_chunks(send, stream(session, name))
+    elif kind == "background":
         if name == "before":
             answer(session, "set_new", {})
         await reply(send, Answer("{}"))
         if name != "before":
             answer(session, name, {})
-        return
-    try:
-        if kind in ("op", "both"):
-            given = answer(session, name, query)
-        if kind in ("admin", "both"):
-            given = answer(scope["admin"], name, query)
-    except Handled:
-        given = Answer("handled", 409)
-    await reply(send, given)
+    else:
+        try:
+            if kind in ("op", "both"):
+                given = answer(session, name, dict(parse_qsl(scope["query_string"].decode())))
+            if kind in ("admin", "both"):
+                given = answer(scope["admin"], name, {})
+        except Handled:
+            given = Answer("handled", 409)
+        await reply(send, given)
+
+
+async def talk(send: Send, session: Any, kind: str, name: str) -> None:
+    """Serve a WebSocket."""
+    text = run_late(session, name) if kind == "ws" else ""
+    await send({"type": "websocket.accept"})
+    text = run_late(session, name) if kind == "ws-late" else text
+    await send({"type": "websocket.send", "text": text})
+    await send({"type": "websocket.close"})
+
+
+async def send_chunks(send: Send, chunks: Iterator[bytes]) -> None:
+    """Send a response chunk by chunk, the first of which is made before it begins."""
+    first = next(chunks)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for chunk in itertools.chain((first,), chunks):
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 class TestBareASGI(Conformance, RaisesFailures, BackgroundTasks, WebSockets):

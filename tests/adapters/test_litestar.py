@@ -101,6 +101,9 @@ def handled(request: AnyRequest, error: Handled) -> Response[str]:
     return Response("handled", status_code=409)
 
 
+_SESSIONS: Any = SessionMiddleware  # Litestar's own types of scopes and messages are TypedDicts
+
+
 class TestLitestar(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
     answers_unforeseen_errors_inside = True
 
@@ -112,10 +115,10 @@ class TestLitestar(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
             route_handlers=[operation, admin, both, streaming, background, socket, late_socket],
             exception_handlers={Handled: handled},
             middleware=[
-                DefineMiddleware(SessionMiddleware, RING, policy=POLICY),
+                DefineMiddleware(_SESSIONS, keys=RING, policy=POLICY),
                 DefineMiddleware(
-                    SessionMiddleware,
-                    RING,
+                    _SESSIONS,
+                    keys=RING,
                     policy=POLICY,
                     cookie_name=ADMIN_COOKIE,
                     scope_key="admin",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from tokensession.manager import RequestSession, SessionManager, manager_of
+from tokensession.manager import SessionManager, manager_of
 
 if TYPE_CHECKING:
     from tokensession.keys import KeyRing
@@ -65,7 +65,7 @@ class SessionMiddleware:
             await self.app(scope, receive, send)
             return
         manager = self._manager
-        session: RequestSession[Any] = manager.open(scope["headers"])
+        session = manager.open(scope["headers"])
         scope[self._scope_key] = session
         begun = False
 
@@ -73,7 +73,7 @@ class SessionMiddleware:
             nonlocal begun
             if not begun and message["type"] in _BEGINS:
                 headers = list(message.get("headers", ()))
-                manager.save(session, headers)
+                manager.save(session, headers, varies=message["type"] != "websocket.accept")
                 message["headers"] = headers
                 begun = True
             await send(message)

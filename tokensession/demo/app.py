@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tokensession.adapters.asgi import App, Message, Receive, Scope, Send
     from tokensession.keys import KeyRing
-    from tokensession.manager import RequestSession
+    from tokensession.request import RequestSession
 
 MAX_FORM: Final = 4096  # bytes; the forms of the page take a few hundred
 MAX_NAME: Final = 64  # characters

@@ -1,0 +1,154 @@
+"""The session of one request: opened when it is first touched, closed when the response begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from tokensession.claims import StateT
+from tokensession.errors import ConfigError
+from tokensession.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_VALUES: Final = frozenset(Session.__slots__) - {"__weakref__"}
+_BEGUN: Final = (
+    "the response has begun, so the session cannot be changed any more: change it before the "
+    "first byte is sent (for a WebSocket: before it is accepted)"
+)
+_BEGUN_UNREAD: Final = (
+    "the response has begun without saying that it depends on the session, so caches may give it "
+    "to others: read the session once before the first byte is sent"
+)
+
+
+class Opener(Protocol):
+    """What a request's session is opened by."""
+
+    def load(self, session: RequestSession[Any]) -> None:
+        """Fill it with the values of the session that the request carries, or of a new one."""
+
+    def check(self, session: RequestSession[Any]) -> None:
+        """Raise what writing it would raise."""
+
+
+class RequestSession(Session[StateT]):
+    """The session of one request, opened when it is first touched.
+
+    Until then its values are not there; asking for one opens it. A request that never asks
+    neither decodes nor renews, and its response does not vary.
+
+    Args:
+        opener: Opens it.
+        headers: The raw request headers.
+        now: Unix seconds; the system's clock at the time of each step when None.
+
+    Attributes:
+        opened: Whether anything has asked for the session.
+        renewable: Set it to False in a request that must not keep the session alive, such as a
+            page that polls. It opens nothing.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_opener",
+        "_unreadable",
+        "before",
+        "headers",
+        "now",
+        "opened",
+        "presented",
+        "renewable",
+    )
+
+    before: tuple[bytes, bytes | None]  # session id and packed state as they were found
+    presented: bool  # whether the request carried anything under the cookie's name
+
+    def __init__(
+        self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
+    ) -> None:
+        self._opener = opener
+        self._closed = self._unreadable = False
+        self.headers = headers
+        self.now = now
+        self.opened = False
+        self.renewable = True
+
+    def __getattr__(self, name: str) -> Any:
+        """Open the session, when a value of it is asked for and not there yet."""
+        if self.opened or name not in _VALUES:
+            raise AttributeError(f"a session has no attribute {name!r}")
+        if self._unreadable:
+            raise ConfigError(_BEGUN_UNREAD)
+        self._opener.load(self)
+        self.opened = True
+        return getattr(self, name)
+
+    def check(self) -> None:
+        """Raise now what the writing would raise when the response begins.
+
+        For an application that wants to answer it: by then, frameworks answer 500.
+
+        Raises:
+            StateError: A state that would be changed on the way.
+            SessionTooLarge: A token that browsers would drop.
+            ConfigError: A ring that cannot sign.
+        """
+        self._opener.check(self)
+
+    def close(self, *, readable: bool) -> None:
+        """Refuse changes from here on: the response has begun, and could not carry them.
+
+        Args:
+            readable: Whether a session that nothing has asked for yet may still be opened.
+        """
+        self._closed = True
+        self._unreadable = not readable
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigError(_BEGUN)
+
+    @property
+    def state(self) -> StateT:
+        """The application's data; can be replaced as a whole."""
+        return self._state
+
+    @state.setter
+    def state(self, state: StateT) -> None:
+        self._check_open()
+        if not self.opened:
+            len(self.sid)
+        self._state = state
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set a value of the state."""
+        self._check_open()
+        self._mapping[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        """Remove a value of the state."""
+        self._check_open()
+        del self._mapping[key]
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return the newest pair of the state, as a dict does."""
+        self._check_open()
+        return super().popitem()
+
+    def sign_in(
+        self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
+    ) -> None:
+        """Begin a new session for `subject`; see `Session.sign_in`."""
+        self._check_open()
+        super().sign_in(subject, ttl=ttl, cap=cap)
+
+    def regenerate(self) -> None:
+        """Give the session a new id and keep its start; see `Session.regenerate`."""
+        self._check_open()
+        super().regenerate()
+
+    def clear(self) -> None:
+        """Drop state and subject: sign out; see `Session.clear`."""
+        self._check_open()
+        super().clear()
