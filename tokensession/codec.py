@@ -208,32 +208,35 @@ class SessionCodec(Generic[StateT]):
             StateError: As for `encode`.
             SessionTooLarge: As for `encode`.
         """
+        return self.reissue(session, whole_seconds(now))[0]
+
+    def reissue(self, session: Session[StateT], at: int) -> tuple[str, int]:
+        """Return what `renew` returns at the Unix second `at`, and the seconds it can be read for.
+
+        Raises:
+            TokenSessionError: As for `renew`.
+        """
         if session.context != self.context:
             raise ConfigError(
                 f"the session was decoded under context {session.context!r}; this codec writes "
                 f"{self.context!r}, where it must not pass for one of its own"
             )
         start = session.started_at
-        iat = max(whole_seconds(now), start)
+        iat = max(at, start)
         age, cap = iat - start, session.cap
         ttl = self._policy.ttl(session.ttl, age, cap)
         if ttl < 1:
             raise Expired("the session has reached its end and is not renewed")
         nonce = os.urandom(NONCE_BYTES)
-        return self._mint(session.sid, iat, ttl, age, session.subject, session.state, cap, nonce)
+        token = self._mint(session.sid, iat, ttl, age, session.subject, session.state, cap, nonce)
+        exp = self._signing_key(iat).exp
+        dies_at = iat + ttl if exp is None else min(iat + ttl, exp)
+        return token, dies_at - at
 
     @property
     def can_mint(self) -> bool:
         """Whether the ring can sign at all; a reader's cannot."""
         return self._keys.can_mint
-
-    def lifetime(self, session: Session[StateT], *, now: int) -> int:
-        """Return the seconds that a token of `session` made at `now` can be read for."""
-        iat = max(now, session.started_at)
-        ttl = self._policy.ttl(session.ttl, iat - session.started_at, session.cap)
-        key = self._signer_at(iat)
-        exp = None if key is None else key.exp
-        return iat + ttl - now if exp is None else min(iat + ttl, exp) - now
 
     def renewal_is_due(self, session: Session[StateT], *, now: int) -> bool:
         """Tell whether a decoded session should get a fresh token, though nothing changed."""

@@ -56,7 +56,15 @@ class KeyRing:
         ConfigError: No key, one kid twice, or a secret used twice.
     """
 
-    __slots__ = ("__weakref__", "_by_kid", "_members", "_serial", "_stored", "_token_lifetime")
+    __slots__ = (
+        "__weakref__",
+        "_by_kid",
+        "_can_mint",
+        "_members",
+        "_serial",
+        "_stored",
+        "_token_lifetime",
+    )
 
     def __init__(
         self, keys: Iterable[Key], *, serial: int = 0, members: Mapping[str, Any] | None = None
@@ -82,6 +90,7 @@ class KeyRing:
         self._serial = serial
         self._members = dict(members or {})
         self._token_lifetime = token_lifetime(self._members)
+        self._can_mint = any(key.can_mint and not key.revoked for key in by_kid.values())
         # The ring that this one was made from, as it was last read or written; None for none.
         self._stored: KeyRing | None = None
 
@@ -251,7 +260,7 @@ class KeyRing:
     @property
     def can_mint(self) -> bool:
         """Whether any key of the ring can ever sign; a reader's cannot."""
-        return any(key.can_mint and not key.revoked for key in self)
+        return self._can_mint
 
     def __iter__(self) -> Iterator[Key]:
         """Give the keys."""

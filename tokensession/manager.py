@@ -13,7 +13,7 @@ from tokensession.codec import SessionCodec
 from tokensession.cookies import MAX_CANDIDATES, Cookie, Header, add_vary, forbid_storing
 from tokensession.errors import ConfigError, Expired, Malformed, SessionTooLarge, TokenError
 from tokensession.policy import Policy, whole_seconds
-from tokensession.request import RequestSession
+from tokensession.request import UnopenedSession
 from tokensession.session import Session
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tokensession.cookies import Headers
     from tokensession.keys import KeyRing
+    from tokensession.request import RequestSession
     from tokensession.session import SessionFields
 
 _NAMED_KEYS = 3  # of a state that is too large
@@ -60,7 +61,7 @@ class SessionManager(Generic[StateT]):
             headers: The raw request headers, with names in lower case.
             now: Unix seconds; the system's clock (at the first touch) when None.
         """
-        return RequestSession(self, headers, now)
+        return UnopenedSession(self, headers, now)
 
     def save(
         self,
@@ -156,8 +157,7 @@ class SessionManager(Generic[StateT]):
 
     def _write(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
         try:
-            token = self._codec.renew(session, now=now)
-            return self.cookie.write(token, self._codec.lifetime(session, now=now))
+            return self.cookie.write(*self._codec.reissue(session, now))
         except Expired:
             return None  # its end came during this request; the next one will find no session
         except SessionTooLarge as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from tokensession.claims import StateT
 from tokensession.errors import ConfigError
@@ -33,15 +33,7 @@ class Opener(Protocol):
 
 
 class RequestSession(Session[StateT]):
-    """The session of one request, opened when it is first touched.
-
-    Until then its values are not there; asking for one opens it. A request that never asks
-    neither decodes nor renews, and its response does not vary.
-
-    Args:
-        opener: Opens it.
-        headers: The raw request headers.
-        now: Unix seconds; the system's clock at the time of each step when None.
+    """The session of one request, which can be changed until its response begins.
 
     Attributes:
         opened: Whether anything has asked for the session.
@@ -56,33 +48,22 @@ class RequestSession(Session[StateT]):
         "before",
         "headers",
         "now",
-        "opened",
         "presented",
         "renewable",
     )
 
     before: tuple[bytes, bytes | None]  # session id and packed state as they were found
     presented: bool  # whether the request carried anything under the cookie's name
+    opened: ClassVar[bool] = True
+    _opener: Opener
+    _closed: bool
+    _unreadable: bool
+    headers: Iterable[tuple[bytes, bytes]]
+    now: float | None
+    renewable: bool
 
-    def __init__(
-        self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
-    ) -> None:
-        self._opener = opener
-        self._closed = self._unreadable = False
-        self.headers = headers
-        self.now = now
-        self.opened = False
-        self.renewable = True
-
-    def __getattr__(self, name: str) -> Any:
-        """Open the session, when a value of it is asked for and not there yet."""
-        if self.opened or name not in _VALUES:
-            raise AttributeError(f"a session has no attribute {name!r}")
-        if self._unreadable:
-            raise ConfigError(_BEGUN_UNREAD)
-        self._opener.load(self)
-        self.opened = True
-        return getattr(self, name)
+    def open(self) -> None:
+        """Open the session, so that the response says that it depends on it."""
 
     def check(self) -> None:
         """Raise now what the writing would raise when the response begins.
@@ -117,8 +98,7 @@ class RequestSession(Session[StateT]):
     @state.setter
     def state(self, state: StateT) -> None:
         self._check_open()
-        if not self.opened:
-            len(self.sid)
+        self.open()
         self._state = state
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -152,3 +132,48 @@ class RequestSession(Session[StateT]):
         """Drop state and subject: sign out; see `Session.clear`."""
         self._check_open()
         super().clear()
+
+
+class UnopenedSession(RequestSession[StateT]):
+    """The session of a request in which nothing has asked for it yet.
+
+    Its values are not there; asking for one opens it, whereupon it becomes a `RequestSession`
+    like any other. A request that never asks neither decodes nor renews, and its response does
+    not vary.
+
+    Args:
+        opener: Opens it.
+        headers: The raw request headers.
+        now: Unix seconds; the system's clock at the time of each step when None.
+    """
+
+    __slots__ = ()
+    opened: ClassVar[bool] = False
+
+    def __init__(
+        self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
+    ) -> None:
+        self._opener = opener
+        self._closed = self._unreadable = False
+        self.headers = headers
+        self.now = now
+        self.renewable = True
+
+    def __getattr__(self, name: str) -> Any:
+        """Open the session, as a value of it is asked for that is not there yet."""
+        if name not in _VALUES:
+            raise AttributeError(f"a session has no attribute {name!r}")
+        self.open()
+        return getattr(self, name)
+
+    def open(self) -> None:
+        """Open the session.
+
+        Raises:
+            ConfigError: The response has begun without saying that it depends on the session.
+        """
+        if self._unreadable:
+            raise ConfigError(_BEGUN_UNREAD)
+        self._opener.load(self)
+        # A class with __getattr__ makes every access slower, so it is left behind.
+        self.__class__ = RequestSession  # type: ignore[assignment]
