@@ -1,0 +1,3 @@
+export { ConfigError, StateError, TokenError } from "./errors.js";
+export { KeyRing } from "./keys.js";
+export { decode, encode, renew } from "./token.js";
