@@ -136,3 +136,14 @@ export function encode(
 
 /** Gives a new token of a decoded session: sid, start, idle window and cap stay. */
 export function renew(session: Session<Writable>, ring: KeyRing, options?: Limits & { context?: string; now?: number }): string;
+
+/**
+ * Gives the session in the cookie `name`, or throws a TokenError; undefined without such a cookie.
+ * `header` is the raw Cookie header; the context is the cookie's name without its prefix.
+ */
+export function decodeCookie(
+  header: string | undefined,
+  name: string,
+  ring: KeyRing,
+  options?: ReadOptions & { fits?: (state: Core) => boolean },
+): Session | undefined;
