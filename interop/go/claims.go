@@ -27,7 +27,7 @@ type Claims struct {
 
 var errClaims = errors.New("claims are not those of a session")
 
-// reader takes msgpack apart. Its methods panic with errClaims, which readClaims recovers.
+// reader takes msgpack apart. Its methods panic with errClaims, which ReadClaims recovers.
 type reader struct {
 	data []byte
 	at   int
@@ -56,14 +56,14 @@ func (r *reader) text(size uint64) string {
 	return string(text)
 }
 
-// readClaims gives the claims in a plaintext, or an error without detail.
-func readClaims(plaintext []byte) (claims *Claims, err error) {
+// ReadClaims gives the claims in a plaintext, or a *TokenError with the code bad_claims.
+func ReadClaims(plaintext []byte) (claims *Claims, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			if problem != errClaims {
 				panic(problem)
 			}
-			claims, err = nil, errClaims
+			claims, err = nil, &TokenError{Code: "bad_claims"}
 		}
 	}()
 	r := &reader{data: plaintext}

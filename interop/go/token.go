@@ -109,9 +109,9 @@ func (r *Reader) Decode(token string, now int64) (*Session, error) {
 		return refused("decrypt_failed")
 	}
 	// Step 7: claims.
-	claims, err := readClaims(plaintext)
+	claims, err := ReadClaims(plaintext)
 	if err != nil {
-		return refused("bad_claims")
+		return nil, err
 	}
 	// Step 8: times.
 	if claims.IAT > now+r.Leeway {

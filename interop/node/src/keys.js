@@ -133,7 +133,7 @@ function pair(kid, jwks) {
   let signature;
   let encryption;
   for (const jwk of jwks) {
-    check(jwk.alg === "A256GCM" || has(TYPES, jwk.alg), `key ${kid}: its alg is none of HS256, Ed25519, ES256 and A256GCM`);
+    check(jwk.alg === "A256GCM" || (typeof jwk.alg === "string" && has(TYPES, jwk.alg)), `key ${kid}: its alg is none of HS256, Ed25519, ES256 and A256GCM`);
     if (jwk.alg === "A256GCM") {
       check(encryption === undefined, `key ${kid}: two JWKs for the same purpose`);
       encryption = jwk;
