@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from tokensession.base64url import b64url_encode
@@ -174,7 +175,7 @@ def _change(rng: Random, content: Any, originals: list[dict[str, Any]]) -> None:
     jwk = rng.choice(jwks)
     if not isinstance(jwk, dict) or rng.random() < 0.1:
         others = rng.choice(originals).get("keys")
-        jwks.append(rng.choice(others) if isinstance(others, list) and others else _some(rng))
+        jwks.append(deepcopy(rng.choice(others)) if isinstance(others, list) and others else _some(rng))
         rng.shuffle(jwks)
         return
     name = rng.choice([*jwk, *_NAMES])
@@ -188,13 +189,13 @@ def _change(rng: Random, content: Any, originals: list[dict[str, Any]]) -> None:
         jwk[rng.choice(("nbf", "exp"))] = rng.choice((0, 100, 200, NOW, NOW + 1, 2**53 - 1))
     else:
         other = rng.choice(jwks)
-        jwk[name] = other.get(name, 1) if isinstance(other, dict) and how < 0.7 else _some(rng)
+        jwk[name] = deepcopy(other.get(name, 1)) if isinstance(other, dict) and how < 0.7 else _some(rng)
 
 
 def _some(rng: Random) -> Any:
     if rng.random() < 0.2:
         return f"@{rng.randrange(len(_RAW))}@"
-    return rng.choice(_VALUES)
+    return deepcopy(rng.choice(_VALUES))
 
 
 def writing(rng: Random, ring: KeyRing) -> dict[str, Any]:
