@@ -10,7 +10,7 @@ from typing import Any
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def canonical(value: Any, *, typed: bool) -> str:  # noqa: C901, PLR0911  # one line for each type
+def canonical(value: Any, *, typed: bool) -> str:  # noqa: PLR0911  # one line for each type
     """Return the text; without `typed` an integer and a float of one value have the same."""
     if value is None:
         return "n"

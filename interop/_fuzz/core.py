@@ -165,7 +165,7 @@ def _size(data: bytes, at: int) -> int:
     return int(struct.unpack_from(">" + _SIZED[first], data, at + 1)[0])
 
 
-def _head(data: bytes, at: int) -> tuple[int, str, int]:  # noqa: C901, PLR0911, PLR0912  # the table
+def _head(data: bytes, at: int) -> tuple[int, str, int]:  # noqa: C901, PLR0912  # the table
     """Return where a value ends (its items not counted), its kind, and its number of items."""
     if at >= len(data):
         raise Malformed

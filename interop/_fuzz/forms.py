@@ -11,7 +11,19 @@ if TYPE_CHECKING:
 _EDGES = [0, 1, 31, 32, 127, 128, 255, 256, 65535, 65536, 2**31, 2**32 - 1, 2**32, 2**53 - 1, 2**53]
 _EDGES += [2**63 - 1, 2**63, 2**64 - 1]
 _FLOATS = [0.0, -0.0, 1.0, 1.5, -2.75, 1e300, 5e-324, 2.0**53, float("inf"), float("-inf")]
-_TEXTS = ["", "a", "user_id", "zoë", "🔑", "__proto__", "constructor", "7", "x" * 40, "é" * 130, "\0"]
+_TEXTS = [
+    "",
+    "a",
+    "user_id",
+    "zoë",
+    "🔑",
+    "__proto__",
+    "constructor",
+    "7",
+    "x" * 40,
+    "é" * 130,
+    "\0",
+]
 _BAD_TEXTS = [b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"a\x80", b"\xc3"]
 _SECONDS = [0, 1, 2**32 - 1, 2**32, 2**34 - 1, 2**34, 1785000000, -1, 253402300799, -62135596800]
 _ODD_SECONDS = [253402300800, 2**63 - 1, -(2**63), -62135596801, 8640000000001]
@@ -101,7 +113,9 @@ def value(rng: Random, depth: int = 1) -> bytes:  # noqa: PLR0911  # one line fo
         items = [value(rng, depth + 1) for _ in range(count)]
         return counted(rng, count, 0x90, 0xDC) + b"".join(items)
     if pick < 0.39:
-        levels = rng.choice((26, 30, 31, 32, 33, 60, 490, 510, 520, 3000) if depth < 3 else (28, 29, 30))
+        levels = rng.choice(
+            (26, 30, 31, 32, 33, 60, 490, 510, 520, 3000) if depth < 3 else (28, 29, 30)
+        )
         return b"\x91" * (levels - 1) + b"\x90"
     if pick < 0.58:
         return integer(rng, some_integer(rng))
@@ -129,7 +143,9 @@ def broken(rng: Random, data: bytes) -> bytes:
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         at = rng.randrange(len(data) + 1)
         end = min(len(data), at + rng.choice((1, 1, 2, 4, 16)))
-        some = rng.choice((rng.randbytes(end - at), bytes((rng.choice(_FIRSTS),)), b"", data[at:end] * 2))
+        some = rng.choice(
+            (rng.randbytes(end - at), bytes((rng.choice(_FIRSTS),)), b"", data[at:end] * 2)
+        )
         data = data[:at] + some + data[end:]
     return data
 

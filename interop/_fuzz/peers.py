@@ -109,11 +109,15 @@ class Python:
 
     def _claims(self, question: Question) -> list[Any]:
         claims, _ = UntypedState().read(bytes.fromhex(question["plaintext"]))
-        return _comparable(claims.sid, claims.iat, claims.ttl, claims.age, claims.sub, claims.state, claims.cap)
+        return _comparable(
+            claims.sid, claims.iat, claims.ttl, claims.age, claims.sub, claims.state, claims.cap
+        )
 
     def _token(self, question: Question) -> list[Any]:
         policy = Policy(
-            absolute_timeout=question["absolute"], longest=question["longest"], leeway=question["leeway"]
+            absolute_timeout=question["absolute"],
+            longest=question["longest"],
+            leeway=question["leeway"],
         )
         ring, context = self.rings[question["ring"]], question["context"]
         codec: SessionCodec[Any] = SessionCodec(ring, context=context, policy=policy)
@@ -131,7 +135,9 @@ class Python:
         ring = KeyRing.from_jwks(question["text"], running=running)
         if question["store"]:
             check_unpublished(ring)
-        keys = [[key.kid, key.algorithm, key.can_mint] for key in sorted(ring, key=lambda key: key.kid)]
+        keys = [
+            [key.kid, key.algorithm, key.can_mint] for key in sorted(ring, key=lambda key: key.kid)
+        ]
         looks = []
         for now in question["moments"]:
             active = ring.active(now)
@@ -141,7 +147,9 @@ class Python:
     def _write(self, question: Question) -> str:
         claims = question["claims"]
         key = key_in(self.rings[question["ring"]], question["kid"], question["context"])
-        salt, nonce, sid = (bytes.fromhex(text) for text in (question["salt"], question["nonce"], claims["sid"]))
+        salt, nonce, sid = (
+            bytes.fromhex(text) for text in (question["salt"], question["nonce"], claims["sid"])
+        )
         state = checked_state(value(claims["state"]))
         dates = (claims["iat"], claims["ttl"], claims["age"])
         plaintext = write_claims(sid, *dates, value(claims["sub"]), state, claims["cap"])
@@ -160,4 +168,7 @@ def _comparable(*values: Any) -> list[Any]:
 
 def line(question: Question) -> bytes:
     """Return a question as a peer reads it."""
-    return json.dumps({name: item for name, item in question.items() if item is not None}).encode() + b"\n"
+    return (
+        json.dumps({name: item for name, item in question.items() if item is not None}).encode()
+        + b"\n"
+    )

@@ -68,7 +68,7 @@ def outside_the_core() -> Iterator[Case]:
     ignored: list[tuple[str, str, Value]] = [
         ("key-map", "A map as key in the pad.", msgpack.mapping([({}, 1)])),
         ("key-array", "An array as key in the pad.", msgpack.mapping([([1], 1)])),
-        ("key-ext", "An extension as key in the pad.", msgpack.mapping([(msgpack.ext(5, b"a"), 1)])),
+        ("key-ext", "An ext as key in the pad.", msgpack.mapping([(msgpack.ext(5, b"a"), 1)])),
         ("timestamp-5-bytes", "A pad of ext -1 that is no timestamp.", none),
         ("timestamp-year-10000", "A pad beyond the year 9999.", Timestamp(253402300800)),
         ("501-levels", "A pad of 501 arrays in one another.", msgpack.nested(501)),

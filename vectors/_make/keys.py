@@ -376,13 +376,14 @@ def _reuse() -> Iterator[Case]:
         yield refuses(
             f"changed-{slug}", "K9", comment, document(*groups, serial=2), running=running
         )
-    for slug, comment, content in (
+    older: list[tuple[str, str, dict[str, Json]]] = [
         ("older-serial", "A serial below that of the running ring.",
          document(HS.jwks(), ED.jwks(), serial=0)),
         ("no-serial-after-one", "No serial, which reads as 0, where the running ring has 1.",
          {"keys": [hs()]}),
-    ):  # fmt: skip
-        yield refuses(slug, "K9", comment, content, running=running)
+    ]  # fmt: skip
+    for slug, comment, changed in older:
+        yield refuses(slug, "K9", comment, changed, running=running)
     yield refuses(
         "revocation-undone",
         "K9",

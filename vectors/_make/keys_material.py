@@ -78,8 +78,11 @@ def secrets() -> Iterator[Case]:
         ("der-public", "An Ed25519 public key in DER.", der),
         ("der-public-x25519", "An X25519 public key in DER.", SPKI_X25519 + seeded("x25519")),
         ("der-private", "An Ed25519 private key in DER.", PKCS8_ED25519 + ED.seed),
-        ("der-sec1", "A P-256 private key in DER, without its public half.",
-         SEC1_P256[0] + seeded("sec1") + SEC1_P256[1]),
+        (
+            "der-sec1",
+            "A P-256 private key in DER, without its public half.",
+            SEC1_P256[0] + seeded("sec1") + SEC1_P256[1],
+        ),
         ("jwk", "The text of a JWK.", jwk),
         ("jwk-after-space", "The text of a JWK after a line feed.", b"\n" + jwk),
     ):
