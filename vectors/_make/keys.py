@@ -163,9 +163,16 @@ def _loads() -> Iterator[Case]:
         [ED_KID],
     )
     yield loads(
+        "token-lifetime-null",
+        "K1",
+        "A token_lifetime that is null says nothing.",
+        {"keys": [hs()], "serial": 0, "rotation": {"token_lifetime": None}},
+        [HS_KID],
+    )
+    yield loads(
         "rotation-null",
         "K1",
-        "A rotation that is null, and one without a token_lifetime, say nothing.",
+        "A rotation that is null says nothing.",
         {"keys": [hs()], "rotation": None},
         [HS_KID],
     )

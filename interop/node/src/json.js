@@ -25,7 +25,7 @@ function readValue(next, [, mark, text, number, fraction, exponent, word], level
   if (number !== undefined) {
     const value = Number(number + (fraction ?? "") + (exponent ?? ""));
     if (!Number.isFinite(value)) throw new ConfigError("the key document has a number that JSON readers do not keep");
-    return fraction === undefined && exponent === undefined ? value : NO_INTEGER;
+    return fraction === undefined && exponent === undefined ? value + 0 : NO_INTEGER; // -0 is 0
   }
   if (word !== undefined) return { true: true, false: false, null: null }[word];
   if (level > MAX_LEVELS) throw new ConfigError(`the key document nests deeper than ${MAX_LEVELS} levels`);
