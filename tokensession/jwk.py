@@ -131,9 +131,10 @@ class Key:
 
     def material(self) -> tuple[object, ...]:
         """Return what must never change under one kid; None stands for what is not here."""
-        jwk = self._signature_jwk
-        public = (jwk.get("x"), jwk.get("y"))
-        return (self.algorithm, self.secret, *public)
+        x, y = None, None
+        if self.public_key is not None:
+            x, y = self._signature_jwk["x"], self._signature_jwk.get("y")
+        return (self.algorithm, self.secret, x, y if self.algorithm == "ES256" else None)
 
     def __repr__(self) -> str:
         """Show the key without its material."""

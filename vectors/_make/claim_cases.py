@@ -38,13 +38,18 @@ def bad(slug: str, rule: str, comment: str, plaintext: bytes, *acceptable: str) 
     return case | {"acceptable": acceptable} if acceptable else case
 
 
-def either(slug: str, comment: str, state: Raw) -> Case:
-    """Give a case of a state that a reader may take or refuse."""
+def either(
+    slug: str, comment: str, state: Raw | None = None, *, plaintext: bytes | None = None
+) -> Case:
+    """Give a case of a state, or of a whole plaintext, that a reader may take or refuse."""
+    if state is not None:
+        plaintext = with_state(state)
+    assert plaintext is not None
     return {
         "id": f"claims/{slug}",
         "rule": "C12",
         "comment": comment,
-        "plaintext": with_state(state).hex(),
+        "plaintext": plaintext.hex(),
         "expect": "ok",
         "acceptable": ["bad_claims"],
     }

@@ -115,6 +115,13 @@ def _good_forms() -> Iterator[Case]:
         REMEMBERED,
         REMEMBERED.pack(then=[odd]),
     )
+    for slug, comment, pad in (
+        ("500-levels", "A pad of 500 arrays in one another.", msgpack.nested(500)),
+        ("proto", "The key __proto__ in a pad.", msgpack.mapping([("__proto__", 1)])),
+        ("key-scalars", "Keys of every scalar type in a pad.",
+         msgpack.mapping([(1.5, 1), (b"a", 1), (True, 1), (2**64 - 1, msgpack.float32(1.5))])),
+    ):  # fmt: skip
+        yield ok(f"pad-{slug}", "C9", comment, REMEMBERED, REMEMBERED.pack(then=[pad]))
     yield ok(
         "later-elements",
         "C9",

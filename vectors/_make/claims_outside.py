@@ -64,6 +64,18 @@ def outside_the_core() -> Iterator[Case]:
         "The same key further in.",
         msgpack.mapping([("a", {"__proto__": {"admin": True}})]),
     )
+    none = msgpack.ext(msgpack.TIMESTAMP_TYPE, b"\x00" * 5)
+    ignored: list[tuple[str, str, Value]] = [
+        ("key-map", "A map as key in the pad.", msgpack.mapping([({}, 1)])),
+        ("key-array", "An array as key in the pad.", msgpack.mapping([([1], 1)])),
+        ("key-ext", "An ext as key in the pad.", msgpack.mapping([(msgpack.ext(5, b"a"), 1)])),
+        ("timestamp-5-bytes", "A pad of ext -1 that is no timestamp.", none),
+        ("timestamp-year-10000", "A pad beyond the year 9999.", Timestamp(253402300800)),
+        ("501-levels", "A pad of 501 arrays in one another.", msgpack.nested(501)),
+        ("2000-levels", "A pad of 2000 arrays in one another.", msgpack.nested(2000)),
+    ]
+    for slug, comment, pad in ignored:
+        yield either(f"pad-{slug}", comment, plaintext=REMEMBERED.pack(then=[pad]))
     broken = msgpack.text(b"\xff\xfe")
     surrogate, long_slash = msgpack.text(b"\xed\xa0\x80"), msgpack.text(b"\xc0\xaf")
     texts: list[tuple[str, str, bytes]] = [

@@ -149,6 +149,34 @@ def _loads() -> Iterator[Case]:
         [HS_KID, ED_KID],
     )
     yield loads(
+        "key-ops-reader",
+        "K8",
+        "key_ops of a key without d.",
+        pair(sig(ED, private=False, key_ops=["verify"]), enc(ED, key_ops=["decrypt"])),
+        [("ed-1", "Ed25519", False)],
+    )
+    yield loads(
+        "key-ops-least",
+        "K8",
+        "A private key need not be said to verify.",
+        pair(sig(ED, key_ops=["sign"]), enc(ED, key_ops=["decrypt", "encrypt"])),
+        [ED_KID],
+    )
+    yield loads(
+        "token-lifetime-null",
+        "K1",
+        "A token_lifetime that is null says nothing.",
+        {"keys": [hs()], "serial": 0, "rotation": {"token_lifetime": None}},
+        [HS_KID],
+    )
+    yield loads(
+        "rotation-null",
+        "K1",
+        "A rotation that is null says nothing.",
+        {"keys": [hs()], "rotation": None},
+        [HS_KID],
+    )
+    yield loads(
         "revoked-with-material",
         "K7",
         "A revoked key whose material is still there.",
@@ -202,6 +230,23 @@ def _shapes() -> Iterator[Case]:
         ("serial-fraction", "A serial with a fraction.", {"keys": whole, "serial": 1.5}),
         ("serial-true", "true is no number.", {"keys": whole, "serial": True}),
         ("serial-null", "null is not a missing serial.", {"keys": whole, "serial": None}),
+        ("rotation-string", "A rotation that is no object.", {"keys": whole, "rotation": "90d"}),
+        ("rotation-list", "A rotation in a list.", {"keys": whole, "rotation": [{}]}),
+        (
+            "token-lifetime-zero",
+            "A token_lifetime of 0 s.",
+            {"keys": whole, "rotation": {"token_lifetime": 0}},
+        ),
+        (
+            "token-lifetime-string",
+            "A token_lifetime in quotes.",
+            {"keys": whole, "rotation": {"token_lifetime": "3600"}},
+        ),
+        (
+            "token-lifetime-too-great",
+            "A token_lifetime of 2^32 s, one too many.",
+            {"keys": whole, "rotation": {"token_lifetime": 2**32}},
+        ),
     ]
     for slug, comment, content in contents:
         yield refuses(slug, "K1", comment, content)
@@ -219,6 +264,8 @@ def _shapes() -> Iterator[Case]:
         ("text-pem", "A PEM block.",
          f"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA{public}=\n-----END PUBLIC KEY-----\n"),
         ("text-deep", "5000 brackets opened.", "[" * 5000),
+        ("text-serial-point", "An integer has no fraction, not even one of 0.",
+         text.replace('"serial": 1', '"serial": 1.0')),
     ):  # fmt: skip
         yield refuses(slug, "K1", comment, content_)
 
@@ -336,6 +383,21 @@ def _reuse() -> Iterator[Case]:
         yield refuses(
             f"changed-{slug}", "K9", comment, document(*groups, serial=2), running=running
         )
+    older: list[tuple[str, str, dict[str, Json]]] = [
+        ("older-serial", "A serial below that of the running ring.",
+         document(HS.jwks(), ED.jwks(), serial=0)),
+        ("no-serial-after-one", "No serial, which reads as 0, where the running ring has 1.",
+         {"keys": [hs()]}),
+    ]  # fmt: skip
+    for slug, comment, changed in older:
+        yield refuses(slug, "K9", comment, changed, running=running)
+    yield refuses(
+        "revocation-undone",
+        "K9",
+        "A revoked kid comes back without revoked.",
+        document(HS.jwks(), ED.jwks(), serial=2),
+        running=document([hs(**REVOKED)], ED.jwks(), serial=1),
+    )
     bare = without(sig(ED), "x", "d") | REVOKED
     yield loads(
         "changed-to-revoked",
@@ -352,6 +414,14 @@ def _reuse() -> Iterator[Case]:
         document([hs(exp=1785000000)], ES.jwks(), serial=2),
         [HS_KID, ES_KID],
         running,
+    )
+    yield loads(
+        "changed-unknown-member",
+        "K9",
+        "A member that the key's type does not have is none of its material.",
+        document([sig(ED, y="b"), enc(ED)], serial=2),
+        [ED_KID],
+        document([sig(ED, y="a"), enc(ED)], serial=1),
     )
     for slug, comment, content in (
         ("worked", "The worked value's secret.", document(WORKED.jwks())),

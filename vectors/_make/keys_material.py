@@ -19,6 +19,7 @@ ED_KID = ("ed-1", "Ed25519", True)
 SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
 SPKI_X25519 = bytes.fromhex("302a300506032b656e032100")
 PKCS8_ED25519 = bytes.fromhex("302e020100300506032b657004220420")
+SEC1_P256 = bytes.fromhex("30310201010420"), bytes.fromhex("a00a06082a8648ce3d030107")
 
 SMALL_ORDER = (
     ("y-1", "0100000000000000000000000000000000000000000000000000000000000000"),
@@ -77,6 +78,11 @@ def secrets() -> Iterator[Case]:
         ("der-public", "An Ed25519 public key in DER.", der),
         ("der-public-x25519", "An X25519 public key in DER.", SPKI_X25519 + seeded("x25519")),
         ("der-private", "An Ed25519 private key in DER.", PKCS8_ED25519 + ED.seed),
+        (
+            "der-sec1",
+            "A P-256 private key in DER, without its public half.",
+            SEC1_P256[0] + seeded("sec1") + SEC1_P256[1],
+        ),
         ("jwk", "The text of a JWK.", jwk),
         ("jwk-after-space", "The text of a JWK after a line feed.", b"\n" + jwk),
     ):

@@ -38,6 +38,12 @@ def dates() -> Iterator[Case]:
     yield refuses("exp-infinite", "K7", "exp is a number beyond all floats.", infinite)
     nan = json.dumps(document([hs(exp=12345)])).replace("12345", "NaN")
     yield refuses("exp-nan", "K7", "exp is NaN, which JSON does not have.", nan)
+    for slug, told, number in (
+        ("point", "has a fraction of 0", f"{now}.0"),
+        ("exponent", "has an exponent", "1785e6"),
+    ):
+        text = json.dumps(document([hs(exp=12345)])).replace("12345", number)
+        yield refuses(f"exp-{slug}", "K7", f"exp {told}: an integer is written plainly.", text)
     members: list[tuple[str, Json]] = [
         ("nbf", now), ("exp", now), ("revoked", REVOKED["revoked"]), ("revoked", None),
     ]  # fmt: skip
@@ -64,5 +70,25 @@ def uses() -> Iterator[Case]:
          pair(sig(ED, key_ops=["deriveKey"]), enc(ED))),
         ("key-ops-encryption", "key_ops sign on an A256GCM JWK.",
          pair(sig(ED), enc(ED, key_ops=["sign", "verify"]))),
+        ("key-ops-hs256-verify", "An HS256 key that may not sign.", one(hs(key_ops=["verify"]))),
+        ("key-ops-d-verify", "A private key that may not sign.",
+         pair(sig(ED, key_ops=["verify"]), enc(ED))),
+        ("key-ops-without-d-sign", "A key without d that may not verify.",
+         pair(sig(ED, private=False, key_ops=["sign"]), enc(ED))),
+        ("key-ops-without-d-encrypt", "A reader that may not decrypt.",
+         pair(sig(ED, private=False), enc(ED, key_ops=["encrypt"]))),
+        ("key-ops-encrypt-alone", "A key that encrypts what nobody may decrypt.",
+         pair(sig(ED), enc(ED, key_ops=["encrypt"]))),
+        ("key-ops-decrypt-alone", "A minter that may not encrypt.",
+         pair(sig(ED), enc(ED, key_ops=["decrypt"]))),
+        ("key-ops-twice", "An operation named twice.", one(hs(key_ops=["sign", "verify", "sign"]))),
+        ("key-ops-more", "An operation of another purpose beside the right ones.",
+         one(hs(key_ops=["sign", "verify", "encrypt"]))),
+        ("key-ops-empty", "No operation at all.", one(hs(key_ops=[]))),
+        ("key-ops-null", "null is no list.", one(hs(key_ops=None))),
+        ("key-ops-string", "A string is no list.", one(hs(key_ops="sign"))),
+        ("use-null", "null is not a missing use.", one(hs(use=None))),
+        ("k-on-signature", "A k on the Ed25519 JWK.",
+         pair(sig(ED, k=enc(ED)["k"]), enc(ED))),
     ):  # fmt: skip
         yield refuses(slug, "K8", comment, content)

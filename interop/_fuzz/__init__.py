@@ -1,0 +1,1 @@
+"""What the differential fuzzing is made of."""

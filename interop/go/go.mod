@@ -1,0 +1,3 @@
+module tokensession
+
+go 1.19

@@ -1,0 +1,130 @@
+// Runs every case of ../../../vectors (its README.md says how).
+import assert from "node:assert/strict";
+import { createDecipheriv } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { packState, readClaims } from "../src/claims.js";
+import { decodeBase64url } from "../src/base64url.js";
+import { KeyRing, TokenError, decode } from "../src/index.js";
+import { contextBytes, derive, seal } from "../src/token.js";
+import { canonical, value } from "./value.js";
+
+const FOLDER = new URL("../../../vectors/", import.meta.url);
+const WORDS = { TokenError: (error) => error.code, ConfigError: () => "config_error", StateError: () => "state_error" };
+const IS = {
+  int: (item) => Number.isInteger(item),
+  str: (item) => typeof item === "string",
+  bool: (item) => typeof item === "boolean",
+  bin: (item) => item instanceof Uint8Array,
+};
+
+function sameClaims(found, expected) {
+  if (expected === undefined) return;
+  const { state, ...claims } = expected;
+  assert.deepEqual({ ...found, state: null }, { ...claims, state: null });
+  assert.equal(canonical(found.state), canonical(value(state)));
+}
+
+function isPlainMap(state) {
+  return typeof state === "object" && state !== null && Object.getPrototypeOf(state) === Object.prototype;
+}
+
+const RUN = {
+  derivation({ context, secret, salt, sig_key: sigKey, enc_key: encKey }) {
+    const purpose = contextBytes(typeof context === "string" ? context : value(context));
+    const bytes = Buffer.from(secret, "hex");
+    assert.equal(derive(bytes, "sig", purpose).toString("hex"), sigKey);
+    assert.equal(derive(bytes, "enc", purpose, Buffer.from(salt, "hex")).toString("hex"), encKey);
+  },
+  claims({ plaintext, claims }) {
+    const { sid, ...rest } = readClaims(Buffer.from(plaintext, "hex"));
+    sameClaims({ sid: Buffer.from(sid).toString("hex"), ...rest }, claims);
+  },
+  states({ document, times }) {
+    const ring = KeyRing.fromJwks(document);
+    for (const { now, states, active } of times) {
+      assert.deepEqual(ring.states(now), states);
+      assert.equal(ring.active(now)?.kid ?? null, active);
+    }
+  },
+  keys({ document, text, running, from_file: fromStore, kids }) {
+    const options = { fromStore, running: running && KeyRing.fromJwks(running) };
+    const ring = KeyRing.fromJwks(text ?? document, options);
+    const found = [...ring].map(({ kid, algorithm, canMint }) => ({ kid, algorithm, can_mint: canMint }));
+    const sorted = (list) => [...list].sort((one, other) => (one.kid < other.kid ? -1 : 1));
+    assert.deepEqual(sorted(found), sorted(kids));
+  },
+  tokens(vector, { rings }) {
+    const ring = KeyRing.fromJwks(rings[vector.ring]);
+    const { context, now, leeway, token, fields, claims } = vector;
+    const fits = (state) => isPlainMap(state) && Object.entries(fields).every(([name, type]) => IS[type](state[name]));
+    const limits = { absoluteTimeout: vector.absolute_timeout, longest: vector.longest };
+    try {
+      const session = decode(token, ring, { context, now, leeway, ...limits, fits: fields && fits });
+      const { sid, issuedAt: iat, ttl, startedAt, subject: sub, state, cap } = session;
+      sameClaims({ sid, iat, ttl, age: iat - startedAt, sub, state, cap }, claims);
+    } catch (error) {
+      if (error.code === "unknown_key") assert.equal(error.keyState, vector.key_state);
+      throw error;
+    }
+    sameLayers(vector, ring);
+  },
+  writing({ state, msgpack, path }) {
+    try {
+      assert.equal(packState(value(state)).toString("hex"), msgpack);
+    } catch (error) {
+      if (error.name === "StateError") assert.equal(error.path, path);
+      throw error;
+    }
+  },
+};
+
+/** Takes the token apart, compares every value on the way, and makes it again where one can. */
+function sameLayers({ token, context, layers, writable, claims }, ring) {
+  const [header, payload, signature] = token.split(".").map(decodeBase64url);
+  const key = ring.byHeader.get(token.split(".")[0]);
+  const purpose = contextBytes(context);
+  const [salt, nonce] = [payload.subarray(1, 9), payload.subarray(9, 21)];
+  const encKey = derive(key.secret, "enc", purpose, salt);
+  const decipher = createDecipheriv("aes-256-gcm", encKey, nonce, { authTagLength: 16 });
+  const bytes = {
+    salt, nonce, payload, signature, enc_key: encKey, plaintext: decipher.update(payload.subarray(21, -16)),
+    ...(key.algorithm === "HS256"
+      ? { sig_key: derive(key.secret, "sig", purpose) }
+      : { public_key: Buffer.concat([key.halves.x, key.halves.y ?? Buffer.alloc(0)]) }),
+  };
+  const texts = { header: header.toString(), signing_input: token.slice(0, token.lastIndexOf(".")) };
+  const hex = Object.fromEntries(Object.entries(bytes).map(([name, data]) => [name, data.toString("hex")]));
+  assert.deepEqual({ ...hex, ...texts }, layers);
+  if (!writable || !key.canMint) return;
+  const given = { ...claims, sid: Buffer.from(claims.sid, "hex"), state: value(claims.state) };
+  assert.equal(seal(given, key, { context, salt, nonce }), token);
+}
+
+for (const [name, run] of Object.entries(RUN)) {
+  const content = JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), "utf8"));
+  test(`${name}: ${content.count} cases`, async (context) => {
+    assert.equal(content.cases.length, content.count);
+    assert.equal(content.format, "tokensession/v1");
+    for (const vector of content.cases) {
+      await context.test(vector.id, () => {
+        let word = "ok";
+        try {
+          run(vector, content);
+        } catch (error) {
+          if (WORDS[error.name] === undefined) throw error;
+          word = WORDS[error.name](error);
+        }
+        assert.ok([vector.expect, ...(vector.acceptable ?? [])].includes(word), `gave ${word}`);
+      });
+    }
+  });
+}
+
+test("whatever is no string is malformed", () => {
+  const ring = KeyRing.fromJwks(JSON.parse(readFileSync(new URL("tokens.json", FOLDER), "utf8")).rings.main);
+  for (const token of [undefined, null, 7, {}, [], Buffer.from("a.b.c"), Symbol("token")]) {
+    assert.throws(() => decode(token, ring), (error) => error instanceof TokenError && error.code === "malformed");
+  }
+});
