@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from tokensession.errors import ConfigError
 from tokensession.jwk import Key, parse_keys
-from tokensession.policy import check_seconds
 from tokensession.state import MAX_INT
 
 
@@ -60,24 +59,6 @@ def check_serial(serial: object) -> None:
     """
     if isinstance(serial, bool) or not isinstance(serial, int) or not 0 <= serial <= MAX_INT:
         raise ConfigError("serial must be an integer from 0 to 2**53 - 1")
-
-
-def token_lifetime(members: Mapping[str, Any]) -> int | None:
-    """Return the longest ttl in seconds that the rotation config allows for, or None.
-
-    Raises:
-        ConfigError: The member ``rotation`` is no object, or its lifetime no seconds.
-    """
-    rotation: object = members.get("rotation")
-    if rotation is None:
-        return None
-    if not isinstance(rotation, dict):
-        raise ConfigError('the member "rotation" must be an object')
-    lifetime: Any = rotation.get("token_lifetime")
-    if lifetime is None:
-        return None
-    check_seconds('"token_lifetime" of "rotation"', lifetime)
-    return int(lifetime)
 
 
 def _from_json(text: str | bytes) -> object:
