@@ -61,6 +61,16 @@ def check_serial(serial: object) -> None:
         raise ConfigError("serial must be an integer from 0 to 2**53 - 1")
 
 
+def states_serial(document: str | bytes) -> bool:
+    """Tell whether a document's text says its serial, rather than leaving it at 0.
+
+    Raises:
+        ConfigError: Not JSON, or a member named twice.
+    """
+    content = _from_json(document)
+    return isinstance(content, Mapping) and "serial" in content
+
+
 def _from_json(text: str | bytes) -> object:
     try:
         return json.loads(text, object_pairs_hook=_unique_members)
