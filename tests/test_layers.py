@@ -13,7 +13,8 @@ PACKAGE = Path(tokensession.__file__).parent
 # From the ground up: a module imports only from those before it.
 LAYERS = [
     "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
-    "jwkset", "keyfiles", "keys", "session", "tokenkeys", "codec", "cookies", "request", "manager",
+    "schedule", "jwkset", "keyfiles", "keys", "rotation", "keystores", "session", "tokenkeys",
+    "ringkeys", "codec", "cookies", "request", "manager",
     "adapters", "vectors", "anatomy", "demo", "cli", "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {

@@ -7,6 +7,7 @@ clock; a run that comes late makes a key stay longer, and never one sign too ear
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from tokensession.errors import ConfigError
@@ -113,7 +114,7 @@ def upcoming(ring: KeyRing, now: float, schedule: Schedule | None) -> tuple[Even
 
 
 def find_faults(ring: KeyRing, now: float) -> tuple[str, ...]:
-    """Return what an operator must look at, in sentences with their numbers; nothing when all is well.
+    """Return what an operator must look at, in sentences with numbers; nothing when all is well.
 
     Args:
         ring: The ring of the document.
@@ -150,7 +151,7 @@ def find_faults(ring: KeyRing, now: float) -> tuple[str, ...]:
         if key.nbf > horizon
     ]
     order = _candidates(ring, at)
-    for key, successor in zip(order, order[1:], strict=False):
+    for key, successor in pairwise(order):
         needed = successor.nbf + schedule.grace
         if key.exp is not None and key.exp < needed:
             faults.append(
@@ -209,11 +210,9 @@ def _next_key(
     return key
 
 
-def _give_grace(
-    keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]
-) -> None:
+def _give_grace(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]) -> None:
     order = _candidates(keys.values(), at)
-    for key, successor in zip(order, order[1:], strict=False):
+    for key, successor in pairwise(order):
         needed = successor.nbf + schedule.grace
         if key.exp is None and successor.nbf <= at:
             # From now on, if that is later: a run that is late may have had late signers.
