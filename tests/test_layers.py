@@ -13,7 +13,7 @@ PACKAGE = Path(tokensession.__file__).parent
 # From the ground up: a module imports only from those before it.
 LAYERS = [
     "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
-    "schedule", "jwkset", "keyfiles", "keys", "rotation", "keystores", "session", "tokenkeys",
+    "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "keystores", "session", "tokenkeys",
     "ringkeys", "codec", "cookies", "request", "manager",
     "adapters", "vectors", "anatomy", "demo", "cli", "__main__", "__init__",
 ]  # fmt: skip

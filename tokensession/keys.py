@@ -10,6 +10,7 @@ import logging
 import math
 import os
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from tokensession import keyfiles
@@ -249,6 +250,12 @@ class KeyRing:
     def schedule(self) -> Schedule | None:
         """The rotation config of the document, or None."""
         return self._schedule
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that are equal where the document is, secrets included; fit for logs."""
+        text = json.dumps(self.to_jwks(private=True), sort_keys=True)
+        return sha256(b"tokensession/v1/fingerprint\0" + text.encode()).hexdigest()[:16]
 
     @property
     def can_mint(self) -> bool:

@@ -8,7 +8,7 @@ clock; a run that comes late makes a key stay longer, and never one sign too ear
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from tokensession.errors import ConfigError
 from tokensession.jwk import Key, generate_key
@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 
     from tokensession.keys import KeyRing
 
-__all__ = ["Change", "Event", "Schedule", "find_faults", "next_rotation", "plan", "upcoming"]
+__all__ = ["Change", "Event", "Schedule", "next_rotation", "plan", "revoke_key", "signers"]
 
-Change = Literal["added", "retired", "extended", "removed", "cleared", "signs", "expires"]
+Change = Literal["added", "retired", "extended", "removed", "cleared", "revoked"]
+
+_READS_ONLY: Final = "this ring only reads: change the document that the reader's was made from"
 
 
 class Event(NamedTuple):
-    """Something that a plan did to a key, or that the clock will.
+    """Something that was done to a key.
 
     Attributes:
         change: ``added`` (it signs from `at`), ``retired`` or ``extended`` (it verifies until
-            `at`), ``removed`` (it had expired at `at`), ``cleared`` (the material of a revoked
-            key is gone); of those to come, ``signs``, ``expires``, or ``added`` with no kid yet.
-        kid: The key; "" for one that is not made yet.
+            `at`), ``removed`` (it had expired at `at`), ``revoked``, or ``cleared`` (the material
+            of a revoked key is gone).
+        kid: The key.
         at: Unix second.
     """
 
@@ -71,11 +73,9 @@ def plan(
     at = whole_seconds(now)
     if not isinstance(schedule, Schedule):
         raise ConfigError(f"schedule must be a Schedule, not {type(schedule).__name__}")
-    candidates = _candidates(ring, at)
+    candidates = signers(ring, at)
     if not candidates and any(key.verifies(at) for key in ring):
-        raise ConfigError(
-            "this ring only reads: rotate the document that its reader's ring was made from"
-        )
+        raise ConfigError(_READS_ONLY)
     keys = {key.kid: key for key in ring}
     events: list[Event] = []
     added = _next_key(ring, candidates, at, schedule, make_key)
@@ -91,94 +91,67 @@ def plan(
 def next_rotation(ring: KeyRing, now: float, schedule: Schedule) -> int:
     """Return the Unix second from which a plan adds the next key; one that is past is overdue."""
     at = whole_seconds(now)
-    newest = _newest(_candidates(ring, at), at, schedule)
-    return at if newest is None else _successor_due(newest, at, schedule) - schedule.propagation
+    newest = _newest(signers(ring, at), at, schedule)
+    if newest is None or not newest.nbf:  # a key of unknown age counts as old
+        return at
+    return _successor_due(newest, at, schedule) - schedule.propagation
 
 
-def upcoming(ring: KeyRing, now: float, schedule: Schedule | None) -> tuple[Event, ...]:
-    """Return what the clock will bring to a ring, the soonest first, and when a plan is due."""
-    at = whole_seconds(now)
-    events = [
-        Event("signs", key.kid, key.nbf)
-        for key in ring
-        if at < key.nbf and key.verifies(at) and ring.active(key.nbf) is key
-    ]
-    events += [
-        Event("expires", key.kid, key.exp)
-        for key in ring
-        if key.exp is not None and key.verifies(at)
-    ]
-    if schedule is not None and ring.can_mint:
-        events.append(Event("added", "", next_rotation(ring, at, schedule)))
-    return tuple(sorted(events, key=lambda event: (event.at, event.kid)))
-
-
-def find_faults(ring: KeyRing, now: float) -> tuple[str, ...]:
-    """Return what an operator must look at, in sentences with numbers; nothing when all is well.
+def revoke_key(
+    ring: KeyRing,
+    kid: str,
+    now: float,
+    *,
+    reason: str | None = None,
+    activate_new_now: bool = False,
+) -> tuple[KeyRing, tuple[Event, ...]]:
+    """Return the ring in which a key that leaked is revoked, and what else that made necessary.
 
     Args:
-        ring: The ring of the document.
+        ring: The ring of the document as it is.
+        kid: The key.
         now: Unix seconds.
+        reason: Words for the record.
+        activate_new_now: Add a key that signs at once even if others can sign. Processes that do
+            not have it yet refuse its tokens until they reload, which the first of them brings
+            about. Without it, that happens only when no other key can sign.
+
+    Raises:
+        ConfigError: No such kid, or a ring that reads only.
     """
     at = whole_seconds(now)
-    faults = []
-    schedule = ring.schedule
-    verifying = [key for key in ring if key.verifies(at)]
-    reads_only = bool(verifying) and not any(key.can_mint for key in verifying)
-    if reads_only:
-        return ()
-    if ring.active(at) is None:
-        faults.append("no key can sign: rotate now, which adds one that signs at once")
-    if schedule is None:
-        faults.append('the document has no rotation config: set it with "keys schedule"')
-        return tuple(faults)
-    due = next_rotation(ring, at, schedule)
-    # A run may be one propagation delay late without anybody having to look.
-    if due + schedule.propagation < at:
-        newest = max(_candidates(ring, at), key=_by_age, default=None)
-        if newest is not None and newest.nbf:
-            faults.append(
-                f"the next key was due at {due}, {at - due} s ago: does the scheduled "
-                "`tokensession keys rotate` run?"
-            )
-        elif newest is not None:
-            faults.append("the key has no nbf, so its age is unknown: rotate once")
-    horizon = _horizon(at, schedule)
-    faults += [
-        f"key {key.kid!r} has nbf {key.nbf}, more than a period away: a clock was wrong when it "
-        "was added; revoke it"
-        for key in verifying
-        if key.nbf > horizon
-    ]
-    order = _candidates(ring, at)
-    for key, successor in pairwise(order):
-        needed = successor.nbf + schedule.grace
-        if key.exp is not None and key.exp < needed:
-            faults.append(
-                f"key {key.kid!r} expires at {key.exp}, before the last of its tokens at {needed} "
-                f"(nbf {successor.nbf} of {successor.kid!r} + token_lifetime "
-                f"{schedule.token_lifetime} s + leeway {schedule.leeway} s): rotate, which moves it"
-            )
-    return tuple(faults)
+    algorithm: str = ring[kid].algorithm
+    if not ring.can_mint and any(key.verifies(at) for key in ring):
+        raise ConfigError(_READS_ONLY)
+    changed = ring.revoke(kid, reason=reason, now=at)
+    events = [] if changed is ring else [Event("revoked", kid, at)]
+    if activate_new_now or changed.active(at) is None:
+        schedule = ring.schedule
+        if schedule is not None and schedule.algorithm is not None:
+            algorithm = schedule.algorithm
+        key = _make(ring, generate_key, algorithm, nbf=max(at, 0))
+        changed = changed.with_keys([*changed, key])
+        events.append(Event("added", key.kid, key.nbf))
+    return changed, tuple(events)
 
 
-def _by_age(key: Key) -> tuple[int, str]:
+def by_age(key: Key) -> tuple[int, str]:
     return key.nbf, key.kid
 
 
-def _candidates(keys: Iterable[Key], at: int) -> list[Key]:
-    """Return the keys that may sign, in the order in which they do."""
-    return sorted((key for key in keys if key.can_mint and key.verifies(at)), key=_by_age)
+def signers(keys: Iterable[Key], at: int) -> list[Key]:
+    """Return the keys that may sign at or after the Unix second `at`, in the order of that."""
+    return sorted((key for key in keys if key.can_mint and key.verifies(at)), key=by_age)
 
 
-def _horizon(at: int, schedule: Schedule) -> int:
-    """Return the last second for which a plan made now would date a key."""
+def horizon(at: int, schedule: Schedule) -> int:
+    """Return the last Unix second for which a plan made at `at` would date a key."""
     return at + schedule.period + schedule.propagation
 
 
 def _newest(candidates: list[Key], at: int, schedule: Schedule) -> Key | None:
     """Return the last in order, but for those that a jumping clock has put out of reach."""
-    within = [key for key in candidates if key.nbf <= _horizon(at, schedule)]
+    within = [key for key in candidates if key.nbf <= horizon(at, schedule)]
     return within[-1] if within else None
 
 
@@ -197,13 +170,17 @@ def _next_key(
     if newest is not None:
         due = _successor_due(newest, at, schedule)
         nbf = max(due, at + schedule.propagation, newest.nbf + 1)
-        if due - schedule.propagation > at or nbf > _horizon(at, schedule):
+        if due - schedule.propagation > at or nbf > horizon(at, schedule):
             return None
     else:
         # Nobody can sign: at once. Or only keys of a distant future can: not before it spread.
         nbf = at + schedule.propagation if candidates else max(at, 0)
-    last = max(ring, key=_by_age)
+    last = max(ring, key=by_age)
     algorithm = schedule.algorithm or (newest or last).algorithm
+    return _make(ring, make_key, algorithm, nbf=nbf)
+
+
+def _make(ring: KeyRing, make_key: _Maker, algorithm: str, *, nbf: int) -> Key:
     key = make_key(algorithm, nbf=nbf)
     while key.kid in ring:
         key = make_key(algorithm, nbf=nbf)
@@ -211,7 +188,7 @@ def _next_key(
 
 
 def _give_grace(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]) -> None:
-    order = _candidates(keys.values(), at)
+    order = signers(keys.values(), at)
     for key, successor in pairwise(order):
         needed = successor.nbf + schedule.grace
         if key.exp is None and successor.nbf <= at:
