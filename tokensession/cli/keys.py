@@ -110,7 +110,7 @@ def new(args: Namespace) -> int:
     if not create(source, ring):
         raise InputError(f"{source.name} exists already; it was left as it is")
     for key in ring:
-        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\nplace      {source.name}")
+        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\nfile       {args.file}")
     return DONE
 
 
