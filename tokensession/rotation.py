@@ -104,8 +104,12 @@ def revoke_key(
     *,
     reason: str | None = None,
     activate_new_now: bool = False,
+    make_key: _Maker = generate_key,
 ) -> tuple[KeyRing, tuple[Event, ...]]:
     """Return the ring in which a key that leaked is revoked, and what else that made necessary.
+
+    Where the document has a rotation config, what is due by `plan` is done in the same step: the
+    key that takes over may have been about to expire.
 
     Args:
         ring: The ring of the document as it is.
@@ -115,6 +119,7 @@ def revoke_key(
         activate_new_now: Add a key that signs at once even if others can sign. Processes that do
             not have it yet refuse its tokens until they reload, which the first of them brings
             about. Without it, that happens only when no other key can sign.
+        make_key: Makes new keys, for replays.
 
     Raises:
         ConfigError: No such kid, or a ring that reads only.
@@ -125,13 +130,16 @@ def revoke_key(
         raise ConfigError(_READS_ONLY)
     changed = ring.revoke(kid, reason=reason, now=at)
     events = [] if changed is ring else [Event("revoked", kid, at)]
+    schedule = ring.schedule
     if activate_new_now or changed.active(at) is None:
-        schedule = ring.schedule
         if schedule is not None and schedule.algorithm is not None:
             algorithm = schedule.algorithm
-        key = _make(ring, generate_key, algorithm, nbf=max(at, 0))
+        key = _make(ring, make_key, algorithm, nbf=max(at, 0))
         changed = changed.with_keys([*changed, key])
         events.append(Event("added", key.kid, key.nbf))
+    if schedule is not None:
+        changed, due = plan(changed, at, schedule, make_key=make_key)
+        events += due
     return changed, tuple(events)
 
 
@@ -151,7 +159,8 @@ def horizon(at: int, schedule: Schedule) -> int:
 
 def _newest(candidates: list[Key], at: int, schedule: Schedule) -> Key | None:
     """Return the last in order, but for those that a jumping clock has put out of reach."""
-    within = [key for key in candidates if key.nbf <= horizon(at, schedule)]
+    # Where all are out of reach the first of them signs already, and one dated before it would too.
+    within = [key for key in candidates if key.nbf <= horizon(at, schedule)] or candidates[:1]
     return within[-1] if within else None
 
 
@@ -173,8 +182,7 @@ def _next_key(
         if due - schedule.propagation > at or nbf > horizon(at, schedule):
             return None
     else:
-        # Nobody can sign: at once. Or only keys of a distant future can: not before it spread.
-        nbf = at + schedule.propagation if candidates else max(at, 0)
+        nbf = max(at, 0)  # nobody can sign: at once
     last = max(ring, key=by_age)
     algorithm = schedule.algorithm or (newest or last).algorithm
     return _make(ring, make_key, algorithm, nbf=nbf)
@@ -192,8 +200,9 @@ def _give_grace(keys: dict[str, Key], at: int, schedule: Schedule, events: list[
     for key, successor in pairwise(order):
         needed = successor.nbf + schedule.grace
         if key.exp is None and successor.nbf <= at:
-            # From now on, if that is later: a run that is late may have had late signers.
-            exp = max(successor.nbf, at) + schedule.grace
+            # From now on, if that is later, and longer by the delay: who has not heard of a
+            # successor that signs at once (after an emergency) goes on signing for so long.
+            exp = max(successor.nbf, at) + schedule.propagation + schedule.grace
             events.append(Event("retired", key.kid, exp))
         elif key.exp is not None and key.exp < needed:
             exp = needed
