@@ -58,7 +58,7 @@ class TestSchedule:
         ],
     )
     def test_refused_with_the_reason(self, numbers: Any, reason: str, hs256: KeyRing) -> None:
-        """A wrong config refuses the document; the shortest period that is long enough does not."""
+        """A wrong config refuses the document; the least period that will do does not."""
         with pytest.raises(ConfigError, match=reason):
             KeyRing.from_jwks(hs256.to_jwks(private=True) | {"rotation": numbers})
         Schedule(token_lifetime=1, period=901, propagation=900, leeway=3600)

@@ -44,7 +44,7 @@ SKEWS: Final = range(-MAX_SKEW, MAX_SKEW + 1, 5)
 EDGES: Final = (-MAX_SKEW - 1, -MAX_SKEW, -1, 0, 1, MAX_SKEW, MAX_SKEW + 1)
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818  # so it is said
     """An invariant that did not hold; the message says which, when, and how to see it again."""
 
 

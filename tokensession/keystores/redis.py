@@ -14,6 +14,8 @@ from tokensession.keystores.source import STORE_SECONDS
 
 try:
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 except ImportError as missing:
     raise ConfigError(
         "keys in Redis or Valkey need redis-py: pip install 'tokensession[redis]'"
@@ -50,7 +52,7 @@ class RedisKeySource:
                     server,
                     socket_timeout=STORE_SECONDS,
                     socket_connect_timeout=STORE_SECONDS,
-                    decode_responses=False,
+                    retry=Retry(NoBackoff(), 0),  # the next poll is the next try
                 )
             except ValueError:
                 raise ConfigError("no Redis URL: redis://, rediss:// or unix://") from None
@@ -61,7 +63,7 @@ class RedisKeySource:
     def name(self) -> str:
         """Server and name, without the password."""
         place: dict[str, Any] = self._server.connection_pool.connection_kwargs
-        where = place.get("path") or f"{place.get('host', '')}:{place.get('port', '')}"
+        where = place.get("path") or f"{place.get('host')}:{place.get('port', 6379)}"
         return f"redis {where}/{place.get('db') or 0}#{self._key}"
 
     def read(self) -> bytes | None:
@@ -87,7 +89,7 @@ class RedisKeySource:
 
 
 def _reason(error: Exception) -> str:
-    known = (redis.AuthenticationError, redis.ReadOnlyError, redis.TimeoutError)
-    if isinstance(error, redis.ConnectionError | OSError | known):
+    # Of these alone the text is known to hold no command.
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.ReadOnlyError):
         return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     return type(error).__name__

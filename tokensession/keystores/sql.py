@@ -94,7 +94,8 @@ class SQLKeySource:
             )
         try:
             with self._reported(), self._engine.begin() as connection:
-                return connection.execute(statement).rowcount == 1
+                done = connection.execute(statement)
+                return over is None or done.rowcount == 1  # of inserts not every driver counts
         except _Exists:
             return False
 

@@ -249,7 +249,7 @@ class KeyRingWatcher:
         if verdict.problem == former_problem:
             return
         if verdict.problem is None:
-            _log.warning("%s: readable again, serial %d", self._source.name, verdict.ring.serial)
+            _log.warning("%s: in order again, serial %d", self._source.name, verdict.ring.serial)
             return
         _log.log(
             logging.ERROR if verdict.conflict else logging.WARNING,
