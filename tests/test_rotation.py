@@ -97,7 +97,7 @@ class TestAdding:
             assert after.serial == ring.serial + 1
 
     def test_a_key_of_unknown_age(self, hs256: KeyRing) -> None:
-        """Without nbf it counts as old: the next one is added at once, and signs after the delay."""
+        """Without nbf it counts as old: the next one is added at once."""
         after, (event,) = plan(hs256, NOW, SCHEDULE)
         assert (event.change, event.at) == ("added", NOW + 900)
         assert next_rotation(hs256, NOW, SCHEDULE) == NOW
@@ -343,7 +343,7 @@ class TestOutlook:
             (ring_of(a=(1, 5)).with_schedule(SCHEDULE), "no key can sign"),
             (ring_of(a=(0, None)).with_schedule(SCHEDULE), "no nbf, so its age is unknown"),
             (ring_of(a=(1, None)).with_schedule(SCHEDULE), "does the scheduled .* run"),
-            (ring_of(a=(NOW, None), b=(2 * NOW, None)).with_schedule(SCHEDULE), "a clock was wrong"),
+            (ring_of(a=(NOW, None), b=(2 * NOW, None)).with_schedule(SCHEDULE), "clock was wrong"),
             (ring_of(a=(NOW + 10**9, None)).with_schedule(SCHEDULE), "a clock was wrong"),
             (
                 ring_of(a=(1, NOW + 5), b=(NOW, None)).with_schedule(SCHEDULE),

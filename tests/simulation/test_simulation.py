@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,10 +11,12 @@ from tokensession.errors import ConfigError
 from tokensession.keys import KeyRing
 from tokensession.keystores.succession import Verdict
 from tokensession.rotation import plan
-from tokensession.schedule import Schedule
 
 from . import fleet
 from .fleet import Broken, Fleet
+
+if TYPE_CHECKING:
+    from tokensession.schedule import Schedule
 
 
 @pytest.mark.parametrize("seed", range(1, 4))

@@ -120,9 +120,12 @@ def _engine(database: str | sa.URL) -> sa.Engine:
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
         driver = url.get_dialect()().driver
-        return sa.create_engine(
-            url, poolclass=NullPool, connect_args=_PATIENCE.get(driver, {}), hide_parameters=True
-        )
+        ours = {
+            name: value
+            for name, value in _PATIENCE.get(driver, {}).items()
+            if name not in url.query
+        }
+        return sa.create_engine(url, poolclass=NullPool, connect_args=ours, hide_parameters=True)
     except ImportError as error:
         raise ConfigError(
             f"the database's driver is not installed ({error.name}); for PostgreSQL: "
