@@ -7,6 +7,10 @@ from hypothesis import HealthCheck, settings
 
 from tokensession import KeyRing
 
+from .servers.fixtures import memcached, mongo, postgres, redis_server, valkey
+
+__all__ = ["memcached", "mongo", "postgres", "redis_server", "valkey"]
+
 ALGORITHMS = ("HS256", "Ed25519", "ES256")
 NOW = 1_785_000_000  # 2026-07-25T17:20:00Z
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Generic, cast, overload
 
@@ -32,8 +32,10 @@ from tokensession.errors import (
     UnknownKey,
     UnsupportedVersion,
 )
-from tokensession.keys import KeyRing, Signer
+from tokensession.keys import KeyRing
+from tokensession.keystores.watcher import KeyRingWatcher
 from tokensession.policy import Policy, check_seconds, whole_seconds
+from tokensession.ringkeys import FixedRing, RingKeys, WatchedRing
 from tokensession.session import Origin, Session
 from tokensession.state import UNWRITABLE, encode_msgpack
 from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
@@ -41,7 +43,6 @@ from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    from tokensession.jwk import Key
     from tokensession.session import SessionFields
 
 DEFAULT_CONTEXT: Final = "session"
@@ -60,7 +61,7 @@ class SessionCodec(Generic[StateT]):
     Safe under threads and after a fork; make one and keep it.
 
     Args:
-        keys: The ring.
+        keys: The ring; or a `KeyRingWatcher`, which follows the ring's source.
         context: The purpose, 1 to 255 bytes of UTF-8; a token of one never reads in another.
         policy: When sessions end. By default a token lives 1800 s (or as long as the ring's
             rotation config allows, if that is less), and its session as long as it is renewed.
@@ -77,12 +78,11 @@ class SessionCodec(Generic[StateT]):
     __slots__ = (
         "_cipher",
         "_format",
-        "_keys",
         "_origin",
         "_padding",
+        "_pinned",
         "_policy",
-        "_signer",
-        "_token_keys",
+        "_rings",
         "_ttl",
         "context",
     )
@@ -90,7 +90,7 @@ class SessionCodec(Generic[StateT]):
     @overload
     def __init__(
         self: SessionCodec[Any],
-        keys: KeyRing,
+        keys: KeyRing | KeyRingWatcher,
         *,
         context: str = DEFAULT_CONTEXT,
         policy: Policy | None = None,
@@ -101,7 +101,7 @@ class SessionCodec(Generic[StateT]):
     @overload
     def __init__(
         self,
-        keys: KeyRing,
+        keys: KeyRing | KeyRingWatcher,
         *,
         context: str = DEFAULT_CONTEXT,
         policy: Policy | None = None,
@@ -111,14 +111,14 @@ class SessionCodec(Generic[StateT]):
 
     def __init__(
         self,
-        keys: KeyRing,
+        keys: KeyRing | KeyRingWatcher,
         *,
         context: str = DEFAULT_CONTEXT,
         policy: Policy | None = None,
         state_type: type[StateT] | None = None,
         padding: int = 0,
     ) -> None:
-        if not isinstance(keys, KeyRing):
+        if not isinstance(keys, KeyRing | KeyRingWatcher):
             raise ConfigError(
                 f"keys must be a KeyRing, not {type(keys).__name__}; "
                 'make one with KeyRing.open("session-keys.json")'
@@ -126,19 +126,43 @@ class SessionCodec(Generic[StateT]):
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
         encoded_context = context_bytes(context)
+        ring = keys if isinstance(keys, KeyRing) else keys.ring
         self.context = context
-        self._policy = _default_policy(keys) if policy is None else policy
+        self._policy = _default_policy(ring) if policy is None else policy
         self._ttl = self._policy.ttl(self._policy.idle_timeout, 0, None)
         self._padding = _checked_padding(padding)
         self._format = _format(state_type)
         self._origin = Origin(self._own_ttl, self._format.empty)
-        self._keys = keys
-        self._token_keys = {key.header: TokenKey(key, encoded_context) for key in keys}
-        self._signer: Signer | None = None
+        self._pinned: SessionCodec[StateT] | None = None
+        self._rings: FixedRing | WatchedRing
+        if isinstance(keys, KeyRing):
+            self._rings = FixedRing(RingKeys(keys, encoded_context))
+        else:
+            check = partial(_check_lifetimes, policy=self._policy)
+            self._rings = WatchedRing(keys, encoded_context, check)
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
         if policy is not None:
-            _check_lifetimes(keys, policy)
+            _check_lifetimes(ring, policy)
+
+    def pinned(self) -> SessionCodec[StateT]:
+        """Return this codec with the ring of this moment.
+
+        For the length of one request: it then uses one ring throughout, whatever a watcher loads
+        meanwhile. With a plain ring it is this codec itself.
+        """
+        rings = self._rings
+        if isinstance(rings, FixedRing):
+            return self
+        current, pinned = rings.current, self._pinned
+        if pinned is None or pinned._rings.current is not current:  # noqa: SLF001
+            pinned = object.__new__(type(self))
+            for name in SessionCodec.__slots__:
+                setattr(pinned, name, getattr(self, name))
+            pinned._rings = FixedRing(current, rings.watcher)
+            pinned._origin = Origin(pinned._own_ttl, self._format.empty)
+            self._pinned = pinned
+        return pinned
 
     def encode(
         self,
@@ -177,7 +201,7 @@ class SessionCodec(Generic[StateT]):
             ttl = self._policy.idle_timeout
         else:
             check_seconds("ttl", ttl)
-            _check_ttl("ttl", ttl, self._keys)
+            _check_ttl("ttl", ttl, self._rings.current.ring)
         if cap is not None:
             self._policy.check_cap(cap)
         return self._policy.ttl(ttl, 0, cap)
@@ -229,23 +253,26 @@ class SessionCodec(Generic[StateT]):
             raise Expired("the session has reached its end and is not renewed")
         nonce = os.urandom(NONCE_BYTES)
         token = self._mint(session.sid, iat, ttl, age, session.subject, session.state, cap, nonce)
-        exp = self._signing_key(iat).exp
+        exp = self._rings.current.signing_key(iat).key.exp
         dies_at = iat + ttl if exp is None else min(iat + ttl, exp)
         return token, dies_at - at
 
     @property
     def can_mint(self) -> bool:
         """Whether the ring can sign at all; a reader's cannot."""
-        return self._keys.can_mint
+        return self._rings.current.ring.can_mint
 
     def renewal_is_due(self, session: Session[StateT], *, now: int) -> bool:
         """Tell whether a decoded session should get a fresh token, though nothing changed."""
-        signer = self._signer_at(now)
+        keyed = self._rings.current
+        signer = keyed.signer_at(now)
         if signer is None:
             return False
-        key = self._keys[session.kid]
         # Retiring, not merely another: a node that is seconds behind still signs with the old one.
-        retiring = key is not signer and key.nbf <= now
+        # A key that a newer ring has dropped since is past that.
+        retiring = session.kid not in keyed.ring or (
+            session.kid != signer.kid and keyed.ring[session.kid].nbf <= now
+        )
         return self._policy.renewal_is_due(session, now=now, key_is_retiring=retiring)
 
     def pack(self, state: StateT) -> bytes | None:
@@ -273,7 +300,7 @@ class SessionCodec(Generic[StateT]):
             sid, iat, ttl, age, subject, self._format.checked(state), cap, pad_to=self._padding
         )
         # Steps 2 and 3: the active key and its salt. Steps 4 and 5 are the key's.
-        key = self._token_keys[self._signing_key(iat).header]
+        key = self._rings.current.signing_key(iat)
         token = key.token(plaintext, key.salt(), nonce)
         if len(token) > MAX_TOKEN:
             raise SessionTooLarge(
@@ -283,21 +310,6 @@ class SessionCodec(Generic[StateT]):
                 limit=MAX_TOKEN,
             )
         return token.decode("ascii")
-
-    def _signing_key(self, now: int) -> Key:
-        key = self._signer_at(now)
-        if key is None:
-            raise ConfigError(
-                "no key of the ring can sign: all are expired, revoked or without their "
-                "private half; add one, or mint where the ring is no reader's"
-            )
-        return key
-
-    def _signer_at(self, now: int) -> Key | None:
-        signer = self._signer
-        if signer is None or not signer.since <= now < signer.until:
-            self._signer = signer = self._keys.signer(now)
-        return None if signer is None else signer.key
 
     def decode(self, token: str | bytes, *, now: float | None = None) -> Session[StateT]:
         """Return the session that a token carries.
@@ -331,9 +343,9 @@ class SessionCodec(Generic[StateT]):
                 raise Malformed(f"{len(segments)} segments; a token has 3")
             header, payload, signature = segments
             # Step 2: the exact header of a key that may still verify; no JSON is parsed.
-            key = self._token_keys.get(header)
+            key = self._rings.current.by_header.get(header)
             if key is None or at >= key.until:
-                raise _unknown_key(key)
+                raise self._unknown_key(key)
             # Steps 3 and 4: one spelling, and the signature over it.
             if not key.signature.verifies(payload, signature):
                 raise self._bad_signature(payload, signature, key)
@@ -365,6 +377,13 @@ class SessionCodec(Generic[StateT]):
         return (claims.state, claims.sid, claims.sub, iat, iat - age, dies_at, key.kid,
                 self.context, ttl, cap, at, self._origin)  # fmt: skip
 
+    def _unknown_key(self, key: TokenKey | None) -> UnknownKey:
+        if key is None:
+            self._rings.missed()
+            return UnknownKey("the header is not that of any key in the ring")
+        state = "revoked" if key.key.revoked else "expired"
+        return UnknownKey(f"key {key.kid!r} is {state}", key_state=state)
+
     def _bad_signature(self, payload: bytes, signature: bytes, key: TokenKey) -> TokenError:
         """Tell, after a signature failed, whether step 3 had to refuse the token before step 4.
 
@@ -380,7 +399,7 @@ class SessionCodec(Generic[StateT]):
 
 def encode(
     state: Any,
-    keys: KeyRing,
+    keys: KeyRing | KeyRingWatcher,
     *,
     context: str = DEFAULT_CONTEXT,
     subject: Subject = None,
@@ -400,7 +419,11 @@ def encode(
 
 
 def decode(
-    token: str | bytes, keys: KeyRing, *, context: str = DEFAULT_CONTEXT, now: float | None = None
+    token: str | bytes,
+    keys: KeyRing | KeyRingWatcher,
+    *,
+    context: str = DEFAULT_CONTEXT,
+    now: float | None = None,
 ) -> Session[Any]:
     """Return the session that a token carries.
 
@@ -409,7 +432,7 @@ def decode(
     return _codec_of(keys, context).decode(token, now=now)
 
 
-def _codec_of(keys: KeyRing, context: str) -> SessionCodec[Any]:
+def _codec_of(keys: KeyRing | KeyRingWatcher, context: str) -> SessionCodec[Any]:
     try:
         return _codec(keys, context)
     except TypeError:  # what is not hashable is no KeyRing, or no context
@@ -417,7 +440,7 @@ def _codec_of(keys: KeyRing, context: str) -> SessionCodec[Any]:
 
 
 @lru_cache(maxsize=64)
-def _codec(keys: KeyRing, context: str) -> SessionCodec[Any]:
+def _codec(keys: KeyRing | KeyRingWatcher, context: str) -> SessionCodec[Any]:
     return SessionCodec(keys, context=context)
 
 
@@ -428,13 +451,6 @@ def _misframed(token: object) -> Malformed:
     if len(token) > MAX_TOKEN:
         return Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
     return Malformed("a token is ASCII")
-
-
-def _unknown_key(key: TokenKey | None) -> UnknownKey:
-    if key is None:
-        return UnknownKey("the header is not that of any key in the ring")
-    state = "revoked" if key.key.revoked else "expired"
-    return UnknownKey(f"key {key.kid!r} is {state}", key_state=state)
 
 
 def _logged(error: TokenError) -> TokenError:
@@ -469,6 +485,7 @@ def _check_lifetimes(keys: KeyRing, policy: Policy) -> None:
     """Hold the policy against the ring: what it mints must not outlive the keys (SPEC 7)."""
     if keys.can_mint:
         _check_ttl("idle_timeout", policy.idle_timeout, keys)
+        _check_leeway(policy.leeway, keys)
         keys.check_grace(policy.idle_timeout, leeway=policy.leeway, now=whole_seconds(None))
 
 
@@ -478,4 +495,14 @@ def _check_ttl(name: str, seconds: int, keys: KeyRing) -> None:
         raise ConfigError(
             f"{name} ({seconds} s) exceeds the token_lifetime ({lifetime} s) of the ring's "
             "rotation config, after which keys are removed: lower it, or raise token_lifetime"
+        )
+
+
+def _check_leeway(leeway: int, keys: KeyRing) -> None:
+    schedule = keys.schedule
+    if schedule is not None and leeway > schedule.leeway:
+        raise ConfigError(
+            f"the policy's leeway ({leeway} s) exceeds that of the ring's rotation config "
+            f"({schedule.leeway} s), after which keys are removed: lower it, or set "
+            f'"leeway": {leeway} in the rotation config'
         )

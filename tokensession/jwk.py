@@ -107,6 +107,10 @@ class Key:
             self.kid, [{**_copy(self._signature_jwk), **members}, *self._encryption()]
         )
 
+    def tombstone(self) -> Key:
+        """Return what is left of a revoked key: its name, its dates and why; no material."""
+        return _parse_key(self.kid, [_tombstone(self._signature_jwk)])
+
     def reader(self) -> Key:
         """Return this key without the means to sign.
 
@@ -114,7 +118,7 @@ class Key:
             ConfigError: HS256, where whoever verifies can sign.
         """
         if self.revoked:
-            return _parse_key(self.kid, [_tombstone(self._signature_jwk)])
+            return self.tombstone()
         if self.algorithm == "HS256":
             raise ConfigError(
                 f"key {self.kid!r} is HS256: whoever can verify its tokens can mint them; "

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from tokensession.errors import ConfigError
 from tokensession.jwk import Key, parse_keys
-from tokensession.policy import check_seconds
 from tokensession.state import MAX_INT
 
 
@@ -62,22 +61,14 @@ def check_serial(serial: object) -> None:
         raise ConfigError("serial must be an integer from 0 to 2**53 - 1")
 
 
-def token_lifetime(members: Mapping[str, Any]) -> int | None:
-    """Return the longest ttl in seconds that the rotation config allows for, or None.
+def states_serial(document: str | bytes) -> bool:
+    """Tell whether a document's text says its serial, rather than leaving it at 0.
 
     Raises:
-        ConfigError: The member ``rotation`` is no object, or its lifetime no seconds.
+        ConfigError: Not JSON, or a member named twice.
     """
-    rotation: object = members.get("rotation")
-    if rotation is None:
-        return None
-    if not isinstance(rotation, dict):
-        raise ConfigError('the member "rotation" must be an object')
-    lifetime: Any = rotation.get("token_lifetime")
-    if lifetime is None:
-        return None
-    check_seconds('"token_lifetime" of "rotation"', lifetime)
-    return int(lifetime)
+    content = _from_json(document)
+    return isinstance(content, Mapping) and "serial" in content
 
 
 def _from_json(text: str | bytes) -> object:

@@ -10,7 +10,8 @@ import logging
 import math
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from tokensession import keyfiles
 from tokensession.errors import ConfigError
@@ -19,18 +20,15 @@ from tokensession.jwkset import (
     Document,
     check_serial,
     parse_document,
-    token_lifetime,
     write_document,
 )
 from tokensession.policy import check_seconds, whole_seconds
+from tokensession.schedule import DEFAULT_PROPAGATION, Schedule, parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 State = Literal["pending", "active", "retiring", "expired", "revoked"]
-
-# Refresh interval + distribution + the largest difference between two clocks.
-DEFAULT_PROPAGATION: Final = 900
 
 _log = logging.getLogger("tokensession")
 
@@ -61,9 +59,9 @@ class KeyRing:
         "_by_kid",
         "_can_mint",
         "_members",
+        "_schedule",
         "_serial",
         "_stored",
-        "_token_lifetime",
     )
 
     def __init__(
@@ -89,7 +87,7 @@ class KeyRing:
         check_serial(serial)
         self._serial = serial
         self._members = dict(members or {})
-        self._token_lifetime = token_lifetime(self._members)
+        self._schedule = parse_schedule(self._members)
         self._can_mint = any(key.can_mint and not key.revoked for key in by_kid.values())
         # The ring that this one was made from, as it was last read or written; None for none.
         self._stored: KeyRing | None = None
@@ -255,7 +253,18 @@ class KeyRing:
     @property
     def token_lifetime(self) -> int | None:
         """The longest ttl in seconds that the document's rotation config allows, or None."""
-        return self._token_lifetime
+        return None if self._schedule is None else self._schedule.token_lifetime
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The rotation config of the document, or None."""
+        return self._schedule
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that are equal where the document is, secrets included; fit for logs."""
+        text = json.dumps(self.to_jwks(private=True), sort_keys=True)
+        return sha256(b"tokensession/v1/fingerprint\0" + text.encode()).hexdigest()[:16]
 
     @property
     def can_mint(self) -> bool:
@@ -388,7 +397,7 @@ class KeyRing:
                 f"propagation {propagation} s): processes that do not have it yet would refuse its "
                 f"tokens; give it nbf={at + propagation} or later"
             )
-        return self._changed([*self, key])
+        return self.with_keys([*self, key])
 
     def retire(
         self,
@@ -457,6 +466,40 @@ class KeyRing:
         key = self[kid]
         return self if key.revoked else self._replaced(key.with_members(revoked=revoked))
 
+    def with_schedule(self, schedule: Schedule) -> KeyRing:
+        """Return a ring whose document has this rotation config."""
+        former = self._members.get("rotation") or {}
+        rotation = {
+            **{name: value for name, value in former.items() if name not in Schedule.__slots__},
+            **schedule.to_member(),
+        }
+        return self._changed([*self], {**self._members, "rotation": rotation})
+
+    def with_keys(self, keys: Iterable[Key]) -> KeyRing:
+        """Return a ring of other keys, with the next serial.
+
+        Dangerous: publishing before use is up to the caller; `add`, `retire`, `revoke` and
+        `rotation.plan` see to it.
+        """
+        return self._changed(keys, self._members)
+
+    def with_revocations_of(self, other: KeyRing) -> KeyRing:
+        """Return this ring without the keys that another document of it revokes.
+
+        The serial stays: this is what a process may believe of a document that it cannot take
+        over, since a revocation is for good.
+        """
+        revoked = {key.kid: key for key in other if key.revoked}
+        if all(key.revoked for key in self if key.kid in revoked):
+            return self
+        keys = [revoked.get(key.kid, key) for key in self]
+        return KeyRing(keys, serial=self._serial, members=self._members)
+
+    def _changed(self, keys: Iterable[Key], members: Mapping[str, Any]) -> KeyRing:
+        ring = KeyRing(keys, serial=self._serial + 1, members=members)
+        ring._stored = self._stored
+        return ring
+
     # -- rules between rings, keys and lifetimes ---------------------------------------------
 
     def check_grace(self, token_lifetime: int, *, leeway: int, now: int) -> None:
@@ -518,12 +561,7 @@ class KeyRing:
         return min(later, key=lambda other: (other.nbf, other.kid), default=None)
 
     def _replaced(self, key: Key) -> KeyRing:
-        return self._changed([key if other.kid == key.kid else other for other in self])
-
-    def _changed(self, keys: list[Key]) -> KeyRing:
-        ring = KeyRing(keys, serial=self._serial + 1, members=self._members)
-        ring._stored = self._stored
-        return ring
+        return self.with_keys([key if other.kid == key.kid else other for other in self])
 
 
 def _choose(candidates: list[Key], now: int) -> Signer | None:

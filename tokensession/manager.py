@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tokensession.cookies import Headers
     from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.request import RequestSession
     from tokensession.session import SessionFields
 
@@ -115,30 +116,33 @@ class SessionManager(Generic[StateT]):
         values = self.cookie.read(session.headers)
         fields: SessionFields[StateT] | None = None
         refused: str | None = None
+        session.codec = codec = self._codec.pinned()
         try:
-            fields = self._decode(values, at)
+            fields = self._decode(values, at, codec)
         except TokenError as error:
             refused = error.code
-        Session.__init__(session, *(fields or self._codec.new_fields(at)))
+        Session.__init__(session, *(fields or codec.new_fields(at)))
         session.refused = refused
         session.presented = bool(values)
         session.before = (session.sid, self._codec.pack(session.state))
 
-    def _decode(self, values: list[bytes], at: int) -> SessionFields[StateT] | None:
+    def _decode(
+        self, values: list[bytes], at: int, codec: SessionCodec[StateT]
+    ) -> SessionFields[StateT] | None:
         """Return the session of the one good value; of several, none can be told to be ours."""
         if len(values) <= 1:
-            return self._codec.read(values[0], at) if values else None
+            return codec.read(values[0], at) if values else None
         good = []
         for value in values[:MAX_CANDIDATES]:
             with contextlib.suppress(TokenError):
-                good.append(self._codec.read(value, at))
+                good.append(codec.read(value, at))
         if len(good) != 1:
             raise Malformed(f"{len(values)} cookies of one name, of which {len(good)} are good")
         return good[0]
 
     def _change(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
         """Return the response header that the session needs, or None."""
-        codec = self._codec
+        codec = session.codec
         sid, packed = session.before
         state = codec.pack(session.state)
         session.before = (session.sid, state)
@@ -157,7 +161,7 @@ class SessionManager(Generic[StateT]):
 
     def _write(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
         try:
-            return self.cookie.write(*self._codec.reissue(session, now))
+            return self.cookie.write(*session.codec.reissue(session, now))
         except Expired:
             return None  # its end came during this request; the next one will find no session
         except SessionTooLarge as error:
@@ -177,7 +181,7 @@ class SessionManager(Generic[StateT]):
 
 
 def manager_of(
-    keys: KeyRing | SessionManager[Any],
+    keys: KeyRing | KeyRingWatcher | SessionManager[Any],
     *,
     policy: Policy | None = None,
     cookie_name: str = "__Host-session",
@@ -185,7 +189,7 @@ def manager_of(
     """Return the manager that an adapter was given, or one made of what it was given.
 
     Args:
-        keys: The ring, or a manager with everything in it.
+        keys: The ring, its watcher, or a manager with everything in it.
         policy: When sessions end; the OWASP profile when None.
         cookie_name: The cookie; its name without prefix is the context.
 

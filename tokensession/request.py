@@ -11,6 +11,8 @@ from tokensession.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tokensession.codec import SessionCodec
+
 _VALUES: Final = frozenset(Session.__slots__) - {"__weakref__"}
 _BEGUN: Final = (
     "the response has begun, so the session cannot be changed any more: change it before the "
@@ -46,6 +48,7 @@ class RequestSession(Session[StateT]):
         "_opener",
         "_unreadable",
         "before",
+        "codec",
         "headers",
         "now",
         "presented",
@@ -53,6 +56,7 @@ class RequestSession(Session[StateT]):
     )
 
     before: tuple[bytes, bytes | None]  # session id and packed state as they were found
+    codec: SessionCodec[StateT]  # with the one ring that this request sees
     presented: bool  # whether the request carried anything under the cookie's name
     opened: ClassVar[bool] = True
     _opener: Opener

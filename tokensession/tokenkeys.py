@@ -157,9 +157,11 @@ class TokenKey:
     Args:
         key: The key; tombstones without material are accepted, and never used.
         context: As `context_bytes` gives it.
+        former: The key of this name, in this context, in the ring before; what it has derived is
+            kept if the material is the same.
     """
 
-    def __init__(self, key: Key, context: bytes) -> None:
+    def __init__(self, key: Key, context: bytes, *, former: TokenKey | None = None) -> None:
         self.key = key
         self.kid = key.kid
         self.header = key.header
@@ -168,6 +170,14 @@ class TokenKey:
         self._context = context
         self._salt: Salt | None = None
         self._signature: _Signature | None = None
+        if former is not None and former.has_material_of(key):
+            self._salt = former._salt  # noqa: SLF001  # our own class
+            self._signature = former._signature  # noqa: SLF001
+
+    def has_material_of(self, key: Key) -> bool:
+        """Tell whether what this key derives is what `key` would derive."""
+        mine, own = self.key.material(), key.material()
+        return mine == own and self.key.can_mint == key.can_mint and None not in mine[:2]
 
     @property
     def signature(self) -> _Signature:

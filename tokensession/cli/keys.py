@@ -1,10 +1,11 @@
-"""``tokensession keys``: make a key file, list its keys, give readers theirs."""
+"""``tokensession keys``: make keys, list them, give readers theirs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
 from tokensession.anatomy import iso
+from tokensession.cli import rotation
 from tokensession.cli.streams import (
     DONE,
     Commands,
@@ -16,13 +17,16 @@ from tokensession.cli.streams import (
     say,
     say_json,
 )
-from tokensession.jwk import Algorithm
-from tokensession.keyfiles import create_private_file, replace_private_file
+from tokensession.jwk import Algorithm, generate_key
+from tokensession.keyfiles import replace_private_file
 from tokensession.keys import KeyRing
+from tokensession.keystores.source import create
+from tokensession.keystores.urls import source_from_url
 from tokensession.policy import whole_seconds
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
 
 _READER_NOTE: Final = (
     "It still holds the encryption secret: whoever has it reads every session. Keep it as private "
@@ -34,27 +38,31 @@ def add_commands(commands: Commands) -> None:
     """Add the noun ``keys`` and its verbs."""
     summary = "make, list and hand out keys"
     verbs: Commands = commands.add_parser(
-        "keys", help=summary, description="Make a key file, list its keys, give readers theirs."
+        "keys", help=summary, description="Make keys, rotate and list them, give readers theirs."
     ).add_subparsers(metavar="VERB", required=True)
     _add_new(verbs)
     _add_list(verbs)
     _add_export_reader(verbs)
+    rotation.add_commands(verbs)
 
 
 def _add_new(verbs: Commands) -> None:
     parser = verbs.add_parser(
         "new",
         help="make a key file with one new key",
-        description="Make a key file with one new key, which only its owner can read. A file that "
-        "exists is never touched.",
+        description="Make a key file with one new key, which only its owner can read; or the "
+        "document in a database. What exists is never touched.",
     )
-    parser.add_argument("file", metavar="FILE", help="the file to make")
+    parser.add_argument(
+        "file", metavar="SOURCE", help="the file to make, or a URL as `keys rotate` takes it"
+    )
     parser.add_argument(
         "--algorithm",
         choices=get_args(Algorithm),
         default="HS256",
         help="HS256 (the default): every reader can also sign; Ed25519, ES256: readers need not",
     )
+    rotation.add_schedule(parser)
     parser.set_defaults(run=new)
 
 
@@ -90,8 +98,17 @@ def _add_export_reader(verbs: Commands) -> None:
 def new(args: Namespace) -> int:
     """Make a key file."""
     ring = KeyRing.generate(args.algorithm)
-    if not create_private_file(args.file, ring.to_json()):
-        raise InputError(f"{args.file} exists already; it was left as it is")
+    schedule = rotation.schedule_of(args)
+    if schedule is not None:
+        # Dated, so that its period is known to begin now.
+        key = generate_key(args.algorithm, nbf=whole_seconds(None))
+        ring = KeyRing([key]).with_schedule(schedule)
+    source = source_from_url(args.file)
+    prepare: Callable[[], None] | None = getattr(source, "create", None)  # a table, where needed
+    if prepare is not None:
+        prepare()
+    if not create(source, ring):
+        raise InputError(f"{source.name} exists already; it was left as it is")
     for key in ring:
         say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\nfile       {args.file}")
     return DONE

@@ -22,7 +22,8 @@ _NOBODY_READS: Final = 141  # 128 + SIGPIPE
 _EPILOG: Final = """\
 exit codes:
   0    done
-  1    the token was refused; or a vector or a step of the tour was not as it must be
+  1    the token was refused; a vector or a step of the tour was not as it must be; or keys need
+       somebody's attention (keys status, keys check)
   2    wrong usage, configuration or input
   130  interrupted
   141  whoever reads the output has gone

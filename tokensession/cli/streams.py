@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tokensession.anatomy import printable
 from tokensession.keys import KeyRing
+from tokensession.keystores.source import load_ring
+from tokensession.keystores.urls import source_from_url
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -42,7 +44,9 @@ class InputError(ValueError):
 def add_keys(parser: ArgumentParser) -> None:
     """Add the arguments that say where the key ring is."""
     parser.add_argument(
-        "keys", metavar="KEYS", help="the key file, or env:NAME for an environment variable"
+        "keys",
+        metavar="KEYS",
+        help="the key file, env:NAME for a variable, or a URL as `keys rotate` takes it",
     )
     parser.add_argument(
         "--shared-file",
@@ -73,6 +77,8 @@ def open_keys(args: Namespace) -> KeyRing:
             "KEYS is the name of a file or env:NAME, not a key document: arguments show in "
             "process lists, so take those keys out of use"
         )
+    if "://" in name or name.startswith("url:"):
+        return load_ring(source_from_url(name, shared_file=args.shared_file))
     return KeyRing.open(name, create=False, shared_file=args.shared_file)
 
 

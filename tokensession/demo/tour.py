@@ -31,7 +31,8 @@ from tokensession.anatomy import (
 from tokensession.codec import DEFAULT_CONTEXT, decode, encode
 from tokensession.errors import TokenError, TokenSessionError
 from tokensession.keyfiles import create_private_file
-from tokensession.keys import DEFAULT_PROPAGATION, KeyRing
+from tokensession.keys import KeyRing
+from tokensession.schedule import DEFAULT_PROPAGATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

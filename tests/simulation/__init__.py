@@ -1,0 +1,1 @@
+"""A fleet that rotates its keys for years, in seconds: `python -m tests.simulation --help`."""

@@ -1,0 +1,1 @@
+"""Where the documents of key rings are kept, and how running processes follow them."""

@@ -1,0 +1,143 @@
+"""A key document in a row of a SQL database: SQLite or PostgreSQL, through SQLAlchemy Core.
+
+Needs the extra ``sql`` (``pip install 'tokensession[sql]'``), and for PostgreSQL a driver, such
+as that of the extra ``postgresql``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.errors import ConfigError, StoreError
+from tokensession.keystores.source import STORE_SECONDS
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+except ImportError as missing:
+    raise ConfigError(
+        "keys in a SQL database need SQLAlchemy: pip install 'tokensession[sql]'"
+    ) from missing
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+DEFAULT_NAME: Final = "session-keys"
+
+_TABLE: Final = sa.Table(
+    "tokensession_keys",
+    sa.MetaData(),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("document", sa.Text, nullable=False),
+)
+# What makes a server that has gone away an error within STORE_SECONDS, by driver.
+_MILLISECONDS: Final = STORE_SECONDS * 1000
+_PATIENCE: Final[dict[str, dict[str, Any]]] = {
+    "pysqlite": {"timeout": STORE_SECONDS},
+    "psycopg": {
+        "connect_timeout": STORE_SECONDS,
+        "tcp_user_timeout": _MILLISECONDS,
+        "options": f"-c statement_timeout={_MILLISECONDS} -c lock_timeout={_MILLISECONDS}",
+    },
+}
+
+
+class SQLKeySource:
+    """The document in a table of its own, ``tokensession_keys``, a row for each ring.
+
+    Args:
+        database: A URL of SQLAlchemy, such as ``sqlite:///keys.db`` or
+            ``postgresql+psycopg://app@db/app``; or an Engine. With a URL each call has a
+            connection of its own, so that nothing is shared by forks.
+        key: Which row.
+
+    Raises:
+        ConfigError: A URL that is none, or a driver that is not installed.
+    """
+
+    def __init__(self, database: str | sa.URL | sa.Engine, *, key: str = DEFAULT_NAME) -> None:
+        self._engine = database if isinstance(database, sa.Engine) else _engine(database)
+        self._key = key
+
+    @property
+    def name(self) -> str:
+        """Database and row, without the password."""
+        return f"{self._engine.url.render_as_string(hide_password=True)}#{self._key}"
+
+    def create(self) -> None:
+        """Make the table, if it is not there.
+
+        Raises:
+            StoreError: The database cannot be reached, or does not allow it.
+        """
+        with self._reported():
+            _TABLE.metadata.create_all(self._engine)
+
+    def read(self) -> bytes | None:
+        """Return the document's text, or None where there is no row."""
+        query = sa.select(_TABLE.c.document).where(_TABLE.c.name == self._key)
+        with self._reported(), self._engine.connect() as connection:
+            document: str | None = connection.execute(query).scalar_one_or_none()
+        return None if document is None else document.encode()
+
+    def write(self, document: bytes, *, over: bytes | None) -> bool:
+        """Replace the document, if it is still `over`; one statement decides."""
+        text = document.decode()
+        statement: sa.Insert | sa.Update = sa.insert(_TABLE).values(name=self._key, document=text)
+        if over is not None:
+            statement = (
+                sa.update(_TABLE)
+                .where(_TABLE.c.name == self._key, _TABLE.c.document == over.decode())
+                .values(document=text)
+            )
+        try:
+            with self._reported(), self._engine.begin() as connection:
+                done = connection.execute(statement)
+                return over is None or done.rowcount == 1  # of inserts not every driver counts
+        except _Exists:
+            return False
+
+    @contextlib.contextmanager
+    def _reported(self) -> Generator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise _Exists from None
+        except SQLAlchemyError as error:
+            # The text of these errors may hold the statement's values, which are the keys.
+            raise StoreError(f"{self.name}: {_reason(error)}") from None
+
+
+class _Exists(Exception):  # noqa: N818  # no error: another writer was faster
+    pass
+
+
+def _engine(database: str | sa.URL) -> sa.Engine:
+    try:
+        url = sa.make_url(database)
+        if url.drivername in ("postgresql", "postgres"):
+            url = url.set(drivername="postgresql+psycopg")
+        driver = url.get_dialect()().driver
+        ours = {
+            name: value
+            for name, value in _PATIENCE.get(driver, {}).items()
+            if name not in url.query
+        }
+        return sa.create_engine(url, poolclass=NullPool, connect_args=ours, hide_parameters=True)
+    except ImportError as error:
+        raise ConfigError(
+            f"the database's driver is not installed ({error.name}); for PostgreSQL: "
+            "pip install 'tokensession[postgresql]'"
+        ) from None
+    except SQLAlchemyError as error:
+        raise ConfigError(f"no database URL of SQLAlchemy: {type(error).__name__}") from None
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None)
+    if cause is None:
+        return type(error).__name__
+    first = str(cause).strip().partition("\n")[0]
+    return f"{type(cause).__name__}: {first}" if first else type(cause).__name__
