@@ -39,6 +39,13 @@ def test_claims_come_back() -> None:
     assert misfit is None
 
 
+@pytest.mark.parametrize("sub", [True, 1.0, b"42", 2**53, -(2**53), "\ud800", ["42"]])
+def test_subjects_are_checked(sub: Any) -> None:
+    """What is no subject is not written, whatever msgpack could hold."""
+    with pytest.raises(StateError, match=r"^subject: "):
+        write(sub=sub)
+
+
 @pytest.mark.parametrize("pad_to", [2, 3, 16, 64, 255, 256])
 @pytest.mark.parametrize("length", range(0, 300, 7))
 def test_padding_reaches_a_multiple(pad_to: int, length: int) -> None:
