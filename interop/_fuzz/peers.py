@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -65,7 +66,10 @@ def go(binary: Path) -> Peer:
     """Return the Go package, built into `binary`."""
     folder = FOLDER / "go"
     subprocess.run(  # noqa: S603  # our own program
-        [_program("go"), "build", "-o", str(binary), "./cmd/answer"], cwd=folder, check=True
+        [_program("go"), "build", "-o", str(binary), "./cmd/answer"],
+        cwd=folder,
+        env={**os.environ, "CGO_ENABLED": "0"},  # without a C compiler
+        check=True,
     )
     return Peer("go", folder, str(binary))
 

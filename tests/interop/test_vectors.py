@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ def run(folder: Path, *command: str) -> str:
     done = subprocess.run(  # noqa: S603  # our own commands
         [program, *command[1:]],
         cwd=folder,
+        env={**os.environ, "CGO_ENABLED": "0"},  # Go without a C compiler
         capture_output=True,
         text=True,
         check=False,
