@@ -114,27 +114,9 @@ func checkRotation(rotation any) error {
 	if !ok {
 		return refuse(`the member "rotation" must be an object`)
 	}
-	seconds := map[string]int64{"token_lifetime": 0, "period": 7776000, "propagation": 900, "leeway": 60}
-	for name := range seconds {
-		least, most := int64(1), int64(maxSeconds)
-		if name == "leeway" {
-			least, most = 0, 3600
-		}
-		value, there := members[name]
-		if !there && name != "token_lifetime" {
-			continue
-		}
-		if seconds[name], ok = integer(value, least, most); !ok {
-			return refuse("%s must be an integer from %d to %d", name, least, most)
-		}
-	}
-	if seconds["period"] <= seconds["propagation"] {
-		return refuse("the period must be longer than the propagation")
-	}
-	if algorithm := members["algorithm"]; algorithm != nil {
-		name, _ := algorithm.(string)
-		if _, known := forms[name]; !known {
-			return refuse("algorithm must be HS256, Ed25519 or ES256")
+	if lifetime := members["token_lifetime"]; lifetime != nil {
+		if _, ok := integer(lifetime, 1, maxSeconds); !ok {
+			return refuse("token_lifetime must be an integer from 1 to 2^32 - 1")
 		}
 	}
 	return nil
