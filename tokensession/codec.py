@@ -35,7 +35,7 @@ from tokensession.errors import (
 from tokensession.keys import KeyRing
 from tokensession.keystores.watcher import KeyRingWatcher
 from tokensession.policy import Policy, check_seconds, whole_seconds
-from tokensession.ringkeys import FixedRing, RingKeys, WatchedRing
+from tokensession.ringkeys import FixedRing, RingKeys, UnattachedRing, WatchedRing
 from tokensession.session import Origin, Session
 from tokensession.state import UNWRITABLE, encode_msgpack
 from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
@@ -139,7 +139,7 @@ class SessionCodec(Generic[StateT]):
             self._rings = FixedRing(RingKeys(keys, encoded_context))
         else:
             check = partial(_check_lifetimes, policy=self._policy)
-            self._rings = WatchedRing(keys, encoded_context, check)
+            self._rings = UnattachedRing(keys, encoded_context, check)
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
         if policy is not None:

@@ -168,7 +168,8 @@ class Fleet:
             self.tally.clock_jumps += 1
             clock += self.dice.choice((-5, 5)) * YEAR
         self.tally.runs += 1
-        tries, done = 0, ()
+        tries = 0
+        done: tuple[Event, ...] = ()
 
         def change(ring: KeyRing) -> KeyRing:
             nonlocal tries, done
