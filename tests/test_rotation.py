@@ -58,9 +58,9 @@ class TestSchedule:
         ],
     )
     def test_refused_with_the_reason(self, numbers: Any, reason: str, hs256: KeyRing) -> None:
-        """A wrong config refuses the document; the least period that will do does not."""
+        """Where a wrong config is used, by whoever rotates or mints; readers need not care."""
         with pytest.raises(ConfigError, match=reason):
-            KeyRing.from_jwks(hs256.to_jwks(private=True) | {"rotation": numbers})
+            _ = KeyRing.from_jwks(hs256.to_jwks(private=True) | {"rotation": numbers}).schedule
         Schedule(token_lifetime=1, period=901, propagation=900, leeway=3600)
 
     def test_in_the_document(self, hs256: KeyRing) -> None:
