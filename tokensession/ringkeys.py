@@ -121,7 +121,7 @@ class WatchedRing:
 
     def forget(self) -> None:
         """Look for the watcher again on the next use."""
-        self.__class__ = UnattachedRing
+        self.__class__ = UnattachedRing  # pyright: ignore[reportAttributeAccessIssue]
         with contextlib.suppress(AttributeError):  # it was not there yet
             del self.current
 
