@@ -48,8 +48,8 @@ def test_every_example_runs(
     assert len(commands) >= 19
     printed = run(commands, tmp_path, KEYS_URL=url)
     assert "found in a log" not in printed
-    assert "-> 3, not written, as this is a dry run" in printed
-    assert "-> 3, written" in printed
+    assert "1 -> 2, not written, as this is a dry run" in printed
+    assert "1 -> 2, written" in printed
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KEYS_URL", url)
     results = doctest.testfile(str(ROOT / "docs" / "rotation.md"), module_relative=False)

@@ -245,6 +245,7 @@ class TestRevoking:
         ring = ring_of(a=(1, None)).with_schedule(SCHEDULE)
         after, events = revoke_key(ring, "a", NOW, reason="laptop stolen")
         assert words(events) == ["revoked", "added", "cleared"]
+        assert after.serial == ring.serial + 1
         active = after.active(NOW)
         assert active is not None
         assert active.nbf == NOW

@@ -140,7 +140,7 @@ def revoke_key(
     if schedule is not None:
         changed, due = plan(changed, at, schedule, make_key=make_key)
         events += due
-    return changed, tuple(events)
+    return (ring.with_keys(changed), tuple(events)) if events else (ring, ())
 
 
 def by_age(key: Key) -> tuple[int, str]:
