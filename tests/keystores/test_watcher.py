@@ -21,7 +21,7 @@ from tokensession.keystores import watcher as watcher_module
 from tokensession.keystores.succession import judge
 from tokensession.keystores.watcher import KeyRingWatcher, WatcherStatus
 from tokensession.manager import SessionManager, manager_of
-from tokensession.ringkeys import RingKeys
+from tokensession.ringkeys import RingKeys, WatchedRing
 from tokensession.rotation import Schedule
 
 if TYPE_CHECKING:
@@ -540,6 +540,25 @@ class TestThread:
         watcher.start()
         assert done.wait(PATIENCE)
         watcher.stop()
+
+
+def test_what_a_forked_child_finds(ring: KeyRing, shelf: Shelf) -> None:
+    """No thread, no lock that its parent held; the first use attaches again, and keeps all keys."""
+    watcher = Idle(shelf)
+    codec: SessionCodec[Any] = SessionCodec(watcher)
+    unused: SessionCodec[Any] = SessionCodec(watcher)
+    token = codec.encode({})
+    rings, keyed = codec._rings, codec._rings.current
+    assert watcher._lock.acquire()  # as a thread of the parent may have
+    watcher._after_fork()
+    assert isinstance(unused._rings, WatchedRing)
+    unused._rings.forget()
+    assert watcher._thread is None
+    with pytest.raises(AttributeError):
+        _ = rings.other  # type: ignore[union-attr]
+    assert codec.decode(token).kid in ring
+    assert codec._rings.current is keyed
+    assert unused.decode(token).kid in ring
 
 
 FORKED = """
