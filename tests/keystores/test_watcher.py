@@ -18,6 +18,7 @@ import tokensession
 from tests.conftest import ALGORITHMS, NOW
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StoreError, UnknownKey
 from tokensession.keystores import watcher as watcher_module
+from tokensession.keystores.file import FileSource
 from tokensession.keystores.succession import judge
 from tokensession.keystores.watcher import KeyRingWatcher, WatcherStatus
 from tokensession.manager import SessionManager, manager_of
@@ -245,6 +246,23 @@ class TestReloading:
         """Named, with the range."""
         with pytest.raises(ConfigError, match="number of seconds above 0 and at most"):
             KeyRingWatcher(shelf, **arguments)
+
+    def test_a_mounted_secret(self, ring: KeyRing, tmp_path: Path) -> None:
+        """A volume whose link is turned to another folder, as Kubernetes does, is followed."""
+        for number, content in enumerate((ring, ring.add(now=NOW))):
+            folder = tmp_path / f"..{number}"
+            folder.mkdir()
+            (folder / "keys.json").write_bytes(content.to_json())
+            (folder / "keys.json").chmod(0o440)
+        (tmp_path / "..data").symlink_to("..0")
+        (tmp_path / "keys.json").symlink_to("..data/keys.json")
+        watcher = Idle(FileSource(tmp_path / "keys.json", shared_file=True))
+        (tmp_path / "..tmp").symlink_to("..1")
+        (tmp_path / "..tmp").replace(tmp_path / "..data")
+        assert watcher.reload()
+        assert watcher.ring.serial == 6
+        with pytest.raises(ConfigError, match="shared_file=True"):
+            Idle(FileSource(tmp_path / "keys.json"))
 
 
 class TestMisses:
