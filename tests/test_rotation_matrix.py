@@ -78,7 +78,7 @@ def by_header(keys: KeyRing, token: str, now: int) -> str:
 
 def by_asgi(keys: KeyRing, token: str, now: int) -> str:
     """Read with the middleware; its clock is the system's, so its manager is given the time."""
-    seen = []
+    seen: list[str] = []
 
     class Manager(SessionManager[Any]):
         def open(self, headers: Any, *, now: float | None = None) -> Any:
@@ -92,8 +92,9 @@ def by_asgi(keys: KeyRing, token: str, now: int) -> str:
         session = scope["session"]
         seen.append(session.refused or session.kid)
 
+    unused: Any = None
     scope = {"type": "http", "headers": [(b"cookie", b"__Host-session=" + token.encode())]}
-    asyncio.run(SessionMiddleware(app, Manager(codec))(scope, app, app))
+    asyncio.run(SessionMiddleware(app, Manager(codec))(scope, unused, unused))
     return seen[0]
 
 

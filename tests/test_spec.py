@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from tokensession import claims, codec, jwk, keys, material, policy, state, tokenkeys
+from tokensession import claims, codec, jwk, material, policy, schedule, state, tokenkeys
 from tokensession.vectors import CODES, WORDS, load
 
 ROOT = Path(__file__).parent.parent
@@ -75,6 +75,6 @@ def test_limits() -> None:
     assert claims.MAX_SECONDS == 2**32 - 1
     assert (material.SECRET_BYTES, material.MAX_SECRET_BYTES) == (32, 64)
     assert material.MIN_DISTINCT_BYTES == 12
-    assert keys.DEFAULT_PROPAGATION == 900
+    assert schedule.DEFAULT_PROPAGATION == 900
     assert policy.Policy().leeway == 60
     assert jwk.generate_key(kid="a" * 32).kid == "a" * 32

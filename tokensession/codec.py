@@ -35,7 +35,7 @@ from tokensession.errors import (
 from tokensession.keys import KeyRing
 from tokensession.keystores.watcher import KeyRingWatcher
 from tokensession.policy import Policy, check_seconds, whole_seconds
-from tokensession.ringkeys import FixedRing, RingKeys, WatchedRing
+from tokensession.ringkeys import FixedRing, RingKeys, UnattachedRing, WatchedRing
 from tokensession.session import Origin, Session
 from tokensession.state import UNWRITABLE, encode_msgpack
 from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
@@ -139,7 +139,7 @@ class SessionCodec(Generic[StateT]):
             self._rings = FixedRing(RingKeys(keys, encoded_context))
         else:
             check = partial(_check_lifetimes, policy=self._policy)
-            self._rings = WatchedRing(keys, encoded_context, check)
+            self._rings = UnattachedRing(keys, encoded_context, check)
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
         if policy is not None:
@@ -193,7 +193,8 @@ class SessionCodec(Generic[StateT]):
             ttl = self._own_ttl(ttl, cap)
         random = os.urandom(SID_BYTES + NONCE_BYTES)
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
-        return self._mint(sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce)
+        keyed = self._rings.current
+        return self._mint(sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce, keyed)
 
     def _own_ttl(self, ttl: int | None, cap: int | None) -> int:
         """Return the ttl of a new session that has a lifetime of its own."""
@@ -252,8 +253,11 @@ class SessionCodec(Generic[StateT]):
         if ttl < 1:
             raise Expired("the session has reached its end and is not renewed")
         nonce = os.urandom(NONCE_BYTES)
-        token = self._mint(session.sid, iat, ttl, age, session.subject, session.state, cap, nonce)
-        exp = self._rings.current.signing_key(iat).key.exp
+        keyed = self._rings.current
+        token = self._mint(
+            session.sid, iat, ttl, age, session.subject, session.state, cap, nonce, keyed
+        )
+        exp = keyed.signing_key(iat).key.exp
         dies_at = iat + ttl if exp is None else min(iat + ttl, exp)
         return token, dies_at - at
 
@@ -292,6 +296,7 @@ class SessionCodec(Generic[StateT]):
         state: StateT,
         cap: int | None,
         nonce: bytes,
+        keyed: RingKeys,
     ) -> str:
         if iat < 0:
             raise ConfigError(f"the clock reads {iat}, before 1970: set it")
@@ -300,7 +305,7 @@ class SessionCodec(Generic[StateT]):
             sid, iat, ttl, age, subject, self._format.checked(state), cap, pad_to=self._padding
         )
         # Steps 2 and 3: the active key and its salt. Steps 4 and 5 are the key's.
-        key = self._rings.current.signing_key(iat)
+        key = keyed.signing_key(iat)
         token = key.token(plaintext, key.salt(), nonce)
         if len(token) > MAX_TOKEN:
             raise SessionTooLarge(

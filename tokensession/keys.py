@@ -23,7 +23,7 @@ from tokensession.jwkset import (
     write_document,
 )
 from tokensession.policy import check_seconds, whole_seconds
-from tokensession.schedule import DEFAULT_PROPAGATION, Schedule, parse_schedule
+from tokensession.schedule import DEFAULT_PROPAGATION, Schedule, parse_schedule, token_lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -59,9 +59,9 @@ class KeyRing:
         "_by_kid",
         "_can_mint",
         "_members",
-        "_schedule",
         "_serial",
         "_stored",
+        "_token_lifetime",
     )
 
     def __init__(
@@ -87,7 +87,7 @@ class KeyRing:
         check_serial(serial)
         self._serial = serial
         self._members = dict(members or {})
-        self._schedule = parse_schedule(self._members)
+        self._token_lifetime = token_lifetime(self._members)
         self._can_mint = any(key.can_mint and not key.revoked for key in by_kid.values())
         # The ring that this one was made from, as it was last read or written; None for none.
         self._stored: KeyRing | None = None
@@ -253,12 +253,16 @@ class KeyRing:
     @property
     def token_lifetime(self) -> int | None:
         """The longest ttl in seconds that the document's rotation config allows, or None."""
-        return None if self._schedule is None else self._schedule.token_lifetime
+        return self._token_lifetime
 
     @property
     def schedule(self) -> Schedule | None:
-        """The rotation config of the document, or None."""
-        return self._schedule
+        """The rotation config of the document, or None.
+
+        Raises:
+            ConfigError: It is wrong; with the reason.
+        """
+        return parse_schedule(self._members)
 
     @property
     def fingerprint(self) -> str:

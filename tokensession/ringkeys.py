@@ -94,28 +94,17 @@ class WatchedRing:
     """The ring of a watcher, in one context.
 
     Attributes:
-        current: Its keys at the moment. Absent until the first use, and in a forked child until
-            the first one there: looking for it then attaches to the watcher.
+        current: Its keys at the moment.
+        watcher: Who replaces them.
     """
 
     __slots__ = ("__weakref__", "_check", "_context", "_former", "current", "watcher")
 
     current: RingKeys
-
-    def __init__(
-        self, watcher: KeyRingWatcher, context: bytes, check: Callable[[KeyRing], None]
-    ) -> None:
-        self.watcher = watcher
-        self._context = context
-        self._check = check
-        self._former: RingKeys | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        """Attach to the watcher, when `current` is asked for and not there."""
-        if name != "current":
-            raise AttributeError(name)
-        self.watcher.attach(self)
-        return self.current
+    watcher: KeyRingWatcher
+    _check: Callable[[KeyRing], None]
+    _context: bytes
+    _former: RingKeys | None
 
     def follow(self, ring: KeyRing) -> None:
         """Take over a ring of the watcher, with what is derived from the one before."""
@@ -132,9 +121,41 @@ class WatchedRing:
 
     def forget(self) -> None:
         """Look for the watcher again on the next use."""
+        self.__class__ = UnattachedRing  # pyright: ignore[reportAttributeAccessIssue]
         with contextlib.suppress(AttributeError):  # it was not there yet
             del self.current
 
     def missed(self) -> None:
         """Take note of a token under a key that the ring does not list."""
         self.watcher.missed()
+
+
+class UnattachedRing(WatchedRing):
+    """A watched ring before its first use, and in a forked child before the first one there.
+
+    Looking for its `current` attaches it to the watcher.
+
+    Args:
+        watcher: The watcher.
+        context: As `context_bytes` gives it.
+        check: Raises a ConfigError for a ring that does not fit.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, watcher: KeyRingWatcher, context: bytes, check: Callable[[KeyRing], None]
+    ) -> None:
+        self.watcher = watcher
+        self._context = context
+        self._check = check
+        self._former = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Attach to the watcher, as `current` is asked for and not there."""
+        if name != "current":
+            raise AttributeError(name)
+        self.watcher.attach(self)
+        # A class with __getattr__ makes every access slower, so it is left behind.
+        self.__class__ = WatchedRing  # type: ignore[assignment]
+        return self.current

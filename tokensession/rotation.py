@@ -32,8 +32,8 @@ class Event(NamedTuple):
 
     Attributes:
         change: ``added`` (it signs from `at`), ``retired`` or ``extended`` (it verifies until
-            `at`), ``removed`` (it had expired at `at`), ``revoked``, or ``cleared`` (the material
-            of a revoked key is gone).
+            `at`), ``removed`` (it had expired at `at`, or `at` was a date out of reach),
+            ``revoked``, or ``cleared`` (the material of a revoked key is gone).
         kid: The key.
         at: Unix second.
     """
@@ -57,9 +57,12 @@ def plan(
        can sign gets one that signs at once.
     2. Grace: a key whose successor signs gets an `exp`, when its last tokens have expired; an
        `exp` that would come before that is moved.
-    3. What verifies nothing any more is removed; of a revoked key the tombstone stays. While the
-       active key is older than two periods nothing is removed, since either the clock has jumped
-       or nobody has rotated for long.
+    3. What verifies nothing any more is removed; of a revoked key the tombstone stays.
+
+    While the active key is older than two periods, or younger than it can be, nothing gets an end
+    and nothing is removed: either the clock has jumped, or nobody has rotated for long. What a
+    clock years ahead has left behind is put right: a key dated out of reach has signed nothing and
+    goes, and an end out of reach is moved.
 
     Args:
         ring: The ring of the document as it is.
@@ -82,9 +85,12 @@ def plan(
     if added is not None:
         keys[added.kid] = added
         events.append(Event("added", added.kid, added.nbf))
-    _give_grace(keys, at, schedule, events)
     active = ring.active(at) or added
-    _remove(keys, active, at, schedule, events)
+    trusted = active is not None and 0 <= at - active.nbf <= 2 * schedule.period
+    if trusted:
+        _remove(keys, at, schedule, events)
+    _give_grace(keys, at, schedule, events, trusted=trusted)
+    _clear(keys, at, events)
     return (ring.with_keys(keys.values()), tuple(events)) if events else (ring, ())
 
 
@@ -140,7 +146,7 @@ def revoke_key(
     if schedule is not None:
         changed, due = plan(changed, at, schedule, make_key=make_key)
         events += due
-    return changed, tuple(events)
+    return (ring.with_keys(changed), tuple(events)) if events else (ring, ())
 
 
 def by_age(key: Key) -> tuple[int, str]:
@@ -195,11 +201,19 @@ def _make(ring: KeyRing, make_key: _Maker, algorithm: str, *, nbf: int) -> Key:
     return key
 
 
-def _give_grace(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]) -> None:
+def _out_of_reach(second: int, at: int, schedule: Schedule) -> bool:
+    """Tell whether no plan with a clock that is right would have written this date."""
+    return second > at + 3 * schedule.period + schedule.propagation + schedule.grace
+
+
+def _give_grace(
+    keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event], *, trusted: bool
+) -> None:
     order = signers(keys.values(), at)
     for key, successor in pairwise(order):
         needed = successor.nbf + schedule.grace
-        if key.exp is None and successor.nbf <= at:
+        endless = key.exp is None or _out_of_reach(key.exp, at, schedule)
+        if endless and successor.nbf <= at and trusted:
             # From now on, if that is later, and longer by the delay: who has not heard of a
             # successor that signs at once (after an emergency) goes on signing for so long.
             exp = max(successor.nbf, at) + schedule.propagation + schedule.grace
@@ -212,16 +226,21 @@ def _give_grace(keys: dict[str, Key], at: int, schedule: Schedule, events: list[
         keys[key.kid] = key.with_members(exp=exp)
 
 
-def _remove(
-    keys: dict[str, Key], active: Key | None, at: int, schedule: Schedule, events: list[Event]
-) -> None:
-    trusted = active is not None and at - active.nbf <= 2 * schedule.period
+def _remove(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]) -> None:
     late = schedule.propagation + schedule.leeway  # other clocks may be behind this one
     for key in list(keys.values()):
         if key.revoked:
-            if key.secret is not None or key.public_key is not None:
-                keys[key.kid] = key.tombstone()
-                events.append(Event("cleared", key.kid, at))
-        elif trusted and key.exp is not None and key.exp + late <= at:
+            continue
+        if key.exp is not None and key.exp + late <= at:
             del keys[key.kid]
             events.append(Event("removed", key.kid, key.exp))
+        elif key.can_mint and _out_of_reach(key.nbf, at, schedule):
+            del keys[key.kid]
+            events.append(Event("removed", key.kid, key.nbf))
+
+
+def _clear(keys: dict[str, Key], at: int, events: list[Event]) -> None:
+    for key in list(keys.values()):
+        if key.revoked and (key.secret is not None or key.public_key is not None):
+            keys[key.kid] = key.tombstone()
+            events.append(Event("cleared", key.kid, at))

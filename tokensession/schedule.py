@@ -75,6 +75,21 @@ class Schedule:
         return members
 
 
+def token_lifetime(members: Mapping[str, Any]) -> int | None:
+    """Return the longest ttl in seconds that the document's rotation config allows for, or None.
+
+    That is all of the config that a reader must understand; the rest is checked where it is used.
+
+    Raises:
+        ConfigError: The member ``rotation`` is no object, or its lifetime no seconds.
+    """
+    lifetime = _config(members).get("token_lifetime")
+    if lifetime is None:
+        return None
+    check_seconds('"token_lifetime" of the rotation config', lifetime)
+    return int(lifetime)
+
+
 def parse_schedule(members: Mapping[str, Any]) -> Schedule | None:
     """Return the rotation config among the members of a document, or None when there is none.
 
@@ -82,19 +97,29 @@ def parse_schedule(members: Mapping[str, Any]) -> Schedule | None:
     defaults.
 
     Raises:
-        ConfigError: The member ``rotation`` is no object, has no ``token_lifetime``, or says
-            what a `Schedule` refuses.
+        ConfigError: The member ``rotation`` is no object, has no ``token_lifetime`` beside the
+            others, or says what a `Schedule` refuses.
     """
-    rotation: object = members.get("rotation")
-    if rotation is None:
+    config = _config(members)
+    known = {
+        name: config[name]
+        for name in Schedule.__slots__
+        if name in config and config[name] is not None
+    }
+    if not known:
         return None
-    if not isinstance(rotation, dict):
-        raise ConfigError('the member "rotation" must be an object')
-    config = cast("dict[str, Any]", rotation)
-    if "token_lifetime" not in config:
+    if "token_lifetime" not in known:
         raise ConfigError(
             'the member "rotation" needs "token_lifetime", the longest ttl in seconds that any '
             "codec mints: superseded keys are kept for so long"
         )
-    known = Schedule.__dataclass_fields__
-    return Schedule(**{name: value for name, value in config.items() if name in known})
+    return Schedule(**known)
+
+
+def _config(members: Mapping[str, Any]) -> dict[str, Any]:
+    rotation: object = members.get("rotation")
+    if rotation is None:
+        return {}
+    if not isinstance(rotation, dict):
+        raise ConfigError('the member "rotation" must be an object')
+    return cast("dict[str, Any]", rotation)

@@ -11,6 +11,7 @@ import sys
 from argparse import ArgumentParser
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -47,13 +48,17 @@ class Outcome:
     seconds: float
 
 
+def _planned(ring: KeyRing, *, now: int) -> KeyRing:
+    return plan(ring, now, SCHEDULE)[0]
+
+
 def _rotate(url: str, rounds: int, gate: Barrier, won: multiprocessing.Queue[int]) -> None:
     source = place(url)
     count = 0
     for number in range(rounds):
         now = NOW + number * SCHEDULE.period
         gate.wait(PATIENCE)
-        done = update(source, lambda ring, now=now: plan(ring, now, SCHEDULE)[0])
+        done = update(source, partial(_planned, now=now))
         count += done.after is not done.before
         gate.wait(PATIENCE)
     won.put(count)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.conftest import NOW
 from tokensession import ConfigError, KeyRing, StoreError
@@ -265,7 +266,6 @@ class TestFaults:
         source = SQLKeySource(postgres.url, key="locked")
         source.create()
         assert source.write(self.SECRET, over=None)
-        sa: Any = sql_module.sa
         with source._engine.begin() as connection:
             connection.execute(sa.text("select * from tokensession_keys for update"))
             with pytest.raises(StoreError, match="lock timeout") as caught:
@@ -279,14 +279,14 @@ class TestFaults:
         source = RedisKeySource(valkey.url, key="replica")
         assert source.write(b"one", over=None)
         with redis.Redis.from_url(valkey.url) as client:
-            client.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
             try:
                 client.config_set("replica-serve-stale-data", "yes")
                 assert source.read() == b"one"
                 with pytest.raises(StoreError):
                     source.write(b"two", over=b"one")
             finally:
-                client.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
+                client.execute_command("REPLICAOF", "NO", "ONE")
         options = f"{postgres.url}&options=-c default_transaction_read_only=on"
         SQLKeySource(postgres.url).create()
         with pytest.raises(StoreError, match="read-only"):
@@ -329,7 +329,6 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_engine_of_the_application(tmp_path: Path) -> None:
     """SQLAlchemy's own Engine is taken as it is; a client of redis-py likewise."""
-    sa: Any = sql_module.sa
     engine = sa.create_engine(f"sqlite:///{tmp_path}/x.db")
     source = SQLKeySource(engine)
     source.create()

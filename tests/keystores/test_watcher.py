@@ -18,10 +18,11 @@ import tokensession
 from tests.conftest import ALGORITHMS, NOW
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StoreError, UnknownKey
 from tokensession.keystores import watcher as watcher_module
+from tokensession.keystores.file import FileSource
 from tokensession.keystores.succession import judge
 from tokensession.keystores.watcher import KeyRingWatcher, WatcherStatus
 from tokensession.manager import SessionManager, manager_of
-from tokensession.ringkeys import RingKeys
+from tokensession.ringkeys import RingKeys, WatchedRing
 from tokensession.rotation import Schedule
 
 if TYPE_CHECKING:
@@ -246,6 +247,23 @@ class TestReloading:
         with pytest.raises(ConfigError, match="number of seconds above 0 and at most"):
             KeyRingWatcher(shelf, **arguments)
 
+    def test_a_mounted_secret(self, ring: KeyRing, tmp_path: Path) -> None:
+        """A volume whose link is turned to another folder, as Kubernetes does, is followed."""
+        for number, content in enumerate((ring, ring.add(now=NOW))):
+            folder = tmp_path / f"..{number}"
+            folder.mkdir()
+            (folder / "keys.json").write_bytes(content.to_json())
+            (folder / "keys.json").chmod(0o440)
+        (tmp_path / "..data").symlink_to("..0")
+        (tmp_path / "keys.json").symlink_to("..data/keys.json")
+        watcher = Idle(FileSource(tmp_path / "keys.json", shared_file=True))
+        (tmp_path / "..tmp").symlink_to("..1")
+        (tmp_path / "..tmp").replace(tmp_path / "..data")
+        assert watcher.reload()
+        assert watcher.ring.serial == 6
+        with pytest.raises(ConfigError, match="shared_file=True"):
+            Idle(FileSource(tmp_path / "keys.json"))
+
 
 class TestMisses:
     def test_one_reload_within_the_cooldown(
@@ -359,8 +377,10 @@ class TestCodec:
                 sys.setprofile(None)
             calls.append(seen)
         assert calls[0] == calls[1]
-        assert all(type(codec._rings).current.__class__.__name__ == "member_descriptor"
-                   for codec in codecs)  # fmt: skip
+        for codec in codecs:
+            kind = type(codec._rings)
+            assert not hasattr(kind, "__getattr__"), "it would make each access slower"
+            assert "current" in kind.__slots__
 
     def test_a_ring_that_does_not_fit(
         self, ring: KeyRing, shelf: Shelf, caplog: pytest.LogCaptureFixture
@@ -538,6 +558,25 @@ class TestThread:
         watcher.start()
         assert done.wait(PATIENCE)
         watcher.stop()
+
+
+def test_what_a_forked_child_finds(ring: KeyRing, shelf: Shelf) -> None:
+    """No thread, no lock that its parent held; the first use attaches again, and keeps all keys."""
+    watcher = Idle(shelf)
+    codec: SessionCodec[Any] = SessionCodec(watcher)
+    unused: SessionCodec[Any] = SessionCodec(watcher)
+    token = codec.encode({})
+    rings, keyed = codec._rings, codec._rings.current
+    assert watcher._lock.acquire()  # as a thread of the parent may have
+    watcher._after_fork()
+    assert isinstance(unused._rings, WatchedRing)
+    unused._rings.forget()
+    assert watcher._thread is None
+    with pytest.raises(AttributeError):
+        _ = rings.other  # type: ignore[union-attr]
+    assert codec.decode(token).kid in ring
+    assert codec._rings.current is keyed
+    assert unused.decode(token).kid in ring
 
 
 FORKED = """

@@ -54,7 +54,6 @@ class Process:
 
     skew: int
     version: int = 0  # of the rings that this fleet has had
-    seen: int = 0  # how many documents it has taken account of
     due: int | None = None  # when it polls next with success, if there is something new
 
 
@@ -97,6 +96,7 @@ class Fleet:
         self.written = [START]  # when each document was
         self.rings = [ring]
         self.processes = [Process(self.dice.choice(SKEWS)) for _ in range(processes)]
+        self._versions = {self.source.newest: 0}  # the ring of each document
         self._verdicts: dict[tuple[int, bytes | None], Verdict] = {}
         self._groups = Counter((process.version, process.skew) for process in self.processes)
         self._due: list[tuple[int, int]] = []  # when which process polls
@@ -168,7 +168,8 @@ class Fleet:
             self.tally.clock_jumps += 1
             clock += self.dice.choice((-5, 5)) * YEAR
         self.tally.runs += 1
-        tries, done = 0, ()
+        tries = 0
+        done: tuple[Event, ...] = ()
 
         def change(ring: KeyRing) -> KeyRing:
             nonlocal tries, done
@@ -226,6 +227,7 @@ class Fleet:
         self.tally.documents += 1
         for text in self.source.documents[len(self.written) :]:
             self.written.append(now)
+            self._versions[text] = len(self.rings)
             self.rings.append(KeyRing.from_jwks(text))
         for index, process in enumerate(self.processes):
             if process.due is None:
@@ -264,18 +266,20 @@ class Fleet:
                 verdict = Verdict(self.rings[process.version], "unreachable")
             else:
                 verdict = self._judge(process.version, document)
-            stays = verdict.problem is not None or verdict.ring.serial != self.newest.serial
-            if stays:
-                if verdict.ring is not self.rings[process.version]:
-                    raise self._broken(at, f"a bad document was taken over: {verdict.problem}")
-                self.tally.refused_documents += 1
+            taken = process.version
+            if verdict.problem is None and document is not None:
+                taken = self._versions[document]
+            if taken < process.version or (
+                verdict.problem and verdict.ring is not self.rings[taken]
+            ):
+                raise self._broken(at, f"a bad document was taken over: {verdict.problem}")
+            self._groups[process.version, process.skew] -= 1
+            process.version, process.due = taken, None
+            self._groups[process.version, process.skew] += 1
+            if taken < len(self.rings) - 1:  # it was lied to, and will ask again
+                self.tally.refused_documents += verdict.problem is not None
                 process.due = at + 48 + int(self.dice.random() * 12)
                 heapq.heappush(self._due, (process.due, index))
-                continue
-            self._groups[process.version, process.skew] -= 1
-            process.version, process.seen = len(self.rings) - 1, len(self.written)
-            process.due = None
-            self._groups[process.version, process.skew] += 1
         self._groups = +self._groups
 
     def _judge(self, version: int, document: bytes | None) -> Verdict:
