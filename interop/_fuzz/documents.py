@@ -79,6 +79,11 @@ _VALUES += [
 _VALUES += [
     {"revoked_at": NOW},
     {"token_lifetime": 3600},
+    {"token_lifetime": 1, "period": 901, "algorithm": "ES256", "leeway": 0},
+    {"token_lifetime": 1, "period": 1000, "propagation": 1000},
+    {"token_lifetime": 1, "propagation": None},
+    {"token_lifetime": 1, "leeway": 3601},
+    {"token_lifetime": 1, "algorithm": "EdDSA"},
     {"token_lifetime": 0},
     {"token_lifetime": "1"},
 ]
