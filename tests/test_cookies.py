@@ -1,4 +1,4 @@
-"""How tokens travel: cookies with their rules, headers of APIs, and what is merged into responses."""
+"""How tokens travel: in cookies, in headers of APIs, and what is merged into responses."""
 
 from __future__ import annotations
 
