@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 DEVELOPMENT_HOST = "app.test"  # plain http that is not localhost: browsers do not trust it
+OURS = "EXCLUDE localhost, EXCLUDE 127.0.0.1"
 ARGUMENTS = (
     "--no-sandbox",  # which root cannot have
     "--disable-gpu",
@@ -24,8 +25,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     # No name but these leads anywhere, so that no test depends on the network.
-    f"--host-resolver-rules=MAP {DEVELOPMENT_HOST} 127.0.0.1, MAP * ~NOTFOUND, "
-    "EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    f"--host-resolver-rules=MAP {DEVELOPMENT_HOST} 127.0.0.1, MAP * ~NOTFOUND, {OURS}",
 )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.adapters.servers import PATIENCE
+
 from .chromium import launch
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def chromium() -> Iterator[Browser]:
 def profile(chromium: Browser) -> Iterator[BrowserContext]:
     """Give a profile without cookies and cache."""
     context = chromium.new_context()
+    context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()
 

@@ -18,6 +18,7 @@ from tokensession.adapters.asgi import SessionMiddleware
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import BrowserContext, Page
     from starlette.requests import Request
 
     from tokensession.adapters.asgi import Receive, Scope, Send
@@ -91,6 +92,25 @@ def serve(*, cookie: Cookie | None = None, keys: KeyRing | None = None) -> Itera
     with serve_asgi(host) as site:
         host.port = int(site.url.rpartition(":")[2])
         yield host
+
+
+def text_at(tab: Page, url: str) -> str:
+    """Return what a page says."""
+    response = tab.goto(url)
+    assert response is not None
+    assert response.status == 200
+    return tab.locator("pre").inner_text()
+
+
+def seen(tab: Page, host: Host, name: str = "localhost") -> dict[str, Any]:
+    """Return the session that the application sees in this tab."""
+    session: dict[str, Any] = json.loads(text_at(tab, host.url("/", name)))
+    return session
+
+
+def kept(profile: BrowserContext) -> dict[str, str]:
+    """Return the cookies of the profile."""
+    return {cookie.get("name", ""): cookie.get("value", "") for cookie in profile.cookies()}
 
 
 async def show(request: Request) -> Response:

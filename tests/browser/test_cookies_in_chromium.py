@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tokensession import Cookie, KeyRing, SessionTooLarge
 
 from .chromium import DEVELOPMENT_HOST
-from .site import Host, serve
+from .site import Host, kept, seen, serve, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Page
 
 NAME = "__Host-session"
 
@@ -26,25 +26,6 @@ def host() -> Iterator[Host]:
     """Serve the application with the default cookie."""
     with serve() as running:
         yield running
-
-
-def text_at(tab: Page, url: str) -> str:
-    """Return what a page says."""
-    response = tab.goto(url)
-    assert response is not None
-    assert response.status == 200
-    return tab.locator("pre").inner_text()
-
-
-def seen(tab: Page, host: Host, name: str = "localhost") -> dict[str, Any]:
-    """Return the session that the application sees in this tab."""
-    session: dict[str, Any] = json.loads(text_at(tab, host.url("/", name)))
-    return session
-
-
-def kept(profile: BrowserContext) -> dict[str, str]:
-    """Return the cookies of the profile."""
-    return {cookie.get("name", ""): cookie.get("value", "") for cookie in profile.cookies()}
 
 
 class TestDefaults:
@@ -208,7 +189,7 @@ class TestDeletion:
 
 class TestPartitioned:
     def test_a_jar_under_each_site(self, tab: Page) -> None:
-        """In another site's frame there is a session of its own; at the top it is not to be seen."""
+        """In another site's frame there is a session of its own, not to be seen at the top."""
         with serve(cookie=Cookie(name="__Host-p", same_site="None", partitioned=True)) as host:
             tab.goto(host.url(f"/links?to={host.url('/sign-in?name=ann')}", "127.0.0.1"))
             frame = tab.frame_locator("iframe").locator("pre")
