@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from playwright.sync_api import sync_playwright
 
+from tests.browser.chromium import complaints_of, launch
 from tests.conftest import NOW
 from tokensession import KeyRing, Policy, Session, decode, encode
 from tokensession.anatomy import EXPLANATIONS, dissect
@@ -617,20 +616,10 @@ class TestCommand:
 @pytest.fixture
 def tab(served: Served) -> Iterator[Page]:
     """Give a page of Debian's Chromium; at its end nothing must have been complained about."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("Chromium is missing: install it with `apt-get install chromium` (Debian)")
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=["--disable-background-networking", "--disable-quic", "--no-first-run"],
-        )
+    with launch() as browser:
         page = browser.new_page(viewport={"width": 360, "height": 780}, base_url=served.url)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        complaints = complaints_of(page)
         yield page
-        browser.close()
     assert complaints == []
 
 

@@ -58,13 +58,13 @@ class Cookie:
     _attributes: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _TOKEN.fullmatch(self.name):
+        if not _matches(_TOKEN, self.name):
             raise ConfigError("a cookie's name is made of letters, digits and !#$%&'*+.^_`|~-")
         if self.same_site not in ("Lax", "Strict", "None"):
             raise ConfigError(f"same_site must be Lax, Strict or None, not {self.same_site!r}")
-        if self.domain is not None and not _DOMAIN.fullmatch(self.domain):
+        if self.domain is not None and not _matches(_DOMAIN, self.domain):
             raise ConfigError(f"domain {self.domain!r} is no host name")
-        if not _PATH.fullmatch(self.path):
+        if not _matches(_PATH, self.path):
             raise ConfigError(f"path {self.path!r} must begin with / and hold no ; or white space")
         prefix = _prefix(self.name)
         if self.http_development:
@@ -138,7 +138,8 @@ class Cookie:
         if size > MAX_COOKIE:
             raise SessionTooLarge(
                 f"the cookie {self.name} has {size} bytes (name and value); browsers keep "
-                f"{MAX_COOKIE}, drop a larger one silently and go on sending the old one",
+                f"{MAX_COOKIE}, drop a larger one silently and go on sending the old one: "
+                "keep less in the state",
                 size=size,
                 limit=MAX_COOKIE,
             )
@@ -172,7 +173,7 @@ class Header:
 
     def __post_init__(self) -> None:
         for name in (self.request, self.response):
-            if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            if not _matches(_TOKEN, name):
                 raise ConfigError(f"{name!r} is no name of a header")
 
     @property
@@ -222,6 +223,10 @@ def forbid_storing(headers: Headers) -> None:
     ]
     headers[:] = [pair for pair in headers if pair[0].lower() != b"cache-control"]
     headers.append((b"cache-control", b", ".join([*directives, b"no-store"])))
+
+
+def _matches(pattern: re.Pattern[str], text: object) -> bool:
+    return isinstance(text, str) and pattern.fullmatch(text) is not None
 
 
 def _prefix(name: str) -> str:

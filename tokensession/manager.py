@@ -6,6 +6,7 @@ The order of things only: tokens are the codec's business, times the policy's, t
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Generic
 
 from tokensession.claims import StateT
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tokensession.session import SessionFields
 
 _NAMED_KEYS = 3  # of a state that is too large
+
+_log = logging.getLogger("tokensession")
 
 
 class SessionManager(Generic[StateT]):
@@ -88,7 +91,7 @@ class SessionManager(Generic[StateT]):
         if session.opened:
             if varies:
                 add_vary(headers, self.cookie.vary)
-            change = self._change(session, whole_seconds(now))
+            change = self._written(session, whole_seconds(now))
             if change is not None:
                 headers.append(change)
                 forbid_storing(headers)
@@ -108,7 +111,8 @@ class SessionManager(Generic[StateT]):
 
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
-        self._write(session, max(whole_seconds(session.now), session.started_at))
+        now = max(whole_seconds(session.now), session.started_at)
+        self._change(session, self._snapshot(session), now)
 
     def load(self, session: RequestSession[StateT]) -> None:
         """Fill a request's session with what its headers carry, or with a new session."""
@@ -124,7 +128,7 @@ class SessionManager(Generic[StateT]):
         Session.__init__(session, *(fields or codec.new_fields(at)))
         session.refused = refused
         session.presented = bool(values)
-        session.before = (session.sid, self._codec.pack(session.state))
+        session.before = self._snapshot(session)
 
     def _decode(
         self, values: list[bytes], at: int, codec: SessionCodec[StateT]
@@ -140,14 +144,33 @@ class SessionManager(Generic[StateT]):
             raise Malformed(f"{len(values)} cookies of one name, of which {len(good)} are good")
         return good[0]
 
-    def _change(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
-        """Return the response header that the session needs, or None."""
+    def _written(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
+        """Return the response header that the session needs, or None; what it holds counts as sent.
+
+        A session whose end came during this request is gone with all that it held, so one that
+        was changed deletes its cookie: a client that goes on with the old token could, where
+        clocks differ, find the change missing.
+        """
+        before, after = session.before, self._snapshot(session)
+        try:
+            change = self._change(session, after, now)
+        except Expired as error:
+            _log.debug("session not written: %s", error.code)
+            change = self.cookie.delete() if session.presented and after != before else None
+        finally:
+            session.before = after
+        return change
+
+    def _snapshot(self, session: RequestSession[StateT]) -> tuple[bytes, bytes | None]:
+        return session.sid, self._codec.pack(session.state)
+
+    def _change(
+        self, session: RequestSession[StateT], after: tuple[bytes, bytes | None], now: int
+    ) -> tuple[bytes, bytes] | None:
+        """Return the response header that takes the session from `before` to `after`, or None."""
         codec = session.codec
-        sid, packed = session.before
-        state = codec.pack(session.state)
-        session.before = (session.sid, state)
-        changed = session.sid != sid or state is None or state != packed
-        if not changed:
+        state = after[1]
+        if state is not None and after == session.before:
             due = session.renewable and session.kid and codec.renewal_is_due(session, now=now)
             return self._write(session, now) if due else None
         if not codec.can_mint:
@@ -159,14 +182,12 @@ class SessionManager(Generic[StateT]):
             return self.cookie.delete() if session.presented else None
         return self._write(session, now)
 
-    def _write(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
+    def _write(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes]:
         try:
             return self.cookie.write(*session.codec.reissue(session, now))
-        except Expired:
-            return None  # its end came during this request; the next one will find no session
         except SessionTooLarge as error:
             raise SessionTooLarge(
-                f"{error}; keep less in the state{self._largest(session.state)}",
+                f"{error}{self._largest(session.state)}",
                 size=error.size,
                 limit=error.limit,
             ) from None

@@ -72,12 +72,15 @@ class RequestSession(Session[StateT]):
     def check(self) -> None:
         """Raise now what the writing would raise when the response begins.
 
-        For an application that wants to answer it: by then, frameworks answer 500.
+        For an application that wants to answer it: by then, frameworks answer 500. A session that
+        needs no writing raises nothing.
 
         Raises:
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token that browsers would drop.
-            ConfigError: A ring that cannot sign.
+            ConfigError: A changed session and a ring that cannot sign.
+            Expired: The session's end has come during the request, and the change goes with it.
+                The response will not fail: it deletes the cookie.
         """
         self._opener.check(self)
 
@@ -169,6 +172,10 @@ class UnopenedSession(RequestSession[StateT]):
             raise AttributeError(f"a session has no attribute {name!r}")
         self.open()
         return getattr(self, name)
+
+    def __repr__(self) -> str:
+        """Tell that it is not open, and leave it so: reports of errors show what they find."""
+        return "<Session, not opened>"
 
     def open(self) -> None:
         """Open the session.

@@ -62,6 +62,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         "_now",
         "_origin",
         "_state",
+        "_subject",
         "cap",
         "context",
         "expires_at",
@@ -71,7 +72,6 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         "refused",
         "sid",
         "started_at",
-        "subject",
         "ttl",
     )
 
@@ -92,7 +92,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
     ) -> None:
         self._state = state
         self.sid = sid
-        self.subject = subject
+        self._subject = subject
         self.issued_at = issued_at
         self.started_at = started_at
         self.expires_at = expires_at
@@ -113,6 +113,11 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
     @state.setter
     def state(self, state: StateT) -> None:
         self._state = state
+
+    @property
+    def subject(self) -> Subject:
+        """Whose session it is."""
+        return self._subject
 
     def sign_in(
         self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
@@ -140,7 +145,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         if self.subject is not None and str(self.subject) != str(subject):
             self.state = self._origin.empty_state()
         self._begin(window, cap)
-        self.subject = subject
+        self._subject = subject
 
     def regenerate(self) -> None:
         """Give the session a new id and keep its start.
@@ -154,7 +159,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         """Drop state and subject: sign out. What is written after it is a new session."""
         self.state = self._origin.empty_state()
         self._begin(self._origin.ttl(None, None), None)
-        self.subject = None
+        self._subject = None
 
     def _begin(self, ttl: int, cap: int | None) -> None:
         self.regenerate()

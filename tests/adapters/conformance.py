@@ -235,7 +235,7 @@ OPERATIONS: dict[str, Operation] = {
     "unpacking": reads(lambda s: {**s}),
     "union": reads(lambda s: s | {"m": 2}),
     "nested_read": reads(_nested_loop),
-    "repr": shows(lambda s: repr(s)[:8]),
+    "repr": Operation(lambda s: repr(s)[:8], (UNTOUCHED,) * 4, like_a_dict=False),
     "state": shows(lambda s: s.state),
     "sid": shows(lambda s: len(s.sid)),
     "subject": shows(lambda s: s.subject),

@@ -1,4 +1,5 @@
-// What the page does beyond HTML: dates that run, and characters of the token that can be picked.
+// What the page does beyond HTML: dates that run, characters of the token that can be picked, and
+// no look back into a session that has ended.
 // Without it everything works: dates stand still, and positions are typed.
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -69,6 +70,11 @@ function pick(event) {
   at.value = index;
   showPicked();
 }
+
+// A page out of the browser's memory may be of somebody who has signed out meanwhile: ask again.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
 
 if (document.querySelector("time[data-second]")) setInterval(showDates, 1000);
 if (token && at) {

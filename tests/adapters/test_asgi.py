@@ -1,0 +1,235 @@
+"""What the ASGI middleware does beyond one cookie in one application: mounts, headers, readers."""
+
+from __future__ import annotations
+
+import json
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from websockets.sync.client import connect
+
+from tokensession import ConfigError, Header, KeyRing, Policy, SessionCodec, SessionManager
+from tokensession.adapters.asgi import SessionMiddleware
+
+from .conformance import ADMIN_CODEC, ADMIN_COOKIE, CODEC, COOKIE, POLICY, RING, listed, token_of
+from .servers import PATIENCE, Site, serve_asgi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+    from starlette.requests import Request
+    from starlette.websockets import WebSocket
+
+API: SessionCodec[Any] = SessionCodec(RING, context="api", policy=Policy.owasp())
+
+
+async def show(request: Request) -> Response:
+    """Answer what the session is."""
+    session: Any = request.session
+    return JSONResponse(
+        {"state": session.state, "subject": session.subject, "refused": session.refused}
+    )
+
+
+async def change(request: Request) -> Response:
+    """Put the query into the state."""
+    request.session.update(request.query_params)
+    return await show(request)
+
+
+async def sign_out(request: Request) -> Response:
+    """Sign out."""
+    request.session.clear()
+    return Response("{}")
+
+
+async def idle(request: Request) -> Response:
+    """Leave the session alone."""
+    return Response("{}")
+
+
+async def check(request: Request) -> Response:
+    """Answer an error that the response would meet, before it begins."""
+    session: Any = request.scope["session"]
+    session["basket"] = "x" * 5000
+    try:
+        session.check()
+    except Exception as error:  # noqa: BLE001  # its name is the answer
+        del session["basket"]
+        return Response(type(error).__name__, 413)
+    return Response("{}")
+
+
+async def socket(websocket: WebSocket) -> None:
+    """Count the connection in the session, and answer what it is."""
+    session: Any = websocket.scope["session"]
+    if websocket.query_params:
+        session["seen"] = 1
+    await websocket.accept()
+    await websocket.send_json({"state": session.state, "subject": session.subject})
+    await websocket.close()
+
+
+ROUTES = [
+    Route("/show", show),
+    Route("/change", change),
+    Route("/sign-out", sign_out),
+    Route("/idle", idle),
+    Route("/check", check),
+    WebSocketRoute("/socket", socket),
+]
+
+
+class TestMounted:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls) -> Iterator[Site]:
+        """Serve an application with two others mounted: one of its sessions, one of its own."""
+        admin = Starlette(
+            routes=ROUTES,
+            middleware=[
+                Middleware(SessionMiddleware, RING, policy=POLICY, cookie_name=ADMIN_COOKIE)
+            ],
+        )
+        app = Starlette(
+            routes=[*ROUTES, Mount("/shop", Starlette(routes=ROUTES)), Mount("/admin", admin)],
+            middleware=[Middleware(SessionMiddleware, RING, policy=POLICY)],
+        )
+        with serve_asgi(app) as site:
+            yield site
+
+    def test_an_application_without_its_own(self, site: Site) -> None:
+        """It has the session of the one around it, under the same cookie for every path."""
+        token = token_of(site.get("/shop/change?a=1"))
+        assert CODEC.decode(token).state == {"a": "1"}
+        assert site.get("/show", f"{COOKIE}={token}").json()["state"] == {"a": "1"}
+
+    def test_an_application_with_its_own(self, site: Site) -> None:
+        """Its session has its own cookie, and the one around it is neither read nor written."""
+        outer = CODEC.encode({"outer": 1}, subject="ann")
+        response = site.get("/admin/change?a=1", f"{COOKIE}={outer}")
+        assert response.json()["state"] == {"a": "1"}
+        token = token_of(response, ADMIN_COOKIE)
+        assert ADMIN_CODEC.decode(token).state == {"a": "1"}
+        lines = f"{COOKIE}={outer}; {ADMIN_COOKIE}={token}"
+        assert site.get("/admin/show", lines).json()["state"] == {"a": "1"}
+        assert site.get("/show", lines).json()["subject"] == "ann"
+        response = site.get("/admin/sign-out", lines)
+        (deleted,) = response.headers.get_list("set-cookie")
+        assert deleted.startswith(f"{ADMIN_COOKIE}=; Max-Age=0")
+
+
+class TestHeaderTransport:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls) -> Iterator[Site]:
+        """Serve an API."""
+        manager = SessionManager(API, cookie=Header())
+        with serve_asgi(SessionMiddleware(Starlette(routes=ROUTES), manager)) as site:
+            yield site
+
+    @staticmethod
+    def ask(site: Site, path: str, *authorization: str) -> httpx.Response:
+        """Send a request with Authorization headers."""
+        return site.get(path, headers=tuple(("Authorization", line) for line in authorization))
+
+    def test_a_bearer_token_in_and_a_header_out(self, site: Site) -> None:
+        """And Vary to match; no cookie at all."""
+        response = self.ask(site, "/change?a=1")
+        token = response.headers["session-token"]
+        assert API.decode(token).state == {"a": "1"}
+        assert listed(response, "vary") == ["authorization"]
+        assert listed(response, "cache-control") == ["no-store"]
+        assert "set-cookie" not in response.headers
+        response = self.ask(site, "/show", f"Bearer {token}")
+        assert response.json()["state"] == {"a": "1"}
+        assert "session-token" not in response.headers
+        assert listed(response, "vary") == ["authorization"]
+
+    def test_a_request_that_touches_nothing(self, site: Site) -> None:
+        """It does not vary."""
+        assert "vary" not in self.ask(site, "/idle", f"Bearer {API.encode({})}").headers
+
+    def test_renewal(self, site: Site) -> None:
+        """The client gets a new token of the same session, and the old one goes on reading."""
+        old = API.encode({"a": 1}, subject="ann", now=int(time()) - 1000)
+        response = self.ask(site, "/show", f"Bearer {old}")
+        new = API.decode(response.headers["session-token"])
+        assert (new.sid, new.subject) == (API.decode(old).sid, "ann")
+
+    def test_signing_out(self, site: Site) -> None:
+        """An empty header tells the client to drop its token."""
+        token = API.encode({}, subject="ann")
+        assert self.ask(site, "/sign-out", f"Bearer {token}").headers["session-token"] == ""
+
+    @pytest.mark.parametrize("line", ["Bearer junk", "Bearer", "Basic YTpi", "", "bearer a.b.c"])
+    def test_what_is_no_token(self, site: Site, line: str) -> None:
+        """It is no session, and never an error."""
+        response = self.ask(site, "/show", line)
+        assert (response.status_code, response.json()["state"]) == (200, {})
+
+    def test_cookies_and_other_contexts_are_none(self, site: Site) -> None:
+        """A cookie's token is worth nothing here, wherever it stands."""
+        token = CODEC.encode({"a": 1})
+        seen = self.ask(site, "/show", f"Bearer {token}").json()
+        assert (seen["state"], seen["refused"]) == ({}, "bad_signature")
+        assert site.get("/show", f"session={token}").json()["state"] == {}
+
+    def test_several_headers(self, site: Site) -> None:
+        """Of several values one counts if it alone is good."""
+        token = API.encode({"a": 1})
+        seen = self.ask(site, "/show", "Bearer junk", f"Bearer {token}").json()
+        assert seen["state"] == {"a": 1}
+        seen = self.ask(site, "/show", f"Bearer {token}", f"Bearer {token}").json()
+        assert (seen["state"], seen["refused"]) == ({}, "malformed")
+
+    @pytest.mark.parametrize("changed", [True, False])
+    def test_a_websocket(self, site: Site, *, changed: bool) -> None:
+        """The handshake carries the token, and its answer a new one where something changed."""
+        url = site.url.replace("http", "ws", 1) + ("/socket?change" if changed else "/socket")
+        url += "=1" if changed else ""
+        headers = [("Authorization", f"Bearer {API.encode({'a': 1}, subject='ann')}")]
+        with connect(url, additional_headers=headers, proxy=None) as connection:
+            text = connection.recv(timeout=PATIENCE)
+            assert connection.response is not None
+            answered = connection.response.headers
+        state = {"a": 1, "seen": 1} if changed else {"a": 1}
+        assert json.loads(text) == {"state": state, "subject": "ann"}
+        if changed:
+            assert API.decode(answered["session-token"]).state == state
+        else:
+            assert "session-token" not in answered
+
+
+class TestReaders:
+    def test_a_service_that_reads(self) -> None:
+        """It never sets or deletes a cookie, renews nothing, and a changed state raises."""
+        ring = KeyRing.generate("Ed25519")
+        codec: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
+        app = SessionMiddleware(Starlette(routes=ROUTES), ring.reader(), policy=POLICY)
+        token = codec.encode({"a": 1}, subject="ann", now=int(time()) - 1000)
+        with serve_asgi(app) as site:
+            response = site.get("/show", f"{COOKIE}={token}")
+            assert response.json()["subject"] == "ann"
+            assert "set-cookie" not in response.headers
+            for path in ("/change?a=2", "/sign-out"):
+                response = site.get(path, f"{COOKIE}={token}")
+                assert response.status_code == 500
+                assert "set-cookie" not in response.headers
+                failure = site.failure(path)
+                assert isinstance(failure, ConfigError)
+                assert "only reads" in str(failure)
+
+
+def test_an_application_that_checks_first() -> None:
+    """It answers what would be a 500, and the session goes on as it was."""
+    with serve_asgi(SessionMiddleware(Starlette(routes=ROUTES), RING, policy=POLICY)) as site:
+        response = site.get("/check", f"{COOKIE}={CODEC.encode({'a': 1})}")
+        assert (response.status_code, response.text) == (413, "SessionTooLarge")
+        assert "set-cookie" not in response.headers
