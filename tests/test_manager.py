@@ -478,6 +478,21 @@ class TestCheck:
         with pytest.raises(Expired):
             session.check()
 
+    def test_the_end_of_a_session_that_was_only_read(
+        self, hs256: KeyRing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """There is nothing to lose, so it raises nothing, though renewal would be due."""
+        codec: SessionCodec[Any] = SessionCodec(
+            hs256, policy=Policy(idle_timeout=60, absolute_timeout=100)
+        )
+        manager = SessionManager(codec)
+        monkeypatch.setattr("tokensession.policy.time", lambda: NOW + 59)
+        session = request(manager, codec.encode({"a": 1}, now=NOW), now=None)
+        assert session["a"] == 1
+        monkeypatch.setattr("tokensession.policy.time", lambda: NOW + 100)
+        session.check()
+        assert response(manager, session, now=NOW + 100) == {"vary": "Cookie"}
+
 
 class TestSize:
     @staticmethod

@@ -112,7 +112,12 @@ class SessionManager(Generic[StateT]):
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
         now = max(whole_seconds(session.now), session.started_at)
-        self._change(session, self._snapshot(session), now)
+        after = self._snapshot(session)
+        try:
+            self._change(session, after, now)
+        except Expired:
+            if after != session.before:
+                raise
 
     def load(self, session: RequestSession[StateT]) -> None:
         """Fill a request's session with what its headers carry, or with a new session."""
