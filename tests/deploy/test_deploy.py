@@ -120,11 +120,7 @@ def deploy(url: str, pace: int) -> Story:
 
 
 def revoke(story: Story) -> None:
-    """Revoke the second key, whose session sleeps, and time how long any worker still reads it.
-
-    Raises:
-        TooSlow: A request took so long that nothing can be said of the workers.
-    """
+    """Revoke the second key, whose session sleeps, and time how long any worker still reads it."""
     kid = list(story.asleep)[1]
     cookie = story.asleep[kid]
     # Renewed long since by the live sessions; only those who sleep are of this key.
@@ -140,10 +136,10 @@ def revoke(story: Story) -> None:
             slowest = max(slowest, monotonic() - asked)
             if seen["refused"] == "unknown_key":
                 waiting.remove(worker)
-            elif asked - began > REFRESH + 1:
-                if slowest > 0.1:
-                    raise TooSlow
-                pytest.fail(f"revoked {asked - began:.2f} s ago, and still read")
+            else:
+                # Milliseconds, unless the machine pauses: then the workers' threads pause too.
+                late = 10 * slowest
+                assert asked - began <= REFRESH + 1 + late, "revoked, and still read"
 
 
 @pytest.mark.parametrize("kind", ["file", "postgres", "valkey"])
