@@ -14,7 +14,7 @@ PACKAGE = Path(tokensession.__file__).parent
 LAYERS = [
     "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
     "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "keystores", "session",
-    "tokenkeys", "ringkeys", "codec", "cookies", "request", "manager", "adapters", "vectors",
+    "observer", "revocation", "tokenkeys", "ringkeys", "codec", "cookies", "request", "manager", "adapters", "vectors",
     "anatomy", "demo", "cli", "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {

@@ -1,1 +1,1 @@
-"""Revocation: ending sessions before their time (SPEC section 7)."""
+"""Revocation: ending sessions before their time (SPEC section 13)."""

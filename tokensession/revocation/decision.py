@@ -1,4 +1,4 @@
-"""What a revocation list decides (SPEC section 7). Pure: entries and time are given.
+"""What a revocation list decides (SPEC section 13). Pure: entries and time are given.
 
 Three kinds of entry: session ids that are denied; for a subject a mark, at or before which none of
 its sessions may have begun, with one session id that the mark spares; and an instant at or before
