@@ -201,7 +201,7 @@ def _run_revocation(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
     return "revoked" if revoked else "ok", None
 
 
-_NO_MARK: Final = {"instant": None, "kept": None}
+_NO_MARK: Final[Case] = {"instant": None, "kept": None}
 
 
 def _instant(value: int | None) -> int:

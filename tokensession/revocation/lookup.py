@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args, runtime_checkable
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.observer import SILENT, Observer
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from tokensession.revocation.decision import Denial
 
 WhenDown = Literal["deny", "allow"]
+
+# A store that hangs takes its whole timeout to fail. Meanwhile nobody else shall wait for it: after
+# a failure that took so many seconds, it is left alone for so many.
+_SLOW: Final = 0.25
+_PAUSE: Final = 0.5
 
 _log = logging.getLogger("tokensession")
 
@@ -91,6 +98,7 @@ class Lookup:
         self._allow = when_down == "allow"
         self._observer = observer
         self._down = False
+        self._asked_again_at = -inf  # on the monotonic clock
 
     def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
         """Tell whether a session is revoked.
@@ -114,18 +122,30 @@ class Lookup:
         Raises:
             StoreError: The store cannot be asked, unless that is allowed.
         """
+        begun = monotonic()
         try:
-            found = self.store.look_up(sid, subject)
+            found = self._ask(sid, subject, begun)
         except StoreError as error:
-            self._observer.store_failed("look_up")
+            self._failed(error, begun)
             if not self._allow:
                 raise
-            if not self._down:  # once per outage, not per request
-                _log.warning("revocation is not checked while the store is down: %s", error)
-            self._down = True
             return Entries()
         self._down = False
         return found
+
+    def _ask(self, sid: bytes, subject: bytes | None, now: float) -> Entries:
+        if now < self._asked_again_at:
+            raise StoreError("the revocation store did not answer a moment ago")
+        return self.store.look_up(sid, subject)
+
+    def _failed(self, error: StoreError, begun: float) -> None:
+        now = monotonic()
+        if now - begun >= _SLOW:
+            self._asked_again_at = now + _PAUSE
+        self._observer.store_failed("look_up")
+        if self._allow and not self._down:  # once per outage, not per request
+            _log.warning("revocation is not checked while the store is down: %s", error)
+        self._down = True
 
     def deny(self, denial: Denial, *, now: int) -> None:
         """Deny a session; see `Store.deny`."""
