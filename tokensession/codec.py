@@ -303,6 +303,7 @@ class SessionCodec(Generic[StateT]):
             StoreError: As for `encode`.
         """
         if self._revocations is not None and not session.kid:
+            at = max(at, session.started_at)
             start = self._revocations.first_start(session.sid, session.subject, at)
             session.started_at = session.issued_at = start
 
