@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensession.revocation.decision import Denial, Entries, Mark, is_revoked, subject_key
+from tokensession.revocation.decision import Denial, Entries, Keep, Mark, is_revoked, subject_key
 from tokensession.revocation.entries import RevocationEntries
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ def key(subject: str | int) -> bytes:
 
 
 ADA, BOB = key("ada"), key("bob")
+
+
+def spared(number: int, start: int = NOW + LIFE) -> Keep:
+    """Return a session to spare, which began after any mark of these tests."""
+    return Keep(sid(number), start)
 
 
 def denial(number: int, subject: bytes | None = ADA, *, until: int = UNTIL) -> Denial:
@@ -120,12 +125,22 @@ class StoreContract:
 
     def test_a_mark_spares_one_session(self, store: Store) -> None:
         """The last call's, or none."""
-        store.mark(ADA, sid(1), now=NOW, life=LIFE)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
         assert store.look_up(sid(1), ADA).kept == sid(1)
-        store.mark(ADA, sid(2), now=NOW, life=LIFE)
+        store.mark(ADA, spared(2), now=NOW, life=LIFE)
         assert store.look_up(sid(1), ADA).kept == sid(2)
         store.mark(ADA, None, now=NOW, life=LIFE)
         assert store.look_up(sid(1), ADA).kept is None
+
+    def test_what_was_ended_is_not_spared(self, store: Store) -> None:
+        """Whoever wants to keep a session may not have heard that it was ended; it stays so."""
+        store.mark(ADA, spared(1, NOW), now=NOW, life=LIFE)
+        store.mark(ADA, spared(2, NOW + 5), now=NOW, life=LIFE)
+        assert store.look_up(sid(2), ADA) == Entries(mark=NOW + 6)
+        store.mark(ADA, spared(3, NOW + 7), now=NOW, life=LIFE)
+        assert store.look_up(sid(3), ADA) == Entries(mark=NOW + 7, kept=sid(3))
+        store.mark(ADA, spared(3, NOW + 7), now=NOW, life=LIFE)
+        assert store.look_up(sid(3), ADA) == Entries(mark=NOW + 8, kept=sid(3))
 
     def test_everyone_is_eleven_seconds_ahead(self, store: Store) -> None:
         """A second call in the same second is one later."""
@@ -155,7 +170,7 @@ class StoreContract:
 
     def test_a_new_id_takes_over_what_spared_the_old(self, store: Store) -> None:
         """Where the mark spared the old one, and only there."""
-        store.mark(ADA, sid(1), now=NOW, life=LIFE)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
         store.replace(denial(1), sid(2), now=NOW)
         found = store.look_up(sid(2), ADA)
         assert found == Entries(mark=NOW + 5, kept=sid(2))
@@ -169,10 +184,10 @@ class StoreContract:
 
     def test_a_denied_session_is_not_spared(self, store: Store) -> None:
         """The mark that spares it shields from that mark alone."""
-        store.mark(ADA, sid(1), now=NOW, life=LIFE)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
         store.deny(denial(1), now=NOW)
         assert revokes(store.look_up(sid(1), ADA), sid(1), NOW)
-        store.mark(BOB, sid(2), now=NOW, life=LIFE)
+        store.mark(BOB, spared(2), now=NOW, life=LIFE)
         store.revoke_all(now=NOW)
         assert revokes(store.look_up(sid(2), BOB), sid(2), NOW)
 
@@ -242,7 +257,7 @@ class StoreContract:
         if not store.capabilities.lists_changes:
             pytest.skip("this store cannot be followed")
         store.deny(denial(1), now=NOW)
-        store.mark(ADA, sid(1), now=NOW, life=LIFE)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
         copy = RevocationEntries()
         position = apply(copy, store.read(None))
         assert same(copy, store, map(sid, range(4)))
@@ -269,7 +284,7 @@ class StoreContract:
             if what == 0:
                 store.deny(denial(number, subject), now=NOW)
             elif what == 1:
-                store.mark(subject, sid(number), now=NOW + step, life=LIFE)
+                store.mark(subject, spared(number), now=NOW + step, life=LIFE)
             elif what == 2:
                 store.replace(denial(number, subject), sid(number + 100), now=NOW)
             elif what == 3:
@@ -305,7 +320,7 @@ class StoreContract:
         position = apply(copy, store.read(None))
         for number in range(25):
             store.deny(denial(number), now=NOW)
-            store.mark(key(number), sid(number), now=NOW, life=LIFE)
+            store.mark(key(number), spared(number), now=NOW, life=LIFE)
         apply(copy, store.read(position))
         apply(late, store.read(None))
         for number in range(25):
@@ -319,7 +334,9 @@ class StoreContract:
     def test_marks_at_once_are_different(self, store: Store) -> None:
         """Each of many callers in one second gets an instant of its own, and the last one stays."""
         with ThreadPoolExecutor(8) as pool:
-            marks = list(pool.map(lambda n: store.mark(ADA, sid(n), now=NOW, life=LIFE), range(40)))
+            marks = list(
+                pool.map(lambda n: store.mark(ADA, spared(n), now=NOW, life=LIFE), range(40))
+            )
         instants = sorted(mark.instant for mark in marks)
         assert instants == list(range(NOW + 5, NOW + 45))
         last = max(marks, key=lambda mark: mark.instant)
@@ -349,7 +366,7 @@ class StoreContract:
         def write(number: int) -> None:
             for step in range(12):
                 store.deny(denial(number * 100 + step), now=NOW)
-                store.mark(ADA, sid(number), now=NOW, life=LIFE)
+                store.mark(ADA, spared(number), now=NOW, life=LIFE)
 
         def follow(position: Position) -> Position:
             while not done.is_set():

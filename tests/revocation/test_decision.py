@@ -10,6 +10,7 @@ from tokensession import StoreError
 from tokensession.revocation.decision import (
     CLOCK_SKEW,
     Entries,
+    Keep,
     Mark,
     everyone_before,
     first_start,
@@ -61,7 +62,11 @@ def test_the_next_mark_is_the_greatest_of_three() -> None:
     """After the last mark, after the instant for everyone, and five seconds ahead."""
     assert next_mark(None, -1, None, NOW, LIFE) == Mark(NOW + 5, None, NOW + 5 + LIFE, 1)
     former = Mark(NOW + 50, sid(1), 0, 7)
-    assert next_mark(former, -1, sid(2), NOW, LIFE) == Mark(NOW + 51, sid(2), NOW + 51 + LIFE, 8)
+    assert next_mark(former, -1, Keep(sid(2), NOW + 51), NOW, LIFE) == Mark(
+        NOW + 51, sid(2), NOW + 51 + LIFE, 8
+    )
+    assert next_mark(former, -1, Keep(sid(2), NOW + 50), NOW, LIFE).kept is None
+    assert next_mark(former, -1, Keep(sid(1), NOW + 50), NOW, LIFE).kept == sid(1)
     assert next_mark(former, NOW + 90, None, NOW, LIFE).instant == NOW + 91
 
 
@@ -198,9 +203,10 @@ class Fleet:
         now, store = int(self.time + node.offset), self.store
         mark, keep = None, None
         if self.random.random() < 0.7:
-            alive = [session for _, session, _ in self.begun if session not in self.dead]
-            keep = self.random.choice([*alive, None])
-            mark = next_mark(store.mark_of(ADA), store.everyone, keep, now, LIFE)
+            known = [Keep(session, start) for start, session, _ in self.begun]
+            kept = self.random.choice([*known[-9:], None])  # some of them are ended already
+            mark = next_mark(store.mark_of(ADA), store.everyone, kept, now, LIFE)
+            keep = mark.kept
             store.put_mark(ADA, mark)
         else:
             store.raise_to(everyone=next_everyone(store.everyone, store.highest, now))

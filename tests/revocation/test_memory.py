@@ -13,7 +13,20 @@ from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.store import Store
 
-from .contract import ADA, BOB, LATE, LIFE, NOW, UNTIL, StoreContract, apply, denial, revokes, sid
+from .contract import (
+    ADA,
+    BOB,
+    LATE,
+    LIFE,
+    NOW,
+    UNTIL,
+    StoreContract,
+    apply,
+    denial,
+    revokes,
+    sid,
+    spared,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +79,7 @@ class TestCapped:
     def test_what_was_spared_stays_spared(self) -> None:
         """Unless it is itself denied."""
         store = MemoryStore(max_denied=1)
-        store.mark(ADA, sid(1), now=NOW, life=LIFE)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
         store.deny(denial(9, None), now=NOW)
         store.deny(denial(2), now=NOW)
         assert store.look_up(sid(1), ADA) == Entries(mark=NOW + 5, kept=sid(1))
@@ -74,7 +87,7 @@ class TestCapped:
         assert revokes(store.look_up(sid(1), ADA), sid(1), NOW)
         store = MemoryStore(max_denied=1)
         store.deny(denial(1), now=NOW)
-        store.mark(ADA, sid(1), now=NOW, life=LIFE)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
         store.deny(denial(2), now=NOW)
         assert store.look_up(sid(1), ADA) == Entries(denied=True, mark=NOW + 5)
 

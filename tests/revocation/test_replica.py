@@ -19,7 +19,7 @@ from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import Batch, Capabilities, Position, Store
 
-from .contract import ADA, LIFE, NOW, denial, key, sid
+from .contract import ADA, LIFE, NOW, denial, key, sid, spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,7 +128,7 @@ class TestReading:
         other.read()
         store.deny(denial(1), now=NOW)
         replica.deny(denial(2), now=NOW)
-        replica.mark(ADA, sid(3), now=NOW, life=LIFE)
+        replica.mark(ADA, spared(3), now=NOW, life=LIFE)
         replica.replace(denial(3), sid(4), now=NOW)
         assert not replica.revokes(sid(1), NOW + 9, "ada")
         assert replica.revokes(sid(2), NOW + 9, "ada")
@@ -364,7 +364,7 @@ def test_it_follows_real_stores(name: str, request: pytest.FixtureRequest) -> No
     replica = Replica(store, refresh=0.01)
     replica.read()
     store.deny(denial(1), now=NOW)
-    store.mark(key("bob"), sid(3), now=NOW, life=LIFE)
+    store.mark(key("bob"), spared(3), now=NOW, life=LIFE)
     wait_for(lambda: replica.revokes(sid(1), NOW, None))
     wait_for(lambda: replica.revokes(sid(2), NOW, "bob"))
     assert not replica.revokes(sid(3), NOW, "bob")

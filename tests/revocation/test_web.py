@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
-    from tokensession.revocation.decision import Denial, Entries, Mark
+    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
     from tokensession.revocation.lookup import Check
 
 RING = KeyRing.generate()
@@ -61,7 +61,7 @@ class Store(MemoryStore):
         self._called("write")
         super().replace(denial, new, now=now)
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> Mark:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Note it."""
         self._called("write")
         return super().mark(subject, keep, now=now, life=life)

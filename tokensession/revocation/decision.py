@@ -54,6 +54,18 @@ class Denial(NamedTuple):
     until: int
 
 
+class Keep(NamedTuple):
+    """A session to spare.
+
+    Attributes:
+        sid: The session id, 16 bytes.
+        started_at: When it began.
+    """
+
+    sid: bytes
+    started_at: int
+
+
 class Mark(NamedTuple):
     """The mark of a subject.
 
@@ -86,19 +98,23 @@ def is_revoked(
     return denied or started_at <= everyone or (started_at <= mark and sid != kept)
 
 
-def next_mark(mark: Mark | None, everyone: int, keep: bytes | None, now: int, life: int) -> Mark:
+def next_mark(mark: Mark | None, everyone: int, keep: Keep | None, now: int, life: int) -> Mark:
     """Return the mark that ends all sessions of a subject but `keep`.
 
     Args:
         mark: The one before it, or None.
         everyone: The instant for everyone, or -1.
-        keep: The session id to spare, in place of any that the former spared.
+        keep: The session to spare, in place of any that the former spared. One that the former
+            has ended stays ended: whoever asks may not have heard of that yet.
         now: Unix second.
         life: Seconds after its start that a session can last at the most, with the skew.
     """
     before = NEVER if mark is None else mark.instant
     instant = max(before + 1, everyone + 1, now + CLOCK_SKEW)
-    return Mark(instant, keep, instant + life, 1 if mark is None else mark.revision + 1)
+    kept = None if keep is None else keep.sid
+    if mark is not None and keep is not None and keep.started_at <= before and kept != mark.kept:
+        kept = None
+    return Mark(instant, kept, instant + life, 1 if mark is None else mark.revision + 1)
 
 
 def replaced(mark: Mark | None, old: bytes, new: bytes) -> Mark | None:

@@ -14,7 +14,7 @@ from tokensession.revocation.store import Store
 
 if TYPE_CHECKING:
     from tokensession.claims import Subject
-    from tokensession.revocation.decision import Denial
+    from tokensession.revocation.decision import Denial, Keep
 
 WhenDown = Literal["deny", "allow"]
 
@@ -62,7 +62,7 @@ class Check(Protocol):
         """Deny a session, and spare another where it was spared; see `Store.replace`."""
         ...
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> None:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
         """End a subject's sessions; see `Store.mark`."""
         ...
 
@@ -155,7 +155,7 @@ class Lookup:
         """Deny a session, and spare another where it was spared; see `Store.replace`."""
         self.store.replace(denial, new, now=now)
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> None:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
         """End a subject's sessions; see `Store.mark`."""
         self.store.mark(subject, keep, now=now, life=life)
 

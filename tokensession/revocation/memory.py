@@ -25,7 +25,7 @@ from tokensession.revocation.store import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensession.revocation.decision import Denial, Entries, Mark
+    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
     from tokensession.revocation.store import Position
 
 _KEPT_CHANGES: Final = 10_000  # what a replica that reads late can still follow
@@ -80,7 +80,7 @@ class MemoryStore:
             if mark is not None and denial.subject is not None:
                 self._put(denial.subject, mark)
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> Mark:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set a subject's mark."""
         with self._lock:
             entries = self._entries

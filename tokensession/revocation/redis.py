@@ -36,7 +36,7 @@ except ImportError as error:  # pragma: no cover  # the tests have it
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tokensession.revocation.decision import Denial
+    from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
 
 _TIMEOUT: Final = 1.0  # seconds
@@ -131,14 +131,14 @@ class RedisStore:
         values = (sid, denial.until, subject, sid.hex(), new.hex())
         self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> Mark:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set a subject's mark.
 
         Raises:
             StoreError: It could not be recorded.
         """
-        kept = "-" if keep is None else keep.hex()
-        text = self._run(scripts.MARK, now - SWEEP_MARGIN, subject, kept, now, life)
+        kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
+        text = self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
         mark = _mark(text)
         if mark is None:
             raise StoreError("the revocation store (redis) answered what is no mark")

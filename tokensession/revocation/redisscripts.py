@@ -127,7 +127,7 @@ return 1
 """
 )
 
-# Its arguments: sweep before, subject, kept in hex or -, now, life.
+# Its arguments: sweep before, subject, kept id in hex or -, its start, now, life.
 MARK: Final = (
     _WRITE
     + _SWEEP_A_LITTLE
@@ -136,10 +136,12 @@ local mark = mark_of(ARGV[2])
 if mark == false then return redis.error_reply('TSGARBAGE') end
 local before, ending, revision = -1, 0, 0
 if mark then before, ending, revision = mark[1], mark[2], mark[3] end
-local instant = math.max(before + 1, everyone + 1, tonumber(ARGV[4]) + {CLOCK_SKEW})
+local instant = math.max(before + 1, everyone + 1, tonumber(ARGV[5]) + {CLOCK_SKEW})
 if instant > highest then redis.call('HSET', store, 'highest', number(instant)) end
-ending = math.max(ending, instant + tonumber(ARGV[5]))
-return put_mark(ARGV[2], instant, ending, revision + 1, ARGV[3])
+ending = math.max(ending, instant + tonumber(ARGV[6]))
+local kept = ARGV[3]
+if mark and tonumber(ARGV[4]) <= before and kept ~= mark[4] then kept = '-' end
+return put_mark(ARGV[2], instant, ending, revision + 1, kept)
 """
 )
 

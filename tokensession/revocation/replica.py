@@ -20,7 +20,7 @@ from tokensession.revocation.store import SWEEP_MARGIN
 
 if TYPE_CHECKING:
     from tokensession.claims import Subject
-    from tokensession.revocation.decision import Denial
+    from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Batch, Position, Store
 
 REFRESH: Final = 1.0  # seconds between two readings
@@ -157,7 +157,7 @@ class Replica:
                 self._entries.put_mark(denial.subject, mark)
             self._entries.deny(denial.sid, denial.until)
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> None:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
         """End a subject's sessions; see `Store.mark`."""
         mark = self.store.mark(subject, keep, now=now, life=life)
         with self._lock:

@@ -10,6 +10,7 @@ from tokensession.revocation.decision import (
     CLOCK_SKEW,
     MIN_LEEWAY,
     Denial,
+    Keep,
     first_start,
     is_revoked,
     subject_key,
@@ -144,9 +145,9 @@ class Revocations:
             raise ConfigError("None is no subject; revoke(session) ends a session without one")
         if keep is not None and subject_key(keep.subject) != key:
             raise ConfigError("the session to keep is not one of this subject")
-        sid = None if keep is None else keep.sid
+        kept = None if keep is None else Keep(keep.sid, keep.started_at)
         at = whole_seconds(now)
-        self._record("subject", lambda: self._check.mark(key, sid, now=at, life=self._life))
+        self._record("subject", lambda: self._check.mark(key, kept, now=at, life=self._life))
 
     def revoke_all(self, before: float | None, now: float | None) -> None:
         """End all sessions, or those begun before an instant.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from tokensession.revocation.decision import Denial
+    from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
 
 _TIMEOUT: Final = 2.0  # seconds
@@ -163,7 +163,7 @@ class SQLStore:
 
         self._write(write, now)
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> Mark:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set a subject's mark.
 
         Raises:

@@ -14,7 +14,7 @@ from tokensession.revocation.decision import NEVER
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokensession.revocation.decision import Denial, Entries, Mark
+    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
 
 # Seconds that an entry stays beyond its end before a store sweeps it unasked: a host whose clock
 # is an hour fast shall not sweep what the others need.
@@ -108,7 +108,7 @@ class Store(Protocol):
         """
         ...
 
-    def mark(self, subject: bytes, keep: bytes | None, *, now: int, life: int) -> Mark:
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set a subject's mark to `decision.next_mark` of what is there, in one step.
 
         It is after every instant for everyone that was acknowledged before the call began.
