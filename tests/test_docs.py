@@ -63,7 +63,9 @@ def test_every_command_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> N
     """And every code of the closed list."""
     assert main(["--help"]) == 0
     listed = re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE)
-    assert {"keys", "encode", "decode", "inspect", "vectors", "tour", "demo"} == set(listed)
+    assert {
+        "keys", "encode", "decode", "inspect", "revoke", "revocations", "vectors", "tour", "demo",
+    } == set(listed)  # fmt: skip
     for command in listed:
         assert f"tokensession {command}" in README or f".ci/{command}" in README
     assert all(f"`{code}`" in README for code in CODES)
