@@ -91,13 +91,14 @@ def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Pat
     store = open_store(plan.kind, url)
     replica = Replica(store, refresh=REFRESH, max_staleness=MAX_STALENESS)
     codec: SessionCodec[Any] = SessionCodec(ring, policy=POLICY, revocation=replica)
+    plain: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
     note = Note(folder / f"writer-{number}-{os.getpid()}")
     held: list[Session[Any]] = []
     while True:
         sleep(random.uniform(0, 0.02))
         began = monotonic()
         try:
-            _write_once(codec, random, note, held, began)
+            _write_once(codec, random, note, held, began, plain)
         except StoreError:
             note.write("failed", began)
         except Revoked:
@@ -105,14 +106,19 @@ def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Pat
 
 
 def _write_once(
-    codec: SessionCodec[Any], random: Random, note: Note, held: list[Session[Any]], began: float
+    codec: SessionCodec[Any],
+    random: Random,
+    note: Note,
+    held: list[Session[Any]],
+    began: float,
+    plain: SessionCodec[Any],
 ) -> None:
     subject = f"s{random.randrange(SUBJECTS)}"
     what = random.random()
     if what < 0.7 or not held:
         # It is noted before it is held, so that whoever ends it is known to be later.
         token = codec.encode({}, subject=subject)
-        session = _peek(codec, token)
+        session = plain.decode(token)  # nobody is asked whether it is revoked
         note.write("begun", began, sid=session.sid.hex(), token=token, subject=subject,
                    start=session.started_at)  # fmt: skip
         held.append(session)
@@ -133,12 +139,6 @@ def _write_once(
         note.write("intends", began, kind="before", before=int(before))
         codec.revoke_all(before=int(before))
         note.write("ended", began, kind="before", before=int(before))
-
-
-def _peek(codec: SessionCodec[Any], token: str) -> Session[Any]:
-    """Return a session without asking whether it is revoked."""
-    plain: SessionCodec[Any] = SessionCodec(codec._keys, policy=POLICY)
-    return plain.decode(token)
 
 
 def read_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
