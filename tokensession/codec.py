@@ -157,7 +157,9 @@ class SessionCodec(Generic[StateT]):
         if isinstance(keys, KeyRing):
             self._rings = FixedRing(RingKeys(keys, encoded_context))
         else:
-            check = partial(_check_lifetimes, policy=self._policy)
+            check = partial(
+                _meet_ring, policy=self._policy, observer=observer, first_serial=ring.serial
+            )
             self._rings = UnattachedRing(keys, encoded_context, check)
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
@@ -614,6 +616,15 @@ def _checked_padding(padding: int) -> int:
     if padding and not 2 <= padding <= MAX_PADDING:  # noqa: PLR2004
         raise ConfigError(f"padding must be 0 or from 2 to {MAX_PADDING} bytes, not {padding}")
     return padding
+
+
+def _meet_ring(
+    ring: KeyRing, *, policy: Policy, observer: Observer | None, first_serial: int
+) -> None:
+    """Take note of a ring that a watcher has loaded, and hold the policy against it."""
+    if observer is not None and ring.serial != first_serial:
+        observer.ring_reloaded(ring.serial)
+    _check_lifetimes(ring, policy)
 
 
 def _check_lifetimes(keys: KeyRing, policy: Policy) -> None:

@@ -18,6 +18,8 @@ from tokensession import (
     StateError,
     StoreError,
 )
+from tokensession.keystores.file import FileSource
+from tokensession.keystores.watcher import KeyRingWatcher
 from tokensession.observer import Observer
 from tokensession.revocation.lookup import Lookup
 from tokensession.revocation.memory import MemoryStore
@@ -27,6 +29,7 @@ from .contract import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tokensession.revocation.decision import Denial, Entries
 
@@ -369,6 +372,30 @@ def test_the_observer_is_told() -> None:
         "revoked subject", "revoked everyone", "refused unknown_key", "failed revoke",
         "failed look_up",
     ]  # fmt: skip
+
+
+def test_the_observer_is_told_of_new_rings(tmp_path: Path) -> None:
+    """When a watcher has loaded one, by its serial."""
+
+    class Rings(Observer):
+        def __init__(self) -> None:
+            self.serials: list[int] = []
+
+        def ring_reloaded(self, serial: int) -> None:
+            self.serials.append(serial)
+
+    class Idle(KeyRingWatcher):
+        def start(self) -> None:
+            pass
+
+    path, seen = tmp_path / "keys.json", Rings()
+    ring = KeyRing.open(path)
+    watcher = Idle(FileSource(path))
+    codec: SessionCodec[Any] = SessionCodec(watcher, policy=POLICY, observer=seen)
+    codec.decode(codec.encode({}))
+    ring.add().save(path)
+    watcher.reload()
+    assert seen.serials == [ring.serial + 1]
 
 
 def test_an_observer_need_not_listen() -> None:
