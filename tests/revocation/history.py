@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from tests.servers import Server
-    from tokensession.revocation.store import Store
 
 WRITERS: Final = 8
 READERS: Final = 8
@@ -75,7 +74,7 @@ class Note:
         self._file.write(json.dumps(line) + "\n")
 
 
-def open_store(kind: str, url: str) -> Store:
+def open_store(kind: str, url: str) -> SQLStore | RedisStore:
     """Return the store of a history, as each process opens it for itself."""
     if kind == "postgres":
         return SQLStore(url, timeout=1.0)
@@ -354,6 +353,7 @@ def run_history(plan: Plan) -> tuple[Judgement, Counter[str]]:
     with tempfile.TemporaryDirectory(prefix="ts-history-") as name, SERVERS[plan.kind]() as server:
         store = open_store(plan.kind, server.url)
         store.create()
+        store.close()  # its children shall not have a connection of ours
         fleet = Fleet(plan, server, Path(name))
         fleet.run()
         return judge(Path(name)), fleet.killed

@@ -422,11 +422,15 @@ def _prepare_connection(name: str, timeout: float) -> Callable[[Any, Any], None]
     )
 
     def prepare(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.close()
-        connection.commit()
+        try:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            cursor.close()
+            connection.commit()
+        except BaseException:  # the pool does not know of it yet
+            connection.close()
+            raise
 
     return prepare
 
