@@ -59,11 +59,24 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
     assert len(commands) >= 7
 
 
+def test_every_example_of_the_guides_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python as it is shown, and the commands in their order."""
+    monkeypatch.chdir(tmp_path)
+    guide = ROOT / "docs" / "revocation.md"
+    results = doctest.testfile(str(guide), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert results.attempted > 15
+    assert results.failed == 0
+    commands = re.findall(r"^\$ tokensession (.*)$", guide.read_text(), re.MULTILINE)
+    assert [main(shlex.split(command)) for command in commands] == [0] * 7
+
+
 def test_every_command_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
     """And every code of the closed list."""
     assert main(["--help"]) == 0
-    listed = re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE)
-    assert {"keys", "encode", "decode", "inspect", "vectors", "tour", "demo"} == set(listed)
+    listed = re.findall(r"^    ([a-z]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+    assert {
+        "keys", "encode", "decode", "inspect", "revoke", "revocations", "vectors", "tour", "demo",
+    } == set(listed)  # fmt: skip
     for command in listed:
         assert f"tokensession {command}" in README or f".ci/{command}" in README
     assert all(f"`{code}`" in README for code in CODES)
@@ -82,7 +95,7 @@ def test_numbers_in_the_documents() -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link of every document names a file."""
-    for document in ROOT.glob("*.md"):
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / target).exists(), (document.name, target)
 

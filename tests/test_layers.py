@@ -14,16 +14,16 @@ PACKAGE = Path(tokensession.__file__).parent
 LAYERS = [
     "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
     "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "keystores", "session",
-    "tokenkeys", "ringkeys", "codec", "cookies", "request", "manager", "adapters", "vectors",
-    "anatomy", "demo", "cli", "__main__", "__init__",
+    "observer", "revocation", "tokenkeys", "ringkeys", "codec", "cookies", "request", "manager",
+    "adapters", "vectors", "anatomy", "demo", "cli", "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {
     "msgspec": {"base64url", "claims", "state", "session", "vectors"},
     "jwt": {"tokenkeys"},
     "cryptography": {"codec", "jwk", "material", "tokenkeys"},
     "starlette": {"demo"},
-    "sqlalchemy": {"keystores/sql"},
-    "redis": {"keystores/redis"},
+    "sqlalchemy": {"keystores/sql", "revocation/sql", "revocation/sqltables"},
+    "redis": {"keystores/redis", "revocation/redis"},
     "uvicorn": {"demo"},
 }
 MODULES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from tokensession import claims, codec, jwk, material, policy, schedule, state, tokenkeys
+from tokensession.revocation import decision
 from tokensession.vectors import CODES, WORDS, load
 
 ROOT = Path(__file__).parent.parent
@@ -77,4 +78,5 @@ def test_limits() -> None:
     assert material.MIN_DISTINCT_BYTES == 12
     assert schedule.DEFAULT_PROPAGATION == 900
     assert policy.Policy().leeway == 60
+    assert (decision.CLOCK_SKEW, decision.MIN_LEEWAY) == (5, 20)
     assert jwk.generate_key(kid="a" * 32).kid == "a" * 32

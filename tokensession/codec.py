@@ -27,6 +27,7 @@ from tokensession.errors import (
     DecryptFailed,
     Expired,
     Malformed,
+    Revoked,
     SessionTooLarge,
     TokenError,
     UnknownKey,
@@ -34,7 +35,9 @@ from tokensession.errors import (
 )
 from tokensession.keys import KeyRing
 from tokensession.keystores.watcher import KeyRingWatcher
+from tokensession.observer import SILENT, Observer
 from tokensession.policy import Policy, check_seconds, whole_seconds
+from tokensession.revocation.revocations import Revocations
 from tokensession.ringkeys import FixedRing, RingKeys, UnattachedRing, WatchedRing
 from tokensession.session import Origin, Session
 from tokensession.state import UNWRITABLE, encode_msgpack
@@ -43,6 +46,8 @@ from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
     from tokensession.session import SessionFields
 
 DEFAULT_CONTEXT: Final = "session"
@@ -70,18 +75,26 @@ class SessionCodec(Generic[StateT]):
             are.
         padding: Hide the length of the state: the claims are padded to a multiple of this many
             bytes (2 to 256); 0 adds none.
+        revocation: A store of revocations, which is then asked for each token, or a `Lookup` or
+            `Replica` of one. The policy must have an absolute timeout and 20 s of leeway. None:
+            sessions end when they expire, and not before.
+        observer: Is told what happens.
 
     Raises:
-        ConfigError: Wrong arguments, or lifetimes that keys and rotation do not allow for.
+        ConfigError: Wrong arguments, lifetimes that keys and rotation do not allow for, or a store
+            that may forget and was not told that it may.
     """
 
     __slots__ = (
         "_cipher",
         "_format",
+        "_observer",
         "_origin",
         "_padding",
         "_pinned",
         "_policy",
+        "_revocations",
+        "_revokes",
         "_rings",
         "_ttl",
         "context",
@@ -96,6 +109,8 @@ class SessionCodec(Generic[StateT]):
         policy: Policy | None = None,
         state_type: None = None,
         padding: int = 0,
+        revocation: Store | Check | None = None,
+        observer: Observer | None = None,
     ) -> None: ...
 
     @overload
@@ -107,6 +122,8 @@ class SessionCodec(Generic[StateT]):
         policy: Policy | None = None,
         state_type: type[StateT],
         padding: int = 0,
+        revocation: Store | Check | None = None,
+        observer: Observer | None = None,
     ) -> None: ...
 
     def __init__(
@@ -117,6 +134,8 @@ class SessionCodec(Generic[StateT]):
         policy: Policy | None = None,
         state_type: type[StateT] | None = None,
         padding: int = 0,
+        revocation: Store | Check | None = None,
+        observer: Observer | None = None,
     ) -> None:
         if not isinstance(keys, KeyRing | KeyRingWatcher):
             raise ConfigError(
@@ -138,12 +157,22 @@ class SessionCodec(Generic[StateT]):
         if isinstance(keys, KeyRing):
             self._rings = FixedRing(RingKeys(keys, encoded_context))
         else:
-            check = partial(_check_lifetimes, policy=self._policy)
+            check = partial(
+                _meet_ring, policy=self._policy, observer=observer, first_serial=ring.serial
+            )
             self._rings = UnattachedRing(keys, encoded_context, check)
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
         if policy is not None:
             _check_lifetimes(ring, policy)
+        if observer is not None and not isinstance(observer, Observer):
+            raise ConfigError(f"observer must be an Observer, not {type(observer).__name__}")
+        self._observer = observer
+        self._revocations = None
+        self._revokes = None
+        if revocation is not None:
+            self._revocations = Revocations(revocation, self._policy, observer or SILENT)
+            self._revokes = self._revocations.revokes
 
     def pinned(self) -> SessionCodec[StateT]:
         """Return this codec with the ring of this moment.
@@ -187,12 +216,15 @@ class SessionCodec(Generic[StateT]):
             StateError: A state or subject that would be changed on the way; with the path.
             SessionTooLarge: A token of more than 8192 characters.
             ConfigError: No key can sign, or a ttl, cap or clock out of range.
+            StoreError: With revocation, a store that cannot be asked; see `Lookup` and `Replica`.
         """
         iat = int(time()) if now is None else whole_seconds(now)
         if ttl is not None or cap is not None:
             ttl = self._own_ttl(ttl, cap)
         random = os.urandom(SID_BYTES + NONCE_BYTES)
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
+        if self._revocations is not None:
+            iat = self._revocations.first_start(sid, subject, iat)
         keyed = self._rings.current
         return self._mint(sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce, keyed)
 
@@ -232,8 +264,11 @@ class SessionCodec(Generic[StateT]):
             ConfigError: The session was decoded under another context, or no key can sign.
             StateError: As for `encode`.
             SessionTooLarge: As for `encode`.
+            StoreError: As for `encode`, where the session has no token yet.
         """
-        return self.reissue(session, whole_seconds(now))[0]
+        at = whole_seconds(now)
+        self.begin(session, at)
+        return self.reissue(session, at)[0]
 
     def reissue(self, session: Session[StateT], at: int) -> tuple[str, int]:
         """Return what `renew` returns at the Unix second `at`, and the seconds it can be read for.
@@ -257,9 +292,98 @@ class SessionCodec(Generic[StateT]):
         token = self._mint(
             session.sid, iat, ttl, age, session.subject, session.state, cap, nonce, keyed
         )
+        if self._observer is not None and session.kid:
+            self._observer.renewed()
         exp = keyed.signing_key(iat).key.exp
         dies_at = iat + ttl if exp is None else min(iat + ttl, exp)
         return token, dies_at - at
+
+    def begin(self, session: Session[StateT], at: int) -> None:
+        """Date a session that has no token yet after whatever would end it.
+
+        Raises:
+            StoreError: As for `encode`.
+        """
+        if self._revocations is not None and not session.kid:
+            at = max(at, session.started_at)
+            start = self._revocations.first_start(session.sid, session.subject, at)
+            session.started_at = session.issued_at = start
+
+    def revoke(self, session: Session[StateT], *, now: float | None = None) -> None:
+        """End a session before its time: none of its tokens is accepted any more.
+
+        Args:
+            session: As `decode` gave it.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            StoreError: It could not be recorded, so the session may live on.
+            ConfigError: The codec has no `revocation`.
+        """
+        self._list.revoke(session, now)
+
+    def revoke_subject(
+        self,
+        subject: str | int,
+        *,
+        keep: Session[StateT] | None = None,
+        now: float | None = None,
+    ) -> None:
+        """End all sessions of a subject, in all contexts that share the store.
+
+        A sign-in right after it lives. (Where another process has not yet heard of it, and for as
+        long as clocks differ, one can be ended too: then signing in again helps.)
+
+        Args:
+            subject: Whose sessions; 42 and "42" are one.
+            keep: A session of the subject to spare, as in "log out my other devices".
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            StoreError: It could not be recorded, so the sessions may live on.
+            ConfigError: The codec has no `revocation`, or `keep` is another subject's.
+            StateError: No subject.
+        """
+        self._list.revoke_subject(subject, keep, now)
+
+    def revoke_all(self, *, before: float | None = None, now: float | None = None) -> None:
+        """End all sessions of all contexts that share the store.
+
+        Args:
+            before: Only sessions begun before this Unix second, exactly.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            StoreError: It could not be recorded, so the sessions may live on.
+            ConfigError: The codec has no `revocation`, or `before` is in the future.
+        """
+        self._list.revoke_all(before, now)
+
+    def confirm(self, session: Session[StateT]) -> None:
+        """Ask the store itself whether a session is revoked, whatever is asked otherwise.
+
+        For what must not happen on word that is seconds old. It does I/O: call it in a thread
+        where that must not block.
+
+        Raises:
+            Revoked: It is.
+            StoreError: The store cannot be asked.
+            ConfigError: The codec has no `revocation`.
+        """
+        self._list.confirm(session)
+
+    @property
+    def revocations(self) -> Revocations | None:
+        """The revocation list, or None where none is configured."""
+        return self._revocations
+
+    @property
+    def _list(self) -> Revocations:
+        if self._revocations is None:
+            raise ConfigError(
+                "this codec has no revocation list: give it one by SessionCodec(revocation=store)"
+            )
+        return self._revocations
 
     @property
     def can_mint(self) -> bool:
@@ -326,16 +450,18 @@ class SessionCodec(Generic[StateT]):
         Raises:
             TokenError: No session; its subclass and ``code`` say which check failed (SPEC 5).
             ConfigError: `now` is no finite number.
+            StoreError: With revocation, a store that cannot be asked; see `Lookup` and `Replica`.
         """
         return Session(*self.read(token, int(time()) if now is None else whole_seconds(now)))
 
-    def read(  # noqa: C901  # the ten steps of the SPEC, in one place
+    def read(  # noqa: C901, PLR0912  # the ten steps of the SPEC, in one place
         self, token: str | bytes, at: int
     ) -> SessionFields[StateT]:
         """Return what `decode` makes a session of, at the Unix second `at`.
 
         Raises:
             TokenError: As for `decode`.
+            StoreError: As for `decode`.
         """
         try:
             # SPEC 5, step 1: framing.
@@ -366,19 +492,24 @@ class SessionCodec(Generic[StateT]):
             # Step 7: claims.
             claims, misfit = self._format.read(plaintext)
             iat, ttl, age, cap = claims.iat, claims.ttl, claims.age, claims.cap
-            # Step 8: times. (Step 9, revocation, has its place after them.)
+            # Step 8: times.
             dies_at = self._policy.check_times(iat, ttl, age, cap, at)
+            # Step 9: revocation, by the session's start, whatever its renewals.
+            if self._revokes is not None and self._revokes(claims.sid, iat - age, claims.sub):
+                raise Revoked("the session was ended before its time")
             # Step 10: the application's type.
             if misfit is not None:
                 raise BadState(misfit)
         except TokenError as error:
-            raise _logged(error) from None
+            raise self._refused(error) from None
         except NotCanonical:
             reason = "a segment is not canonical base64url without padding"
-            raise _logged(Malformed(reason)) from None
+            raise self._refused(Malformed(reason)) from None
         except InvalidTag:
             reason = f"the token is signed by its key, but not sealed for context {self.context!r}"
-            raise _logged(DecryptFailed(reason)) from None
+            raise self._refused(DecryptFailed(reason)) from None
+        if self._observer is not None:
+            self._observer.decoded()
         return (claims.state, claims.sid, claims.sub, iat, iat - age, dies_at, key.kid,
                 self.context, ttl, cap, at, self._origin)  # fmt: skip
 
@@ -388,6 +519,12 @@ class SessionCodec(Generic[StateT]):
             return UnknownKey("the header is not that of any key in the ring")
         state = "revoked" if key.key.revoked else "expired"
         return UnknownKey(f"key {key.kid!r} is {state}", key_state=state)
+
+    def _refused(self, error: TokenError) -> TokenError:
+        _log.debug("token refused: %s", error.code)
+        if self._observer is not None:
+            self._observer.refused(error.code)
+        return error
 
     def _bad_signature(self, payload: bytes, signature: bytes, key: TokenKey) -> TokenError:
         """Tell, after a signature failed, whether step 3 had to refuse the token before step 4.
@@ -458,11 +595,6 @@ def _misframed(token: object) -> Malformed:
     return Malformed("a token is ASCII")
 
 
-def _logged(error: TokenError) -> TokenError:
-    _log.debug("token refused: %s", error.code)
-    return error
-
-
 def _format(state_type: type[StateT] | None) -> StateFormat[StateT]:
     if state_type is None:
         return cast("StateFormat[StateT]", UntypedState())
@@ -484,6 +616,15 @@ def _checked_padding(padding: int) -> int:
     if padding and not 2 <= padding <= MAX_PADDING:  # noqa: PLR2004
         raise ConfigError(f"padding must be 0 or from 2 to {MAX_PADDING} bytes, not {padding}")
     return padding
+
+
+def _meet_ring(
+    ring: KeyRing, *, policy: Policy, observer: Observer | None, first_serial: int
+) -> None:
+    """Take note of a ring that a watcher has loaded, and hold the policy against it."""
+    if observer is not None and ring.serial != first_serial:
+        observer.ring_reloaded(ring.serial)
+    _check_lifetimes(ring, policy)
 
 
 def _check_lifetimes(keys: KeyRing, policy: Policy) -> None:

@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, Any, Generic
 from tokensession.claims import StateT
 from tokensession.codec import SessionCodec
 from tokensession.cookies import MAX_CANDIDATES, Cookie, Header, add_vary, forbid_storing
-from tokensession.errors import ConfigError, Expired, Malformed, SessionTooLarge, TokenError
+from tokensession.errors import (
+    ConfigError,
+    Expired,
+    Malformed,
+    SessionTooLarge,
+    StoreError,
+    TokenError,
+)
 from tokensession.policy import Policy, whole_seconds
-from tokensession.request import UnopenedSession
+from tokensession.request import Found, UnopenedSession
 from tokensession.session import Session
 
 if TYPE_CHECKING:
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.request import RequestSession
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
     from tokensession.session import SessionFields
 
 _NAMED_KEYS = 3  # of a state that is too large
@@ -87,15 +96,53 @@ class SessionManager(Generic[StateT]):
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token that browsers would drop; names the largest keys.
             ConfigError: A changed session and a ring that cannot sign.
+            StoreError: What ends with this response could not be recorded. Answer 503 with these
+                headers: after a sign-out they delete the cookie all the same.
         """
         if session.opened:
             if varies:
                 add_vary(headers, self.cookie.vary)
-            change = self._written(session, whole_seconds(now))
-            if change is not None:
-                headers.append(change)
-                forbid_storing(headers)
+            at = whole_seconds(now)
+            try:
+                self._revoke(session, at)
+            except StoreError:
+                if session.found.kid and not session.kid and session.subject is None:
+                    self._append(headers, self.cookie.delete())
+                raise
+            self._append(headers, self._written(session, at))
         session.close(readable=not varies)
+
+    def _append(self, headers: Headers, change: tuple[bytes, bytes] | None) -> None:
+        if change is not None:
+            headers.append(change)
+            forbid_storing(headers)
+
+    @property
+    def opening_blocks(self) -> bool:
+        """Whether opening a session does I/O, so that async callers `prepare` it in a thread."""
+        revocations = self._codec.revocations
+        return revocations is not None and revocations.blocking
+
+    def saving_blocks(self, session: RequestSession[StateT]) -> bool:
+        """Tell whether saving does I/O, so that async callers do it in a thread."""
+        revocations = self._codec.revocations
+        if revocations is None or not session.opened:
+            return False
+        ends = session.sid != session.before[0] or session.revokes_others
+        return ends or (revocations.blocking and not session.kid)
+
+    def prepare(self, session: RequestSession[StateT]) -> None:
+        """Read what the request carries without opening its session.
+
+        Whatever cannot be told is raised when the session is opened, if it ever is.
+        """
+        values = self.cookie.read(session.headers)
+        if values:
+            session.codec = codec = self._codec.pinned()
+            try:
+                session.prepared = self._decode(values, whole_seconds(session.now), codec)
+            except (TokenError, StoreError) as error:
+                session.prepared = error
 
     def check_unchanged(self, session: RequestSession[StateT]) -> None:
         """Refuse to lose what was changed after the response had begun.
@@ -119,21 +166,43 @@ class SessionManager(Generic[StateT]):
             if after != session.before:
                 raise
 
+    def confirm(self, session: RequestSession[StateT]) -> None:
+        """Ask the store of revocations now; see `RequestSession.confirm`."""
+        self._codec.confirm(session)
+
     def load(self, session: RequestSession[StateT]) -> None:
-        """Fill a request's session with what its headers carry, or with a new session."""
+        """Fill a request's session with what its headers carry, or with a new session.
+
+        Raises:
+            StoreError: Nobody can tell whether the session is revoked.
+        """
         at = whole_seconds(session.now)
         values = self.cookie.read(session.headers)
         fields: SessionFields[StateT] | None = None
         refused: str | None = None
-        session.codec = codec = self._codec.pinned()
+        if session.prepared is None:
+            session.codec = self._codec.pinned()
+        codec = session.codec
         try:
-            fields = self._decode(values, at, codec)
+            fields = self._prepared(session, values, at)
         except TokenError as error:
             refused = error.code
+        except StoreError as error:
+            session.unknown = error
+            raise
         Session.__init__(session, *(fields or codec.new_fields(at)))
         session.refused = refused
         session.presented = bool(values)
         session.before = self._snapshot(session)
+        session.found = Found(session.subject, session.started_at, session.kid)
+
+    def _prepared(
+        self, session: RequestSession[StateT], values: list[bytes], at: int
+    ) -> SessionFields[StateT] | None:
+        prepared = session.prepared
+        if isinstance(prepared, TokenError | StoreError):
+            raise prepared
+        return prepared or self._decode(values, at, session.codec)
 
     def _decode(
         self, values: list[bytes], at: int, codec: SessionCodec[StateT]
@@ -148,6 +217,25 @@ class SessionManager(Generic[StateT]):
         if len(good) != 1:
             raise Malformed(f"{len(values)} cookies of one name, of which {len(good)} are good")
         return good[0]
+
+    def _revoke(self, session: RequestSession[StateT], now: int) -> None:
+        """End what ends with this response, and date what begins with it."""
+        revocations, codec = self._codec.revocations, session.codec
+        if revocations is not None and codec.can_mint:
+            found, sid = session.found, session.before[0]
+            # Whoever signs in without having been signed in keeps what was nobody's.
+            signs_in = found.subject is None and session.subject is not None
+            if found.kid and session.sid != sid and not signs_in:
+                if session.kid:  # it goes on under another id
+                    revocations.replace(sid, session.sid, found.subject, found.started_at, now)
+                else:
+                    revocations.deny(sid, found.subject, found.started_at, now)
+        if session.revokes_others and session.subject is not None:
+            codec.revoke_subject(session.subject, keep=session, now=now)
+        if revocations is None or session.kid:
+            return
+        if session.subject is not None or codec.pack(session.state) != self._nothing:
+            codec.begin(session, now)
 
     def _written(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
         """Return the response header that the session needs, or None; what it holds counts as sent.
@@ -211,6 +299,7 @@ def manager_of(
     *,
     policy: Policy | None = None,
     cookie_name: str = "__Host-session",
+    revocation: Store | Check | None = None,
 ) -> SessionManager[Any]:
     """Return the manager that an adapter was given, or one made of what it was given.
 
@@ -218,16 +307,22 @@ def manager_of(
         keys: The ring, its watcher, or a manager with everything in it.
         policy: When sessions end; the OWASP profile when None.
         cookie_name: The cookie; its name without prefix is the context.
+        revocation: A store of revocations, or a `Lookup` or `Replica` of one.
 
     Raises:
         ConfigError: Wrong arguments, or a manager together with what it already holds.
     """
     if isinstance(keys, SessionManager):
-        if policy is not None or cookie_name != Cookie().name:
-            raise ConfigError("a manager has its policy and cookie: give them to its parts")
+        if policy is not None or revocation is not None or cookie_name != Cookie().name:
+            raise ConfigError(
+                "a manager has its policy, cookie and revocation: give them to its parts"
+            )
         return keys
     cookie = Cookie(name=cookie_name)
     codec: SessionCodec[Any] = SessionCodec(
-        keys, context=cookie.context, policy=Policy.owasp() if policy is None else policy
+        keys,
+        context=cookie.context,
+        policy=Policy.owasp() if policy is None else policy,
+        revocation=revocation,
     )
     return SessionManager(codec, cookie=cookie)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from tokensession.claims import StateT
-from tokensession.errors import ConfigError
-from tokensession.session import Session
+from tokensession.errors import ConfigError, StoreError, TokenError
+from tokensession.session import Session, SessionFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tokensession.claims import Subject
     from tokensession.codec import SessionCodec
 
 _VALUES: Final = frozenset(Session.__slots__) - {"__weakref__"}
@@ -24,6 +25,20 @@ _BEGUN_UNREAD: Final = (
 )
 
 
+class Found(NamedTuple):
+    """Whose session a request carried, before the application changed anything.
+
+    Attributes:
+        subject: Whose it was.
+        started_at: When it began.
+        kid: The key of its token; "" where the request had no session.
+    """
+
+    subject: Subject
+    started_at: int
+    kid: str
+
+
 class Opener(Protocol):
     """What a request's session is opened by."""
 
@@ -32,6 +47,9 @@ class Opener(Protocol):
 
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
+
+    def confirm(self, session: RequestSession[Any]) -> None:
+        """Ask the store of revocations now."""
 
 
 class RequestSession(Session[StateT]):
@@ -49,13 +67,22 @@ class RequestSession(Session[StateT]):
         "_unreadable",
         "before",
         "codec",
+        "found",
         "headers",
         "now",
+        "prepared",
         "presented",
         "renewable",
+        "revokes_others",
+        "unknown",
     )
 
     before: tuple[bytes, bytes | None]  # session id and packed state as they were found
+    found: Found
+    # What the request carries, where that was read ahead; or why it could not be.
+    prepared: SessionFields[StateT] | TokenError | StoreError | None
+    revokes_others: bool  # whether the subject's other sessions end with the response
+    unknown: StoreError | None  # why nobody could tell, when the application asked for it
     codec: SessionCodec[StateT]  # with the one ring that this request sees
     presented: bool  # whether the request carried anything under the cookie's name
     opened: ClassVar[bool] = True
@@ -83,6 +110,32 @@ class RequestSession(Session[StateT]):
                 The response will not fail: it deletes the cookie.
         """
         self._opener.check(self)
+
+    def revoke_others(self) -> None:
+        """End all other sessions of the subject when the response is saved, and keep this one.
+
+        "Log out my other devices". Where that cannot be recorded, the response is a 503.
+
+        Raises:
+            ConfigError: The session has no subject, or the response has begun.
+        """
+        self._check_open()
+        if self.subject is None:
+            raise ConfigError("nobody is signed in, so there are no other sessions to end")
+        self.revokes_others = True
+
+    def confirm(self) -> None:
+        """Ask the store of revocations now, whatever is asked otherwise; it does I/O.
+
+        For a route that must not act on word that is seconds old. In asynchronous code:
+        ``await asyncio.to_thread(request.session.confirm)``.
+
+        Raises:
+            Revoked: The session was ended.
+            StoreError: The store cannot be asked (the response is a 503, unless you answer it).
+            ConfigError: There is no revocation list.
+        """
+        self._opener.confirm(self)
 
     def close(self, *, readable: bool) -> None:
         """Refuse changes from here on: the response has begun, and could not carry them.
@@ -165,6 +218,9 @@ class UnopenedSession(RequestSession[StateT]):
         self.headers = headers
         self.now = now
         self.renewable = True
+        self.prepared = None
+        self.revokes_others = False
+        self.unknown = None
 
     def __getattr__(self, name: str) -> Any:
         """Open the session, as a value of it is asked for that is not there yet."""
@@ -182,6 +238,7 @@ class UnopenedSession(RequestSession[StateT]):
 
         Raises:
             ConfigError: The response has begun without saying that it depends on the session.
+            StoreError: Nobody can tell whether the session is revoked.
         """
         if self._unreadable:
             raise ConfigError(_BEGUN_UNREAD)

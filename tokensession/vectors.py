@@ -17,10 +17,11 @@ import msgspec
 from tokensession.base64url import b64url_decode
 from tokensession.claims import Claims, UntypedState, write_claims
 from tokensession.codec import SessionCodec
-from tokensession.errors import ConfigError, StateError, TokenError, UnknownKey
+from tokensession.errors import ConfigError, StateError, StoreError, TokenError, UnknownKey
 from tokensession.jwk import check_unpublished
 from tokensession.keys import KeyRing
 from tokensession.policy import Policy
+from tokensession.revocation import decision
 from tokensession.state import checked_state, pack_state
 from tokensession.tokenkeys import Salt, TokenKey, context_bytes, derive
 
@@ -37,6 +38,7 @@ WORDS: Final = {
     "states": {"ok"},
     "keys": {"ok", "config_error"},
     "tokens": {"ok"} | CODES,
+    "revocation": {"ok", "revoked", "store_error"},
     "writing": {"ok", "state_error"},
 }
 _FIELD_TYPES: Final = {"int": int, "str": str, "bool": bool, "bin": bytes}
@@ -177,6 +179,58 @@ def _run_tokens(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
     return "ok", complaint or _compare_writing(case, key)
 
 
+def _run_revocation(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
+    if "operation" in case:
+        try:
+            result = _OPERATIONS[case["operation"]](case["given"])
+        except StoreError:
+            return "store_error", None
+        return "ok", _compare("result", result, case.get("result"))
+    session, entries = case["session"], case["entries"]
+    key = decision.subject_key(session["sub"])
+    marks = {bytes.fromhex(mark["subject"]): mark for mark in entries["marks"]}
+    mark = _NO_MARK if key is None else marks.get(key, _NO_MARK)
+    revoked = decision.is_revoked(
+        bytes.fromhex(session["sid"]),
+        session["start"],
+        denied=session["sid"] in entries["denied"],
+        everyone=_instant(entries["everyone"]),
+        mark=_instant(mark["instant"]),
+        kept=None if mark["kept"] is None else bytes.fromhex(mark["kept"]),
+    )
+    return "revoked" if revoked else "ok", None
+
+
+_NO_MARK: Final[Case] = {"instant": None, "kept": None}
+
+
+def _instant(value: int | None) -> int:
+    return decision.NEVER if value is None else value
+
+
+def _next_mark(given: Case) -> int:
+    mark = given["mark"]
+    former = None if mark is None else decision.Mark(mark, None, 0, 1)
+    return decision.next_mark(former, _instant(given["everyone"]), None, given["now"], 1).instant
+
+
+def _begin(given: Case) -> int:
+    entries = decision.Entries(everyone=_instant(given["everyone"]), mark=_instant(given["mark"]))
+    return decision.first_start(entries, now=given["now"], leeway=given["leeway"])
+
+
+_OPERATIONS: Final[dict[str, Callable[[Case], int]]] = {
+    "revoke_subject": _next_mark,
+    "revoke_all": lambda given: decision.next_everyone(
+        _instant(given["everyone"]), _instant(given["highest"]), given["now"]
+    ),
+    "revoke_before": lambda given: decision.everyone_before(
+        _instant(given["everyone"]), given["before"]
+    ),
+    "begin": _begin,
+}
+
+
 def _run_writing(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
     try:
         packed = pack_state(value(case["state"]))
@@ -191,6 +245,7 @@ _RUNNERS: Final[dict[str, Callable[[Case, dict[str, Any]], tuple[str, str | None
     "states": _run_states,
     "keys": _run_keys,
     "tokens": _run_tokens,
+    "revocation": _run_revocation,
     "writing": _run_writing,
 }
 

@@ -143,9 +143,12 @@ class Server:
         process, self._process = self._process, None
         if process is None:
             return
+        # One that is paused would not hear it.
+        for pid in (*_children(process.pid), process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
-            os.killpg(process.pid, signal.SIGCONT)  # one that is paused would not hear the first
         try:
             process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -155,7 +158,18 @@ class Server:
     def _signal(self, what: signal.Signals) -> None:
         if self._process is None:
             raise ServerError(f"{type(self).__name__} is not running")
-        os.killpg(self._process.pid, what)
+        # First itself, so that there are no new children; they may have groups of their own.
+        os.kill(self._process.pid, what)
+        for pid in _children(self._process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, what)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def ask(path: Path, question: bytes) -> bytes:

@@ -9,15 +9,21 @@ The session is ``scope["session"]``, which is ``request.session`` in Starlette a
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from tokensession.errors import StoreError
 from tokensession.manager import SessionManager, manager_of
 
 if TYPE_CHECKING:
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.policy import Policy
+    from tokensession.request import RequestSession
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -26,6 +32,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _BEGINS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+_FAILED: Final = 500  # what frameworks make of an error; of ours it is a 503
+_TRY_AGAIN_LATER: Final = 1013  # of WebSocket's close codes
+_UNAVAILABLE: Final = b"Service Unavailable"
+
+_log = logging.getLogger("tokensession")
 
 
 class SessionMiddleware:
@@ -42,6 +53,8 @@ class SessionMiddleware:
         policy: When sessions end; the OWASP profile when None.
         cookie_name: The cookie; its name without prefix is the context of its tokens.
         scope_key: Where the session stands in the scope, for several sessions in one application.
+        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
+            is final. A store is asked in a thread; where it cannot be asked the answer is 503.
 
     Raises:
         ConfigError: Wrong arguments.
@@ -55,9 +68,12 @@ class SessionMiddleware:
         policy: Policy | None = None,
         cookie_name: str = "__Host-session",
         scope_key: str = "session",
+        revocation: Store | Check | None = None,
     ) -> None:
         self.app = app
-        self._manager = manager_of(keys, policy=policy, cookie_name=cookie_name)
+        self._manager = manager_of(
+            keys, policy=policy, cookie_name=cookie_name, revocation=revocation
+        )
         self._scope_key = scope_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,18 +83,91 @@ class SessionMiddleware:
             return
         manager = self._manager
         session = manager.open(scope["headers"])
+        if manager.opening_blocks:
+            await _in_thread(lambda: manager.prepare(session))
         scope[self._scope_key] = session
-        begun = False
-
-        async def send_with_session(message: Message) -> None:
-            nonlocal begun
-            if not begun and message["type"] in _BEGINS:
-                headers = list(message.get("headers", ()))
-                manager.save(session, headers, varies=message["type"] != "websocket.accept")
-                message["headers"] = headers
-                begun = True
-            await send(message)
-
-        await self.app(scope, receive, send_with_session)
-        if begun:
+        exchange = _Exchange(manager, session, scope, send)
+        try:
+            await self.app(scope, receive, exchange.send)
+        except StoreError as error:
+            if exchange.begun:
+                raise
+            if not exchange.replaced:
+                await _unavailable(scope, send, error, [])
+        if exchange.begun:
             manager.check_unchanged(session)
+
+
+class _Exchange:
+    """One request on its way to its response."""
+
+    def __init__(
+        self, manager: SessionManager[Any], session: RequestSession[Any], scope: Scope, send: Send
+    ) -> None:
+        self._manager = manager
+        self._session = session
+        self._scope = scope
+        self._send = send
+        self.begun = False  # whether the application's response has
+        self.replaced = False  # by a 503
+
+    async def send(self, message: Message) -> None:
+        """Send what the application sends, with what the session needs."""
+        if self.replaced:
+            return
+        if not self.begun and message["type"] in _BEGINS:
+            headers = list(message.get("headers", ()))
+            failure = self._session.unknown if message.get("status") == _FAILED else None
+            if failure is None:
+                failure = await self._save(message["type"], headers)
+            if failure is not None:
+                self.replaced = True
+                await _unavailable(self._scope, self._send, failure, headers)
+                return
+            message["headers"] = headers
+            self.begun = True
+        await self._send(message)
+
+    async def _save(self, kind: str, headers: list[tuple[bytes, bytes]]) -> StoreError | None:
+        """Save the session into headers; return what could not be recorded."""
+        manager, session = self._manager, self._session
+
+        def save() -> None:
+            manager.save(session, headers, varies=kind != "websocket.accept")
+
+        try:
+            if manager.saving_blocks(session):
+                await _in_thread(save)
+            else:
+                save()
+        except StoreError as error:
+            return error
+        return None
+
+
+async def _in_thread(call: Callable[[], None]) -> None:
+    """Run what does I/O beside the event loop; in place where that is not asyncio's."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        call()
+        return
+    await asyncio.to_thread(call)
+
+
+async def _unavailable(
+    scope: Scope, send: Send, error: StoreError, headers: list[tuple[bytes, bytes]]
+) -> None:
+    """Answer 503; of the headers only cookies stay."""
+    _log.warning("answered 503: %s", error)
+    prefix = "http"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": _TRY_AGAIN_LATER})
+            return
+        prefix = "websocket.http"
+    head = [(b"content-type", b"text/plain"), (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(_UNAVAILABLE)), (b"retry-after", b"1")]  # fmt: skip
+    cookies = [header for header in headers if header[0].lower() == b"set-cookie"]
+    await send({"type": f"{prefix}.response.start", "status": 503, "headers": head + cookies})
+    await send({"type": f"{prefix}.response.body", "body": _UNAVAILABLE})

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from tokensession.cli import demos, keys, tokens, vectors
+from tokensession.cli import demos, keys, revocations, tokens, vectors
 from tokensession.cli.streams import DONE, WRONG, Commands, InputError, complain, say
 from tokensession.errors import TokenSessionError
 
@@ -22,8 +22,8 @@ _NOBODY_READS: Final = 141  # 128 + SIGPIPE
 _EPILOG: Final = """\
 exit codes:
   0    done
-  1    the token was refused; a vector or a step of the tour was not as it must be; or keys need
-       somebody's attention (keys status, keys check)
+  1    the token was refused or the session is revoked; a vector or a step of the tour was not
+       as it must be; or keys need somebody's attention (keys status, keys check)
   2    wrong usage, configuration or input
   130  interrupted
   141  whoever reads the output has gone
@@ -85,6 +85,7 @@ def _parser() -> ArgumentParser:
     # One line for each module of commands, in the order of --help.
     keys.add_commands(commands)
     tokens.add_commands(commands)
+    revocations.add_commands(commands)
     vectors.add_commands(commands)
     demos.add_commands(commands)
     return parser

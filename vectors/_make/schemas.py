@@ -44,6 +44,7 @@ def schemas() -> dict[str, Schema]:
         "keys": _keys(),
         "states": _states(),
         "tokens": _tokens(),
+        "revocation": _revocation(),
         "writing": _writing(),
     }
 
@@ -255,6 +256,34 @@ def _states() -> Schema:
     )
     definitions = {"jwk": _jwk(), "jwk_set": _jwk_set()}
     return _file("states", ("S1", "S2"), [case], definitions=definitions)
+
+
+def _revocation() -> Schema:
+    instant: Json = {"oneOf": [{"type": "null"}, SECONDS]}
+    session = _object({
+        "sid": _hex(16),
+        "start": SECONDS,
+        "sub": {"oneOf": [{"type": "null"}, TEXT, {"type": "integer"}]},
+    })  # fmt: skip
+    mark = _object({
+        "subject": _hex(32),
+        "instant": SECONDS,
+        "kept": {"oneOf": [{"type": "null"}, _hex(16)]},
+    })  # fmt: skip
+    entries = _object({"denied": _list(_hex(16)), "everyone": instant, "marks": _list(mark)})
+    decision = _object(
+        {"session": session, "entries": entries, "expect": _words(("ok", "revoked"))}
+    )
+    names = ("mark", "everyone", "highest", "now", "before", "leeway")
+    operation = _object(
+        {
+            "operation": _words(("revoke_subject", "revoke_all", "revoke_before", "begin")),
+            "given": _object({}, dict.fromkeys(names, instant)),
+            "expect": _words(("ok", "store_error")),
+        },
+        {"result": {"type": "integer", "minimum": -1, "maximum": MAX_SAFE}},
+    )
+    return _file("revocation", ("R9", "L1", "L2", "L3"), [decision, operation])
 
 
 def _tokens() -> Schema:

@@ -1,0 +1,385 @@
+"""What every store of revocations does, whatever it is made of: each store's tests inherit this."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tokensession.revocation.decision import Denial, Entries, Keep, Mark, is_revoked, subject_key
+from tokensession.revocation.entries import RevocationEntries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tokensession.revocation.store import Batch, Position, Store
+
+NOW = 1_785_000_000
+LIFE = 28_805
+UNTIL = NOW + LIFE
+LATE = 2 * LIFE  # seconds after which any entry has ended, however coarse a store's ends are
+
+
+def sid(number: int) -> bytes:
+    """Return a session id."""
+    return number.to_bytes(16, "big")
+
+
+def key(subject: str | int) -> bytes:
+    """Return a subject's key."""
+    found = subject_key(subject)
+    assert found is not None
+    return found
+
+
+ADA, BOB = key("ada"), key("bob")
+
+
+def spared(number: int, start: int = NOW + LIFE) -> Keep:
+    """Return a session to spare, which began after any mark of these tests."""
+    return Keep(sid(number), start)
+
+
+def denial(number: int, subject: bytes | None = ADA, *, until: int = UNTIL) -> Denial:
+    """Return the denial of a session id."""
+    return Denial(sid(number), subject, NOW, until)
+
+
+def revokes(found: Entries, session: bytes, start: int) -> bool:
+    """Decide by what a store has found."""
+    return is_revoked(session, start, **found._asdict())
+
+
+def apply(copy: RevocationEntries, batches: Iterable[Batch]) -> Position:
+    """Apply what a store gives to a copy of it, and return the position to read on from."""
+    position: Position | None = None
+    for batch in batches:
+        for denied, until in batch.denied:
+            copy.deny(denied, until)
+        for subject, mark in batch.marks:
+            copy.put_mark(subject, mark)
+        copy.raise_to(everyone=batch.everyone, highest=batch.highest)
+        assert batch.skipped == 0
+
+        assert position is None, "only the last batch has a position"
+        position = batch.position
+    assert position is not None
+    return position
+
+
+def same(copy: RevocationEntries, store: Store, sids: Iterable[bytes]) -> bool:
+    """Tell whether a copy says what its store says."""
+    return all(
+        copy.look_up(one, subject) == store.look_up(one, subject)
+        for one in sids
+        for subject in (ADA, BOB, None)
+    )
+
+
+class StoreContract:
+    """Inherit, and give a fixture `new_store` that makes an empty, created store per call."""
+
+    @pytest.fixture
+    def store(self, new_store: Callable[[], Store]) -> Store:
+        """Give an empty store."""
+        return new_store()
+
+    def test_an_empty_store_revokes_nothing(self, store: Store) -> None:
+        """Neither a session of a subject nor one without."""
+        assert store.look_up(sid(1), ADA) == Entries()
+        assert store.look_up(sid(1), None) == Entries()
+        assert store.count() == (0, 0)
+
+    def test_a_denied_session_is_denied_alone(self, store: Store) -> None:
+        """By its id, whatever subject is asked for; denying again changes nothing."""
+        store.deny(denial(1), now=NOW)
+        store.deny(denial(1), now=NOW)
+        store.deny(denial(2, None), now=NOW)
+        assert store.look_up(sid(1), ADA).denied
+        assert store.look_up(sid(1), None).denied
+        assert store.look_up(sid(2), None).denied
+        assert not store.look_up(sid(3), ADA).denied
+        assert store.count().denied == 2
+
+    def test_session_ids_are_bytes(self, store: Store) -> None:
+        """Any 16 of them: zeros, line ends, bytes that are no text."""
+        for value in (bytes(16), b"\r\n" * 8, b"\xff" * 16, b"a" * 15 + b" "):
+            store.deny(Denial(value, None, NOW, UNTIL), now=NOW)
+            assert store.look_up(value, ADA).denied
+        assert not store.look_up(b"a" * 15 + b"\0", None).denied
+
+    def test_a_mark_is_five_seconds_ahead(self, store: Store) -> None:
+        """A second one in the same second is one later, however often."""
+        assert store.mark(ADA, None, now=NOW, life=LIFE).instant == NOW + 5
+        assert store.mark(ADA, None, now=NOW, life=LIFE).instant == NOW + 6
+        assert store.mark(ADA, None, now=NOW - 9, life=LIFE).instant == NOW + 7
+        mark = store.mark(ADA, None, now=NOW + 60, life=LIFE)
+        assert mark[:3] == (NOW + 65, None, NOW + 65 + LIFE)
+        assert store.look_up(sid(1), ADA) == Entries(mark=NOW + 65)
+        assert store.look_up(sid(1), BOB) == Entries()
+        assert store.look_up(sid(1), None) == Entries()
+        assert store.count() == (0, 1)
+
+    def test_a_mark_spares_one_session(self, store: Store) -> None:
+        """The last call's, or none."""
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
+        assert store.look_up(sid(1), ADA).kept == sid(1)
+        store.mark(ADA, spared(2), now=NOW, life=LIFE)
+        assert store.look_up(sid(1), ADA).kept == sid(2)
+        store.mark(ADA, None, now=NOW, life=LIFE)
+        assert store.look_up(sid(1), ADA).kept is None
+
+    def test_what_was_ended_is_not_spared(self, store: Store) -> None:
+        """Whoever wants to keep a session may not have heard that it was ended; it stays so."""
+        store.mark(ADA, spared(1, NOW), now=NOW, life=LIFE)
+        store.mark(ADA, spared(2, NOW + 5), now=NOW, life=LIFE)
+        assert store.look_up(sid(2), ADA) == Entries(mark=NOW + 6)
+        store.mark(ADA, spared(3, NOW + 7), now=NOW, life=LIFE)
+        assert store.look_up(sid(3), ADA) == Entries(mark=NOW + 7, kept=sid(3))
+        store.mark(ADA, spared(3, NOW + 7), now=NOW, life=LIFE)
+        assert store.look_up(sid(3), ADA) == Entries(mark=NOW + 8, kept=sid(3))
+
+    def test_everyone_is_eleven_seconds_ahead(self, store: Store) -> None:
+        """A second call in the same second is one later."""
+        assert store.revoke_all(now=NOW) == NOW + 11
+        assert store.revoke_all(now=NOW) == NOW + 12
+        assert store.revoke_all(now=NOW - 60) == NOW + 13
+        assert store.look_up(sid(1), ADA) == Entries(everyone=NOW + 13)
+        assert store.look_up(sid(1), None) == Entries(everyone=NOW + 13)
+
+    def test_marks_and_everyone_are_after_each_other(self, store: Store) -> None:
+        """Of any subjects: what comes later ends what was begun after the former."""
+        for _ in range(20):
+            store.mark(BOB, None, now=NOW, life=LIFE)
+        assert store.revoke_all(now=NOW) == NOW + 25
+        assert store.mark(ADA, None, now=NOW, life=LIFE).instant == NOW + 26
+        assert store.mark(BOB, None, now=NOW, life=LIFE).instant == NOW + 26
+        assert store.revoke_all(now=NOW) == NOW + 27
+
+    def test_everyone_before_an_instant_is_exact(self, store: Store) -> None:
+        """A session begun at that instant lives, and nothing is ever lowered."""
+        assert store.revoke_before(NOW) == NOW - 1
+        found = store.look_up(sid(1), ADA)
+        assert [revokes(found, sid(1), start) for start in (NOW - 1, NOW)] == [True, False]
+        assert store.revoke_before(NOW - 100) == NOW - 1
+        assert store.look_up(sid(1), ADA).everyone == NOW - 1
+        assert store.revoke_before(0) == NOW - 1
+
+    def test_a_new_id_takes_over_what_spared_the_old(self, store: Store) -> None:
+        """Where the mark spared the old one, and only there."""
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
+        store.replace(denial(1), sid(2), now=NOW)
+        found = store.look_up(sid(2), ADA)
+        assert found == Entries(mark=NOW + 5, kept=sid(2))
+        assert store.look_up(sid(1), ADA) == found._replace(denied=True)
+        store.replace(denial(3), sid(4), now=NOW)
+        assert store.look_up(sid(4), ADA).kept == sid(2)
+        store.replace(denial(5, BOB), sid(6), now=NOW)
+        store.replace(denial(7, None), sid(8), now=NOW)
+        assert store.look_up(sid(6), BOB) == Entries()
+        assert store.count() == (4, 1)
+
+    def test_a_denied_session_is_not_spared(self, store: Store) -> None:
+        """The mark that spares it shields from that mark alone."""
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
+        store.deny(denial(1), now=NOW)
+        assert revokes(store.look_up(sid(1), ADA), sid(1), NOW)
+        store.mark(BOB, spared(2), now=NOW, life=LIFE)
+        store.revoke_all(now=NOW)
+        assert revokes(store.look_up(sid(2), BOB), sid(2), NOW)
+
+    def test_create_leaves_alone_what_is_there(self, store: Store) -> None:
+        """It can run at every start."""
+        store.deny(denial(1), now=NOW)
+        position = apply(RevocationEntries(), store.read(None))
+        store.create()
+        assert store.look_up(sid(1), None).denied
+        assert apply(RevocationEntries(), store.read(position))[:1] == position[:1]
+
+    def test_stores_of_their_own_share_nothing(self, new_store: Callable[[], Store]) -> None:
+        """Each name is a list of its own."""
+        one, other = new_store(), new_store()
+        one.deny(denial(1), now=NOW)
+        one.mark(ADA, None, now=NOW, life=LIFE)
+        one.revoke_all(now=NOW)
+        assert other.look_up(sid(1), ADA) == Entries()
+        assert other.count() == (0, 0)
+
+    # -- what ends -----------------------------------------------------------------------------
+
+    def test_sweeping_takes_what_has_ended(self, store: Store) -> None:
+        """And nothing else; the greatest mark and the instant for everyone stay."""
+        store.deny(denial(1, until=NOW + 10), now=NOW)
+        store.deny(denial(2, until=NOW + LATE), now=NOW)
+        store.mark(ADA, None, now=NOW, life=10)
+        store.mark(BOB, None, now=NOW, life=LATE)
+        everyone = store.revoke_all(now=NOW)
+        assert store.sweep(now=NOW + 10) == 0
+        assert store.sweep(now=NOW + LATE - 5000) == 2
+        assert store.count() == (1, 1)
+        assert store.look_up(sid(2), ADA) == Entries(denied=True, everyone=everyone)
+        assert store.look_up(sid(1), BOB) == Entries(mark=NOW + 5, everyone=everyone)
+
+    def test_the_later_end_counts(self, store: Store) -> None:
+        """In whatever order they were told."""
+        for ends in ((10, LATE), (LATE, 10)):
+            for end in ends:
+                store.deny(denial(end, until=NOW + end), now=NOW)
+                store.deny(denial(1, until=NOW + end), now=NOW)
+        store.mark(ADA, None, now=NOW, life=10)
+        store.mark(ADA, None, now=NOW, life=LATE)
+        store.sweep(now=NOW + LATE - 5000)
+        assert store.look_up(sid(1), ADA).denied
+        assert store.look_up(sid(1), ADA).mark == NOW + 6
+        assert not store.look_up(sid(10), None).denied
+
+    def test_sweeping_is_bounded(self, store: Store) -> None:
+        """It takes as many as it may, and is called again for the rest."""
+        for number in range(10):
+            store.deny(denial(number, until=NOW + 10), now=NOW)
+        counts = [store.sweep(now=NOW + LATE, limit=4) for _ in range(4)]
+        assert counts == [4, 4, 2, 0]
+
+    def test_what_has_long_ended_leaves_by_itself(self, store: Store) -> None:
+        """Writing goes with sweeping, so a list that is used does not grow for ever."""
+        for number in range(4):
+            store.deny(denial(number, until=NOW + 10), now=NOW)
+        store.deny(denial(9, until=NOW + 2 * LATE), now=NOW + LATE)
+        assert store.count().denied == 1
+
+    # -- reading along -------------------------------------------------------------------------
+
+    def test_a_copy_says_what_the_store_says(self, store: Store) -> None:
+        """All at first, then what changed; a second reading finds nothing new."""
+        if not store.capabilities.lists_changes:
+            pytest.skip("this store cannot be followed")
+        store.deny(denial(1), now=NOW)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
+        copy = RevocationEntries()
+        position = apply(copy, store.read(None))
+        assert same(copy, store, map(sid, range(4)))
+        store.deny(denial(2, None), now=NOW)
+        store.replace(denial(1), sid(3), now=NOW)
+        store.mark(BOB, None, now=NOW, life=LIFE)
+        store.revoke_all(now=NOW)
+        position = apply(copy, store.read(position))
+        assert same(copy, store, map(sid, range(4)))
+        store.revoke_before(NOW + 1000)
+        apply(copy, store.read(apply(copy, store.read(position))))
+        assert same(copy, store, map(sid, range(4)))
+
+    def test_changes_alone_suffice(self, store: Store) -> None:
+        """A copy that began empty beside its store has heard all that was ever written."""
+        if not store.capabilities.lists_changes:
+            pytest.skip("this store cannot be followed")
+        copy = RevocationEntries()
+        position = apply(copy, store.read(None))
+        random = Random(5)  # noqa: S311  # no secret
+        for step in range(60):
+            number, subject = random.randrange(20), random.choice((ADA, BOB))
+            what = random.randrange(5)
+            if what == 0:
+                store.deny(denial(number, subject), now=NOW)
+            elif what == 1:
+                store.mark(subject, spared(number), now=NOW + step, life=LIFE)
+            elif what == 2:
+                store.replace(denial(number, subject), sid(number + 100), now=NOW)
+            elif what == 3:
+                store.mark(subject, None, now=NOW, life=LIFE)
+            else:
+                store.revoke_all(now=NOW)
+            if random.random() < 0.5:
+                position = apply(copy, store.read(position))
+        apply(copy, store.read(position))
+        assert same(copy, store, map(sid, [*range(20), *range(100, 120)]))
+
+    def test_a_position_of_another_store_gives_everything(
+        self, new_store: Callable[[], Store]
+    ) -> None:
+        """As after a failover to a store that was made anew."""
+        one, other = new_store(), new_store()
+        if not one.capabilities.lists_changes:
+            pytest.skip("this store cannot be followed")
+        for number in range(5):
+            one.deny(denial(number), now=NOW)
+        position = apply(RevocationEntries(), one.read(None))
+        other.deny(denial(9), now=NOW)
+        copy = RevocationEntries()
+        apply(copy, other.read(position))
+        assert copy.look_up(sid(9), None).denied
+        assert not copy.look_up(sid(1), None).denied
+
+    def test_many_entries_come_in_batches(self, store: Store, small_batches: None) -> None:
+        """None is lost between two of them."""
+        if not store.capabilities.lists_changes:
+            pytest.skip("this store cannot be followed")
+        copy, late = RevocationEntries(), RevocationEntries()
+        position = apply(copy, store.read(None))
+        for number in range(25):
+            store.deny(denial(number), now=NOW)
+            store.mark(key(number), spared(number), now=NOW, life=LIFE)
+        apply(copy, store.read(position))
+        apply(late, store.read(None))
+        for number in range(25):
+            found = store.look_up(sid(number), key(number))
+            assert found.denied
+            assert found == copy.look_up(sid(number), key(number))
+            assert found == late.look_up(sid(number), key(number))
+
+    # -- many at once --------------------------------------------------------------------------
+
+    def test_marks_at_once_are_different(self, store: Store) -> None:
+        """Each of many callers in one second gets an instant of its own, and the last one stays."""
+        with ThreadPoolExecutor(8) as pool:
+            marks = list(
+                pool.map(lambda n: store.mark(ADA, spared(n), now=NOW, life=LIFE), range(40))
+            )
+        instants = sorted(mark.instant for mark in marks)
+        assert instants == list(range(NOW + 5, NOW + 45))
+        last = max(marks, key=lambda mark: mark.instant)
+        assert store.look_up(sid(1), ADA)[2:] == (last.instant, last.kept)
+
+    def test_marks_and_everyone_at_once(self, store: Store) -> None:
+        """Whoever is told that all is revoked can rely on each mark that was set before."""
+
+        def both(number: int) -> tuple[Mark, int]:
+            mark = store.mark(key(number), None, now=NOW, life=LIFE)
+            return mark, store.revoke_all(now=NOW)
+
+        with ThreadPoolExecutor(8) as pool:
+            pairs = list(pool.map(both, range(24)))
+        assert all(mark.instant < everyone for mark, everyone in pairs)
+        everyones = [everyone for _, everyone in pairs]
+        assert len(set(everyones)) == len(everyones)
+
+    def test_nothing_is_lost_to_who_reads_along(self, store: Store) -> None:
+        """While many write: after the last write, one reading is enough."""
+        if not store.capabilities.lists_changes:
+            pytest.skip("this store cannot be followed")
+        copy = RevocationEntries()
+        position = apply(copy, store.read(None))
+        done = threading.Event()
+
+        def write(number: int) -> None:
+            for step in range(12):
+                store.deny(denial(number * 100 + step), now=NOW)
+                store.mark(ADA, spared(number), now=NOW, life=LIFE)
+
+        def follow(position: Position) -> Position:
+            while not done.is_set():
+                position = apply(copy, store.read(position))
+            return position
+
+        with ThreadPoolExecutor(7) as pool:
+            reader = pool.submit(follow, position)
+            try:
+                list(pool.map(write, range(6)))
+            finally:
+                done.set()
+            apply(copy, store.read(reader.result()))
+        sids = [sid(number * 100 + step) for number in range(6) for step in range(12)]
+        assert same(copy, store, sids)
+        assert copy.look_up(sid(0), ADA).mark == NOW + 5 + 71

@@ -1,0 +1,193 @@
+"""``tokensession revoke`` and ``tokensession revocations``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tokensession.cli import main
+from tokensession.cli.stores import store_name
+from tokensession.revocation.sql import SQLStore
+
+from .contract import ADA, NOW, denial, sid
+
+if TYPE_CHECKING:
+    from tests.servers import Valkey
+
+HEX = "00" * 15 + "01"
+
+
+class Terminal:
+    """Runs commands on a store."""
+
+    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.url = url
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        """Return the exit code, and what was printed."""
+        code = main([*words, "--store", self.url, "--now", str(NOW)])
+        out, err = self._capsys.readouterr()
+        return code, out, err
+
+    def json(self, *words: str) -> Any:
+        """Return what is printed as JSON, of a command that succeeds."""
+        code, out, err = self(*words, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+
+@pytest.fixture
+def run(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Give what runs a command on a store in a file, which is made."""
+    terminal = Terminal(sqlite_url, capsys)
+    assert terminal("revocations", "create")[0] == 0
+    return terminal
+
+
+def test_revoking_a_session(run: Terminal) -> None:
+    """It is kept until a session that began now could have ended."""
+    check = ("revocations", "check", "--sid", HEX, "--start", str(NOW))
+    assert run(*check)[:2] == (0, "not revoked\n")
+    done = run.json("revoke", "--sid", HEX, "--lifetime", "28800")
+    assert done["what"] == f"session {HEX}"
+    assert done["until"] == NOW + 28_805
+    code, out, _ = run(*check)
+    assert (code, out) == (1, "revoked\n")
+    assert run.json("revocations", "count") == {"denied": 1, "marks": 0}
+
+
+def test_revoking_a_subject(run: Terminal) -> None:
+    """By its text; the list shows a digest."""
+    code, out, _ = run("revoke", "--subject", "ada", "--lifetime", "28800")
+    assert code == 0
+    assert "up to 2026-07-25T17:20:05Z" in out
+    check = ("revocations", "check", "--sid", HEX, "--subject", "ada", "--start")
+    assert run(*check, str(NOW + 5))[0] == 1
+    assert run(*check, str(NOW + 6))[0] == 0
+    listed = run.json("revocations", "list")
+    assert listed["entries"] == [
+        {"subject": ADA.hex(), "instant": NOW + 5, "kept": None, "until": NOW + 5 + 28_805}
+    ]
+    assert listed["everyone"] is None
+    assert ADA.hex() in run("revocations", "list")[1]
+
+
+def test_revoking_everyone(run: Terminal) -> None:
+    """All, or those begun before an instant."""
+    assert run("revoke", "--all-before", str(NOW))[1] == (
+        "ended  all sessions begun before 2026-07-25T17:20:00Z\n"
+    )
+    assert run.json("revocations", "list")["everyone"] == NOW - 1
+    assert "up to 2026-07-25T17:20:11Z" in run("revoke", "--all")[1]
+    assert "everyone=2026-07-25T17:20:11Z" in run("revocations", "list")[1]
+    code, _, err = run("revoke", "--all-before", str(NOW + 1))
+    assert (code, "1 s in the future" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        ("--sid", HEX, "--lifetime", "60"), ("--subject", "ada", "--lifetime", "60"),
+        ("--all",), ("--all-before", "7"),
+    ],
+)  # fmt: skip
+def test_a_dry_run_changes_nothing(run: Terminal, what: tuple[str, ...]) -> None:
+    """It tells what would end."""
+    code, out, _ = run("revoke", *what, "--dry-run")
+    assert code == 0
+    assert out.startswith("would end")
+    assert run.json("revocations", "list") == {"everyone": None, "entries": [], "skipped": 0}
+
+
+def test_sweeping(run: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has ended for an hour; with progress, and a dry run."""
+    monkeypatch.setattr("tokensession.cli.revocations._PROGRESS", 2)
+    store = SQLStore(run.url)
+    for number in range(1500):
+        store.deny(denial(number, until=NOW - 3601), now=NOW - 10_000)
+    store.deny(denial(2000, until=NOW - 3600), now=NOW - 10_000)
+    store.close()
+    assert run("revocations", "sweep", "--dry-run")[1] == "would remove  1500\n"
+    code, out, err = run("revocations", "sweep")
+    assert (code, out) == (0, "removed  1500\n")
+    assert "1000 entries removed so far" in err
+    assert run.json("revocations", "sweep") == {"swept": 0, "dry_run": False}
+    assert run("revocations", "count")[1] == "denied sessions  1\nmarked subjects  0\n"
+
+
+def test_garbage_is_told(run: Terminal) -> None:
+    """And the rest is listed."""
+    store = SQLStore(run.url)
+    store.deny(denial(1), now=NOW)
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql("insert into tokensession_revoked_sids values (x'00', 1, 1)")
+    store.close()
+    code, out, err = run("revocations", "list")
+    assert (code, sid(1).hex() in out, "1 entries are garbage" in err) == (0, True, True)
+
+
+def test_redis(valkey: Valkey, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its URL, under a name of its own."""
+    run = Terminal(valkey.url, capsys)
+    name = ("--prefix", "cli")
+    assert run("revocations", "create", *name)[:2] == (0, f"ready  {valkey.url}\n")
+    assert run("revoke", "--all", *name)[0] == 0
+    assert run.json("revocations", "create", *name) == {"store": valkey.url}
+    code, _, err = run("revocations", "count", "--prefix", "other")
+    assert (code, "make it with create()" in err) == (2, True)
+
+
+class TestRefused:
+    def test_passwords_on_the_command_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """They belong into the environment, and are never shown."""
+        code, out, err = Terminal("redis://me:hunter2@h", capsys)("revocations", "count")
+        assert (code, "env:SESSION_STORE" in err) == (2, True)
+        assert "hunter2" not in out + err
+
+    def test_the_environment(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        sqlite_url: str,
+    ) -> None:
+        """Holds the URL by a name; passwords are masked."""
+        monkeypatch.setenv("STORE", sqlite_url)
+        assert Terminal("env:STORE", capsys)("revocations", "create")[0] == 0
+        monkeypatch.delenv("STORE")
+        assert "STORE is not set" in Terminal("env:STORE", capsys)("revocations", "count")[2]
+        monkeypatch.setenv("STORE", "postgresql+psycopg://me:hunter2@h/db")
+
+        class Arguments:
+            store = "env:STORE"
+
+        arguments: Any = Arguments()
+        assert store_name(arguments) == "postgresql+psycopg://me:***@h/db"
+
+    @pytest.mark.parametrize(
+        ("url", "reason"),
+        [
+            ("mysql://h/db", "begins with sqlite:"),
+            ("sqlite://", "in memory"),
+            ("sqlite:////no/such/folder/r.db", "unable to open"),
+            ("redis://h:port", "redis-py reads"),
+        ],
+    )
+    def test_urls(self, url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """With one line that says why."""
+        code, _, err = Terminal(url, capsys)("revocations", "count")
+        assert (code, reason in err, err.count("\n")) == (2, True, 1)
+
+    @pytest.mark.parametrize("text", ["", "00", HEX + "00", "zz" * 16, "0 " * 16])
+    def test_session_ids(self, run: Terminal, text: str) -> None:
+        """32 hex digits, and nothing else."""
+        code, _, err = run("revoke", "--sid", text, "--lifetime", "60")
+        assert (code, "32 hex digits" in err) == (2, True)
+
+    def test_a_missing_lifetime(self, run: Terminal) -> None:
+        """Nothing is listed for a time that nobody chose."""
+        code, _, err = run("revoke", "--subject", "ada")
+        assert (code, "--lifetime is missing" in err) == (2, True)
+        assert run("revoke", "--subject", "ada", "--lifetime", "0")[0] == 2

@@ -1,0 +1,405 @@
+"""Stores that fail: each failure is a StoreError within its time, and passes without a restart."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import redis
+
+from tests.servers import Postgres, Redis, Server, Valkey
+from tokensession import ConfigError, StoreError
+from tokensession.revocation.decision import Entries
+from tokensession.revocation.lookup import Lookup
+from tokensession.revocation.redis import RedisStore
+from tokensession.revocation.sql import SQLStore
+
+from .contract import ADA, LIFE, NOW, denial, key, sid, spared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensession.revocation.store import Store
+
+GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
+
+
+def sql_store(url: str, timeout: float) -> SQLStore:
+    """Return a store in PostgreSQL."""
+    return SQLStore(url, timeout=timeout)
+
+
+def redis_store(url: str, timeout: float) -> RedisStore:
+    """Return a store in Redis."""
+    return RedisStore(url, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("kind", "connect"), [(Postgres, sql_store), (Valkey, redis_store)], ids=["postgres", "valkey"]
+)
+def test_a_server_that_dies_hangs_and_comes_back(
+    kind: type[Server], connect: Callable[[str, float], Any]
+) -> None:
+    """Dead or hanging, it fails in time; back again, it works at once, with all that it had."""
+    with kind() as server:
+        store = connect(server.url, 20)
+        store.create()
+        store.deny(denial(1), now=NOW)
+        server.restart()  # the store's connection is dead, and it does not know
+        assert store.look_up(sid(1), ADA).denied
+        store.close()
+        server.kill()
+        with pytest.raises(StoreError, match="failed"):
+            store.look_up(sid(1), ADA)
+        server.start()
+        assert store.look_up(sid(1), ADA).denied
+        store.close()
+        hasty = connect(server.url, 1)
+        assert hasty.look_up(sid(1), ADA).denied
+        server.pause()
+        calls: list[Callable[[], object]] = [
+            lambda: hasty.look_up(sid(1), ADA),  # on a connection that hangs
+            lambda: hasty.deny(denial(2), now=NOW),  # on one that cannot be made
+        ]
+        for call in calls:
+            begun = monotonic()
+            with pytest.raises(StoreError):
+                call()
+            assert monotonic() - begun < GENEROUS
+        server.resume()
+        store.deny(denial(3), now=NOW)
+        assert store.look_up(sid(3), ADA).denied
+        store.close()
+        hasty.close()
+
+
+def test_whoever_asks_while_it_hangs_need_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One has waited for the timeout; the others are told at once, for half a second."""
+    now = [1000.0]
+    monkeypatch.setattr("tokensession.revocation.lookup.monotonic", lambda: now[0])
+    asked = []
+
+    class Hanging:
+        def look_up(self, session: bytes, subject: bytes | None) -> Entries:
+            asked.append(now[0])
+            now[0] += 2
+            raise StoreError("it did not answer in 2 s")
+
+    lookup = Lookup.__new__(Lookup)
+    store: Any = Hanging()
+    lookup.store, lookup._allow, lookup._down, lookup._asked_again_at = store, False, False, 0
+    lookup._observer = type("Quiet", (), {"store_failed": lambda self, what: None})()
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            lookup.look_up(sid(1), None)
+    assert asked == [1000]
+    now[0] += 0.5
+    with pytest.raises(StoreError, match="in 2 s"):
+        lookup.look_up(sid(1), None)
+
+
+class TestPostgreSQL:
+    def test_a_late_commit_is_not_lost(
+        self, postgres: Postgres, new_postgres: Callable[[], SQLStore]
+    ) -> None:
+        """An entry whose number is lower than one that was read is read when it can be seen."""
+        store = new_postgres()
+        table = store._tables.denied.name
+        url = postgres.url.replace("+psycopg", "")
+        with psycopg.connect(url) as late:
+            late.execute(
+                f"insert into {table} (sid, until, position) values "  # noqa: S608  # our own name
+                "(%s, %s, pg_current_xact_id()::text::bigint)",
+                (sid(7), NOW + LIFE),
+            )
+            store.deny(denial(8), now=NOW)
+            seen, position = read_sids(store, None)
+            assert seen == {sid(8)}
+            again, position = read_sids(store, position)
+            assert again <= {sid(8)}
+            late.commit()
+        seen, position = read_sids(store, position)
+        assert sid(7) in seen
+        assert read_sids(store, position)[0] == set()
+
+    def test_a_transaction_that_hangs_holds_up_nobody_for_long(
+        self, postgres: Postgres, new_postgres: Callable[[], SQLStore]
+    ) -> None:
+        """Denying needs no lock of others'; a mark does, and says so in time."""
+        store = new_postgres()
+        hasty = SQLStore(postgres.url, prefix=store._tables.store.name[: -len("revocation")],
+                         timeout=0.5)  # fmt: skip
+        with psycopg.connect(postgres.url.replace("+psycopg", "")) as other:
+            other.execute(f"select * from {store._tables.store.name} for update")  # noqa: S608
+            store.deny(denial(1), now=NOW)
+            assert store.look_up(sid(1), None).denied
+            with pytest.raises(StoreError, match="timeout"):
+                hasty.mark(ADA, None, now=NOW, life=LIFE)
+        hasty.mark(ADA, None, now=NOW, life=LIFE)
+        hasty.close()
+
+    def test_wrong_credentials(self, postgres: Postgres) -> None:
+        """One line, without the password."""
+        url = postgres.url.replace("postgres@", "nobody_there:hunter2@")
+        store = SQLStore(url)
+        with pytest.raises(StoreError, match="does not exist") as caught:
+            store.look_up(sid(1), None)
+        assert "hunter2" not in str(caught.value)
+        store.close()
+
+
+def read_sids(store: Store, position: Any) -> tuple[set[bytes], Any]:
+    """Return the session ids that reading gives, and the position after it."""
+    seen: set[bytes] = set()
+    for batch in store.read(position):
+        seen |= {one for one, _ in batch.denied}
+        position = batch.position
+    return seen, position
+
+
+class TestSQL:
+    def test_not_created(self, sqlite_url: str) -> None:
+        """It says how."""
+        store = SQLStore(sqlite_url)
+        for call in (
+            lambda: store.look_up(sid(1), None),
+            lambda: store.deny(denial(1), now=NOW),
+            lambda: list(store.read(None)),
+            store.count,
+        ):
+            with pytest.raises(StoreError, match=r"create\(\)"):
+                call()
+        store.close()
+
+    def test_emptied(self, new_sqlite: Callable[[], SQLStore]) -> None:
+        """Tables without their row are a loss, not an empty list."""
+        store = new_sqlite()
+        execute(store, f"delete from {store._tables.store.name}")  # noqa: S608  # our own name
+        with pytest.raises(StoreError, match="is empty"):
+            store.look_up(sid(1), None)
+        with pytest.raises(StoreError, match="is empty"):
+            store.mark(ADA, None, now=NOW, life=LIFE)
+
+    def test_another_version(self, new_sqlite: Callable[[], SQLStore]) -> None:
+        """Is left alone."""
+        store = new_sqlite()
+        execute(store, f"update {store._tables.store.name} set version = 2")  # noqa: S608
+        for call in (lambda: store.look_up(sid(1), None), store.create):
+            with pytest.raises(StoreError, match="of version 2"):
+                call()
+
+    def test_garbage(self, new_sqlite: Callable[[], SQLStore]) -> None:
+        """Rows that are none are skipped and counted; where one decides, nobody is let in."""
+        store = new_sqlite()
+        store.deny(denial(1), now=NOW)
+        tables = store._tables
+        execute(store, f"insert into {tables.denied.name} values (x'00', 1, 1)")  # noqa: S608
+        execute(store, f"insert into {tables.denied.name} values (x'{'ff' * 16}', 'x', 1)")  # noqa: S608
+        execute(store, f"insert into {tables.marks.name} values (x'{ADA.hex()}','x',1,1,1,1)")  # noqa: S608
+        batches = list(store.read(None))
+        assert sum(batch.skipped for batch in batches) == 3
+        assert [one for batch in batches for one in batch.denied] == [(sid(1), denial(1).until)]
+        with pytest.raises(StoreError, match="no number"):
+            store.look_up(sid(2), ADA)
+
+    def test_read_only_and_locked(
+        self, sqlite_url: str, new_sqlite: Callable[[], SQLStore]
+    ) -> None:
+        """Reading goes on; writing fails in time, and works again afterwards."""
+        store = new_sqlite()
+        hasty = SQLStore(sqlite_url, prefix=store._tables.store.name[: -len("revocation")],
+                         timeout=0.1)  # fmt: skip
+        with store._engine.connect() as other:
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match="locked"):
+                hasty.deny(denial(1), now=NOW)
+            assert hasty.look_up(sid(1), None) == Entries()
+            other.exec_driver_sql("ROLLBACK")
+        hasty.deny(denial(1), now=NOW)
+        execute(hasty, "pragma max_page_count = 1")
+        assert hasty.look_up(sid(1), None).denied
+        hasty.close()
+
+    @pytest.mark.parametrize(
+        ("url", "reason"),
+        [
+            ("sqlite://", "in memory"), ("sqlite:///:memory:", "in memory"),
+            ("mysql://h/db", "driver of this database is missing"), ("what", "not one that"),
+            ("no+such://h", "not one that"), (7, "text or an engine"),
+        ],
+    )  # fmt: skip
+    def test_urls(self, url: Any, reason: str) -> None:
+        """Are refused when the store is made, without I/O."""
+        with pytest.raises(ConfigError, match=reason):
+            SQLStore(url)
+
+    def test_arguments(self, sqlite_url: str) -> None:
+        """Out of range."""
+        with pytest.raises(ConfigError, match="timeout"):
+            SQLStore(sqlite_url, timeout=0)
+        for prefix in ("", "1a", "a b", "a;drop", "A"):
+            with pytest.raises(ConfigError, match="prefix"):
+                SQLStore(sqlite_url, prefix=prefix)
+
+    def test_a_missing_driver(self, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One line that names the extra."""
+        monkeypatch.setitem(sys.modules, "psycopg", None)
+        with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
+            SQLStore(postgres.url)
+
+    @pytest.mark.parametrize("name", ["new_sqlite", "new_postgres", "new_valkey"])
+    def test_a_child_makes_connections_of_its_own(
+        self, name: str, request: pytest.FixtureRequest
+    ) -> None:
+        """After a fork both go on, and neither disturbs the other."""
+        store: Store = request.getfixturevalue(name)()
+        store.deny(denial(1), now=NOW)
+        child = os.fork()
+        if child == 0:
+            try:
+                for number in range(20, 40):
+                    store.deny(denial(number), now=NOW)
+                    assert store.look_up(sid(number), None).denied
+            except BaseException:  # noqa: BLE001  # it must not become a second pytest
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        for number in range(40, 60):
+            store.deny(denial(number), now=NOW)
+            assert store.look_up(sid(number), None).denied
+        assert os.waitpid(child, 0)[1] == 0
+        assert store.count().denied == 41
+
+
+def execute(store: SQLStore, statement: str) -> None:
+    """Do to a store what it would not do itself."""
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+class TestRedis:
+    def test_flushed(self, new_valkey: Callable[[], RedisStore], valkey: Valkey) -> None:
+        """A loss of all or of a part is told, and nobody is let in until it is made again."""
+        for gone in range(3):
+            store = new_valkey()
+            store.deny(denial(1), now=NOW)
+            store.mark(ADA, spared(2), now=NOW, life=LIFE)
+            with redis.Redis.from_url(valkey.url) as client:
+                client.delete(store._keys[gone])
+            for call in (
+                lambda: store.look_up(sid(3), None),  # noqa: B023  # called at once
+                lambda: store.deny(denial(4), now=NOW),  # noqa: B023
+                lambda: list(store.read(None)),  # noqa: B023
+            ):
+                with pytest.raises(StoreError, match="is empty"):
+                    call()
+            store.create()
+            assert store.look_up(sid(3), None) == Entries()
+
+    def test_another_version_and_garbage(
+        self, new_valkey: Callable[[], RedisStore], valkey: Valkey
+    ) -> None:
+        """The former is left alone; of the latter what decides denies, the rest is skipped."""
+        store = new_valkey()
+        store.deny(denial(1), now=NOW)
+        fields, denied, marks, _, changes = store._keys
+        _, position = read_sids(store, None)
+        with redis.Redis.from_url(valkey.url) as client:
+            client.zadd(denied, {b"short": 1, b"x" * 16: -5})
+            client.hset(marks, key("eve").hex(), "x")
+            client.hset(marks, ADA, "not a mark")
+            client.xadd(changes, {"what": "x"})
+            client.xadd(changes, {"d": b"y" * 16, "u": "later"})
+            client.xadd(changes, {"m": ADA, "v": "no mark"})
+            assert sum(batch.skipped for batch in store.read(None)) == 4
+            assert sum(batch.skipped for batch in store.read(position)) == 3
+            for call in (
+                lambda: store.look_up(sid(1), ADA),
+                lambda: store.mark(ADA, None, now=NOW, life=LIFE),
+                lambda: store.replace(denial(1), sid(2), now=NOW),
+            ):
+                with pytest.raises(StoreError, match="no entry"):
+                    call()
+            client.hset(fields, "everyone", "soon")
+            with pytest.raises(StoreError, match="no entry"):
+                store.look_up(sid(1), None)
+            client.hset(fields, "version", "2")
+            for call in (lambda: store.look_up(sid(1), None), store.create):
+                with pytest.raises(StoreError, match="another version"):
+                    call()
+            client.delete(denied)
+            client.set(denied, "a text")
+            with pytest.raises(StoreError, match=r"WRONGTYPE|another version"):
+                store.look_up(sid(1), None)
+
+    def test_full(self) -> None:
+        """Writing fails with its reason, reading goes on; room helps at once."""
+        with Valkey(("--maxmemory", "2mb"), durable=False) as server:
+            store = RedisStore(server.url, timeout=60)
+            store.create()
+            with redis.Redis.from_url(server.url) as client:
+                client.config_set("maxmemory", 1)
+                with pytest.raises(StoreError, match=r"(?i)oom|memory"):
+                    store.deny(denial(1), now=NOW)
+                assert store.look_up(sid(1), None) == Entries()
+                client.config_set("maxmemory", 0)
+            store.deny(denial(1), now=NOW)
+            assert store.look_up(sid(1), None).denied
+            store.close()
+
+    def test_evicting(self) -> None:
+        """Refused, unless that is accepted by name."""
+        with Valkey(("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru")) as server:
+            store = RedisStore(server.url, timeout=60)
+            with pytest.raises(StoreError, match=r"allkeys-lru"):
+                store.create()
+            assert store.capabilities.durable
+            store.close()
+            store = RedisStore(server.url, timeout=60, may_forget=True)
+            store.create()
+            assert not store.capabilities.durable
+            assert store.capabilities.loss_accepted
+            store.close()
+
+    def test_a_restart_without_a_log(self) -> None:
+        """Has lost everything, and says so."""
+        with Redis(durable=False) as server:
+            store = RedisStore(server.url, timeout=60)
+            store.create()
+            server.restart()
+            with pytest.raises(StoreError, match="is empty"):
+                store.look_up(sid(1), None)
+            store.close()
+
+    def test_arguments(self, valkey: Valkey) -> None:
+        """Are refused when the store is made, without I/O."""
+        with pytest.raises(ConfigError, match="redis-py reads"):
+            RedisStore("http://h")
+        with pytest.raises(ConfigError, match="text or a client"):
+            RedisStore(7)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="timeout"):
+            RedisStore(valkey.url, timeout=-1)
+        with pytest.raises(ConfigError, match="prefix"):
+            RedisStore(valkey.url, prefix="{a}")
+        with (
+            redis.Redis.from_url(valkey.url, decode_responses=True) as client,
+            pytest.raises(ConfigError, match="decode_responses"),
+        ):
+            RedisStore(client)
+
+    def test_who_falls_behind_reads_everything(
+        self, new_valkey: Callable[[], RedisStore], valkey: Valkey
+    ) -> None:
+        """Where the changes since its position are no longer kept."""
+        store = new_valkey()
+        _, position = read_sids(store, None)
+        for number in range(3):
+            store.deny(denial(number), now=NOW)
+        with redis.Redis.from_url(valkey.url) as client:
+            client.xtrim(store._keys[4], maxlen=1, approximate=False)
+        assert read_sids(store, position)[0] == {sid(0), sid(1), sid(2)}

@@ -1,0 +1,117 @@
+"""The memory store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tokensession import ConfigError, StoreError
+from tokensession.revocation import memory
+from tokensession.revocation.decision import Entries
+from tokensession.revocation.entries import RevocationEntries
+from tokensession.revocation.memory import MemoryStore
+from tokensession.revocation.store import Store
+
+from .contract import (
+    ADA,
+    BOB,
+    LATE,
+    LIFE,
+    NOW,
+    UNTIL,
+    StoreContract,
+    apply,
+    denial,
+    revokes,
+    sid,
+    spared,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def new_store(self) -> Callable[[], Store]:
+        """Make a memory store per call."""
+        return MemoryStore
+
+    @pytest.fixture
+    def small_batches(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Read four entries at a time."""
+        monkeypatch.setattr(memory, "BATCH", 4)
+
+
+def test_it_is_a_store() -> None:
+    """By the protocol."""
+    assert isinstance(MemoryStore(), Store)
+
+
+def test_who_falls_behind_reads_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the changes since its position are no longer kept."""
+    monkeypatch.setattr(memory, "_KEPT_CHANGES", 3)
+    store = MemoryStore()
+    position = apply(RevocationEntries(), store.read(None))
+    for number in range(5):
+        store.deny(denial(number), now=NOW)
+    copy = RevocationEntries()
+    apply(copy, store.read(position))
+    assert copy.denied_count == 5
+
+
+class TestCapped:
+    def test_a_full_list_marks_the_subject(self) -> None:
+        """At the greatest start among its denied sessions: more ends, never less."""
+        store = MemoryStore(max_denied=2)
+        store.deny(denial(1)._replace(started_at=NOW + 7, until=UNTIL + 7), now=NOW)
+        store.deny(denial(2), now=NOW)
+        store.deny(denial(3), now=NOW)
+        assert store.count() == (2, 1)
+        found = store.look_up(sid(3), ADA)
+        assert found == Entries(mark=NOW + 7)
+        assert [revokes(found, sid(3), start) for start in (NOW, NOW + 7, NOW + 8)] == [
+            True, True, False,
+        ]  # fmt: skip
+        assert store.sweep(now=UNTIL + 7) == 0
+
+    def test_what_was_spared_stays_spared(self) -> None:
+        """Unless it is itself denied."""
+        store = MemoryStore(max_denied=1)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
+        store.deny(denial(9, None), now=NOW)
+        store.deny(denial(2), now=NOW)
+        assert store.look_up(sid(1), ADA) == Entries(mark=NOW + 5, kept=sid(1))
+        store.deny(denial(1), now=NOW)
+        assert revokes(store.look_up(sid(1), ADA), sid(1), NOW)
+        store = MemoryStore(max_denied=1)
+        store.deny(denial(1), now=NOW)
+        store.mark(ADA, spared(1), now=NOW, life=LIFE)
+        store.deny(denial(2), now=NOW)
+        assert store.look_up(sid(1), ADA) == Entries(denied=True, mark=NOW + 5)
+
+    def test_who_has_no_subject_is_told(self) -> None:
+        """Nothing is forgotten in silence, and nobody else is logged out."""
+        store = MemoryStore(max_denied=1)
+        store.deny(denial(1, None), now=NOW)
+        store.deny(denial(1, None), now=NOW)
+        with pytest.raises(StoreError, match="raise max_denied"):
+            store.deny(denial(2, None), now=NOW)
+        with pytest.raises(StoreError):
+            store.deny(denial(2, BOB)._replace(started_at=None), now=NOW)
+        assert store.look_up(sid(1), None).denied
+
+    def test_room_comes_back(self) -> None:
+        """When what was denied has ended; what is known of subjects goes with it."""
+        store = MemoryStore(max_denied=1)
+        store.deny(denial(1), now=NOW)
+        store.deny(denial(2, BOB, until=UNTIL + LATE), now=NOW + LATE)
+        assert store.count() == (1, 0)
+        assert store.look_up(sid(2), BOB).denied
+        assert list(store._starts) == [BOB]
+
+    def test_the_cap_is_positive(self) -> None:
+        """Otherwise nothing could be denied at all."""
+        with pytest.raises(ConfigError):
+            MemoryStore(max_denied=0)

@@ -1,0 +1,373 @@
+"""The replica: what it hears and when, what it keeps, and what it does when it hears nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import traceback
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionCodec, StoreError
+from tokensession.observer import Observer
+from tokensession.revocation import replica as module
+from tokensession.revocation.decision import Entries
+from tokensession.revocation.memory import MemoryStore
+from tokensession.revocation.replica import Replica
+from tokensession.revocation.store import Batch, Capabilities, Position, Store
+
+from .contract import ADA, LIFE, NOW, denial, key, sid, spared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RING = KeyRing.generate()
+POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
+PATIENCE = 20  # seconds until what has to come is late
+
+
+class Fragile(MemoryStore):
+    """A store that can break when it is read, before or after its first batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaks: str | None = None
+
+    def read(self, position: Position | None) -> Iterator[Batch]:
+        """Give the batches, up to where it breaks."""
+        if self.breaks == "before":
+            raise StoreError("the store is down")
+        if self.breaks == "oddly":
+            raise RuntimeError("a driver fails in a way of its own")
+        for batch in super().read(position):
+            if batch.position is not None and self.breaks == "after":
+                raise StoreError("the store went away")
+            yield batch
+
+
+class Watcher(Observer):
+    """Writes down what it is told of a replica."""
+
+    def __init__(self) -> None:
+        self.read: list[tuple[int, int]] = []
+        self.stale: list[float] = []
+        self.failed: list[str] = []
+
+    def replica_read(self, entries: int, skipped: int) -> None:
+        """Note it."""
+        self.read.append((entries, skipped))
+
+    def replica_stale(self, seconds: float) -> None:
+        """Note it."""
+        self.stale.append(seconds)
+
+    def store_failed(self, operation: str) -> None:
+        """Note it."""
+        self.failed.append(operation)
+
+
+class Clock:
+    """A monotonic clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Read it."""
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be the day at which the entries of these tests are in force."""
+    monkeypatch.setattr(module, "time", lambda: NOW)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give the clock that replicas read."""
+    clock = Clock()
+    monkeypatch.setattr(module, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let replicas read only when they are told to."""
+    monkeypatch.setattr(Replica, "_start", lambda self: None)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something that another thread does has happened."""
+    deadline = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.005)
+
+
+@pytest.mark.usefixtures("still")
+class TestReading:
+    def test_it_is_stale_before_the_first(self) -> None:
+        """Nobody can tell then what is revoked."""
+        replica = Replica(MemoryStore())
+        with pytest.raises(StoreError, match="has not been read yet"):
+            replica.revokes(sid(1), NOW, None)
+        with pytest.raises(StoreError):
+            replica.look_up(sid(1), None)
+        replica.read()
+        assert not replica.revokes(sid(1), NOW, None)
+
+    def test_it_says_what_the_store_says(self) -> None:
+        """After each reading, and of what it revokes itself at once."""
+        store = MemoryStore()
+        replica, other = Replica(store), Replica(store)
+        replica.read()
+        other.read()
+        store.deny(denial(1), now=NOW)
+        replica.deny(denial(2), now=NOW)
+        replica.mark(ADA, spared(3), now=NOW, life=LIFE)
+        replica.replace(denial(3), sid(4), now=NOW)
+        assert not replica.revokes(sid(1), NOW + 9, "ada")
+        assert replica.revokes(sid(2), NOW + 9, "ada")
+        assert replica.revokes(sid(3), NOW, "ada")
+        assert not replica.revokes(sid(4), NOW, "ada")
+        assert replica.look_up(sid(5), ADA) == Entries(mark=NOW + 5, kept=sid(4))
+        assert not other.revokes(sid(2), NOW, "ada")
+        replica.read()
+        other.read()
+        for number in range(1, 6):
+            assert replica.look_up(sid(number), ADA) == store.look_up(sid(number), ADA)
+            assert other.look_up(sid(number), ADA) == store.look_up(sid(number), ADA)
+        replica.revoke_before(NOW - 10)
+        assert replica.look_up(sid(9), None).everyone == NOW - 11
+        replica.revoke_all(now=NOW)
+        assert replica.revokes(sid(9), NOW + 11, None)
+        assert replica.size == 4
+
+    def test_a_reading_that_fails_is_done_again(self) -> None:
+        """From where it began; what was read of it counts already."""
+        store = Fragile()
+        replica = Replica(store)
+        replica.read()
+        store.deny(denial(1), now=NOW)
+        store.breaks = "after"
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                replica.read()
+        assert replica.revokes(sid(1), NOW, None)
+        store.revoke_all(now=NOW)
+        store.breaks = None
+        replica.read()
+        assert replica.revokes(sid(2), NOW, None)
+
+    def test_an_emptied_store_takes_nothing_back(self, caplog: pytest.LogCaptureFixture) -> None:
+        """After a failover to an empty one: all that was heard stays, and the new comes on top."""
+        store, empty = MemoryStore(), MemoryStore()
+        replica = Replica(store)
+        store.deny(denial(1), now=NOW)
+        store.mark(ADA, None, now=NOW, life=LIFE)
+        replica.read()
+        empty.deny(denial(2), now=NOW)
+        replica.store = empty
+        replica.read()
+        assert "made anew" in caplog.text
+        assert replica.revokes(sid(1), NOW + 9, None)
+        assert replica.revokes(sid(2), NOW + 9, None)
+        assert replica.revokes(sid(3), NOW, "ada")
+
+    def test_everything_is_read_again_now_and_then(self, clock: Clock) -> None:
+        """So that even a store that is silent about a change is heard in the end."""
+        store = MemoryStore()
+        replica = Replica(store)
+        replica.read()
+        store.deny(denial(1), now=NOW)
+        store._changes[-1] = Batch()  # the change is lost, the entry is there
+        clock.now += 3599
+        replica.read()
+        assert not replica.revokes(sid(1), NOW, None)
+        clock.now += 1
+        replica.read()
+        assert replica.revokes(sid(1), NOW, None)
+
+    def test_what_has_ended_leaves(self) -> None:
+        """An hour after its end: the memory is bounded by what is revoked within a lifetime."""
+        store = MemoryStore()
+        store.deny(denial(1, until=NOW - 3600 - 1025), now=NOW - LIFE)
+        store.deny(denial(2, until=NOW - 3600 + 1), now=NOW - LIFE)
+        replica = Replica(store)
+        replica.read()
+        assert replica.size == 1
+
+    def test_garbage_is_counted(self, caplog: pytest.LogCaptureFixture) -> None:
+        """And reported, while the rest is in force."""
+
+        class Dirty(MemoryStore):
+            def read(self, position: Position | None) -> Iterator[Batch]:
+                yield Batch(skipped=2)
+                yield from super().read(position)
+
+        store, watcher = Dirty(), Watcher()
+        store.deny(denial(1), now=NOW)
+        replica = Replica(store, observer=watcher)
+        replica.read()
+        assert replica.revokes(sid(1), NOW, None)
+        assert watcher.read == [(1, 2)]
+        assert "2 entries" in caplog.text
+
+
+@pytest.mark.usefixtures("still")
+class TestStaleness:
+    def test_at_its_bound(self, clock: Clock) -> None:
+        """It answers below max_staleness, and not from there on, until it has read again."""
+        replica = Replica(MemoryStore(), max_staleness=60)
+        replica.read()
+        for later, fresh in ((59.9, True), (60, False), (3600, False)):
+            clock.now = 1000 + later
+            assert replica.staleness == pytest.approx(later)
+            if fresh:
+                replica.revokes(sid(1), NOW, None)
+                continue
+            with pytest.raises(StoreError, match=f"{later} s old, more than the 60 s"):
+                replica.revokes(sid(1), NOW, None)
+        replica.read()
+        assert not replica.revokes(sid(1), NOW, None)
+
+    def test_it_counts_from_the_beginning_of_a_reading(self, clock: Clock) -> None:
+        """What came while it was read may not be in it."""
+
+        class Slow(MemoryStore):
+            def read(self, position: Position | None) -> Iterator[Batch]:
+                clock.now += 50
+                return super().read(position)
+
+        replica = Replica(Slow(), max_staleness=60)
+        replica.read()
+        assert replica.staleness == 50
+
+    def test_going_on_where_that_is_said(self, clock: Clock) -> None:
+        """With what was heard."""
+        store = MemoryStore()
+        replica = Replica(store, when_stale="allow")
+        assert not replica.revokes(sid(1), NOW, None)
+        store.deny(denial(1), now=NOW)
+        replica.read()
+        clock.now += 10_000
+        assert replica.revokes(sid(1), NOW, None)
+        assert not replica.revokes(sid(2), NOW, None)
+
+    @pytest.mark.parametrize(
+        ("refresh", "most"), [(0, 60), (-1, 60), (60, 60), (61, 60), (1, float("inf"))]
+    )
+    def test_arguments(self, refresh: float, most: float) -> None:
+        """An interval that could never keep it fresh is refused."""
+        with pytest.raises(ConfigError, match="below max_staleness"):
+            Replica(MemoryStore(), refresh=refresh, max_staleness=most)
+
+    def test_other_arguments(self) -> None:
+        """Another word, no store, or one that lists no changes."""
+        odd: Any = "perhaps"
+        with pytest.raises(ConfigError, match='"deny" or "allow"'):
+            Replica(MemoryStore(), when_stale=odd)
+        with pytest.raises(ConfigError, match="store of revocations"):
+            Replica(odd)
+
+        class Mute(MemoryStore):
+            capabilities = Capabilities(durable=True, lists_changes=False)
+
+        with pytest.raises(ConfigError, match="Lookup"):
+            Replica(Mute())
+
+
+class TestThread:
+    def test_it_starts_with_the_first_check(self) -> None:
+        """Constructing one reads nothing; after the first check it follows by itself."""
+        store = MemoryStore()
+        before = threading.active_count()
+        replica = Replica(store, refresh=0.01)
+        assert threading.active_count() == before
+        with contextlib.suppress(StoreError):  # or its first reading was faster
+            replica.revokes(sid(1), NOW, None)
+        wait_for(lambda: replica.staleness < PATIENCE)
+        store.deny(denial(1), now=NOW)
+        wait_for(lambda: replica.revokes(sid(1), NOW, None))
+        replica.close()
+        assert threading.active_count() == before
+
+    @pytest.mark.parametrize("how", ["before", "oddly"])
+    def test_it_outlives_a_failing_store(self, how: str, caplog: pytest.LogCaptureFixture) -> None:
+        """Whatever it fails with: one warning for each outage, and it goes on when it can."""
+        store, watcher = Fragile(), Watcher()
+        replica = Replica(store, refresh=0.01, observer=watcher)
+        replica.read()
+        store.breaks = how
+        assert not replica.revokes(sid(1), NOW, None)
+        wait_for(lambda: len(watcher.stale) > 2)
+        store.deny(denial(1), now=NOW)
+        store.breaks = None
+        wait_for(lambda: replica.revokes(sid(1), NOW, None))
+        wait_for(lambda: "again" in caplog.text)
+        replica.close()
+        assert set(watcher.failed) == {"read"}
+        assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+
+    def test_a_child_has_a_thread_of_its_own(self) -> None:
+        """After a fork it keeps what it has heard, and goes on hearing."""
+        store = Fragile()
+        replica = Replica(store, refresh=0.01)
+        store.deny(denial(1), now=NOW)
+        replica.read()
+        assert replica.revokes(sid(1), NOW, None)
+        replica._reading.acquire()  # as if the parent were reading at this moment
+        replica._lock.acquire()
+        child = os.fork()
+        if child == 0:
+            try:
+                assert replica.revokes(sid(1), NOW, None)
+                store.deny(denial(2), now=NOW)
+                wait_for(lambda: replica.revokes(sid(2), NOW, None))
+            except BaseException:  # noqa: BLE001  # it must not become a second pytest
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        replica._lock.release()
+        replica._reading.release()
+        _, status = os.waitpid(child, 0)
+        replica.close()
+        assert status == 0
+        assert not replica.revokes(sid(2), NOW, None)
+
+
+def test_the_codec_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stale one means no session, with no word of the closed list; its store is not asked."""
+    monkeypatch.setattr(Replica, "_start", lambda self: None)
+    store = MemoryStore()
+    replica = Replica(store)
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=replica)
+    with pytest.raises(StoreError):
+        codec.encode({}, now=NOW)
+    replica.read()
+    token = codec.encode({}, subject="ada", now=NOW)
+    monkeypatch.setattr(store, "look_up", None)
+    session = codec.decode(token, now=NOW)
+    codec.revoke(session, now=NOW)
+    with pytest.raises(Revoked):
+        codec.decode(token, now=NOW)
+
+
+@pytest.mark.parametrize("name", ["new_sqlite", "new_postgres", "new_valkey", "new_redis"])
+def test_it_follows_real_stores(name: str, request: pytest.FixtureRequest) -> None:
+    """By its own thread, from the first check on."""
+    store: Store = request.getfixturevalue(name)()
+    replica = Replica(store, refresh=0.01)
+    replica.read()
+    store.deny(denial(1), now=NOW)
+    store.mark(key("bob"), spared(3), now=NOW, life=LIFE)
+    wait_for(lambda: replica.revokes(sid(1), NOW, None))
+    wait_for(lambda: replica.revokes(sid(2), NOW, "bob"))
+    assert not replica.revokes(sid(3), NOW, "bob")
+    store.revoke_all(now=NOW)
+    wait_for(lambda: replica.revokes(sid(3), NOW, "bob"))
+    replica.close()

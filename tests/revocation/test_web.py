@@ -1,0 +1,357 @@
+"""Revocation in a web application: what ends with a response, and what a failing store does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+
+from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionManager, StoreError
+from tokensession.adapters.asgi import SessionMiddleware
+from tokensession.manager import manager_of
+from tokensession.revocation.lookup import Lookup
+from tokensession.revocation.memory import MemoryStore
+from tokensession.revocation.replica import Replica
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.websockets import WebSocket
+
+    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
+    from tokensession.revocation.lookup import Check
+
+RING = KeyRing.generate()
+POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
+NAME = "__Host-session"
+
+
+class Store(MemoryStore):
+    """A store that can be taken down, and notes in which threads it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down: set[str] = set()
+        self.threads: set[int] = set()
+
+    def _called(self, what: str) -> None:
+        self.threads.add(threading.get_ident())
+        if what in self.down:
+            raise StoreError("the store is down")
+
+    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+        """Note it."""
+        self._called("look_up")
+        return super().look_up(sid, subject)
+
+    def deny(self, denial: Denial, *, now: int) -> None:
+        """Note it."""
+        self._called("write")
+        super().deny(denial, now=now)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+        """Note it."""
+        self._called("write")
+        super().replace(denial, new, now=now)
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
+        """Note it."""
+        self._called("write")
+        return super().mark(subject, keep, now=now, life=life)
+
+
+async def show(request: Request) -> JSONResponse:
+    """Show whose session it is, and why there is none."""
+    session: Any = request.session
+    return JSONResponse([session.subject, session.refused, dict(session)])
+
+
+async def act(request: Request) -> JSONResponse:
+    """Do what the query names, in its order."""
+    session: Any = request.session
+    for verb, value in request.query_params.multi_items():
+        if verb == "sign_in":
+            session.sign_in(value)
+        elif verb == "set":
+            session["n"] = value
+        elif verb == "confirm":
+            await asyncio.to_thread(session.confirm)
+        else:
+            getattr(session, verb)()
+    return JSONResponse([session.subject])
+
+
+async def plain(request: Request) -> JSONResponse:
+    """Touch no session."""
+    return JSONResponse("plain")
+
+
+async def careful(request: Request) -> JSONResponse:
+    """Answer a failing store itself."""
+    session: Any = request.session
+    try:
+        subject = session.subject
+    except StoreError:
+        return JSONResponse("later", status_code=200)
+    return JSONResponse(subject)
+
+
+async def talk(socket: WebSocket) -> None:
+    """Say whose session it is."""
+    subject = socket.scope["session"].subject
+    await socket.accept()
+    await socket.send_json(subject)
+    await socket.close()
+
+
+ROUTES = [
+    Route("/", show), Route("/act", act), Route("/plain", plain), Route("/careful", careful),
+    WebSocketRoute("/talk", talk),
+]  # fmt: skip
+
+
+class Site:
+    """An application with a store, and browsers that visit it."""
+
+    def __init__(self, revocation: Callable[[Store], Check]) -> None:
+        self.store = Store()
+        app = Starlette(routes=ROUTES)
+        self.app = SessionMiddleware(app, RING, policy=POLICY, revocation=revocation(self.store))
+        self.loop_thread = threading.get_ident()
+
+    def get(self, path: str, cookie: str | None = None) -> httpx.Response:
+        """Send a request with a cookie, and return the response."""
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            headers = {} if cookie is None else {"Cookie": f"{NAME}={cookie}"}
+            async with httpx.AsyncClient(transport=transport, base_url="https://x") as client:
+                return await client.get(path, headers=headers)
+
+        return asyncio.run(send())
+
+    def talk(
+        self, cookie: str, *, extensions: dict[str, Any] | None = None
+    ) -> list[tuple[str, int | None]]:
+        """Open a WebSocket, and return what is sent: types with code or status."""
+        sent: list[tuple[str, int | None]] = []
+        scope = {
+            "type": "websocket",
+            "path": "/talk",
+            "headers": [(b"cookie", f"{NAME}={cookie}".encode())],
+            "query_string": b"",
+            "extensions": extensions or {},
+            "subprotocols": [],
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            sent.append((message["type"], message.get("code", message.get("status"))))
+
+        asyncio.run(self.app(scope, receive, send))
+        return sent
+
+    def sign_in(self, subject: str = "ada") -> str:
+        """Return the cookie of a new session."""
+        return given(self.get(f"/act?sign_in={subject}"))
+
+    def subject(self, cookie: str) -> Any:
+        """Return whose session a cookie is, or why there is none."""
+        subject, refused, _ = self.get("/", cookie).json()
+        return refused or subject
+
+
+def given(response: httpx.Response) -> str:
+    """Return the cookie that a response sets, "" where it deletes it."""
+    assert response.status_code == 200
+    return response.cookies.get(NAME) or ""
+
+
+def deletes(response: httpx.Response) -> bool:
+    """Tell whether a response deletes the cookie."""
+    return any("Max-Age=0" in line for line in response.headers.get_list("set-cookie"))
+
+
+def fresh_replica(store: Store) -> Replica:
+    """Return a replica that has read its store."""
+    replica = Replica(store, refresh=1000, max_staleness=10_000)
+    replica.read()
+    return replica
+
+
+@pytest.fixture(params=[Lookup, fresh_replica], ids=["lookup", "replica"])
+def site(request: pytest.FixtureRequest) -> Site:
+    """Give a site that asks its store, or a replica."""
+    return Site(request.param)
+
+
+class TestWhatEnds:
+    def test_signing_out(self, site: Site) -> None:
+        """The cookie is deleted, and whoever kept a copy has nothing."""
+        cookie = site.sign_in()
+        assert site.subject(cookie) == "ada"
+        assert deletes(site.get("/act?clear=", cookie))
+        assert site.subject(cookie) == "revoked"
+
+    def test_what_follows_a_sign_out(self, site: Site) -> None:
+        """Is a new session, which lives."""
+        cookie = site.sign_in()
+        anonymous = given(site.get("/act?clear=&set=1", cookie))
+        assert site.get("/", anonymous).json() == [None, None, {"n": "1"}]
+        assert site.subject(cookie) == "revoked"
+
+    def test_signing_in_over_somebody(self, site: Site) -> None:
+        """Ends the former session, of the same subject or of another."""
+        cookie = site.sign_in()
+        again = given(site.get("/act?sign_in=ada", cookie))
+        other = given(site.get("/act?sign_in=bob", again))
+        found = [site.subject(one) for one in (cookie, again, other)]
+        assert found == ["revoked", "revoked", "bob"]
+
+    def test_signing_in_over_nobody(self, site: Site) -> None:
+        """Ends nothing: what was anonymous is worth nothing, and costs no entry."""
+        cookie = given(site.get("/act?set=1"))
+        given(site.get("/act?sign_in=ada", cookie))
+        assert site.get("/", cookie).json() == [None, None, {"n": "1"}]
+        assert site.store.count() == (0, 0)
+
+    def test_regenerating(self, site: Site) -> None:
+        """Ends the old id; the session goes on."""
+        cookie = site.sign_in()
+        renewed = given(site.get("/act?regenerate=", cookie))
+        assert [site.subject(one) for one in (cookie, renewed)] == ["revoked", "ada"]
+
+    def test_my_other_devices(self, site: Site) -> None:
+        """End; this one and a new one live, and what is spared stays so under a new id."""
+        phone, laptop = site.sign_in(), site.sign_in()
+        assert given(site.get("/act?revoke_others=", laptop)) == ""
+        tablet = site.sign_in()
+        assert [site.subject(one) for one in (phone, laptop, tablet)] == ["revoked", "ada", "ada"]
+        renewed = given(site.get("/act?regenerate=", laptop))
+        assert [site.subject(one) for one in (laptop, renewed)] == ["revoked", "ada"]
+
+    def test_signing_in_and_ending_the_others(self, site: Site) -> None:
+        """In one response: the new session is the one that lives."""
+        phone = site.sign_in()
+        cookie = given(site.get("/act?sign_in=ada&revoke_others="))
+        assert [site.subject(one) for one in (phone, cookie)] == ["revoked", "ada"]
+
+    def test_nothing_ends_by_reading(self, site: Site) -> None:
+        """Nor by writing, nor where there was no session."""
+        cookie = site.sign_in()
+        given(site.get("/act?set=1", cookie))
+        given(site.get("/act?clear="))
+        given(site.get("/act?clear=", "no.to.ken"))
+        given(site.get("/act?sign_in=ada&regenerate="))
+        assert site.store.count() == (0, 0)
+
+    def test_asking_now(self, site: Site) -> None:
+        """A replica may be behind; its store is not."""
+        cookie = site.sign_in()
+        assert site.get("/act?confirm=", cookie).status_code == 200
+        codec = manager_of(RING, policy=POLICY, revocation=site.store)._codec
+        codec.revoke(codec.decode(cookie))
+        with pytest.raises(Revoked):
+            raise_from(site, cookie)
+
+
+def raise_from(site: Site, cookie: str) -> None:
+    """Ask now, and raise what the application does not answer."""
+    if site.subject(cookie) == "revoked":  # a lookup has seen it already
+        raise Revoked
+    site.get("/act?confirm=", cookie)
+
+
+class TestStoreThatIsDown:
+    def test_checks(self) -> None:
+        """503 without touching the cookie, wherever the session is touched, and nowhere else."""
+        site = Site(Lookup)
+        cookie = site.sign_in()
+        site.store.down = {"look_up"}
+        for path in ("/", "/act?clear=", "/act?set=1", "/act?sign_in=bob"):
+            response = site.get(path, cookie)
+            assert response.status_code == 503
+            assert "set-cookie" not in response.headers
+            assert response.headers["cache-control"] == "no-store"
+            assert response.text == "Service Unavailable"
+        assert site.get("/plain", cookie).status_code == 200
+        assert site.get("/careful", cookie).json() == "later"
+        assert site.get("/").json() == [None, None, {}]
+        site.store.down = set()
+        assert site.subject(cookie) == "ada"
+
+    def test_a_sign_out_that_is_not_recorded(self, site: Site) -> None:
+        """503, and the cookie is deleted all the same."""
+        cookie = site.sign_in()
+        site.store.down = {"write"}
+        response = site.get("/act?clear=", cookie)
+        assert response.status_code == 503
+        assert deletes(response)
+        site.store.down = set()
+        assert site.subject(cookie) == "ada"
+
+    @pytest.mark.parametrize("verb", ["regenerate=", "sign_in=bob", "revoke_others="])
+    def test_other_verbs_that_are_not_recorded(self, site: Site, verb: str) -> None:
+        """503, and the session is what it was."""
+        cookie = site.sign_in()
+        site.store.down = {"write"}
+        response = site.get(f"/act?{verb}", cookie)
+        assert response.status_code == 503
+        assert "set-cookie" not in response.headers
+        assert site.subject(cookie) == "ada"
+
+    def test_beginning_a_session(self) -> None:
+        """503: nobody could tell whether it lives."""
+        site = Site(Lookup)
+        site.store.down = {"look_up"}
+        assert site.get("/act?sign_in=ada").status_code == 503
+        assert site.get("/act?set=1").status_code == 503
+
+    def test_web_sockets(self) -> None:
+        """Are closed before they are accepted."""
+        site = Site(Lookup)
+        cookie = site.sign_in()
+        assert site.talk(cookie)[:2] == [("websocket.accept", None), ("websocket.send", None)]
+        site.store.down = {"look_up"}
+        assert site.talk(cookie) == [("websocket.close", 1013)]
+        extension: dict[str, Any] = {"websocket.http.response": {}}
+        assert site.talk(cookie, extensions=extension) == [
+            ("websocket.http.response.start", 503), ("websocket.http.response.body", None),
+        ]  # fmt: skip
+
+
+def test_threads() -> None:
+    """A store is never called in the event loop's thread; a replica's check calls none."""
+    for revocation, called in ((Lookup, True), (fresh_replica, False)):
+        site = Site(revocation)
+        cookie = site.sign_in()
+        assert site.subject(cookie) == "ada"
+        assert bool(site.store.threads) == called
+        site.get("/act?clear=", cookie)
+        assert site.store.threads
+        assert site.loop_thread not in site.store.threads
+
+
+def test_without_revocation() -> None:
+    """The verbs that need it say so; a manager has its own."""
+    manager: SessionManager[Any] = manager_of(RING, policy=POLICY)
+    session = manager.open([])
+    with pytest.raises(ConfigError, match="nobody is signed in"):
+        session.revoke_others()
+    session.sign_in("ada")
+    session.revoke_others()
+    with pytest.raises(ConfigError, match="revocation=store"):
+        manager.save(session, [])
+    with pytest.raises(ConfigError, match="revocation=store"):
+        session.confirm()
+    with pytest.raises(ConfigError, match="revocation"):
+        manager_of(manager, revocation=MemoryStore())

@@ -1,0 +1,1 @@
+"""Revocation: ending sessions before their time (SPEC section 13)."""

@@ -1,0 +1,170 @@
+"""What a revocation list decides (SPEC section 13). Pure: entries and time are given.
+
+Three kinds of entry: session ids that are denied; for a subject a mark, at or before which none of
+its sessions may have begun, with one session id that the mark spares; and an instant at or before
+which no session at all may have begun.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tokensession.errors import StoreError
+
+if TYPE_CHECKING:
+    from tokensession.claims import Subject
+
+CLOCK_SKEW: Final = 5  # seconds; the largest difference between two clocks for which all this holds
+MIN_LEEWAY: Final = 20  # seconds; a session begun after revoke_all is dated up to 12 s ahead
+NEVER: Final = -1  # where there is no mark, or no instant for everyone: no session starts before 0
+_CACHED_SUBJECTS: Final = 4096  # about 300 bytes each
+
+
+class Entries(NamedTuple):
+    """What a list holds about one session.
+
+    Attributes:
+        denied: Whether its session id is denied.
+        everyone: The instant for everyone, or -1.
+        mark: The mark of its subject, or -1.
+        kept: The session id that the mark spares, or None.
+    """
+
+    denied: bool = False
+    everyone: int = NEVER
+    mark: int = NEVER
+    kept: bytes | None = None
+
+
+class Denial(NamedTuple):
+    """A session id to deny.
+
+    Attributes:
+        sid: The session id, 16 bytes.
+        subject: The key of its subject, or None where it has none or nobody knows it.
+        started_at: When the session began, or None where nobody knows.
+        until: Unix second until which the entry must live.
+    """
+
+    sid: bytes
+    subject: bytes | None
+    started_at: int | None
+    until: int
+
+
+class Keep(NamedTuple):
+    """A session to spare.
+
+    Attributes:
+        sid: The session id, 16 bytes.
+        started_at: When it began.
+    """
+
+    sid: bytes
+    started_at: int
+
+
+class Mark(NamedTuple):
+    """The mark of a subject.
+
+    Attributes:
+        instant: At or before it none of the subject's sessions may have begun.
+        kept: The session id that it spares, or None.
+        until: Unix second until which the entry must live.
+        revision: Grows with each change of the entry; of two with one instant the greater counts.
+    """
+
+    instant: int
+    kept: bytes | None
+    until: int
+    revision: int
+
+
+def is_revoked(
+    sid: bytes, started_at: int, *, denied: bool, everyone: int, mark: int, kept: bytes | None
+) -> bool:
+    """Decide. By the start, never by iat: a node that has not heard may renew what is revoked.
+
+    Args:
+        sid: The session's id.
+        started_at: When it began.
+        denied: Whether its id is denied.
+        everyone: The instant for everyone, or -1.
+        mark: The mark of its subject; -1 where there is none, or no subject.
+        kept: The session id that the mark spares. It shields from this mark alone.
+    """
+    return denied or started_at <= everyone or (started_at <= mark and sid != kept)
+
+
+def next_mark(mark: Mark | None, everyone: int, keep: Keep | None, now: int, life: int) -> Mark:
+    """Return the mark that ends all sessions of a subject but `keep`.
+
+    Args:
+        mark: The one before it, or None.
+        everyone: The instant for everyone, or -1.
+        keep: The session to spare, in place of any that the former spared. One that the former
+            has ended stays ended: whoever asks may not have heard of that yet.
+        now: Unix second.
+        life: Seconds after its start that a session can last at the most, with the skew.
+    """
+    before = NEVER if mark is None else mark.instant
+    instant = max(before + 1, everyone + 1, now + CLOCK_SKEW)
+    kept = None if keep is None else keep.sid
+    if mark is not None and keep is not None and keep.started_at <= before and kept != mark.kept:
+        kept = None
+    return Mark(instant, kept, instant + life, 1 if mark is None else mark.revision + 1)
+
+
+def replaced(mark: Mark | None, old: bytes, new: bytes) -> Mark | None:
+    """Return the mark that spares `new` where it spared `old`; None where it did not."""
+    if mark is None or mark.kept != old:
+        return None
+    return mark._replace(kept=new, revision=mark.revision + 1)
+
+
+def next_everyone(everyone: int, highest: int, now: int) -> int:
+    """Return the instant that ends every session begun so far.
+
+    Args:
+        everyone: The one before it, or -1.
+        highest: The greatest mark ever set, or -1: sessions begun after a mark are dated after it.
+        now: Unix second.
+    """
+    return max(everyone + 1, highest + 1, now + 2 * CLOCK_SKEW + 1)
+
+
+def everyone_before(everyone: int, instant: int) -> int:
+    """Return the instant that ends every session begun before `instant`, and no other."""
+    return max(everyone, instant - 1)
+
+
+def first_start(entries: Entries, *, now: int, leeway: int) -> int:
+    """Return when a session that begins now is said to have begun: after whatever would end it.
+
+    Args:
+        entries: What the list holds about everyone and the session's subject.
+        now: Unix second.
+        leeway: Seconds by which readers let a token be ahead of them.
+
+    Raises:
+        StoreError: Later than readers would accept.
+    """
+    start = max(now, entries.everyone + 1, entries.mark + 1)
+    if start > now + leeway - CLOCK_SKEW:
+        raise StoreError(
+            f"sessions are revoked up to {start - now} s ahead of this clock, more than the leeway "
+            f"of {leeway} s allows: compare the clocks of the hosts, or wait as long"
+        )
+    return start
+
+
+@lru_cache(_CACHED_SUBJECTS)
+def subject_key(subject: Subject) -> bytes | None:
+    """Return the 32 bytes that a subject is listed by, or None for no subject.
+
+    A digest, so that a list names nobody, and that no store's alphabet or collation matters. 42
+    and "42" are one subject.
+    """
+    return None if subject is None else sha256(str(subject).encode()).digest()

@@ -1,0 +1,191 @@
+"""Asking the store on each request."""
+
+from __future__ import annotations
+
+import logging
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args, runtime_checkable
+
+from tokensession.errors import ConfigError, StoreError
+from tokensession.observer import SILENT, Observer
+from tokensession.revocation.decision import Entries, is_revoked, subject_key
+from tokensession.revocation.store import Store
+
+if TYPE_CHECKING:
+    from tokensession.claims import Subject
+    from tokensession.revocation.decision import Denial, Keep
+
+WhenDown = Literal["deny", "allow"]
+
+# A store that hangs takes its whole timeout to fail. Meanwhile nobody else shall wait for it: after
+# a failure that took so many seconds, it is left alone for so many.
+_SLOW: Final = 0.25
+_PAUSE: Final = 0.5
+
+_log = logging.getLogger("tokensession")
+
+
+@runtime_checkable
+class Check(Protocol):
+    """How a codec asks whether a session is revoked, and where it records what is.
+
+    Attributes:
+        store: The store of record.
+        blocking: Whether asking does I/O, so that async callers ask in a thread.
+    """
+
+    store: Store
+    blocking: bool
+
+    def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
+        """Tell whether a session is revoked.
+
+        Raises:
+            StoreError: Nobody can tell, and that means no.
+        """
+        ...
+
+    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+        """Return what is known about one session.
+
+        Raises:
+            StoreError: As for `revokes`.
+        """
+        ...
+
+    def deny(self, denial: Denial, *, now: int) -> None:
+        """Deny a session; see `Store.deny`."""
+        ...
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+        """Deny a session, and spare another where it was spared; see `Store.replace`."""
+        ...
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
+        """End a subject's sessions; see `Store.mark`."""
+        ...
+
+    def revoke_all(self, *, now: int) -> None:
+        """End all sessions; see `Store.revoke_all`."""
+        ...
+
+    def revoke_before(self, instant: int) -> None:
+        """End all sessions begun before an instant; see `Store.revoke_before`."""
+        ...
+
+
+class Lookup:
+    """Asks the store on each request: a revocation is in force at once.
+
+    Args:
+        store: The store.
+        when_down: What a store that cannot be asked means: ``"deny"`` raises StoreError (adapters
+            answer 503, and the session is not lost); ``"allow"`` takes no session for revoked.
+        observer: Is told when the store fails.
+
+    Raises:
+        ConfigError: No store, or another word.
+    """
+
+    blocking = True
+
+    def __init__(
+        self, store: Store, *, when_down: WhenDown = "deny", observer: Observer = SILENT
+    ) -> None:
+        self.store = checked_store(store)
+        check_word("when_down", when_down)
+        self._allow = when_down == "allow"
+        self._observer = observer
+        self._down = False
+        self._asked_again_at = -inf  # on the monotonic clock
+
+    def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
+        """Tell whether a session is revoked.
+
+        Raises:
+            StoreError: The store cannot be asked, unless that is allowed.
+        """
+        found = self.look_up(sid, subject_key(subject))
+        return is_revoked(
+            sid,
+            started_at,
+            denied=found.denied,
+            everyone=found.everyone,
+            mark=found.mark,
+            kept=found.kept,
+        )
+
+    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+        """Return what the store holds about one session.
+
+        Raises:
+            StoreError: The store cannot be asked, unless that is allowed.
+        """
+        begun = monotonic()
+        try:
+            found = self._ask(sid, subject, begun)
+        except StoreError as error:
+            self._failed(error, begun)
+            if not self._allow:
+                raise
+            return Entries()
+        self._down = False
+        return found
+
+    def _ask(self, sid: bytes, subject: bytes | None, now: float) -> Entries:
+        if now < self._asked_again_at:
+            raise StoreError("the revocation store did not answer a moment ago")
+        return self.store.look_up(sid, subject)
+
+    def _failed(self, error: StoreError, begun: float) -> None:
+        now = monotonic()
+        if now - begun >= _SLOW:
+            self._asked_again_at = now + _PAUSE
+        self._observer.store_failed("look_up")
+        if self._allow and not self._down:  # once per outage, not per request
+            _log.warning("revocation is not checked while the store is down: %s", error)
+        self._down = True
+
+    def deny(self, denial: Denial, *, now: int) -> None:
+        """Deny a session; see `Store.deny`."""
+        self.store.deny(denial, now=now)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+        """Deny a session, and spare another where it was spared; see `Store.replace`."""
+        self.store.replace(denial, new, now=now)
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
+        """End a subject's sessions; see `Store.mark`."""
+        self.store.mark(subject, keep, now=now, life=life)
+
+    def revoke_all(self, *, now: int) -> None:
+        """End all sessions; see `Store.revoke_all`."""
+        self.store.revoke_all(now=now)
+
+    def revoke_before(self, instant: int) -> None:
+        """End all sessions begun before an instant; see `Store.revoke_before`."""
+        self.store.revoke_before(instant)
+
+
+def checked_store(store: object) -> Store:
+    """Return a store of revocations.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if isinstance(store, type) or not isinstance(store, Store):
+        raise ConfigError(
+            f"a store of revocations is needed, such as SQLStore(url), not {type(store).__name__}"
+        )
+    return store
+
+
+def check_word(name: str, word: object) -> None:
+    """Refuse another word than deny or allow.
+
+    Raises:
+        ConfigError: With the name and the words.
+    """
+    if word not in get_args(WhenDown):
+        raise ConfigError(f'{name} must be "deny" or "allow", not {word!r}')

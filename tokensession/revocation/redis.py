@@ -1,0 +1,335 @@
+"""Revocations in Redis or Valkey by redis-py, on one server, with replicas, or on a cluster.
+
+All keys have one hash tag, so that each script is one step on one node. What is there: a hash with
+what is for everyone, a sorted set of denied ids by their end, a hash of marks with a sorted set of
+their ends, and a stream of changes that replicas follow.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.claims import SID_BYTES
+from tokensession.errors import ConfigError, StoreError
+from tokensession.revocation import redisscripts as scripts
+from tokensession.revocation.decision import NEVER, Entries, Mark
+from tokensession.revocation.store import (
+    BATCH,
+    SWEEP_BATCH,
+    SWEEP_MARGIN,
+    Batch,
+    Capabilities,
+    Counts,
+)
+
+try:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
+    from redis.retry import Retry
+except ImportError as error:  # pragma: no cover  # the tests have it
+    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.store import Position
+
+_TIMEOUT: Final = 1.0  # seconds
+_MEMBERS: Final = ("store", "denied", "marks", "ends", "changes")
+_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
+_NUMBER = re.compile(rb"\d{1,17}")
+_SUBJECT_BYTES: Final = 32
+_REPLIES: Final = {
+    "TSEMPTY": "is empty: what it held is gone (flushed, evicted, restarted without a log), or it "
+    "was never made; make it with create(), and end all older sessions if it is a loss "
+    "(revoke_all)",
+    "TSVERSION": f"is of another version; this library knows {scripts.VERSION}",
+    "TSGARBAGE": "holds something that is no entry where one belongs",
+}
+
+
+class RedisStore:
+    """Keeps revocations in Redis or Valkey.
+
+    Args:
+        url: Where: ``redis://``, ``rediss://`` or ``unix://``; or a client (``redis.Redis``,
+            ``redis.RedisCluster``) with timeouts of its own.
+        prefix: What the names of the keys begin with.
+        timeout: Seconds that a call may take at the most.
+        may_forget: Accept a server that evicts keys when it is full. By default that is refused.
+
+    Raises:
+        ConfigError: A URL that is none, a client that decodes, or a wrong argument.
+    """
+
+    def __init__(
+        self,
+        url: str | redis.Redis | redis.RedisCluster,
+        *,
+        prefix: str = "tokensession",
+        timeout: float = _TIMEOUT,
+        may_forget: bool = False,
+    ) -> None:
+        if not timeout > 0:
+            raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
+        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+            raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
+        self.capabilities = Capabilities(
+            durable=not may_forget, lists_changes=True, loss_accepted=may_forget
+        )
+        self._client: Any = _client(url, timeout) if isinstance(url, str) else url
+        if not isinstance(self._client, redis.Redis | redis.RedisCluster):
+            raise ConfigError(f"url must be text or a client, not {type(url).__name__}")
+        if self._client.get_encoder().decode_responses:
+            raise ConfigError("the client decodes what it reads: make it without decode_responses")
+        self._keys = [f"{{{prefix}}}:revocation:{member}" for member in _MEMBERS]
+        self._scripts: dict[str, Any] = {}
+        self._memory_is_checked = False
+
+    def close(self) -> None:
+        """Close the connections that are idle; the next call makes new ones."""
+        self._client.close()
+
+    def create(self) -> None:
+        """Make the structures and their epoch; leave alone what is there.
+
+        Raises:
+            StoreError: It cannot, what is there is of another version, or the server evicts keys.
+        """
+        self._run(scripts.CREATE, secrets.token_hex(8))
+
+    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+        """Return what it holds about one session, in one round trip.
+
+        Raises:
+            StoreError: It cannot be asked, or was not created.
+        """
+        denied, everyone, mark, kept = self._run(scripts.LOOK_UP, sid, subject or b"")
+        return Entries(denied == 1, everyone, mark, _kept(kept))
+
+    def deny(self, denial: Denial, *, now: int) -> None:
+        """Deny a session id.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        self._run(scripts.DENY, now - SWEEP_MARGIN, denial.sid, denial.until)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+        """Deny a session id and, where its subject's mark spares it, spare `new` instead.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        sid, subject = denial.sid, denial.subject or b""
+        values = (sid, denial.until, subject, sid.hex(), new.hex())
+        self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
+        """Set a subject's mark.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
+        text = self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
+        mark = _mark(text)
+        if mark is None:
+            raise StoreError("the revocation store (redis) answered what is no mark")
+        return mark
+
+    def revoke_all(self, *, now: int) -> int:
+        """End every session begun so far.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        return int(self._run(scripts.REVOKE_ALL, now))
+
+    def revoke_before(self, instant: int) -> int:
+        """End every session begun before an instant.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        return int(self._run(scripts.REVOKE_BEFORE, instant))
+
+    def count(self) -> Counts:
+        """Return how many entries it holds.
+
+        Raises:
+            StoreError: It cannot be asked, or was not created.
+        """
+        return Counts(*self._run(scripts.COUNT))
+
+    def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
+        """Remove up to `limit` entries whose end is before `now`.
+
+        Raises:
+            StoreError: It could not be done.
+        """
+        swept: int = self._run(scripts.SWEEP, now, limit)
+        return swept
+
+    # -- reading along -------------------------------------------------------------------------
+
+    def read(self, position: Position | None) -> Iterator[Batch]:
+        """Give all that it holds, or what has changed since a position.
+
+        Raises:
+            StoreError: It cannot be asked, or was not created.
+        """
+        epoch, server, everyone, highest, first, last = self._run(scripts.HERE)
+        name = (epoch.decode(), server.decode())
+        since = None if position is None or position[:2] != name else position[2:]
+        if since is None or not _id(first) <= since <= _id(last):
+            since = _id(last)
+            yield from self._everything()
+        else:
+            while True:
+                after = f"({since[0]}-{since[1]}"
+                page = self._call("xrange", self._keys[4], min=after, count=BATCH)
+                if page:
+                    since = _id(page[-1][0])
+                    yield _changes(page)
+                if len(page) < BATCH:
+                    break
+        yield Batch(everyone=everyone, highest=highest, epoch=name[0], position=(*name, *since))
+
+    def _everything(self) -> Iterator[Batch]:
+        _, denied, marks, _, _ = self._keys
+        cursor = 0
+        while True:
+            cursor, page = self._call("zscan", denied, cursor, count=BATCH)
+            yield _batch([pair for pair in page if pair[0] != b"epoch"], ())
+            if cursor == 0:
+                break
+        while True:
+            cursor, found = self._call("hscan", marks, cursor, count=BATCH)
+            yield _batch((), [pair for pair in found.items() if pair[0] != b"epoch"])
+            if cursor == 0:
+                break
+
+    # -- talking to the server -----------------------------------------------------------------
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        if not self._memory_is_checked:
+            self._check_memory()
+        return self._evaluate(script, self._keys, arguments)
+
+    def _evaluate(self, script: str, keys: list[str], arguments: tuple[Any, ...]) -> Any:
+        registered = self._scripts.get(script)
+        if registered is None:
+            registered = self._scripts[script] = self._client.register_script(script)
+        try:
+            return registered(keys=keys, args=arguments)
+        except RedisError as error:
+            raise StoreError(_complaint(error)) from error
+
+    def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            return getattr(self._client, command)(*arguments, **options)
+        except RedisError as error:
+            raise StoreError(_complaint(error)) from error
+
+    def _check_memory(self) -> None:
+        """Refuse a server that drops what it has acknowledged when it is full."""
+        policy, most = self._evaluate(scripts.MEMORY, self._keys[:1], ())
+        evicts = policy not in (b"", b"noeviction") and int(most) > 0
+        if evicts and not self.capabilities.loss_accepted:
+            raise StoreError(
+                "the revocation store (redis) evicts keys when it is full "
+                f"(maxmemory-policy {policy.decode()}), which brings sessions back: set "
+                "noeviction, or accept it with RedisStore(..., may_forget=True)"
+            )
+        self._memory_is_checked = True
+
+
+def _client(url: str, timeout: float) -> redis.Redis:
+    # A connection that a restarted server has closed is made anew, once; nothing else is retried.
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    try:
+        return redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+        )
+    except ValueError as error:
+        # The message must not show a URL, which may have a password.
+        raise ConfigError(
+            "url is not one that redis-py reads: redis://HOST, rediss://, unix://"
+        ) from error
+
+
+def _complaint(error: RedisError) -> str:
+    reason = str(error)
+    for code, text in _REPLIES.items():
+        if code in reason:
+            return f"the revocation store (redis) {text}"
+    return f"the revocation store (redis) failed: {reason.strip().partition(chr(10))[0]}"
+
+
+def _id(text: bytes) -> tuple[int, int]:
+    milliseconds, _, number = text.partition(b"-")
+    return int(milliseconds), int(number)
+
+
+def _kept(text: bytes) -> bytes | None:
+    return None if text == b"-" else bytes.fromhex(text.decode())
+
+
+def _mark(text: bytes) -> Mark | None:
+    found = _MARK.fullmatch(text)
+    if found is None:
+        return None
+    instant, until, revision, kept = found.groups()
+    return Mark(int(instant), _kept(kept), int(until), int(revision))
+
+
+def _batch(
+    denied: Iterable[tuple[bytes, float]],
+    marks: Iterable[tuple[bytes, bytes]],
+    everyone: int = NEVER,
+) -> Batch:
+    """Return the entries among what was found; what is none is counted."""
+    sids: list[tuple[bytes, int]] = []
+    subjects: list[tuple[bytes, Mark]] = []
+    skipped = 0
+    for sid, until in denied:
+        if len(sid) == SID_BYTES and 0 <= until < inf:
+            sids.append((sid, int(until)))
+        else:
+            skipped += 1
+    for subject, text in marks:
+        mark = _mark(text)
+        if len(subject) == _SUBJECT_BYTES and mark is not None:
+            subjects.append((subject, mark))
+        else:
+            skipped += 1
+    return Batch(sids, subjects, everyone, skipped=skipped)
+
+
+def _changes(page: list[tuple[bytes, dict[bytes, bytes]]]) -> Batch:
+    """Return the entries of a page of the stream."""
+    denied: list[tuple[bytes, float]] = []
+    marks: list[tuple[bytes, bytes]] = []
+    everyone, skipped = NEVER, 0
+    for _, fields in page:
+        if b"d" in fields:
+            denied.append((fields[b"d"], float(_number(fields.get(b"u", b"")))))
+        elif b"m" in fields:
+            marks.append((fields[b"m"], fields.get(b"v", b"")))
+        elif b"e" in fields:
+            everyone = max(everyone, _number(fields[b"e"]))
+        elif b"c" not in fields:
+            skipped += 1
+    batch = _batch(denied, marks, everyone)
+    return batch._replace(skipped=batch.skipped + skipped)
+
+
+def _number(text: bytes) -> int:
+    return int(text) if _NUMBER.fullmatch(text) else NEVER

@@ -1,0 +1,188 @@
+"""The scripts of the Redis store: each is one step, as the server runs one at a time.
+
+They repeat the arithmetic of `tokensession.revocation.decision`, against which the contract's tests
+hold them. A mark is the text ``INSTANT UNTIL REVISION KEPT``, with the kept id in hex or ``-``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tokensession.revocation.decision import CLOCK_SKEW
+
+VERSION: Final = 1
+MAX_CHANGES: Final = 100_000  # about 10 MB; what a replica that reads late can still follow
+_SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
+
+# Every structure has a member of its own that tells whether it is still there: a server that
+# evicts drops them one by one, and each alone would look like a list with nothing on it.
+_OPEN: Final = f"""
+local store, denied, marks, ends, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local held = redis.call('HMGET', store, 'version', 'epoch', 'everyone', 'highest')
+if not held[1] or not redis.call('ZSCORE', denied, 'epoch') or
+   redis.call('HEXISTS', marks, 'epoch') == 0 then
+  return redis.error_reply('TSEMPTY')
+end
+if held[1] ~= '{VERSION}' then return redis.error_reply('TSVERSION') end
+local everyone, highest = tonumber(held[3]), tonumber(held[4])
+if not everyone or not highest then return redis.error_reply('TSGARBAGE') end
+local function mark_of(subject)
+  local text = redis.call('HGET', marks, subject)
+  if not text then return nil end
+  local instant, ending, revision, kept = string.match(text, '^(%-?%d+) (%d+) (%d+) (%S+)$')
+  if not instant then return false end
+  return {{tonumber(instant), tonumber(ending), tonumber(revision), kept}}
+end
+"""
+
+_CHANGE: Final = f"""
+local function changed(...)
+  redis.call('XADD', changes, 'MAXLEN', '~', {MAX_CHANGES}, '*', ...)
+end
+local function number(value) return string.format('%.0f', value) end
+local function put_mark(subject, instant, ending, revision, kept)
+  local text = table.concat({{number(instant), number(ending), number(revision), kept}}, ' ')
+  redis.call('HSET', marks, subject, text)
+  redis.call('ZADD', ends, ending, subject)
+  changed('m', subject, 'v', text)
+  return text
+end
+local function deny(sid, ending)
+  local known = redis.call('ZSCORE', denied, sid)
+  if known and tonumber(known) >= tonumber(ending) then return end
+  redis.call('ZADD', denied, ending, sid)
+  changed('d', sid, 'u', ending)
+end
+local function raise(to)
+  redis.call('HSET', store, 'everyone', number(to))
+  changed('e', number(to))
+  return number(to)
+end
+"""
+
+_SWEEP: Final = """
+local function sweep(now, limit)
+  local sids = redis.call('ZRANGEBYSCORE', denied, '-inf', '(' .. now, 'LIMIT', 0, limit)
+  if #sids > 0 then redis.call('ZREM', denied, unpack(sids)) end
+  local rest = limit - #sids
+  if rest == 0 then return #sids end
+  local subjects = redis.call('ZRANGEBYSCORE', ends, '-inf', '(' .. now, 'LIMIT', 0, rest)
+  if #subjects > 0 then
+    redis.call('ZREM', ends, unpack(subjects))
+    redis.call('HDEL', marks, unpack(subjects))
+  end
+  return #sids + #subjects
+end
+"""
+_SWEEP_A_LITTLE: Final = f"sweep(tonumber(ARGV[1]), {_SWEPT_BY_A_WRITE})\n"
+_WRITE: Final = _OPEN + _CHANGE + _SWEEP
+
+# Its arguments: epoch.
+CREATE: Final = f"""
+local store, denied, marks, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[5]
+local version = redis.call('HGET', store, 'version')
+if version and version ~= '{VERSION}' then return redis.error_reply('TSVERSION') end
+if version and redis.call('ZSCORE', denied, 'epoch') and
+   redis.call('HEXISTS', marks, 'epoch') == 1 then
+  return 0
+end
+redis.call('HSET', store, 'version', '{VERSION}', 'epoch', ARGV[1])
+redis.call('HSETNX', store, 'everyone', '-1')
+redis.call('HSETNX', store, 'highest', '-1')
+redis.call('ZADD', denied, '+inf', 'epoch')
+redis.call('HSET', marks, 'epoch', '')
+redis.call('XADD', changes, '*', 'c', '')
+return 1
+"""
+
+# Its arguments: sid, subject.
+LOOK_UP: Final = (
+    _OPEN
+    + """
+local mark = nil
+if ARGV[2] ~= '' then mark = mark_of(ARGV[2]) end
+if mark == false then return redis.error_reply('TSGARBAGE') end
+local found = redis.call('ZSCORE', denied, ARGV[1])
+if not mark then return {found and 1 or 0, everyone, -1, '-'} end
+return {found and 1 or 0, everyone, mark[1], mark[4]}
+"""
+)
+
+# Its arguments: sweep before, sid, until.
+DENY: Final = _WRITE + _SWEEP_A_LITTLE + "deny(ARGV[2], ARGV[3])\nreturn 1\n"
+
+# Its arguments: sweep before, sid, until, subject, sid in hex, new sid in hex.
+REPLACE: Final = (
+    _WRITE
+    + _SWEEP_A_LITTLE
+    + """
+local mark = nil
+if ARGV[4] ~= '' then mark = mark_of(ARGV[4]) end
+if mark == false then return redis.error_reply('TSGARBAGE') end
+deny(ARGV[2], ARGV[3])
+if mark and mark[4] == ARGV[5] then
+  put_mark(ARGV[4], mark[1], mark[2], mark[3] + 1, ARGV[6])
+end
+return 1
+"""
+)
+
+# Its arguments: sweep before, subject, kept id in hex or -, its start, now, life.
+MARK: Final = (
+    _WRITE
+    + _SWEEP_A_LITTLE
+    + f"""
+local mark = mark_of(ARGV[2])
+if mark == false then return redis.error_reply('TSGARBAGE') end
+local before, ending, revision = -1, 0, 0
+if mark then before, ending, revision = mark[1], mark[2], mark[3] end
+local instant = math.max(before + 1, everyone + 1, tonumber(ARGV[5]) + {CLOCK_SKEW})
+if instant > highest then redis.call('HSET', store, 'highest', number(instant)) end
+ending = math.max(ending, instant + tonumber(ARGV[6]))
+local kept = ARGV[3]
+if mark and tonumber(ARGV[4]) <= before and kept ~= mark[4] then kept = '-' end
+return put_mark(ARGV[2], instant, ending, revision + 1, kept)
+"""
+)
+
+# Its arguments: now.
+REVOKE_ALL: Final = (
+    _WRITE
+    + f"""
+return raise(math.max(everyone + 1, highest + 1, tonumber(ARGV[1]) + {2 * CLOCK_SKEW + 1}))
+"""
+)
+
+# Its arguments: instant.
+REVOKE_BEFORE: Final = (
+    _WRITE
+    + """
+local to = tonumber(ARGV[1]) - 1
+if to <= everyone then return number(everyone) end
+return raise(to)
+"""
+)
+
+# Its arguments: now, limit.
+SWEEP: Final = _WRITE + "return sweep(tonumber(ARGV[1]), tonumber(ARGV[2]))\n"
+
+COUNT: Final = _OPEN + "return {redis.call('ZCARD', denied) - 1, redis.call('HLEN', marks) - 1}\n"
+
+# Where the stream of changes stands, on which server: one that takes over may have heard less.
+HERE: Final = (
+    _OPEN
+    + """
+local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
+local first, last = redis.call('XRANGE', changes, '-', '+', 'COUNT', 1),
+                    redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)
+if #last == 0 then return redis.error_reply('TSEMPTY') end
+return {held[2], server, everyone, highest, first[1][1], last[1][1]}
+"""
+)
+
+# What the server does when it is full: its policy, and how many bytes it may take.
+MEMORY: Final = """
+local text = redis.call('INFO', 'memory')
+return {string.match(text, 'maxmemory_policy:([%w-]+)') or '',
+        string.match(text, 'maxmemory:(%d+)') or '0'}
+"""

@@ -1,0 +1,270 @@
+"""A copy of a store in this process: a check is a look into memory, some seconds old at most."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from math import inf
+from random import uniform
+from time import monotonic, time
+from typing import TYPE_CHECKING, Final
+
+from tokensession.errors import ConfigError, StoreError
+from tokensession.observer import SILENT, Observer
+from tokensession.revocation.decision import Entries, replaced
+from tokensession.revocation.entries import RevocationEntries
+from tokensession.revocation.lookup import WhenDown, check_word, checked_store
+from tokensession.revocation.store import SWEEP_MARGIN
+
+if TYPE_CHECKING:
+    from tokensession.claims import Subject
+    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.store import Batch, Position, Store
+
+REFRESH: Final = 1.0  # seconds between two readings
+MAX_STALENESS: Final = 60.0  # seconds
+_JITTER: Final = 0.2  # of the interval, so that a fleet does not read in step
+# Seconds after which everything is read again, as a last resort against a store that lost its
+# order in a way that its position does not show, such as one restored from a backup.
+_WHOLE_AGAIN: Final = 3600.0
+
+_log = logging.getLogger("tokensession")
+_replicas: weakref.WeakSet[Replica] = weakref.WeakSet()
+
+
+class Replica:
+    """Follows a store, and answers from memory.
+
+    Its thread starts with the first check, in each process of its own: before that nothing is
+    read, and until the first reading has ended it is stale. What this process revokes is in force
+    in it at once; elsewhere after about `refresh` seconds, and after `max_staleness` at the latest.
+    It keeps what it has heard until that has ended by itself, whatever becomes of the store.
+
+    Args:
+        store: The store to follow; it must list its changes.
+        refresh: Seconds between two readings.
+        max_staleness: Seconds since the last good reading began after which it is stale.
+        when_stale: What that means: ``"deny"`` raises StoreError (adapters answer 503, and the
+            session is not lost); ``"allow"`` goes on with what it has heard.
+        observer: Is told of readings and failures.
+
+    Raises:
+        ConfigError: A store that cannot be followed, or arguments out of range.
+    """
+
+    blocking = False
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        refresh: float = REFRESH,
+        max_staleness: float = MAX_STALENESS,
+        when_stale: WhenDown = "deny",
+        observer: Observer = SILENT,
+    ) -> None:
+        self.store = checked_store(store)
+        if not store.capabilities.lists_changes:
+            raise ConfigError("this store cannot list its changes: use Lookup(store)")
+        if not 0 < refresh < max_staleness < inf:
+            raise ConfigError(
+                f"refresh must be above 0 and below max_staleness, not {refresh} and "
+                f"{max_staleness} seconds"
+            )
+        check_word("when_stale", when_stale)
+        self._refresh = refresh
+        self._max_staleness = max_staleness
+        self._allow = when_stale == "allow"
+        self._observer = observer
+        self._entries = RevocationEntries()
+        self._position: Position | None = None
+        self._epoch: str | None = None
+        self._read_at = self._whole_at = -inf  # on the monotonic clock
+        self._failing = False
+        self._begin_anew()
+        _replicas.add(self)
+
+    def _begin_anew(self) -> None:
+        """Be without a thread: in a new object, or in a child after a fork."""
+        self._lock = threading.Lock()  # held while entries are added
+        self._reading = threading.Lock()  # held while the store is read
+        self._starting = threading.Lock()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._fresh_until = -inf  # so that the next check comes to _check_freshness
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
+        """Tell whether a session is revoked, without any I/O.
+
+        Raises:
+            StoreError: The copy is stale, unless that is allowed.
+        """
+        if monotonic() >= self._fresh_until:
+            self._check_freshness()
+        return self._entries.revokes(sid, started_at, subject)
+
+    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+        """Return what there is about one session, without any I/O.
+
+        Raises:
+            StoreError: The copy is stale, unless that is allowed.
+        """
+        if monotonic() >= self._fresh_until:
+            self._check_freshness()
+        return self._entries.look_up(sid, subject)
+
+    @property
+    def staleness(self) -> float:
+        """Seconds since the last good reading began; infinite before the first."""
+        return monotonic() - self._read_at
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return self._entries.denied_count + self._entries.mark_count
+
+    def _check_freshness(self) -> None:
+        if self._thread is None:
+            self._start()
+        staleness = self.staleness
+        if staleness < self._max_staleness:
+            self._fresh_until = self._read_at + self._max_staleness
+        elif not self._allow:
+            since = "has not been read yet" if staleness == inf else f"is {staleness:.0f} s old"
+            raise StoreError(
+                f"the copy of the revocation list {since}, more than the {self._max_staleness:g} s "
+                "of max_staleness: is its store reachable?"
+            )
+
+    # -- telling -------------------------------------------------------------------------------
+
+    def deny(self, denial: Denial, *, now: int) -> None:
+        """Deny a session; see `Store.deny`."""
+        self.store.deny(denial, now=now)
+        with self._lock:
+            self._entries.deny(denial.sid, denial.until)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+        """Deny a session, and spare another where it was spared; see `Store.replace`."""
+        self.store.replace(denial, new, now=now)
+        with self._lock:
+            mark = replaced(self._entries.mark_of(denial.subject), denial.sid, new)
+            if mark is not None and denial.subject is not None:
+                self._entries.put_mark(denial.subject, mark)
+            self._entries.deny(denial.sid, denial.until)
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
+        """End a subject's sessions; see `Store.mark`."""
+        mark = self.store.mark(subject, keep, now=now, life=life)
+        with self._lock:
+            self._entries.put_mark(subject, mark)
+
+    def revoke_all(self, *, now: int) -> None:
+        """End all sessions; see `Store.revoke_all`."""
+        everyone = self.store.revoke_all(now=now)
+        with self._lock:
+            self._entries.raise_to(everyone=everyone)
+
+    def revoke_before(self, instant: int) -> None:
+        """End all sessions begun before an instant; see `Store.revoke_before`."""
+        everyone = self.store.revoke_before(instant)
+        with self._lock:
+            self._entries.raise_to(everyone=everyone)
+
+    # -- following -----------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Read now what has changed, or everything at first; for the start of a service, and tests.
+
+        Raises:
+            StoreError: The store could not be read; what was read of it counts nevertheless.
+        """
+        with self._reading:
+            begun = monotonic()
+            whole = begun - self._whole_at >= _WHOLE_AGAIN
+            position: Position | None = None
+            skipped = 0
+            for batch in self.store.read(None if whole else self._position):
+                self._apply(batch)
+                skipped += batch.skipped
+                position = batch.position
+            # Only now: a reading that fails half-way is done again from where it began.
+            self._position = position
+            if whole:
+                self._whole_at = begun
+            self._read_at = begun
+            if self._thread is not None:  # else the next check is to start it
+                self._fresh_until = begun + self._max_staleness
+            with self._lock:
+                self._entries.expire(int(time()) - SWEEP_MARGIN)
+        if skipped:
+            _log.warning("%d entries of the revocation store are garbage and were skipped", skipped)
+        self._observer.replica_read(self.size, skipped)
+
+    def _apply(self, batch: Batch) -> None:
+        entries = self._entries
+        with self._lock:
+            for sid, until in batch.denied:
+                entries.deny(sid, until)
+            for subject, mark in batch.marks:
+                entries.put_mark(subject, mark)
+            entries.raise_to(everyone=batch.everyone, highest=batch.highest)
+        if batch.position is None:
+            return
+        if self._epoch not in (None, batch.epoch):
+            _log.warning(
+                "the revocation store was made anew: what it held is kept here until it ends, and "
+                "is unknown to processes that start now"
+            )
+        self._epoch = batch.epoch
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._follow,
+                    args=(self._closed,),
+                    name="tokensession-replica",
+                    daemon=True,
+                )
+                self._thread.start()
+
+    def _follow(self, closed: threading.Event) -> None:
+        while not closed.is_set():
+            self._try_to_read()
+            closed.wait(self._refresh * uniform(1 - _JITTER, 1))  # noqa: S311  # no secret
+
+    def _try_to_read(self) -> None:
+        try:
+            self.read()
+        except Exception as error:  # noqa: BLE001  # a thread that dies would be noticed too late
+            self._observer.store_failed("read")
+            self._observer.replica_stale(self.staleness)
+            if not self._failing:  # once per outage
+                reason = str(error) if isinstance(error, StoreError) else type(error).__name__
+                _log.warning("the revocation list cannot be read: %s", reason)
+            self._failing = True
+            return
+        if self._failing:
+            _log.warning("the revocation list can be read again")
+        self._failing = False
+
+
+def _after_fork() -> None:
+    for replica in list(_replicas):
+        replica._begin_anew()  # noqa: SLF001  # its own module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

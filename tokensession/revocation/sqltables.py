@@ -1,0 +1,182 @@
+"""The tables of the SQL store and its statements, made once for each store."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tokensession.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.dml import Delete, Update
+
+VERSION: Final = 1
+_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class Tables:
+    """Tables and statements for one prefix and dialect.
+
+    Raises:
+        ConfigError: A prefix that is no name.
+    """
+
+    def __init__(self, prefix: str, dialect: str) -> None:
+        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+            raise ConfigError(
+                "prefix must be 1 to 40 lower-case letters, digits and _, a letter first"
+            )
+        self.metadata = sa.MetaData()
+        self._postgresql = dialect == "postgresql"
+        self._insert = postgresql.insert if self._postgresql else sqlite.insert
+        seconds = sa.BigInteger
+        self.store = sa.Table(
+            f"{prefix}revocation",
+            self.metadata,
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("version", sa.Integer, nullable=False),
+            sa.Column("epoch", sa.String(32), nullable=False),
+            sa.Column("everyone", seconds, nullable=False),
+            sa.Column("highest", seconds, nullable=False),
+            sa.Column("position", sa.BigInteger, nullable=False),
+        )
+        self.denied = sa.Table(
+            f"{prefix}revoked_sids",
+            self.metadata,
+            sa.Column("sid", sa.LargeBinary(16), primary_key=True),
+            sa.Column("until", seconds, nullable=False, index=True),
+            sa.Column("position", sa.BigInteger, nullable=False, index=True),
+        )
+        self.marks = sa.Table(
+            f"{prefix}revoked_subjects",
+            self.metadata,
+            sa.Column("subject", sa.LargeBinary(32), primary_key=True),
+            sa.Column("instant", seconds, nullable=False),
+            sa.Column("kept", sa.LargeBinary(16)),
+            sa.Column("until", seconds, nullable=False, index=True),
+            sa.Column("revision", sa.BigInteger, nullable=False),
+            sa.Column("position", sa.BigInteger, nullable=False, index=True),
+        )
+        self._make_queries()
+        self._make_writes()
+
+    def _make_queries(self) -> None:
+        store, denied, marks = self.store, self.denied, self.marks
+        self.store_row = sa.select(store).where(store.c.id == 1)
+        self.mark_row = sa.select(
+            marks.c.instant, marks.c.kept, marks.c.until, marks.c.revision
+        ).where(marks.c.subject == sa.bindparam("subject"))
+        self.entry = (
+            sa.select(
+                store.c.version, store.c.everyone, denied.c.sid, marks.c.instant, marks.c.kept
+            )
+            .select_from(
+                store.outerjoin(denied, denied.c.sid == sa.bindparam("sid")).outerjoin(
+                    marks, marks.c.subject == sa.bindparam("subject")
+                )
+            )
+            .where(store.c.id == 1)
+        )
+        self.counts = sa.select(
+            store.c.version,
+            sa.select(sa.func.count()).select_from(denied).scalar_subquery().label("denied"),
+            sa.select(sa.func.count()).select_from(marks).scalar_subquery().label("marks"),
+        ).where(store.c.id == 1)
+        self.here = sa.select(
+            store.c.version,
+            store.c.epoch,
+            store.c.everyone,
+            store.c.highest,
+            self._timeline().label("timeline"),
+            self._readable().label("position"),
+        ).where(store.c.id == 1)
+
+    def _timeline(self) -> sa.ColumnElement[Any]:
+        """Give what changes when another server takes over, which may have heard less."""
+        if not self._postgresql:
+            return sa.literal("")
+        name = sa.func.pg_walfile_name(sa.func.pg_current_wal_lsn())
+        return sa.case((sa.func.pg_is_in_recovery(), "standby"), else_=sa.func.substr(name, 1, 8))
+
+    def _readable(self) -> sa.ColumnElement[Any]:
+        """Give the position from which on there may be what cannot be seen yet."""
+        if not self._postgresql:
+            return self.store.c.position + 1
+        snapshot = sa.func.pg_current_snapshot()
+        return _number(sa.func.pg_snapshot_xmin(snapshot))
+
+    def page(self, table: sa.Table) -> sa.Select[Any]:
+        """Return the statement for a page of a table's rows since a position, by their keys."""
+        columns = [column for column in table.c if column.name != "position"]
+        key = columns[0]
+        return (
+            sa.select(*columns)
+            .where(table.c.position >= sa.bindparam("since"), key > sa.bindparam("last"))
+            .order_by(key)
+            .limit(sa.bindparam("limit"))
+        )
+
+    def _make_writes(self) -> None:
+        denied, marks = self.denied, self.marks
+        put = self._insert(denied)
+        greater = sa.func.greatest if self._postgresql else sa.func.max
+        self.put_denied = put.on_conflict_do_update(
+            index_elements=[denied.c.sid],
+            set_={
+                "until": greater(denied.c.until, put.excluded.until),
+                "position": put.excluded.position,
+            },
+        )
+        mark = self._insert(marks)
+        names = ("instant", "kept", "revision", "position")
+        self.put_mark = mark.on_conflict_do_update(
+            index_elements=[marks.c.subject],
+            set_={
+                "until": greater(marks.c.until, mark.excluded.until),
+                **{name: mark.excluded[name] for name in names},
+            },
+        )
+        self.raise_everyone = self._raise("everyone")
+        self.raise_highest = self._raise("highest")
+        self.sweeps = (self._sweep(denied), self._sweep(marks))
+        self.next_position = self._next_position()
+
+    def _next_position(self) -> sa.Executable:
+        if self._postgresql:
+            return sa.select(_number(sa.func.pg_current_xact_id()))
+        position = self.store.c.position
+        count = sa.update(self.store).where(self.store.c.id == 1).values(position=position + 1)
+        return count.returning(position)
+
+    def _raise(self, name: str) -> Update:
+        column = self.store.c[name]
+        to = sa.bindparam("to", type_=sa.BigInteger)
+        return (
+            sa.update(self.store)
+            .where(self.store.c.id == 1)
+            .values({name: sa.case((column < to, to), else_=column)})
+        )
+
+    def _sweep(self, table: sa.Table) -> Delete:
+        key = next(iter(table.c))
+        ended = (
+            sa.select(key)
+            .where(table.c.until < sa.bindparam("now"))
+            .order_by(table.c.until)
+            .limit(sa.bindparam("limit"))
+        )
+        if self._postgresql:  # two that sweep at once share the work
+            ended = ended.with_for_update(skip_locked=True)
+        return sa.delete(table).where(key.in_(ended.scalar_subquery()))
+
+    def new_store(self, epoch: str) -> Any:
+        """Return the statement that makes the one row of the store, unless there is one."""
+        values = {"id": 1, "version": VERSION, "epoch": epoch, "everyone": -1, "highest": -1}
+        return self._insert(self.store).values(**values, position=0).on_conflict_do_nothing()
+
+
+def _number(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(sa.cast(value, sa.Text), sa.BigInteger)
