@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from tokensession.claims import StateT
 from tokensession.codec import SessionCodec
 from tokensession.cookies import MAX_CANDIDATES, Cookie, Header, add_vary, forbid_storing
 from tokensession.errors import ConfigError, Expired, Malformed, SessionTooLarge, TokenError
+from tokensession.keys import KeyRing
+from tokensession.keystores.watcher import KeyRingWatcher
+from tokensession.legacy.takeover import Takeover
 from tokensession.policy import Policy, whole_seconds
 from tokensession.request import UnopenedSession
 from tokensession.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tokensession.cookies import Headers
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
+    from tokensession.legacy.reader import LegacyReader
     from tokensession.request import RequestSession
     from tokensession.session import SessionFields
 
@@ -35,26 +37,56 @@ class SessionManager(Generic[StateT]):
     """Opens the session of a request, and writes that of its response.
 
     Args:
-        codec: Reads and writes the tokens.
+        codec: Reads and writes the tokens; a key ring stands for a codec of the cookie's context
+            and the OWASP profile.
         cookie: How they travel: a `Cookie` (``__Host-session`` by default), or a `Header`.
+        legacy: Readers of the cookies of other libraries (`tokensession.legacy`), whose sessions
+            are taken over where a request has no cookie of ours.
 
     Raises:
-        ConfigError: Arguments of other types.
+        ConfigError: Arguments of other types, or legacy cookies that cannot be taken over.
     """
 
-    __slots__ = ("_codec", "_nothing", "cookie")
+    __slots__ = ("_codec", "_nothing", "_takeover", "cookie", "legacy")
+
+    @overload
+    def __init__(
+        self: SessionManager[Any],
+        codec: KeyRing | KeyRingWatcher,
+        *,
+        cookie: Cookie | Header | None = None,
+        legacy: Sequence[LegacyReader] = (),
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        codec: SessionCodec[StateT],
+        *,
+        cookie: Cookie | Header | None = None,
+        legacy: Sequence[LegacyReader] = (),
+    ) -> None: ...
 
     def __init__(
-        self, codec: SessionCodec[StateT], *, cookie: Cookie | Header | None = None
+        self,
+        codec: SessionCodec[StateT] | KeyRing | KeyRingWatcher,
+        *,
+        cookie: Cookie | Header | None = None,
+        legacy: Sequence[LegacyReader] = (),
     ) -> None:
         cookie = Cookie() if cookie is None else cookie
-        if not isinstance(codec, SessionCodec):
-            raise ConfigError(f"codec must be a SessionCodec, not {type(codec).__name__}")
         if not isinstance(cookie, Cookie | Header):
             raise ConfigError(f"cookie must be a Cookie or a Header, not {type(cookie).__name__}")
+        if isinstance(codec, KeyRing | KeyRingWatcher):
+            keys = codec
+            codec = SessionCodec(keys, context=cookie.context, policy=Policy.owasp())
+        if not isinstance(codec, SessionCodec):
+            raise ConfigError(f"codec must be a SessionCodec, not {type(codec).__name__}")
         self._codec = codec
         self.cookie = cookie
+        self.legacy = tuple(legacy)
         self._nothing = codec.pack(codec.new().state)
+        self._takeover = Takeover(codec, cookie, self.legacy) if self.legacy else None
 
     def open(
         self, headers: Iterable[tuple[bytes, bytes]], *, now: float | None = None
@@ -62,7 +94,8 @@ class SessionManager(Generic[StateT]):
         """Return the session of a request; nothing is read before it is touched.
 
         Args:
-            headers: The raw request headers, with names in lower case.
+            headers: The raw request headers, with names in lower case; no iterator, as they may be
+                read twice.
             now: Unix seconds; the system's clock (at the first touch) when None.
         """
         return UnopenedSession(self, headers, now)
@@ -91,11 +124,24 @@ class SessionManager(Generic[StateT]):
         if session.opened:
             if varies:
                 add_vary(headers, self.cookie.vary)
-            change = self._written(session, whole_seconds(now))
-            if change is not None:
-                headers.append(change)
-                forbid_storing(headers)
+            at = whole_seconds(now)
+            self._append(headers, self._written(session, at), session, at)
         session.close(readable=not varies)
+
+    def _append(
+        self,
+        headers: Headers,
+        change: tuple[bytes, bytes] | None,
+        session: RequestSession[StateT],
+        at: int,
+    ) -> None:
+        if change is None:
+            return
+        headers.append(change)
+        if self._takeover is not None:
+            ended = bool(session.given_up) or change == self.cookie.delete()
+            headers.extend(self._takeover.deletions(session.headers, at, ended=ended))
+        forbid_storing(headers)
 
     def check_unchanged(self, session: RequestSession[StateT]) -> None:
         """Refuse to lose what was changed after the response had begun.
@@ -127,13 +173,28 @@ class SessionManager(Generic[StateT]):
         refused: str | None = None
         session.codec = codec = self._codec.pinned()
         try:
-            fields = self._decode(values, at, codec)
+            fields = self._carried(session.headers, values, at, codec)
         except TokenError as error:
             refused = error.code
         Session.__init__(session, *(fields or codec.new_fields(at)))
         session.refused = refused
-        session.presented = bool(values)
-        session.before = self._snapshot(session)
+        taken = fields is not None and not values
+        session.presented = bool(values) or taken or refused is not None
+        # The state of a session that was taken over has still to be written, whatever it is.
+        session.before = (session.sid, None) if taken else self._snapshot(session)
+
+    def _carried(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        values: list[bytes],
+        at: int,
+        codec: SessionCodec[StateT],
+    ) -> SessionFields[StateT] | None:
+        """Return the session that a request carries, or None."""
+        if not values and self._takeover is not None:
+            # Never beside a cookie of ours, be it good or not: that would be a way back.
+            return self._takeover.read(headers, at, codec)
+        return self._decode(values, at, codec)
 
     def _decode(
         self, values: list[bytes], at: int, codec: SessionCodec[StateT]
