@@ -14,17 +14,21 @@ PACKAGE = Path(tokensession.__file__).parent
 LAYERS = [
     "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
     "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "keystores", "session",
-    "observer", "revocation", "tokenkeys", "ringkeys", "codec", "cookies", "request", "manager",
-    "adapters", "vectors", "anatomy", "demo", "cli", "__main__", "__init__",
+    "observer", "revocation", "tokenkeys", "ringkeys", "codec", "cookies", "request", "legacy",
+    "manager", "adapters", "testing", "fixtures", "vectors", "anatomy", "demo", "cli", "__main__",
+    "__init__",
 ]  # fmt: skip
 DOORS = {
     "msgspec": {"base64url", "claims", "state", "session", "vectors"},
-    "jwt": {"tokenkeys"},
+    "jwt": {"tokenkeys", "legacy/jwt"},
     "cryptography": {"codec", "jwk", "material", "tokenkeys"},
     "starlette": {"demo"},
     "sqlalchemy": {"keystores/sql", "revocation/sql", "revocation/sqltables"},
     "redis": {"keystores/redis", "revocation/redis"},
     "uvicorn": {"demo"},
+    "itsdangerous": {"legacy/itsdangerous"},
+    "django": {"legacy/django"},
+    "pytest": {"fixtures"},
 }
 MODULES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
 

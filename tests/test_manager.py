@@ -84,15 +84,26 @@ def two_keys(*, exp: int | None = None) -> tuple[KeyRing, KeyRing]:
 
 
 class TestConfiguration:
-    def test_what_is_no_codec(self, hs256: KeyRing) -> None:
-        """A ring is no codec."""
-        with pytest.raises(ConfigError, match="codec must be a SessionCodec, not KeyRing"):
-            SessionManager(hs256)  # type: ignore[arg-type]
+    def test_what_is_no_codec(self) -> None:
+        """A file's name is neither codec nor ring."""
+        with pytest.raises(ConfigError, match="codec must be a SessionCodec, not str"):
+            SessionManager("session-keys.json")  # type: ignore[call-overload]
+
+    def test_a_ring_stands_for_a_codec(self, hs256: KeyRing) -> None:
+        """One of the cookie's context and the OWASP profile."""
+        manager = SessionManager(hs256, cookie=Cookie(name="__Host-basket"))
+        headers: list[tuple[bytes, bytes]] = []
+        session = manager.open((), now=NOW)
+        session.sign_in("ada")
+        manager.save(session, headers, now=NOW)
+        token = dict(headers)[b"set-cookie"].partition(b"=")[2].partition(b";")[0]
+        codec: SessionCodec[Any] = SessionCodec(hs256, context="basket", policy=Policy.owasp())
+        assert codec.decode(token, now=NOW).ttl == 1800
 
     def test_what_is_no_cookie(self, codec: SessionCodec[Any]) -> None:
         """A name is no cookie."""
         with pytest.raises(ConfigError, match="cookie must be a Cookie or a Header, not str"):
-            SessionManager(codec, cookie="session")  # type: ignore[arg-type]
+            SessionManager(codec, cookie="session")  # type: ignore[call-overload]
 
     def test_a_manager_is_taken_as_it_is(self, manager: SessionManager[Any]) -> None:
         """It has everything in it."""
@@ -108,7 +119,7 @@ class TestConfiguration:
         if more == {"policy": None}:
             assert manager_of(manager, **more) is manager
             return
-        with pytest.raises(ConfigError, match="a manager has its policy and cookie"):
+        with pytest.raises(ConfigError, match="a manager has its policy, cookie and revocation"):
             manager_of(manager, **more)
 
     def test_made_of_keys(self, hs256: KeyRing) -> None:

@@ -40,7 +40,7 @@ from tokensession.policy import Policy, check_seconds, whole_seconds
 from tokensession.revocation.revocations import Revocations
 from tokensession.ringkeys import FixedRing, RingKeys, UnattachedRing, WatchedRing
 from tokensession.session import Origin, Session
-from tokensession.state import UNWRITABLE, encode_msgpack
+from tokensession.state import UNWRITABLE, checked_state, encode_msgpack
 from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
 
 if TYPE_CHECKING:
@@ -238,6 +238,51 @@ class SessionCodec(Generic[StateT]):
         if cap is not None:
             self._policy.check_cap(cap)
         return self._policy.ttl(ttl, 0, cap)
+
+    def check_cap(self, cap: int | None) -> None:
+        """Refuse a cap that the policy does not grant in full; see `Policy.check_cap`.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        if cap is not None:
+            self._policy.check_cap(cap)
+
+    def adopt(
+        self,
+        state: Any,
+        *,
+        sid: bytes,
+        start: int,
+        subject: Subject,
+        cap: int | None,
+        now: int,
+    ) -> str:
+        """Return a token of a session that began elsewhere (`tokensession.legacy`).
+
+        It is on trial: only `read` tells whether the session lives, and fits the state's type.
+
+        Args:
+            state: Core values, whatever the state's type.
+            sid: What will stand for the session, 16 bytes.
+            start: Unix second at which it began.
+            subject: Whose session.
+            cap: Seconds from its start that it may last at the most, or None.
+            now: Unix seconds.
+
+        Raises:
+            Expired: It has reached its end.
+            StateError: As for `encode`.
+            ConfigError: No key can sign.
+        """
+        iat = max(now, start)
+        age = iat - start
+        ttl = self._policy.ttl(self._policy.idle_timeout, age, cap)
+        if ttl < 1:
+            raise Expired("the session has reached its end and is not taken over")
+        plaintext = write_claims(sid, iat, ttl, age, subject, checked_state(state), cap)
+        key = self._rings.current.signing_key(iat)
+        return key.token(plaintext, key.salt(), os.urandom(NONCE_BYTES)).decode("ascii")
 
     def new(self, *, now: float | None = None) -> Session[StateT]:
         """Return a session that begins now, empty: of nobody, and without a token yet."""

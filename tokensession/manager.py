@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from tokensession.claims import StateT
 from tokensession.codec import SessionCodec
@@ -20,16 +20,18 @@ from tokensession.errors import (
     StoreError,
     TokenError,
 )
+from tokensession.keys import KeyRing
+from tokensession.keystores.watcher import KeyRingWatcher
+from tokensession.legacy.takeover import Takeover
 from tokensession.policy import Policy, whole_seconds
 from tokensession.request import Found, UnopenedSession
 from tokensession.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tokensession.cookies import Headers
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
+    from tokensession.legacy.reader import LegacyReader
     from tokensession.request import RequestSession
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
@@ -44,26 +46,56 @@ class SessionManager(Generic[StateT]):
     """Opens the session of a request, and writes that of its response.
 
     Args:
-        codec: Reads and writes the tokens.
+        codec: Reads and writes the tokens; a key ring stands for a codec of the cookie's context
+            and the OWASP profile.
         cookie: How they travel: a `Cookie` (``__Host-session`` by default), or a `Header`.
+        legacy: Readers of the cookies of other libraries (`tokensession.legacy`), whose sessions
+            are taken over where a request has no cookie of ours.
 
     Raises:
-        ConfigError: Arguments of other types.
+        ConfigError: Arguments of other types, or legacy cookies that cannot be taken over.
     """
 
-    __slots__ = ("_codec", "_nothing", "cookie")
+    __slots__ = ("_codec", "_nothing", "_takeover", "cookie", "legacy")
+
+    @overload
+    def __init__(
+        self: SessionManager[Any],
+        codec: KeyRing | KeyRingWatcher,
+        *,
+        cookie: Cookie | Header | None = None,
+        legacy: Sequence[LegacyReader] = (),
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        codec: SessionCodec[StateT],
+        *,
+        cookie: Cookie | Header | None = None,
+        legacy: Sequence[LegacyReader] = (),
+    ) -> None: ...
 
     def __init__(
-        self, codec: SessionCodec[StateT], *, cookie: Cookie | Header | None = None
+        self,
+        codec: SessionCodec[StateT] | KeyRing | KeyRingWatcher,
+        *,
+        cookie: Cookie | Header | None = None,
+        legacy: Sequence[LegacyReader] = (),
     ) -> None:
         cookie = Cookie() if cookie is None else cookie
-        if not isinstance(codec, SessionCodec):
-            raise ConfigError(f"codec must be a SessionCodec, not {type(codec).__name__}")
         if not isinstance(cookie, Cookie | Header):
             raise ConfigError(f"cookie must be a Cookie or a Header, not {type(cookie).__name__}")
+        if isinstance(codec, KeyRing | KeyRingWatcher):
+            keys = codec
+            codec = SessionCodec(keys, context=cookie.context, policy=Policy.owasp())
+        if not isinstance(codec, SessionCodec):
+            raise ConfigError(f"codec must be a SessionCodec, not {type(codec).__name__}")
         self._codec = codec
         self.cookie = cookie
+        self.legacy = tuple(legacy)
         self._nothing = codec.pack(codec.new().state)
+        self._takeover = Takeover(codec, cookie, self.legacy) if self.legacy else None
 
     def open(
         self, headers: Iterable[tuple[bytes, bytes]], *, now: float | None = None
@@ -71,7 +103,8 @@ class SessionManager(Generic[StateT]):
         """Return the session of a request; nothing is read before it is touched.
 
         Args:
-            headers: The raw request headers, with names in lower case.
+            headers: The raw request headers, with names in lower case; no iterator, as they may be
+                read twice.
             now: Unix seconds; the system's clock (at the first touch) when None.
         """
         return UnopenedSession(self, headers, now)
@@ -107,15 +140,25 @@ class SessionManager(Generic[StateT]):
                 self._revoke(session, at)
             except StoreError:
                 if session.found.kid and not session.kid and session.subject is None:
-                    self._append(headers, self.cookie.delete())
+                    self._append(headers, self.cookie.delete(), session, at)
                 raise
-            self._append(headers, self._written(session, at))
+            self._append(headers, self._written(session, at), session, at)
         session.close(readable=not varies)
 
-    def _append(self, headers: Headers, change: tuple[bytes, bytes] | None) -> None:
-        if change is not None:
-            headers.append(change)
-            forbid_storing(headers)
+    def _append(
+        self,
+        headers: Headers,
+        change: tuple[bytes, bytes] | None,
+        session: RequestSession[StateT],
+        at: int,
+    ) -> None:
+        if change is None:
+            return
+        headers.append(change)
+        if self._takeover is not None:
+            ended = bool(session.given_up) or change == self.cookie.delete()
+            headers.extend(self._takeover.deletions(session.headers, at, ended=ended))
+        forbid_storing(headers)
 
     @property
     def opening_blocks(self) -> bool:
@@ -137,10 +180,10 @@ class SessionManager(Generic[StateT]):
         Whatever cannot be told is raised when the session is opened, if it ever is.
         """
         values = self.cookie.read(session.headers)
-        if values:
-            session.codec = codec = self._codec.pinned()
+        if values or self._takeover is not None:
+            session.codec = self._codec.pinned()
             try:
-                session.prepared = self._decode(values, whole_seconds(session.now), codec)
+                session.prepared = self._carried(session, values, whole_seconds(session.now))
             except (TokenError, StoreError) as error:
                 session.prepared = error
 
@@ -192,8 +235,11 @@ class SessionManager(Generic[StateT]):
             raise
         Session.__init__(session, *(fields or codec.new_fields(at)))
         session.refused = refused
-        session.presented = bool(values)
-        session.before = self._snapshot(session)
+        taken = fields is not None and not values
+        session.presented = bool(values) or taken or refused is not None
+        # The state of a session that was taken over has still to be written, whatever it is.
+        before = self._snapshot(session)
+        session.before = (before[0], None) if taken else before
         session.found = Found(session.subject, session.started_at, session.kid)
 
     def _prepared(
@@ -202,7 +248,16 @@ class SessionManager(Generic[StateT]):
         prepared = session.prepared
         if isinstance(prepared, TokenError | StoreError):
             raise prepared
-        return prepared or self._decode(values, at, session.codec)
+        return prepared or self._carried(session, values, at)
+
+    def _carried(
+        self, session: RequestSession[StateT], values: list[bytes], at: int
+    ) -> SessionFields[StateT] | None:
+        """Return the session that a request carries, or None."""
+        if not values and self._takeover is not None:
+            # Never beside a cookie of ours, be it good or not: that would be a way back.
+            return self._takeover.read(session.headers, at, session.codec)
+        return self._decode(values, at, session.codec)
 
     def _decode(
         self, values: list[bytes], at: int, codec: SessionCodec[StateT]

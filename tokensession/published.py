@@ -25,6 +25,7 @@ _SOURCES: Final = {
     "f6d527e6d01865481134f29788be2afe7fc3c702e1a55d7ceafac5f35199e8dc": "the alphabet",
     "5d854a6bcae8dbe496e7040f45d970ce74c9e89200bc2af404159dcf8425ab36": "the alphabet",
     "31e4ca27dc185b83ac308b7e2bcfd64dd6d89ad342669ac4b90cc938c399a834": "the alphabet",
+    "4bd42c0c0a83bc250e6fc90fb36c1f88c5c54956d0275ac5f0dffcb07fdf7b63": "tokensession.testing",
     "6c4daf6b989c3ebf4ff9af74609f8c7e92e13a357fb378a86920af39adadf6f6": _VECTORS,
     "9a6b87719f98a458fde5324080c48358e6d6c170c2b29c3139ba524474a16eef": _VECTORS,
     "629b63c4227cf6b38137ecee3883eb485face234485efa1158a2159e1fd170f1": _VECTORS,

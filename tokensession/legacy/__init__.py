@@ -1,0 +1,5 @@
+"""Readers of the cookies of other libraries, so that a change of library signs nobody out.
+
+One module for each library. They are off unless a `SessionManager` is given them, and end on a day
+that has to be named.
+"""

@@ -1,0 +1,74 @@
+"""Reads the session cookie of Django's signed_cookies engine; django.core.signing checks it.
+
+>>> DjangoReader("the project's SECRET_KEY", until="2030-01-31")
+DjangoReader(until='2030-01-31', ...)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.errors import BadClaims, BadSignature, ConfigError
+from tokensession.legacy.payload import inflated_text, json_object
+from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
+
+try:
+    from django.core import signing
+except ImportError as missing:
+    raise ConfigError(
+        "cookies of Django are verified by Django: pip install 'tokensession[legacy-django]'"
+    ) from missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensession.claims import Subject
+
+_SALT: Final = "django.contrib.sessions.backends.signed_cookies"
+
+
+def _auth_user_id(state: Any) -> Any:
+    return state.get("_auth_user_id")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DjangoReader(LegacyReader):
+    """Reads the cookies of ``django.contrib.sessions.backends.signed_cookies``.
+
+    JSON alone: a project that signed pickles (PickleSerializer, gone since Django 5) has to change
+    its serializer first. The other engines keep sessions in a store, and their cookies hold none.
+
+    Attributes: those of `LegacyReader`, and
+        max_age: Seconds after which Django refuses a cookie: SESSION_COOKIE_AGE.
+        subject: By default the user that ``django.contrib.auth`` has signed in.
+    """
+
+    cookie_name: str = "sessionid"
+    subject: Callable[[Any], Subject] = _auth_user_id
+    max_age: int | None = 14 * 86400
+    _signer: signing.Signer = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_max_age(self.max_age)
+        secret, *fallbacks = self.secrets
+        # With a key and fallbacks of its own it asks no settings; the timestamp is what it signs.
+        made = signing.Signer(key=secret, fallback_keys=fallbacks, salt=_SALT)
+        object.__setattr__(self, "_signer", made)
+
+    def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:
+        try:
+            signed = self._signer.unsign(values[0].decode("ascii"))
+        except signing.BadSignature:
+            raise BadSignature("the signature does not verify under the old secrets") from None
+        payload, _, moment = signed.rpartition(":")
+        try:
+            start = signing.b62_decode(moment)
+        except (ValueError, IndexError):
+            start = -1
+        if start < 0:
+            raise BadClaims("what was signed holds no time")
+        check_age(start, self.max_age, now)
+        state = json_object(inflated_text(payload.encode("ascii")))
+        return LegacySession(state, start, signed.encode("ascii"))

@@ -1,0 +1,93 @@
+"""The signed part of a legacy cookie taken apart: base64, zlib and JSON, each within bounds.
+
+It is authentic by then. But whoever had the secret could have signed anything, for another purpose
+too, so nothing here may take more than a bounded time, memory or stack.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import json
+import re
+import zlib
+from typing import Any, Final
+
+from tokensession.errors import BadClaims
+
+MAX_INFLATED: Final = 65536  # bytes; many times what a cookie can hold again
+MAX_NESTING: Final = 128  # levels of JSON; Flask's tags take two for each level of a state
+
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+_STRINGS_AND_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def decoded(text: bytes) -> bytes:
+    """Return the bytes of base64 text of either alphabet, padded or not.
+
+    Raises:
+        BadClaims: It is none.
+    """
+    text = text.rstrip(b"=").translate(_URL_SAFE)
+    try:
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
+    except binascii.Error:
+        raise BadClaims("what was signed is not base64") from None
+
+
+def inflated(data: bytes) -> bytes:
+    """Return zlib's data, decompressed to at most 65536 bytes.
+
+    Raises:
+        BadClaims: More than that, cut short, or none.
+    """
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(data, MAX_INFLATED)
+    except zlib.error:
+        raise BadClaims("what was signed does not decompress") from None
+    if not inflater.eof:
+        raise BadClaims(f"what was signed is cut short or over {MAX_INFLATED} bytes, decompressed")
+    return content
+
+
+def inflated_text(text: bytes) -> bytes:
+    """Return the bytes of base64 text, decompressed where a leading dot says so.
+
+    Raises:
+        BadClaims: As for `decoded` and `inflated`.
+    """
+    return inflated(decoded(text[1:])) if text.startswith(b".") else decoded(text)
+
+
+def json_object(data: bytes) -> dict[str, Any]:
+    """Return the JSON object in UTF-8 data.
+
+    Raises:
+        BadClaims: Not one, or nested deeper than 128 levels.
+    """
+    if nests_too_deep(data):
+        raise BadClaims(f"what was signed is nested deeper than {MAX_NESTING} levels")
+    content = None
+    with contextlib.suppress(ValueError):
+        content = json.loads(data.decode())
+    if isinstance(content, dict):
+        return content
+    # Said here, so that no exception behind this one holds the content.
+    raise BadClaims("what was signed is no JSON object")
+
+
+def nests_too_deep(data: bytes) -> bool:
+    """Tell whether JSON opens more than 128 containers in each other, without recursing."""
+    if data.count(b"[") + data.count(b"{") <= MAX_NESTING:
+        return False
+    depth = 0
+    for found in _STRINGS_AND_BRACKETS.finditer(data):
+        first = found[0][:1]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_NESTING:
+                return True
+        elif first in b"]}":
+            depth -= 1
+    return False
