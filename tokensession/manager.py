@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic
 
 from tokensession.claims import StateT
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.request import RequestSession
+    from tokensession.request import Snapshot
     from tokensession.session import SessionFields
 
 _NAMED_KEYS = 3  # of a state that is too large
@@ -119,6 +121,26 @@ class SessionManager(Generic[StateT]):
             if after != session.before:
                 raise
 
+    def token(self, session: Session[StateT], *, now: float | None = None) -> str:
+        """Return the token of a session as it is now, for whoever keeps it without a response.
+
+        Raises:
+            Expired: The session's end has come.
+            StateError: A state that would be changed on the way.
+            SessionTooLarge: A token that no reader would take.
+            ConfigError: A ring that cannot sign.
+        """
+        return self._codec.renew(session, now=now)
+
+    def until_closed(self) -> SessionManager[StateT]:
+        """Return a manager whose cookie browsers forget when they close; its tokens are the same.
+
+        What travels in a header is kept by the client anyhow.
+        """
+        if not isinstance(self.cookie, Cookie):
+            return self
+        return SessionManager(self._codec, cookie=replace(self.cookie, persistent=False))
+
     def load(self, session: RequestSession[StateT]) -> None:
         """Fill a request's session with what its headers carry, or with a new session."""
         at = whole_seconds(session.now)
@@ -166,11 +188,11 @@ class SessionManager(Generic[StateT]):
             session.before = after
         return change
 
-    def _snapshot(self, session: RequestSession[StateT]) -> tuple[bytes, bytes | None]:
-        return session.sid, self._codec.pack(session.state)
+    def _snapshot(self, session: RequestSession[StateT]) -> Snapshot:
+        return session.sid, self._codec.pack(session.state), session.ttl, session.cap
 
     def _change(
-        self, session: RequestSession[StateT], after: tuple[bytes, bytes | None], now: int
+        self, session: RequestSession[StateT], after: Snapshot, now: int
     ) -> tuple[bytes, bytes] | None:
         """Return the response header that takes the session from `before` to `after`, or None."""
         codec = session.codec

@@ -24,6 +24,10 @@ _BEGUN_UNREAD: Final = (
 )
 
 
+# What a change is told by: session id, packed state (None where it cannot be packed), ttl and cap.
+Snapshot = tuple[bytes, bytes | None, int, int | None]
+
+
 class Opener(Protocol):
     """What a request's session is opened by."""
 
@@ -55,7 +59,7 @@ class RequestSession(Session[StateT]):
         "renewable",
     )
 
-    before: tuple[bytes, bytes | None]  # session id and packed state as they were found
+    before: Snapshot  # as it was found
     codec: SessionCodec[StateT]  # with the one ring that this request sees
     presented: bool  # whether the request carried anything under the cookie's name
     opened: ClassVar[bool] = True
@@ -134,6 +138,11 @@ class RequestSession(Session[StateT]):
         """Give the session a new id and keep its start; see `Session.regenerate`."""
         self._check_open()
         super().regenerate()
+
+    def set_lifetime(self, ttl: int | None = None, *, cap: int | None = None) -> None:
+        """Give the session a lifetime of its own; see `Session.set_lifetime`."""
+        self._check_open()
+        super().set_lifetime(ttl, cap=cap)
 
     def clear(self) -> None:
         """Drop state and subject: sign out; see `Session.clear`."""
