@@ -31,24 +31,12 @@ from tokensession.request import RequestSession
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
-    from typing import Protocol
 
     from flask import Flask, Request, Response
+    from flask.sansio.app import App
     from werkzeug.datastructures import Headers
 
     from tokensession.keys import KeyRing
-
-    class Configured(Protocol):
-        """A Flask or Quart application."""
-
-        @property
-        def config(self) -> Any:
-            """Its settings."""
-
-        @property
-        def permanent_session_lifetime(self) -> timedelta:
-            """That of them."""
 
 
 class Session(RequestSession[Any], sessions.SessionMixin):
@@ -127,7 +115,7 @@ class ManagersByApp:
         self._policy = policy
         self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
 
-    def of(self, app: Configured) -> Managers:
+    def of(self, app: App) -> Managers:
         """Return what serves an application.
 
         Raises:
@@ -138,7 +126,7 @@ class ManagersByApp:
             made = self._made[app] = self._make(app)
         return made
 
-    def _make(self, app: Configured) -> Managers:
+    def _make(self, app: App) -> Managers:
         lifetime = int(app.permanent_session_lifetime.total_seconds())
         manager = self._keys
         if not isinstance(manager, SessionManager):
