@@ -45,13 +45,14 @@ class RequestSession(Session[StateT]):
         opened: Whether anything has asked for the session.
         renewable: Set it to False in a request that must not keep the session alive, such as a
             page that polls. It opens nothing.
+        closed: Whether the response has begun, so that changes are refused.
     """
 
     __slots__ = (
-        "_closed",
         "_opener",
         "_unreadable",
         "before",
+        "closed",
         "codec",
         "headers",
         "now",
@@ -64,7 +65,7 @@ class RequestSession(Session[StateT]):
     presented: bool  # whether the request carried anything under the cookie's name
     opened: ClassVar[bool] = True
     _opener: Opener
-    _closed: bool
+    closed: bool
     _unreadable: bool
     headers: Iterable[tuple[bytes, bytes]]
     now: float | None
@@ -94,11 +95,11 @@ class RequestSession(Session[StateT]):
         Args:
             readable: Whether a session that nothing has asked for yet may still be opened.
         """
-        self._closed = True
+        self.closed = True
         self._unreadable = not readable
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self.closed:
             raise ConfigError(_BEGUN)
 
     @property
@@ -170,7 +171,7 @@ class UnopenedSession(RequestSession[StateT]):
         self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
     ) -> None:
         self._opener = opener
-        self._closed = self._unreadable = False
+        self.closed = self._unreadable = False
         self.headers = headers
         self.now = now
         self.renewable = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import io
@@ -14,11 +15,14 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import httpx
 import uvicorn
+from aiohttp import web
 
 from tokensession import TokenSessionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from aiohttp.typedefs import Handler
 
     from tokensession.adapters.asgi import App, Receive, Scope, Send
 
@@ -209,3 +213,46 @@ def serve_wsgi(
             server.shutdown()
             thread.join(PATIENCE)
             http.client._MAXLINE = longest  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def serve_aiohttp(make_app: Callable[[], web.Application]) -> Iterator[Site]:
+    """Serve an aiohttp application by its own runner, on a port that the system chooses.
+
+    Args:
+        make_app: Makes it, in the thread in which it runs.
+    """
+    loop = asyncio.new_event_loop()
+    with _listen("127.0.0.1") as listener, _client() as client:
+        site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", client)
+
+        @web.middleware
+        async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPException:
+                raise
+            except BaseException as error:
+                site.failed(request.path_qs, error)
+                raise
+
+        async def start() -> web.AppRunner:
+            app = make_app()
+            app.middlewares.insert(0, watch)
+            runner = web.AppRunner(
+                app, access_log=None, max_line_size=1 << 20, max_field_size=1 << 20
+            )
+            await runner.setup()
+            await web.SockSite(runner, listener).start()
+            return runner
+
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        runner = asyncio.run_coroutine_threadsafe(start(), loop).result(PATIENCE)
+        try:
+            yield site
+        finally:
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(PATIENCE)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(PATIENCE)
+            loop.close()
