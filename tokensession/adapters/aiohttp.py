@@ -102,7 +102,7 @@ async def get_session(
     Raises:
         ConfigError: An application without `setup`.
     """
-    session = request.get(key)
+    session: RequestSession[Any] | None = request.get(key)
     if session is None:
         raise ConfigError(
             "this application has no sessions: call tokensession.adapters.aiohttp.setup(app, keys)"
