@@ -65,8 +65,9 @@ if not settings.configured:
     django.setup()
 
 from django.contrib import admin  # noqa: E402  # needs the settings
+from django.contrib.auth.models import User as User  # noqa: E402, PLC0414  # likewise
 
-from tokensession.adapters.django import SessionMiddleware  # noqa: E402  # likewise
+from tokensession.adapters.django import SessionMiddleware as SessionMiddleware  # noqa: E402, PLC0414
 
 
 class ByPath:

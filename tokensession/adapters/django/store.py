@@ -43,7 +43,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
         """What Django's base class reads and writes."""
         return self
 
-    async def _aget_session(self) -> SessionStore:
+    async def _aget_session(self, no_load: bool = False) -> SessionStore:  # noqa: ARG002, FBT001, FBT002
         return self
 
     @property
