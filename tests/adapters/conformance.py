@@ -440,6 +440,15 @@ ERRORS_INSIDE = {
     )
 }
 
+UNTIL_CLOSED = {
+    "test_operation": "the cookie has a Max-Age once `session.permanent` is set, as is usual there"
+}
+ONE_SESSION = {
+    "test_two_sessions": (
+        "the framework has one session; the second is that of the WSGI or ASGI middleware around it"
+    )
+}
+ONE_SESSION["test_two_sessions_at_once"] = ONE_SESSION["test_two_sessions"]
 CUT_OFF = {
     "test_a_nested_change_after_the_first_byte": (
         "found before the last byte of the response is sent, which is cut off there"

@@ -42,6 +42,7 @@ from .conformance import (
     COOKIE,
     CUT_OFF,
     DELETED_BY,
+    ONE_SESSION,
     RING,
     SESSIONS,
     Conformance,
@@ -79,7 +80,7 @@ def noting(site: Site) -> Iterator[None]:
 class TestDjango(Conformance, RaisesFailures):
     title = "Django, WSGI"
     unable = WSGI_UNABLE
-    notes = WSGI_NOTES
+    notes: ClassVar = WSGI_NOTES | ONE_SESSION
     sees_several_cookie_lines = False
 
     @pytest.fixture(scope="class")
@@ -97,7 +98,7 @@ class TestDjangoASGI(Conformance, RaisesFailures):
         "WebSockets": "Django has none of its own",
         "BackgroundTasks": "Django has nothing that runs after the response",
     }
-    notes: ClassVar = CUT_OFF
+    notes: ClassVar = CUT_OFF | ONE_SESSION
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -29,9 +29,11 @@ from .conformance import (
     COOKIE,
     DELETED_BY,
     ERRORS_INSIDE,
+    ONE_SESSION,
     READER_COOKIE,
     RING,
     SESSIONS,
+    UNTIL_CLOSED,
     Answer,
     Conformance,
     Handled,
@@ -101,7 +103,7 @@ def application() -> Flask:
 class TestFlask(Conformance, RaisesFailures):
     title = "Flask"
     unable = WSGI_UNABLE
-    notes = WSGI_NOTES | ERRORS_INSIDE
+    notes = WSGI_NOTES | ERRORS_INSIDE | UNTIL_CLOSED | ONE_SESSION
     sees_several_cookie_lines = False
     answers_unforeseen_errors_inside = True
 
