@@ -71,6 +71,15 @@ class RequestSession(Session[StateT]):
     now: float | None
     renewable: bool
 
+    def _prepare(
+        self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
+    ) -> None:
+        self._opener = opener
+        self.closed = self._unreadable = False
+        self.headers = headers
+        self.now = now
+        self.renewable = True
+
     def open(self) -> None:
         """Open the session, so that the response says that it depends on it."""
 
@@ -155,8 +164,8 @@ class UnopenedSession(RequestSession[StateT]):
     """The session of a request in which nothing has asked for it yet.
 
     Its values are not there; asking for one opens it, whereupon it becomes a `RequestSession`
-    like any other. A request that never asks neither decodes nor renews, and its response does
-    not vary.
+    like any other, or what an adapter's own class names as `becomes`. A request that never asks
+    neither decodes nor renews, and its response does not vary.
 
     Args:
         opener: Opens it.
@@ -166,15 +175,12 @@ class UnopenedSession(RequestSession[StateT]):
 
     __slots__ = ()
     opened: ClassVar[bool] = False
+    becomes: ClassVar[type[RequestSession[Any]]] = RequestSession
 
     def __init__(
         self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
     ) -> None:
-        self._opener = opener
-        self.closed = self._unreadable = False
-        self.headers = headers
-        self.now = now
-        self.renewable = True
+        self._prepare(opener, headers, now)
 
     def __getattr__(self, name: str) -> Any:
         """Open the session, as a value of it is asked for that is not there yet."""
@@ -197,4 +203,4 @@ class UnopenedSession(RequestSession[StateT]):
             raise ConfigError(_BEGUN_UNREAD)
         self._opener.load(self)
         # A class with __getattr__ makes every access slower, so it is left behind.
-        self.__class__ = RequestSession  # type: ignore[assignment]
+        self.__class__ = self.becomes  # type: ignore[assignment]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.policy import Policy
 
 # Where the session stands in a request; another for each further session of one application.
@@ -36,7 +37,7 @@ _MERGED: Final = ("Vary", "Cache-Control")
 
 def setup(
     app: web.Application,
-    keys: KeyRing | SessionManager[Any],
+    keys: KeyRing | KeyRingWatcher | SessionManager[Any],
     *,
     policy: Policy | None = None,
     cookie_name: str = "__Host-session",
@@ -49,8 +50,8 @@ def setup(
 
     Args:
         app: The application; its sub-applications are served too.
-        keys: The key ring; or a `SessionManager`, for a typed state, a cookie with other
-            attributes, a header in place of a cookie, or another context.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
+            cookie with other attributes, a header in place of a cookie, or another context.
         policy: When sessions end; the OWASP profile when None.
         cookie_name: The cookie; its name without prefix is the context of its tokens.
         key: Where the session stands in the request, for several sessions in one application.

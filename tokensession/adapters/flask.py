@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 try:
@@ -27,7 +27,7 @@ from tokensession.cookies import Cookie
 from tokensession.errors import ConfigError
 from tokensession.manager import SessionManager, manager_of
 from tokensession.policy import Policy
-from tokensession.request import RequestSession
+from tokensession.request import RequestSession, UnopenedSession
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
     from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
 
 
 class Session(RequestSession[Any], sessions.SessionMixin):
@@ -70,6 +71,12 @@ class Session(RequestSession[Any], sessions.SessionMixin):
             self.set_lifetime(self.lifetime)
 
 
+class _Unopened(Session, UnopenedSession[Any]):  # in this order for the sake of the layout
+    """The same, before anything has asked for it."""
+
+    becomes: ClassVar[type[RequestSession[Any]]] = Session
+
+
 class Managers(NamedTuple):
     """What serves one application."""
 
@@ -79,7 +86,7 @@ class Managers(NamedTuple):
 
     def open(self, headers: Any) -> Session:
         """Return the session of a request with these raw headers."""
-        session = Session(self.permanent, headers, None)
+        session = _Unopened(self.permanent, headers, None)
         session.lifetime = self.lifetime
         return session
 
@@ -101,7 +108,7 @@ class ManagersByApp:
     """Makes what serves an application of its settings, at its first request.
 
     Args:
-        keys: The ring, or a manager; then the settings of the cookie are the manager's.
+        keys: The ring, its watcher, or a manager, whose cookie then is not that of the settings.
         policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
             for sessions that are permanent.
 
@@ -109,7 +116,9 @@ class ManagersByApp:
         ConfigError: Wrong arguments.
     """
 
-    def __init__(self, keys: KeyRing | SessionManager[Any], policy: Policy | None) -> None:
+    def __init__(
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], policy: Policy | None
+    ) -> None:
         manager_of(keys, policy=policy)  # to refuse wrong arguments where they are given
         self._keys = keys
         self._policy = policy
@@ -146,8 +155,8 @@ class SessionInterface(sessions.SessionInterface):
     ``__Host-session``, Secure and SameSite=Lax.
 
     Args:
-        keys: The key ring; or a `SessionManager`, for a typed state, a cookie with other
-            attributes, a header in place of a cookie, or another context.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
+            cookie with other attributes, a header in place of a cookie, or another context.
         policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
             for sessions that are permanent.
 
@@ -156,7 +165,7 @@ class SessionInterface(sessions.SessionInterface):
     """
 
     def __init__(
-        self, keys: KeyRing | SessionManager[Any], *, policy: Policy | None = None
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], *, policy: Policy | None = None
     ) -> None:
         self._managers = ManagersByApp(keys, policy)
 

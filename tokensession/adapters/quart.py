@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from quart.wrappers.response import ResponseBody
 
     from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.manager import SessionManager
     from tokensession.policy import Policy
 
@@ -40,8 +41,8 @@ class SessionInterface(sessions.SessionInterface):
     a change there would be lost: it raises a ConfigError.
 
     Args:
-        keys: The key ring; or a `SessionManager`, for a typed state, a cookie with other
-            attributes, a header in place of a cookie, or another context.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
+            cookie with other attributes, a header in place of a cookie, or another context.
         policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
             for sessions that are permanent.
 
@@ -50,7 +51,7 @@ class SessionInterface(sessions.SessionInterface):
     """
 
     def __init__(
-        self, keys: KeyRing | SessionManager[Any], *, policy: Policy | None = None
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], *, policy: Policy | None = None
     ) -> None:
         self._managers = ManagersByApp(keys, policy)
 

@@ -17,6 +17,7 @@ from tokensession.manager import SessionManager, manager_of
 
 if TYPE_CHECKING:
     from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.policy import Policy
     from tokensession.request import RequestSession
 
@@ -55,8 +56,8 @@ class SessionMiddleware:
 
     Args:
         app: The application.
-        keys: The key ring; or a `SessionManager`, for a typed state, a cookie with other
-            attributes, a header in place of a cookie, or another context.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
+            cookie with other attributes, a header in place of a cookie, or another context.
         policy: When sessions end; the OWASP profile when None.
         cookie_name: The cookie; its name without prefix is the context of its tokens.
         environ_key: Where the session stands in the environ, for several in one application.
@@ -68,7 +69,7 @@ class SessionMiddleware:
     def __init__(
         self,
         app: App,
-        keys: KeyRing | SessionManager[Any],
+        keys: KeyRing | KeyRingWatcher | SessionManager[Any],
         *,
         policy: Policy | None = None,
         cookie_name: str = "__Host-session",

@@ -15,6 +15,7 @@ from tokensession.policy import Policy
 
 if TYPE_CHECKING:
     from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
 
 
 def configured_manager() -> SessionManager[Any]:
@@ -43,7 +44,7 @@ def configured_manager() -> SessionManager[Any]:
 
 
 @lru_cache(maxsize=32)  # settings change in tests only
-def _manager(keys: KeyRing, policy: Policy, cookie: Cookie) -> SessionManager[Any]:
+def _manager(keys: KeyRing | KeyRingWatcher, policy: Policy, cookie: Cookie) -> SessionManager[Any]:
     codec: SessionCodec[Any] = SessionCodec(keys, context=cookie.context, policy=policy)
     return SessionManager(codec, cookie=cookie)
 

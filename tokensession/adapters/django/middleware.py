@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.sessions import middleware
 
 from tokensession.adapters.django.configured import configured_manager
-from tokensession.adapters.django.store import SessionOfRequest, SessionStore
+from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.cookies import add_vary
 
@@ -36,7 +36,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         """Give the request its session."""
         scope = getattr(request, "scope", None)  # of ASGI
         headers = RequestHeaders(request.META) if scope is None else scope["headers"]
-        request.session = SessionOfRequest(self._manager, headers)
+        request.session = UnopenedSessionOfRequest(self._manager, headers)
 
     def process_response(self, request: Any, response: Any) -> Any:
         """Write what the response must say; see `SessionManager.save`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.cookies import Cookie
-from tokensession.request import RequestSession
+from tokensession.request import RequestSession, UnopenedSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,9 +34,10 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
     def __init__(self, session_key: str | None = None) -> None:
         manager = configured_manager()
-        RequestSession.__init__(self, manager, _headers(manager, session_key), None)
+        self._prepare(manager, _headers(manager, session_key), None)
         self._manager = manager
         self._token = session_key
+        manager.load(self)
 
     @property
     def _session(self) -> SessionStore:
@@ -171,17 +172,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
 
 class SessionOfRequest(SessionStore):
-    """The session of one request; it is written with the response.
-
-    Args:
-        manager: Opens it.
-        headers: The raw request headers.
-    """
-
-    def __init__(
-        self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
-    ) -> None:
-        RequestSession.__init__(self, manager, headers, None)
+    """The session of one request; it is written with the response."""
 
     @property
     def session_key(self) -> str | None:
@@ -191,6 +182,22 @@ class SessionOfRequest(SessionStore):
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # likewise
         """Raise now what writing the session would raise; see `RequestSession.check`."""
         self.check()
+
+
+class UnopenedSessionOfRequest(SessionOfRequest, UnopenedSession[Any]):
+    """The same, before anything has asked for it.
+
+    Args:
+        manager: Opens it.
+        headers: The raw request headers.
+    """
+
+    becomes: ClassVar[type[RequestSession[Any]]] = SessionOfRequest
+
+    def __init__(
+        self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
+        UnopenedSession.__init__(self, manager, headers, None)
 
 
 def _headers(manager: SessionManager[Any], token: str | None) -> tuple[tuple[bytes, bytes], ...]:
