@@ -81,7 +81,7 @@ def test_third_party_packages_have_doors() -> None:
     for path, tree in MODULES.items():
         for name in imported(tree):
             doors = DOORS.get(name.split(".")[0])
-            here = {layer(path), part(path), part(path.parent)}
+            here = {layer(path), part(path), path.parent.as_posix()}
             assert doors is None or here & doors, f"{path} imports {name}"
 
 
