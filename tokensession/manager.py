@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from tokensession.cookies import Headers
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
-    from tokensession.request import RequestSession
-    from tokensession.request import Snapshot
+    from tokensession.request import RequestSession, Snapshot
     from tokensession.session import SessionFields
 
 _NAMED_KEYS = 3  # of a state that is too large
