@@ -175,3 +175,14 @@ def test_django(tmp_path: Path, *, before: bool, cookie: str) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [cookie]
+
+
+@pytest.mark.parametrize("name", ["aiohttp", "django", "flask", "quart"])
+def test_a_framework_that_is_missing(name: str) -> None:
+    """The import fails by a line that names the extra."""
+    code = f"import sys; sys.modules[{name!r}] = None; import tokensession.adapters.{name}"
+    done = subprocess.run(  # noqa: S603  # our own text
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 1
+    assert f"pip install 'tokensession[{name}]'" in done.stderr

@@ -78,3 +78,23 @@ class TestBareWSGI(Conformance, RaisesFailures):
         """Serve the application."""
         with serve_wsgi(with_sessions(application)) as site:
             yield site
+
+
+def test_an_error_page_in_place_of_a_response() -> None:
+    """It says that it depends on the session, and carries nothing of it."""
+    seen: list[list[tuple[str, str]]] = []
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+        seen.append(headers)
+
+    def failing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ["tokensession.session"]["n"] = 1
+        start_response("200 OK", [])
+        start_response("500 Oh", [("X-Error", "1")], (ValueError, ValueError(), None))
+        return [b""]
+
+    body = SessionMiddleware(failing, SESSIONS["session"])({}, start)
+    assert list(body) == [b""]
+    first, second = (dict(headers) for headers in seen)
+    assert "set-cookie" in first
+    assert second == {"X-Error": "1", "vary": "Cookie"}
