@@ -84,7 +84,7 @@ def test_an_error_page_in_place_of_a_response() -> None:
     """It says that it depends on the session, and carries nothing of it."""
     seen: list[list[tuple[str, str]]] = []
 
-    def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+    def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
         seen.append(headers)
 
     def failing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
