@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import doctest
-import importlib.util
 import re
 import warnings
 from datetime import UTC, datetime
@@ -49,12 +48,6 @@ def new_lines(before: str, after: str) -> list[str]:
     return [line[2:] for line in compared if line.startswith("+ ") and line[2:].strip()]
 
 
-def adapter(name: str) -> None:
-    """Skip, in so many words, where an adapter is not part of this state of the library."""
-    if importlib.util.find_spec(f"tokensession.adapters.{name}") is None:
-        pytest.skip(f"there is no adapter for {name} yet")
-
-
 @pytest.fixture(autouse=True)
 def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -89,7 +82,6 @@ def test_starlette() -> None:
 
 def test_flask() -> None:
     """Five lines; the session goes on, and after sign-out it is gone."""
-    adapter("flask")
     before, after = blocks("Flask")
     assert len(new_lines(before, after)) <= MAX_CHANGED
     old, new = run(before)["app"].test_client(), run(after)["app"].test_client()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from tokensession.claims import StateT
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from tokensession.cookies import Headers
     from tokensession.legacy.reader import LegacyReader
-    from tokensession.request import RequestSession
+    from tokensession.request import RequestSession, Snapshot
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
     from tokensession.session import SessionFields
@@ -213,6 +214,27 @@ class SessionManager(Generic[StateT]):
         """Ask the store of revocations now; see `RequestSession.confirm`."""
         self._codec.confirm(session)
 
+    def token(self, session: Session[StateT], *, now: float | None = None) -> str:
+        """Return the token of a session as it is now, for whoever keeps it without a response.
+
+        Raises:
+            Expired: The session's end has come.
+            StateError: A state that would be changed on the way.
+            SessionTooLarge: A token that no reader would take.
+            ConfigError: A ring that cannot sign.
+        """
+        return self._codec.renew(session, now=now)
+
+    def until_closed(self) -> SessionManager[StateT]:
+        """Return a manager whose cookie browsers forget when they close; its tokens are the same.
+
+        What travels in a header is kept by the client anyhow.
+        """
+        if not isinstance(self.cookie, Cookie):
+            return self
+        cookie = replace(self.cookie, persistent=False)
+        return SessionManager(self._codec, cookie=cookie, legacy=self.legacy)
+
     def load(self, session: RequestSession[StateT]) -> None:
         """Fill a request's session with what its headers carry, or with a new session.
 
@@ -239,7 +261,7 @@ class SessionManager(Generic[StateT]):
         session.presented = bool(values) or taken or refused is not None
         # The state of a session that was taken over has still to be written, whatever it is.
         before = self._snapshot(session)
-        session.before = (before[0], None) if taken else before
+        session.before = (before[0], None, *before[2:]) if taken else before
         session.found = Found(session.subject, session.started_at, session.kid)
 
     def _prepared(
@@ -309,11 +331,11 @@ class SessionManager(Generic[StateT]):
             session.before = after
         return change
 
-    def _snapshot(self, session: RequestSession[StateT]) -> tuple[bytes, bytes | None]:
-        return session.sid, self._codec.pack(session.state)
+    def _snapshot(self, session: RequestSession[StateT]) -> Snapshot:
+        return session.sid, self._codec.pack(session.state), session.ttl, session.cap
 
     def _change(
-        self, session: RequestSession[StateT], after: tuple[bytes, bytes | None], now: int
+        self, session: RequestSession[StateT], after: Snapshot, now: int
     ) -> tuple[bytes, bytes] | None:
         """Return the response header that takes the session from `before` to `after`, or None."""
         codec = session.codec

@@ -39,6 +39,10 @@ class Found(NamedTuple):
     kid: str
 
 
+# What a change is told by: session id, packed state (None where it cannot be packed), ttl and cap.
+Snapshot = tuple[bytes, bytes | None, int, int | None]
+
+
 class Opener(Protocol):
     """What a request's session is opened by."""
 
@@ -59,13 +63,14 @@ class RequestSession(Session[StateT]):
         opened: Whether anything has asked for the session.
         renewable: Set it to False in a request that must not keep the session alive, such as a
             page that polls. It opens nothing.
+        closed: Whether the response has begun, so that changes are refused.
     """
 
     __slots__ = (
-        "_closed",
         "_opener",
         "_unreadable",
         "before",
+        "closed",
         "codec",
         "found",
         "headers",
@@ -77,7 +82,7 @@ class RequestSession(Session[StateT]):
         "unknown",
     )
 
-    before: tuple[bytes, bytes | None]  # session id and packed state as they were found
+    before: Snapshot  # as it was found
     found: Found
     # What the request carries, where that was read ahead; or why it could not be.
     prepared: SessionFields[StateT] | TokenError | StoreError | None
@@ -87,11 +92,23 @@ class RequestSession(Session[StateT]):
     presented: bool  # whether the request carried anything under the cookie's name
     opened: ClassVar[bool] = True
     _opener: Opener
-    _closed: bool
+    closed: bool
     _unreadable: bool
     headers: Iterable[tuple[bytes, bytes]]
     now: float | None
     renewable: bool
+
+    def _prepare(
+        self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
+    ) -> None:
+        self._opener = opener
+        self.closed = self._unreadable = False
+        self.headers = headers
+        self.now = now
+        self.renewable = True
+        self.prepared = None
+        self.revokes_others = False
+        self.unknown = None
 
     def open(self) -> None:
         """Open the session, so that the response says that it depends on it."""
@@ -143,11 +160,11 @@ class RequestSession(Session[StateT]):
         Args:
             readable: Whether a session that nothing has asked for yet may still be opened.
         """
-        self._closed = True
+        self.closed = True
         self._unreadable = not readable
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self.closed:
             raise ConfigError(_BEGUN)
 
     @property
@@ -188,6 +205,11 @@ class RequestSession(Session[StateT]):
         self._check_open()
         super().regenerate()
 
+    def set_lifetime(self, ttl: int | None = None, *, cap: int | None = None) -> None:
+        """Give the session a lifetime of its own; see `Session.set_lifetime`."""
+        self._check_open()
+        super().set_lifetime(ttl, cap=cap)
+
     def clear(self) -> None:
         """Drop state and subject: sign out; see `Session.clear`."""
         self._check_open()
@@ -198,8 +220,8 @@ class UnopenedSession(RequestSession[StateT]):
     """The session of a request in which nothing has asked for it yet.
 
     Its values are not there; asking for one opens it, whereupon it becomes a `RequestSession`
-    like any other. A request that never asks neither decodes nor renews, and its response does
-    not vary.
+    like any other, or what an adapter's own class names as `becomes`. A request that never asks
+    neither decodes nor renews, and its response does not vary.
 
     Args:
         opener: Opens it.
@@ -209,18 +231,12 @@ class UnopenedSession(RequestSession[StateT]):
 
     __slots__ = ()
     opened: ClassVar[bool] = False
+    becomes: ClassVar[type[RequestSession[Any]]] = RequestSession
 
     def __init__(
         self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
     ) -> None:
-        self._opener = opener
-        self._closed = self._unreadable = False
-        self.headers = headers
-        self.now = now
-        self.renewable = True
-        self.prepared = None
-        self.revokes_others = False
-        self.unknown = None
+        self._prepare(opener, headers, now)
 
     def __getattr__(self, name: str) -> Any:
         """Open the session, as a value of it is asked for that is not there yet."""
@@ -244,4 +260,4 @@ class UnopenedSession(RequestSession[StateT]):
             raise ConfigError(_BEGUN_UNREAD)
         self._opener.load(self)
         # A class with __getattr__ makes every access slower, so it is left behind.
-        self.__class__ = RequestSession  # type: ignore[assignment]
+        self.__class__ = self.becomes  # type: ignore[assignment]

@@ -155,6 +155,25 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         self.given_up = (*self.given_up, self.sid)
         self.sid = os.urandom(SID_BYTES)
 
+    def set_lifetime(self, ttl: int | None = None, *, cap: int | None = None) -> None:
+        """Give the session an idle window and a limit of its own; its id and its start stay.
+
+        Args:
+            ttl: Seconds of its idle window from now on; the policy's when None.
+            cap: Seconds from its start that it may last at the most. When None the policy's limit
+                holds, unless that would cut the ttl, which then is the cap as well.
+
+        Raises:
+            ConfigError: A ttl or cap out of range, or beyond what the policy and the ring allow.
+        """
+        window = self._origin.ttl(ttl, cap)
+        if cap is None and ttl is not None and window < ttl:
+            cap = ttl
+            window = self._origin.ttl(ttl, cap)
+        self.ttl, self.cap = window, cap
+        ends = self._now + window
+        self.expires_at = ends if cap is None else min(ends, self.started_at + cap)
+
     def clear(self) -> None:
         """Drop state and subject: sign out. What is written after it is a new session."""
         self.state = self._origin.empty_state()

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import http.client
+import io
 import queue
 import socket
 import threading
-from typing import TYPE_CHECKING
+from socketserver import TCPServer, ThreadingMixIn
+from typing import TYPE_CHECKING, Any, TextIO
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import httpx
 import uvicorn
+from aiohttp import web
 
 from tokensession import TokenSessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from aiohttp.typedefs import Handler
 
     from tokensession.adapters.asgi import App, Receive, Scope, Send
 
@@ -26,10 +34,14 @@ class Site:
 
     Attributes:
         url: Where it listens, such as ``http://127.0.0.1:41234``.
+        until_closed: The cookies that browsers forget when they close: without a Max-Age.
     """
 
-    def __init__(self, url: str, client: httpx.Client) -> None:
+    def __init__(
+        self, url: str, client: httpx.Client, *, until_closed: tuple[str, ...] = ()
+    ) -> None:
         self.url = url
+        self._until_closed = until_closed
         self._client = client
         self._failures: queue.Queue[tuple[str, BaseException]] = queue.Queue()
 
@@ -47,7 +59,9 @@ class Site:
         lines = [(name.encode(), value.encode()) for name, value in headers]
         lines += [(b"Cookie", c.encode() if isinstance(c, str) else c) for c in cookies]
         self._client.cookies.clear()
-        return self._client.request(method, self.url + path, headers=lines)
+        response = self._client.request(method, self.url + path, headers=lines)
+        response.extensions["until_closed"] = self._until_closed
+        return response
 
     def failed(self, path: str, error: BaseException) -> None:
         """Note what left the application for a request."""
@@ -85,14 +99,19 @@ def _listen(host: str) -> socket.socket:
     return listener
 
 
-@contextlib.contextmanager
-def serve_asgi(app: App, *, host: str = "127.0.0.1") -> Iterator[Site]:
-    """Serve an ASGI application by uvicorn, on a port that the system chooses."""
+def _client() -> httpx.Client:
     # A connection for each request: one that the server closes after an error is not used again.
-    limits = httpx.Limits(max_keepalive_connections=0)
-    with _listen(host) as listener, httpx.Client(limits=limits, timeout=PATIENCE) as client:
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def serve_asgi(
+    app: App, *, host: str = "127.0.0.1", until_closed: tuple[str, ...] = ()
+) -> Iterator[Site]:
+    """Serve an ASGI application by uvicorn, on a port that the system chooses."""
+    with _listen(host) as listener, _client() as client:
         port = listener.getsockname()[1]
-        site = Site(f"http://{host}:{port}", client)
+        site = Site(f"http://{host}:{port}", client, until_closed=until_closed)
 
         async def watched(scope: Scope, receive: Receive, send: Send) -> None:
             try:
@@ -121,3 +140,119 @@ def serve_asgi(app: App, *, host: str = "127.0.0.1") -> Iterator[Site]:
         finally:
             server.should_exit = True
             thread.join(PATIENCE)
+
+
+class _WSGIServer(ThreadingMixIn, WSGIServer):
+    """Answers each request in a thread of its own."""
+
+    daemon_threads = True
+    request_queue_size = 32
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server for this host's name."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.socket.getsockname()
+        self.setup_environ()
+
+
+class _WSGIHandler(WSGIRequestHandler):
+    """Logs nothing: failures are noted, and requests are the tests' own."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base has it
+        """Log nothing."""
+
+    def get_stderr(self) -> TextIO:
+        """Give a stream that nobody reads."""
+        return io.StringIO()
+
+
+@contextlib.contextmanager
+def serve_wsgi(
+    app: Callable[..., Iterable[bytes]], *, until_closed: tuple[str, ...] = ()
+) -> Iterator[Site]:
+    """Serve a WSGI application by wsgiref, on a port that the system chooses."""
+
+    @contextlib.contextmanager
+    def noting(environ: dict[str, Any]) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            query = environ["QUERY_STRING"]
+            site.failed(environ["PATH_INFO"] + (f"?{query}" if query else ""), error)
+            raise
+
+    class Body:
+        def __init__(self, environ: dict[str, Any], chunks: Iterable[bytes]) -> None:
+            self.environ = environ
+            self.chunks = chunks
+
+        def __iter__(self) -> Iterator[bytes]:
+            with noting(self.environ):
+                yield from self.chunks
+
+        def close(self) -> None:
+            close = getattr(self.chunks, "close", None)
+            with noting(self.environ):
+                if close is not None:
+                    close()
+
+    def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Body:
+        with noting(environ):
+            return Body(environ, app(environ, start_response))
+
+    # The standard library takes lines of 64 kB, name and all; the suite's are a little longer.
+    longest, http.client._MAXLINE = http.client._MAXLINE, 1 << 20  # type: ignore[attr-defined]
+    with _WSGIServer(("127.0.0.1", 0), _WSGIHandler) as server, _client() as client:
+        server.set_app(watched)
+        site = Site(f"http://127.0.0.1:{server.server_port}", client, until_closed=until_closed)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield site
+        finally:
+            server.shutdown()
+            thread.join(PATIENCE)
+            http.client._MAXLINE = longest  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def serve_aiohttp(make_app: Callable[[], web.Application]) -> Iterator[Site]:
+    """Serve an aiohttp application by its own runner, on a port that the system chooses.
+
+    Args:
+        make_app: Makes it, in the thread in which it runs.
+    """
+    loop = asyncio.new_event_loop()
+    with _listen("127.0.0.1") as listener, _client() as client:
+        site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", client)
+
+        @web.middleware
+        async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPException:
+                raise
+            except BaseException as error:
+                site.failed(request.path_qs, error)
+                raise
+
+        async def start() -> web.AppRunner:
+            app = make_app()
+            app.middlewares.insert(0, watch)
+            runner = web.AppRunner(
+                app, access_log=None, max_line_size=1 << 20, max_field_size=1 << 20
+            )
+            await runner.setup()
+            await web.SockSite(runner, listener).start()
+            return runner
+
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        runner = asyncio.run_coroutine_threadsafe(start(), loop).result(PATIENCE)
+        try:
+            yield site
+        finally:
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(PATIENCE)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(PATIENCE)
+            loop.close()

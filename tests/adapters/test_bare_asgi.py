@@ -11,9 +11,7 @@ import pytest
 from tokensession.adapters.asgi import SessionMiddleware
 
 from .conformance import (
-    ADMIN_COOKIE,
-    POLICY,
-    RING,
+    SESSIONS,
     Answer,
     BackgroundTasks,
     Conformance,
@@ -21,6 +19,7 @@ from .conformance import (
     RaisesFailures,
     WebSockets,
     answer,
+    answer_to,
     run_late,
     stream,
 )
@@ -58,10 +57,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             answer(session, name, {})
     else:
         try:
-            if kind in ("op", "both"):
-                given = answer(session, name, dict(parse_qsl(scope["query_string"].decode())))
-            if kind in ("admin", "both"):
-                given = answer(scope["admin"], name, {})
+            query = dict(parse_qsl(scope["query_string"].decode()))
+            given = answer_to(scope.__getitem__, kind, name, query)
         except Handled:
             given = Answer("handled", 409)
         await reply(send, given)
@@ -86,12 +83,14 @@ async def send_chunks(send: Send, chunks: Iterator[bytes]) -> None:
 
 
 class TestBareASGI(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+    title = "ASGI"
+
     @pytest.fixture(scope="class")
     @classmethod
     def site(cls) -> Iterator[Site]:
         """Serve the application."""
-        app: App = SessionMiddleware(
-            application, RING, policy=POLICY, cookie_name=ADMIN_COOKIE, scope_key="admin"
-        )
-        with serve_asgi(SessionMiddleware(app, RING, policy=POLICY)) as site:
+        app: App = application
+        for key, manager in SESSIONS.items():
+            app = SessionMiddleware(app, manager, scope_key=key)
+        with serve_asgi(app) as site:
             yield site

@@ -15,12 +15,12 @@ from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.manager import SessionManager
 
 from .conformance import (
-    ADMIN_COOKIE,
     CODEC,
     DELETED,
     POLICY,
     READ,
     RING,
+    SESSIONS,
     SET,
     UNTOUCHED,
     Answer,
@@ -30,6 +30,7 @@ from .conformance import (
     RaisesFailures,
     WebSockets,
     answer,
+    answer_to,
     check_headers,
     cookies,
     run_late,
@@ -44,13 +45,7 @@ def session_of(request: Request) -> Session[Any]:
     return cast("Session[Any]", request.session)
 
 
-def admin_of(request: Request) -> Session[Any]:
-    """Give the second session as a dependency."""
-    return cast("Session[Any]", request.scope["admin"])
-
-
 AnySession = Annotated[Session[Any], Depends(session_of)]
-AdminSession = Annotated[Session[Any], Depends(admin_of)]
 
 
 def respond(given: Answer) -> Response:
@@ -66,15 +61,6 @@ def application() -> FastAPI:
     def operation(name: str, request: Request, session: AnySession) -> Response:
         return respond(answer(session, name, request.query_params))
 
-    @app.get("/admin/{name}")
-    async def admin(name: str, session: AdminSession) -> Response:
-        return respond(answer(session, name, {}))
-
-    @app.get("/both/{name}")
-    async def both(name: str, first: AnySession, second: AdminSession) -> Response:
-        answer(first, name, {})
-        return respond(answer(second, name, {}))
-
     @app.get("/stream/{name}")
     async def streaming(name: str, session: AnySession) -> Response:
         chunks = stream(session, name)
@@ -87,6 +73,10 @@ def application() -> FastAPI:
         else:
             tasks.add_task(answer, session, name, {})
         return {}
+
+    @app.get("/{kind}/{name}")
+    async def other(kind: str, name: str, request: Request) -> Response:
+        return respond(answer_to(request.scope.__getitem__, kind, name, {}))
 
     @app.websocket("/ws/{name}")
     async def socket(websocket: WebSocket, name: str) -> None:
@@ -105,14 +95,14 @@ def application() -> FastAPI:
     async def handled(request: Request, error: Exception) -> Response:
         return Response("handled", 409)
 
-    app.add_middleware(
-        SessionMiddleware, RING, policy=POLICY, cookie_name=ADMIN_COOKIE, scope_key="admin"
-    )
-    app.add_middleware(SessionMiddleware, RING, policy=POLICY)
+    for key, manager in SESSIONS.items():
+        app.add_middleware(SessionMiddleware, manager, scope_key=key)
     return app
 
 
 class TestFastAPI(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+    title = "FastAPI"
+
     @pytest.fixture(scope="class")
     @classmethod
     def site(cls) -> Iterator[Site]:

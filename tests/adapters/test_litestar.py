@@ -15,9 +15,8 @@ from litestar.response import Stream
 from tokensession.adapters.asgi import SessionMiddleware
 
 from .conformance import (
-    ADMIN_COOKIE,
-    POLICY,
-    RING,
+    ERRORS_INSIDE,
+    SESSIONS,
     Answer,
     BackgroundTasks,
     Conformance,
@@ -25,6 +24,7 @@ from .conformance import (
     RaisesFailures,
     WebSockets,
     answer,
+    answer_to,
     run_late,
     stream,
 )
@@ -50,17 +50,11 @@ def operation(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     return respond(answer(request.session, name, request.query_params))
 
 
-@get("/admin/{name:str}")
-async def admin(request: AnyRequest, name: FromPath[str]) -> Response[str]:
-    """Answer ``/admin/NAME``."""
-    return respond(answer(request.scope["admin"], name, {}))  # type: ignore[typeddict-item]
-
-
-@get("/both/{name:str}")
-async def both(request: AnyRequest, name: FromPath[str]) -> Response[str]:
-    """Answer ``/both/NAME``."""
-    answer(request.session, name, {})
-    return respond(answer(request.scope["admin"], name, {}))  # type: ignore[typeddict-item]
+@get("/{kind:str}/{name:str}")
+async def other(request: AnyRequest, kind: FromPath[str], name: FromPath[str]) -> Response[str]:
+    """Answer ``/KIND/NAME``."""
+    scope: Any = request.scope
+    return respond(answer_to(scope.__getitem__, kind, name, {}))
 
 
 @get("/stream/{name:str}")
@@ -105,6 +99,8 @@ _SESSIONS: Any = SessionMiddleware  # Litestar's own types of scopes and message
 
 
 class TestLitestar(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+    title = "Litestar"
+    notes = ERRORS_INSIDE
     answers_unforeseen_errors_inside = True
 
     @pytest.fixture(scope="class")
@@ -112,17 +108,11 @@ class TestLitestar(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
     def site(cls) -> Iterator[Site]:
         """Serve the application."""
         app = Litestar(
-            route_handlers=[operation, admin, both, streaming, background, socket, late_socket],
+            route_handlers=[operation, streaming, background, other, socket, late_socket],
             exception_handlers={Handled: handled},
             middleware=[
-                DefineMiddleware(_SESSIONS, keys=RING, policy=POLICY),
-                DefineMiddleware(
-                    _SESSIONS,
-                    keys=RING,
-                    policy=POLICY,
-                    cookie_name=ADMIN_COOKIE,
-                    scope_key="admin",
-                ),
+                DefineMiddleware(_SESSIONS, keys=manager, scope_key=key)
+                for key, manager in SESSIONS.items()
             ],
             openapi_config=None,
             logging_config=None,

@@ -15,9 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 from tokensession.adapters.asgi import SessionMiddleware
 
 from .conformance import (
-    ADMIN_COOKIE,
-    POLICY,
-    RING,
+    ERRORS_INSIDE,
+    SESSIONS,
     Answer,
     BackgroundTasks,
     Conformance,
@@ -25,6 +24,7 @@ from .conformance import (
     RaisesFailures,
     WebSockets,
     answer,
+    answer_to,
     run_late,
     stream,
 )
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.websockets import WebSocket
+
+    from tokensession.adapters.asgi import App
 
 
 def respond(given: Answer) -> Response:
@@ -47,15 +49,10 @@ def operation(request: Request) -> Response:
     return respond(answer(request.session, request.path_params["name"], request.query_params))
 
 
-async def admin(request: Request) -> Response:
-    """Answer ``/admin/NAME``."""
-    return respond(answer(request.scope["admin"], request.path_params["name"], {}))
-
-
-async def both(request: Request) -> Response:
-    """Answer ``/both/NAME``."""
-    answer(request.session, request.path_params["name"], {})
-    return await admin(request)
+async def other(request: Request) -> Response:
+    """Answer ``/KIND/NAME``."""
+    of = request.scope.__getitem__
+    return respond(answer_to(of, request.path_params["kind"], request.path_params["name"], {}))
 
 
 async def streaming(request: Request) -> Response:
@@ -95,16 +92,17 @@ async def handled(request: Request, error: Exception) -> Response:
 
 ROUTES = [
     Route("/op/{name}", operation),
-    Route("/admin/{name}", admin),
-    Route("/both/{name}", both),
     Route("/stream/{name}", streaming),
     Route("/background/{name}", background),
+    Route("/{kind}/{name}", other),
     WebSocketRoute("/ws/{name}", socket),
     WebSocketRoute("/ws-late/{name}", late_socket),
 ]
 
 
 class TestStarlette(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+    title = "Starlette"
+
     @pytest.fixture(scope="class")
     @classmethod
     def site(cls) -> Iterator[Site]:
@@ -113,14 +111,8 @@ class TestStarlette(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
             routes=ROUTES,
             exception_handlers={Handled: handled},
             middleware=[
-                Middleware(SessionMiddleware, RING, policy=POLICY),
-                Middleware(
-                    SessionMiddleware,
-                    RING,
-                    policy=POLICY,
-                    cookie_name=ADMIN_COOKIE,
-                    scope_key="admin",
-                ),
+                Middleware(SessionMiddleware, manager, scope_key=key)
+                for key, manager in SESSIONS.items()
             ],
         )
         with serve_asgi(app) as site:
@@ -128,15 +120,16 @@ class TestStarlette(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
 
 
 class TestAroundStarlette(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+    title = "around Starlette"
+    notes = ERRORS_INSIDE
     answers_unforeseen_errors_inside = True
 
     @pytest.fixture(scope="class")
     @classmethod
     def site(cls) -> Iterator[Site]:
         """Serve the application, with the middleware around all of it."""
-        app = Starlette(routes=ROUTES, exception_handlers={Handled: handled})
-        inner = SessionMiddleware(
-            app, RING, policy=POLICY, cookie_name=ADMIN_COOKIE, scope_key="admin"
-        )
-        with serve_asgi(SessionMiddleware(inner, RING, policy=POLICY)) as site:
+        app: App = Starlette(routes=ROUTES, exception_handlers={Handled: handled})
+        for key, manager in SESSIONS.items():
+            app = SessionMiddleware(app, manager, scope_key=key)
+        with serve_asgi(app) as site:
             yield site

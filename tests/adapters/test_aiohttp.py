@@ -1,0 +1,160 @@
+"""aiohttp's middleware."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+
+from tokensession import ConfigError, Cookie, KeyRing, SessionCodec, SessionManager
+from tokensession.adapters.aiohttp import SESSION, get_session, new_session, setup
+from tokensession.request import RequestSession
+
+from .conformance import (
+    SESSIONS,
+    Conformance,
+    Handled,
+    RaisesFailures,
+    WebSockets,
+    answer_to,
+    run_late,
+    stream,
+)
+from .servers import Site, serve_aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiohttp.typedefs import Handler
+
+KEYS = {
+    key: SESSION if key == "session" else web.RequestKey(key, RequestSession[Any])
+    for key in SESSIONS
+}
+
+
+async def operation(request: web.Request) -> web.Response:
+    """Answer ``/KIND/NAME``."""
+    sessions = {key: await get_session(request, KEYS[key]) for key in KEYS}
+    match = request.match_info
+    given = answer_to(sessions.__getitem__, match["kind"], match["name"], request.query)
+    if given.status == 303:
+        raise web.HTTPSeeOther(dict(given.headers)["Location"])
+    return web.Response(text=given.body, status=given.status, headers=given.headers)
+
+
+async def streaming(request: web.Request) -> web.StreamResponse:
+    """Answer ``/stream/NAME``."""
+    chunks = stream(await get_session(request), request.match_info["name"])
+    first = next(chunks)
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(first)
+    for chunk in chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+async def socket(request: web.Request) -> web.WebSocketResponse:
+    """Answer ``/ws/NAME``."""
+    text = run_late(await get_session(request), request.match_info["name"])
+    response = web.WebSocketResponse()
+    await response.prepare(request)
+    await response.send_str(text)
+    await response.close()
+    return response
+
+
+async def late_socket(request: web.Request) -> web.WebSocketResponse:
+    """Answer ``/ws-late/NAME``."""
+    response = web.WebSocketResponse()
+    await response.prepare(request)
+    await response.send_str(run_late(await get_session(request), request.match_info["name"]))
+    await response.close()
+    return response
+
+
+@web.middleware
+async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer an error that the application knows."""
+    try:
+        return await handler(request)
+    except Handled:
+        return web.Response(text="handled", status=409)
+
+
+def application() -> web.Application:
+    """Return an application with the paths of the conformance suite."""
+    app = web.Application()
+    for key, manager in SESSIONS.items():
+        setup(app, manager, key=KEYS[key])
+    app.middlewares.append(handle)
+    app.router.add_get("/stream/{name}", streaming)
+    app.router.add_get("/ws/{name}", socket)
+    app.router.add_get("/ws-late/{name}", late_socket)
+    app.router.add_get("/{kind}/{name}", operation)
+    return app
+
+
+class TestAiohttp(Conformance, RaisesFailures, WebSockets):
+    title = "aiohttp"
+    unable: ClassVar = {"BackgroundTasks": "aiohttp has nothing that runs after the response"}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls) -> Iterator[Site]:
+        """Serve the application."""
+        with serve_aiohttp(application) as site:
+            yield site
+
+
+# -- what aiohttp-session's users expect ----------------------------------------------------
+
+
+def test_a_new_session() -> None:
+    """It forgets state and subject, as for aiohttp-session's invalidate and new_session."""
+
+    async def add(request: web.Request) -> web.Response:
+        session = await get_session(request)
+        session["n"] = session.get("n", 0) + 1
+        return web.Response(text=str(session["n"]))
+
+    async def again(request: web.Request) -> web.Response:
+        session = await new_session(request)
+        session["fresh"] = True
+        return web.Response()
+
+    async def see(request: web.Request) -> web.Response:
+        return web.json_response((await get_session(request)).state)
+
+    async def talk() -> None:
+        app = web.Application()
+        # aiohttp's own client keeps no Secure cookies from http.
+        cookie = Cookie(name="session", http_development=True)
+        setup(app, SessionManager(SessionCodec(KeyRing.generate()), cookie=cookie))
+        inner = web.Application()
+        inner.router.add_get("/add", add)
+        inner.router.add_get("/again", again)
+        inner.router.add_get("/see", see)
+        app.add_subapp("/inner", inner)
+        async with TestClient(TestServer(app)) as client:
+            for count in ("1", "2"):
+                assert await (await client.get("/inner/add")).text() == count
+            await client.get("/inner/again")
+            assert await (await client.get("/inner/see")).json() == {"fresh": True}
+            response = await client.get("/inner/nowhere")
+            assert response.status == 404
+            assert "Vary" not in response.headers
+
+    asyncio.run(talk())
+
+
+def test_an_application_without_sessions() -> None:
+    """It is told how to have them."""
+    request = make_mocked_request("GET", "/")
+    with pytest.raises(ConfigError, match="setup"):
+        asyncio.run(get_session(request))

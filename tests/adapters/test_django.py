@@ -1,0 +1,429 @@
+"""Django's engine and middleware, under WSGI and ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from time import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import httpx
+import pytest
+from django.contrib.auth import SESSION_KEY, update_session_auth_hash
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.core.signals import got_request_exception
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, override_settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from tokensession import (
+    ConfigError,
+    Cookie,
+    Header,
+    KeyRing,
+    Policy,
+    Session,
+    SessionCodec,
+    SessionManager,
+    SessionTooLarge,
+    decode,
+    encode,
+)
+from tokensession.adapters import asgi, wsgi
+
+from .conformance import (
+    COOKIE,
+    CUT_OFF,
+    DELETED_BY,
+    ONE_SESSION,
+    RING,
+    SESSIONS,
+    Conformance,
+    RaisesFailures,
+    cookies,
+    start_cookie,
+    unique,
+)
+from .django_site import SessionMiddleware, User, asgi_application, wsgi_application
+from .servers import Site, serve_asgi, serve_wsgi
+from .test_bare_wsgi import WSGI_NOTES, WSGI_UNABLE
+
+SessionStore: Any = import_string("tokensession.adapters.django.SessionStore")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def noting(site: Site) -> Iterator[None]:
+    """Note what Django reports, which it answers itself."""
+
+    def note(sender: object, request: HttpRequest | None = None, **_: object) -> None:
+        error = sys.exc_info()[1]
+        if request is not None and error is not None:
+            site.failed(request.get_full_path(), error)
+
+    got_request_exception.connect(note)
+    try:
+        yield
+    finally:
+        got_request_exception.disconnect(note)
+
+
+class TestDjango(Conformance, RaisesFailures):
+    title = "Django, WSGI"
+    unable = WSGI_UNABLE
+    notes: ClassVar = WSGI_NOTES | ONE_SESSION
+    sees_several_cookie_lines = False
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls) -> Iterator[Site]:
+        """Serve the application."""
+        app = wsgi.SessionMiddleware(wsgi_application(), SESSIONS["admin"], environ_key="admin")
+        with serve_wsgi(app) as site, noting(site):
+            yield site
+
+
+class TestDjangoASGI(Conformance, RaisesFailures):
+    title = "Django, ASGI"
+    unable: ClassVar = {
+        "WebSockets": "Django has none of its own",
+        "BackgroundTasks": "Django has nothing that runs after the response",
+    }
+    notes: ClassVar = CUT_OFF | ONE_SESSION
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls) -> Iterator[Site]:
+        """Serve the application."""
+        app: Any = asgi.SessionMiddleware(asgi_application(), SESSIONS["admin"], scope_key="admin")
+        with serve_asgi(app) as site, noting(site):
+            yield site
+
+    @pytest.fixture(autouse=True)
+    def _body_in_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keep requests' bodies out of files, which Django forgets to close after an error."""
+        name = "django.core.handlers.asgi.tempfile.SpooledTemporaryFile"
+        monkeypatch.setattr(name, lambda **_: io.BytesIO())
+
+    def test_a_nested_change_after_the_first_byte(self, site: Site) -> None:
+        """It is found at the end of the body, which is cut off there."""
+        path = unique("/stream/nested_late")
+        with pytest.raises(httpx.RemoteProtocolError):
+            site.get(path, *cookies(start_cookie("anonymous")))
+        assert isinstance(site.failure(path), ConfigError)
+
+
+# -- what Django's users expect -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[None]:
+    """Give an empty database, in memory."""
+    call_command("migrate", verbosity=0)
+    yield
+    connection.close()
+
+
+@pytest.fixture
+def ada(database: None) -> Iterator[Any]:
+    """Give a user who may use the admin site."""
+    user = User.objects.create_superuser("ada", password="a password of hers")
+    yield user
+    user.delete()
+
+
+def session_of(client: Client, ring: KeyRing = RING) -> Session[Any]:
+    """Return the session that a client's cookie holds."""
+    return decode(client.cookies[COOKIE].value, ring)
+
+
+def request_with_session(token: str | None = None) -> HttpRequest:
+    """Return a request of someone who holds a token."""
+    request = HttpRequest()
+    request.META = {"HTTP_COOKIE": f"{COOKIE}={token}"} if token else {}
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    middleware.process_request(request)
+    return request
+
+
+def cookie_after(request: HttpRequest, response: HttpResponse | None = None) -> Any:
+    """Return the cookie that the response sets, as Django shows it."""
+    response = HttpResponse() if response is None else response
+    SessionMiddleware(lambda _: HttpResponse()).process_response(request, response)
+    return response.cookies.get(COOKIE)
+
+
+def test_admin_login_and_logout(ada: Any) -> None:
+    """Over Django's own pages: the subject is the user, and signing in begins a new session."""
+    client = Client()
+    client.cookies[COOKIE] = encode({"planted": True}, RING, now=int(time()) - 60)
+    before = session_of(client)
+    page = client.post(
+        "/admin-site/login/?next=/admin-site/",
+        {"username": "ada", "password": "a password of hers"},
+    )
+    assert page.status_code == 302
+    assert page.headers["Cache-Control"].endswith("no-store")
+    after = session_of(client)
+    assert after.subject == str(ada.pk)
+    assert after.state["planted"] is True
+    assert after.sid != before.sid
+    assert after.started_at > before.started_at
+    assert client.get("/admin-site/").status_code == 200
+    page = client.post("/admin-site/logout/")
+    assert page.cookies[COOKIE].OutputString() == COOKIE + DELETED_BY
+    assert client.get("/admin-site/").status_code == 302
+
+
+def test_the_test_client_signs_in(ada: Any) -> None:
+    """By login and force_login, and its session can be looked at and changed."""
+    client = Client()
+    assert client.login(username="ada", password="a password of hers")
+    assert client.session["_auth_user_id"] == str(ada.pk)
+    assert session_of(client).subject == str(ada.pk)
+    assert client.get("/admin-site/").status_code == 200
+    client.logout()
+    assert COOKIE not in client.cookies
+    session = client.session
+    session["n"] = 7
+    session.save()
+    client.cookies[COOKIE] = session.session_key
+    client.force_login(ada)
+    assert client.session["n"] == 7
+
+
+def test_another_users_session_is_not_inherited(ada: Any) -> None:
+    """Who signs in over another's session starts empty."""
+    bob = User.objects.create_user("bob")
+    client = Client()
+    client.force_login(bob)
+    session = client.session
+    session["secret"] = "of bob"
+    session.save()
+    client.cookies[COOKIE] = session.session_key
+    client.force_login(ada)
+    assert session_of(client).subject == str(ada.pk)
+    assert "secret" not in client.session
+    bob.delete()
+
+
+def test_a_new_password_ends_other_sessions(ada: Any) -> None:
+    """As Django promises by its session hash; the one in hand is given a new id."""
+    client, other = Client(), Client()
+    client.force_login(ada)
+    other.force_login(ada)
+    request = request_with_session(client.cookies[COOKIE].value)
+    request.user = ada
+    sid = request.session.sid
+    ada.set_password("another password")
+    ada.save()
+    update_session_auth_hash(request, ada)
+    assert request.session.sid != sid
+    client.cookies[COOKIE] = cookie_after(request).value
+    assert client.get("/admin-site/").status_code == 200
+    assert other.get("/admin-site/").status_code == 302
+
+
+def test_messages_and_the_test_cookie() -> None:
+    """What Django keeps in the session, and its test for cookies."""
+    request = request_with_session()
+    request.session.set_test_cookie()
+    request = request_with_session(cookie_after(request).value)
+    assert request.session.test_cookie_worked()
+    request.session.delete_test_cookie()
+    assert cookie_after(request)["max-age"] == "0"
+
+
+def test_a_session_as_a_store() -> None:
+    """What applications and Django itself ask of one."""
+    request = request_with_session()
+    session = request.session
+    assert session.session_key is None
+    assert session.is_empty()
+    assert not session.accessed or session.opened
+    session["n"] = 1
+    session.save()
+    session.create()
+    assert not session.exists("any")
+    assert session.has_key("n")
+    assert session.load() == {"n": 1}
+    request = request_with_session(cookie_after(request).value)
+    session = request.session
+    assert session.session_key == session.sid.hex()
+    assert session.accessed
+    session.delete("of another")
+    assert session["n"] == 1
+    session.delete()
+    assert session.is_empty()
+    SessionStore.clear_expired()
+    assert SessionStore("no token").is_empty()
+
+
+def test_saving_what_cannot_be_sent_raises() -> None:
+    """At once, where the application can answer it."""
+    session = request_with_session().session
+    session["basket"] = "x" * 5000
+    with pytest.raises(SessionTooLarge, match="basket"):
+        session.save()
+
+
+@pytest.mark.parametrize(
+    ("value", "ttl", "cap"),
+    [
+        (300, 300, None),
+        (timedelta(hours=1), 3600, 3600),
+        (14 * 86400, 14 * 86400, 14 * 86400),
+        (None, 1800, None),
+        (0, 1800, None),
+    ],
+)
+def test_expiry_is_in_the_token(value: Any, ttl: int, cap: int | None) -> None:
+    """What set_expiry was given holds wherever the token is read."""
+    policy = replace(Policy.owasp(), longest=30 * 86400)
+    with override_settings(TOKENSESSION_POLICY=policy):
+        request = request_with_session()
+        request.session["n"] = 1
+        request.session.set_expiry(value)
+        cookie = cookie_after(request)
+        session = SessionCodec(RING, policy=policy).decode(cookie.value)
+        assert abs(session.ttl - ttl) <= 2
+        assert session.cap is cap is None or abs((session.cap or 0) - (cap or 0)) <= 2
+        assert bool(cookie["max-age"]) == (value != 0)
+        again = request_with_session(cookie.value).session
+        assert abs(again.get_expiry_age() - ttl) <= 5
+        assert abs((again.get_expiry_date() - datetime.now(UTC)).total_seconds() - ttl) <= 5
+        assert again.get_expire_at_browser_close() == (value == 0)
+
+
+def test_an_expiry_at_an_instant() -> None:
+    """The session is over then, whatever its renewals; naive ones are in Django's time zone."""
+    for now in (datetime.now(UTC), timezone.make_naive(timezone.now())):
+        session = request_with_session(encode({"n": 1}, RING, now=int(time()) - 600)).session
+        session.set_expiry(now + timedelta(hours=2))
+        assert abs(session.ttl - 7200) <= 2
+        assert session.cap is not None
+        assert abs(session.cap - 7800) <= 2
+
+
+def test_an_expiry_survives_signing_in() -> None:
+    """In whichever order an application does the two."""
+    session = request_with_session().session
+    session.set_expiry(300)
+    session[SESSION_KEY] = "7"
+    assert (session.subject, session.ttl) == ("7", 300)
+    session.set_expiry(None)
+    assert session.ttl == 1800
+
+
+@pytest.mark.parametrize("value", [-1, 30 * 86400, timedelta(days=-1)])
+def test_expiries_that_are_refused(value: Any) -> None:
+    """In the past, or beyond what the policy grants."""
+    with pytest.raises(ConfigError):
+        request_with_session().session.set_expiry(value)
+
+
+def test_expiry_as_django_calculates_it() -> None:
+    """For a caller who says what from, which Django's own middleware does."""
+    session = request_with_session().session
+    now = datetime.now(UTC)
+    assert session.get_expiry_age(modification=now, expiry=60) == 60
+    assert session.get_expiry_date(modification=now, expiry=60) == now + timedelta(seconds=60)
+    assert session.get_expiry_age(modification=now) == 1800
+
+
+def test_asynchronous_views() -> None:
+    """Django's asynchronous names do the same."""
+
+    async def use() -> None:
+        session = request_with_session().session
+        await session.aset("n", 1)
+        assert await session.aget("n") == 1
+        sid = session.sid
+        await session.acycle_key()
+        assert session.sid != sid
+        await session.aset_expiry(300)
+        assert await session.aget_expiry_age() == 300
+        assert (await session.aget_expiry_date()).timestamp() == session.expires_at
+        await session.aflush()
+        assert await session.aget("n") is None
+
+    asyncio.run(use())
+
+
+def test_a_response_without_our_session_is_left_alone() -> None:
+    """Others may put a session of theirs into the request."""
+    request = HttpRequest()
+    assert cookie_after(request) is None
+
+
+def test_an_error_page_varies() -> None:
+    """It keeps no change, and says that it depends on the session if it was read."""
+    request = request_with_session(encode({"n": 1}, RING))
+    request.session["n"] = 2
+    response = HttpResponse(status=500)
+    assert cookie_after(request, response) is None
+    assert response["Vary"] == "Cookie"
+
+
+# -- settings -------------------------------------------------------------------------------
+
+
+def problems(**changed: Any) -> set[str]:
+    """Return the ids of what Django's system checks find."""
+    with override_settings(**changed):
+        return {found.id for found in run_checks(tags=["security"]) if "token" in found.id}
+
+
+def test_good_settings() -> None:
+    """There is nothing to say about them."""
+    assert problems() == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"TOKENSESSION_KEYS": None}, "tokensession.E001"),
+        ({"SESSION_COOKIE_HTTPONLY": False}, "tokensession.E001"),
+        ({"SESSION_COOKIE_DOMAIN": "example.org"}, "tokensession.E001"),
+        ({"SESSION_ENGINE": "django.contrib.sessions.backends.db"}, "tokensession.E003"),
+        (
+            {"MIDDLEWARE": ["django.contrib.sessions.middleware.SessionMiddleware"]},
+            "tokensession.E004",
+        ),
+        ({"SESSION_COOKIE_NAME": "sessionid"}, "tokensession.W001"),
+        ({"SESSION_COOKIE_AGE": 60}, "tokensession.W002"),
+        ({"SESSION_SAVE_EVERY_REQUEST": True}, "tokensession.W002"),
+    ],
+)
+def test_unsafe_settings(changed: dict[str, Any], found: str) -> None:
+    """Each is found by Django's own system checks, by a name of its own."""
+    assert problems(**changed) == {found}
+
+
+def plain_manager(**cookie: Any) -> SessionManager[Any]:
+    """Return a manager for plain http."""
+    held = Cookie(name="plain", http_development=True, **cookie)
+    return SessionManager(SessionCodec(RING, context=held.context), cookie=held)
+
+
+def test_a_manager_in_the_settings() -> None:
+    """It brings its own cookie, whose name Django has to know, and its own policy."""
+    manager = plain_manager()
+    named = {"TOKENSESSION_KEYS": manager, "SESSION_COOKIE_NAME": "plain"}
+    assert problems(**named, DEBUG=False) == {"tokensession.E002", "tokensession.W001"}
+    assert problems(**named, DEBUG=True) == {"tokensession.W001"}
+    assert "tokensession.E001" in problems(TOKENSESSION_KEYS=manager)
+    assert "tokensession.E001" in problems(**named, TOKENSESSION_POLICY=Policy())
+    header = SessionManager(SessionCodec(RING), cookie=Header())
+    assert "tokensession.E001" in problems(TOKENSESSION_KEYS=header)
+    with override_settings(**named):
+        assert SessionStore().session_key is None

@@ -1,0 +1,334 @@
+"""Flask's session interface."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import flask
+import msgspec
+import pytest
+from flask import Flask, Response, flash, get_flashed_messages, got_request_exception, request
+from flask.sessions import SessionInterface as AnyInterface
+
+from tokensession import (
+    ConfigError,
+    Cookie,
+    Header,
+    KeyRing,
+    Policy,
+    SessionCodec,
+    SessionManager,
+    decode,
+)
+from tokensession.adapters.flask import SessionInterface
+from tokensession.adapters.wsgi import SessionMiddleware
+
+from .conformance import (
+    COOKIE,
+    DELETED_BY,
+    ERRORS_INSIDE,
+    ONE_SESSION,
+    READER_COOKIE,
+    RING,
+    SESSIONS,
+    UNTIL_CLOSED,
+    Answer,
+    Conformance,
+    Handled,
+    RaisesFailures,
+    answer_to,
+    stream,
+)
+from .servers import Site, serve_wsgi
+from .test_bare_wsgi import WSGI_NOTES, WSGI_UNABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ByPath(AnyInterface):
+    """Flask has one session; the suite's sessions are those of different paths.
+
+    The one that it asks for beside another is the WSGI middleware's.
+    """
+
+    interfaces = {key: SessionInterface(manager) for key, manager in SESSIONS.items()}  # noqa: RUF012
+
+    def _interface(self) -> SessionInterface:
+        return self.interfaces["reader" if request.path.startswith("/reader/") else "session"]
+
+    def open_session(self, app: Flask, request: flask.Request) -> Any:
+        """Open that of the path."""
+        reader = request.path.startswith("/reader/")
+        return self.interfaces["reader" if reader else "session"].open_session(app, request)
+
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
+        """Save it."""
+        self._interface().save_session(app, session, response)
+
+
+def of(key: str) -> Any:
+    """Return a session of the request."""
+    return request.environ["admin"] if key == "admin" else flask.session
+
+
+def respond(given: Answer) -> Response:
+    """Return a response of Flask's."""
+    return Response(given.body, given.status, dict(given.headers))
+
+
+def application() -> Flask:
+    """Return an application with the paths of the conformance suite."""
+    app = Flask("conformance")
+    app.session_interface = ByPath()
+
+    @app.get("/<kind>/<name>")
+    def operation(kind: str, name: str) -> Response:
+        return respond(answer_to(of, kind, name, request.args))
+
+    @app.get("/stream/<name>")
+    def streaming(name: str) -> Response:
+        chunks = stream(flask.session._get_current_object(), name)  # type: ignore[attr-defined]
+        return Response(chain([next(chunks)], chunks))
+
+    @app.errorhandler(Handled)
+    def handled(error: Handled) -> tuple[str, int]:
+        return "handled", 409
+
+    return app
+
+
+class TestFlask(Conformance, RaisesFailures):
+    title = "Flask"
+    unable = WSGI_UNABLE
+    notes = WSGI_NOTES | ERRORS_INSIDE | UNTIL_CLOSED | ONE_SESSION
+    sees_several_cookie_lines = False
+    answers_unforeseen_errors_inside = True
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls) -> Iterator[Site]:
+        """Serve the application."""
+        app = application()
+        app.wsgi_app = SessionMiddleware(  # type: ignore[method-assign]
+            app.wsgi_app, SESSIONS["admin"], environ_key="admin"
+        )
+        with serve_wsgi(app, until_closed=(COOKIE, READER_COOKIE)) as site:
+
+            def note(sender: Flask, exception: BaseException, **_: object) -> None:
+                site.failed(request.full_path.rstrip("?"), exception)
+
+            with got_request_exception.connected_to(note, app):
+                yield site
+
+
+# -- what Flask's users expect --------------------------------------------------------------
+
+LIFETIME = 14 * 86400
+
+
+def shop(keys: KeyRing | SessionManager[Any] = RING, **config: Any) -> Flask:
+    """Return a small application with settings of its own."""
+    app = Flask("shop")
+    app.config.update(config)
+    app.session_interface = SessionInterface(keys)
+
+    @app.get("/flash")
+    def flash_two() -> str:
+        flash("first")
+        flash("second", "warning")
+        return ""
+
+    @app.get("/flashed")
+    def flashed() -> dict[str, Any]:
+        return {"messages": get_flashed_messages(with_categories=True)}
+
+    @app.get("/set")
+    def set_one() -> str:
+        flask.session["n"] = 1
+        return ""
+
+    @app.get("/get")
+    def get_one() -> dict[str, Any]:
+        return dict(flask.session)
+
+    @app.get("/permanent/<value>")
+    def permanent(value: str) -> str:
+        flask.session.permanent = value == "yes"
+        return ""
+
+    @app.get("/sign-in")
+    def sign_in() -> str:
+        of_tokens: Any = flask.session
+        of_tokens.sign_in("ada")
+        return ""
+
+    return app
+
+
+def cookie_line(app: Flask, path: str = "/set") -> str:
+    """Return the Set-Cookie of a response."""
+    (line,) = app.test_client().get(path).headers.getlist("Set-Cookie")
+    return line
+
+
+def test_flash() -> None:
+    """Messages wait for the next request, and are there once."""
+    client = shop().test_client()
+    client.get("/flash")
+    response = client.get("/flashed")
+    assert response.json == {"messages": [["message", "first"], ["warning", "second"]]}
+    assert response.headers["Set-Cookie"].startswith(COOKIE + DELETED_BY)
+    assert client.get("/flashed").json == {"messages": []}
+
+
+def test_the_test_client_changes_sessions() -> None:
+    """As Flask documents it, by session_transaction."""
+    client = shop().test_client()
+    with client.session_transaction() as session:
+        session["n"] = 7
+    assert client.get("/get").json == {"n": 7}
+    with client:
+        client.get("/get")
+        assert flask.session["n"] == 7
+
+
+def test_without_permanent_the_cookie_ends_with_the_browser() -> None:
+    """And the session with the policy's idle timeout, whatever the browser keeps."""
+    line = cookie_line(shop())
+    assert "Max-Age" not in line
+    session = decode(line.partition(";")[0].partition("=")[2], RING)
+    assert (session.ttl, session.cap) == (1800, None)
+
+
+def test_permanent_sessions_live_their_lifetime() -> None:
+    """PERMANENT_SESSION_LIFETIME is the idle window and the limit, in the token itself."""
+    app = shop(PERMANENT_SESSION_LIFETIME=timedelta(seconds=LIFETIME))
+    line = cookie_line(app, "/permanent/yes")
+    assert f"; Max-Age={LIFETIME};" in line
+    session = decode(line.partition(";")[0].partition("=")[2], RING)
+    assert session.state == {"_permanent": True}
+    assert (session.ttl, session.cap) == (LIFETIME, LIFETIME)
+
+
+def test_signing_in_keeps_a_session_permanent() -> None:
+    """A new session of the same kind, unless it is given a lifetime of its own."""
+    client = shop(PERMANENT_SESSION_LIFETIME=LIFETIME).test_client()
+    client.get("/permanent/yes")
+    line = client.get("/sign-in").headers["Set-Cookie"]
+    session = decode(line.partition(";")[0].partition("=")[2], RING)
+    assert (session.subject, session.ttl) == ("ada", LIFETIME)
+    line = client.get("/permanent/no").headers["Set-Cookie"]
+    assert "Max-Age" not in line
+    session = decode(line.partition(";")[0].partition("=")[2], RING)
+    assert (session.ttl, session.cap) == (1800, None)
+
+
+def test_a_policy_of_ones_own_bounds_permanent_sessions() -> None:
+    """What it would not grant is refused, with the remedy."""
+    app = shop()
+    app.session_interface = SessionInterface(RING, policy=Policy.aal2())
+    app.testing = True
+    with pytest.raises(ConfigError, match="longest"):
+        app.test_client().get("/permanent/yes")
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "attributes"),
+    [
+        ({}, "__Host-session", "; Path=/; Secure; HttpOnly; SameSite=Lax"),
+        ({"SESSION_COOKIE_NAME": "shop"}, "shop", "; Path=/; Secure; HttpOnly; SameSite=Lax"),
+        (
+            {"SESSION_COOKIE_SAMESITE": "Strict"},
+            "__Host-session",
+            "; Path=/; Secure; HttpOnly; SameSite=Strict",
+        ),
+        (
+            {"SESSION_COOKIE_DOMAIN": "example.org"},
+            "__Secure-session",
+            "; Path=/; Domain=example.org; Secure; HttpOnly; SameSite=Lax",
+        ),
+        (
+            {"SESSION_COOKIE_PATH": "/shop"},
+            "__Secure-session",
+            "; Path=/shop; Secure; HttpOnly; SameSite=Lax",
+        ),
+        (
+            {"SESSION_COOKIE_PARTITIONED": True},
+            "__Host-session",
+            "; Path=/; Secure; HttpOnly; SameSite=Lax; Partitioned",
+        ),
+    ],
+)
+def test_settings(config: dict[str, Any], name: str, attributes: str) -> None:
+    """They have Flask's names; where Flask's defaults are unsafe, ours hold."""
+    line = cookie_line(shop(**config))
+    assert line.startswith(f"{name}=")
+    assert line.endswith(attributes)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"SESSION_COOKIE_HTTPONLY": False},
+        {"SESSION_COOKIE_NAME": "__Host-shop", "SESSION_COOKIE_DOMAIN": "example.org"},
+    ],
+)
+def test_unsafe_settings(config: dict[str, Any]) -> None:
+    """They are refused, not ignored."""
+    app = shop(**config, TESTING=True)
+    with pytest.raises(ConfigError):
+        app.test_client().get("/set")
+
+
+def test_wrong_arguments() -> None:
+    """They are refused where they are given."""
+    manager = SessionManager(SessionCodec(RING))
+    with pytest.raises(ConfigError, match="a manager has its policy"):
+        SessionInterface(manager, policy=Policy())
+
+
+def test_one_interface_for_two_applications() -> None:
+    """Each has the cookie of its own settings."""
+    interface = SessionInterface(RING)
+    for name in ("one", "two"):
+        app = shop(SESSION_COOKIE_NAME=name)
+        app.session_interface = interface
+        assert cookie_line(app).startswith(f"{name}=")
+
+
+class Visit(msgspec.Struct):
+    """A typed state."""
+
+    pages: int = 0
+
+
+def test_a_typed_session_in_a_header() -> None:
+    """A manager brings what the settings have no names for."""
+    codec = SessionCodec(RING, state_type=Visit)
+    app = Flask("api")
+    app.session_interface = SessionInterface(SessionManager(codec, cookie=Header()))
+
+    @app.get("/")
+    def count() -> str:
+        typed: Any = flask.session
+        typed.state.pages += 1
+        typed.sign_in("ada")
+        return str(typed.state.pages)
+
+    client = app.test_client()
+    token = client.get("/").headers["Session-Token"]
+    response = client.get("/", headers={"Authorization": f"Bearer {token}"})
+    assert response.text == "2"
+    assert response.headers["Vary"] == "Authorization"
+
+
+def test_a_manager_brings_its_cookie() -> None:
+    """Then the settings of the cookie are not asked."""
+    cookie = Cookie(name="plain", http_development=True)
+    manager = SessionManager(SessionCodec(RING, context=cookie.context), cookie=cookie)
+    line = cookie_line(shop(manager, SESSION_COOKIE_NAME="other"))
+    assert line.startswith("plain=")
+    assert "Secure" not in line

@@ -1,0 +1,28 @@
+"""Sessions for Django: its engine and its middleware, in one block of the settings.
+
+::
+
+    SESSION_ENGINE = "tokensession.adapters.django"
+    SESSION_COOKIE_NAME = "__Host-session"
+    TOKENSESSION_KEYS = KeyRing.open(BASE_DIR / "session-keys.json")
+
+and in MIDDLEWARE ``tokensession.adapters.django.SessionMiddleware`` in the place of Django's own.
+TOKENSESSION_KEYS may be a `SessionManager`; TOKENSESSION_POLICY says when sessions end (the OWASP
+profile when it is not there).
+
+Add ``tokensession.adapters.django`` to INSTALLED_APPS to have unsafe settings found by Django's
+system checks. ``request.session`` is the session, with all that Django's own can do, and
+its verbs besides.
+"""
+
+try:
+    import django  # noqa: F401  # asked for here, where its absence can be explained
+except ImportError as missing:
+    raise ImportError(
+        "tokensession.adapters.django needs Django: pip install 'tokensession[django]'"
+    ) from missing
+
+from tokensession.adapters.django.middleware import SessionMiddleware
+from tokensession.adapters.django.store import SessionStore
+
+__all__ = ["SessionMiddleware", "SessionStore"]

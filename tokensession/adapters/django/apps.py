@@ -1,0 +1,16 @@
+"""The application that Django's settings may name, for the sake of the checks."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TokenSessionConfig(AppConfig):  # type: ignore[misc]  # Django has no types
+    """Registers the system checks; there are no models."""
+
+    name = "tokensession.adapters.django"
+    label = "tokensession"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        import tokensession.adapters.django.checks  # noqa: F401, PLC0415  # once settings are there

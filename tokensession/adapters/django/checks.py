@@ -1,0 +1,70 @@
+"""Django's system checks: what is unsafe in the settings, or has no effect here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core import checks
+from django.utils.module_loading import import_string
+
+from tokensession.adapters.django.configured import configured_manager
+from tokensession.adapters.django.middleware import SessionMiddleware
+from tokensession.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensession.cookies import Cookie
+
+_ENGINE = "tokensession.adapters.django"
+_WITHOUT_EFFECT = {
+    "SESSION_COOKIE_AGE": "set TOKENSESSION_POLICY to a Policy",
+    "SESSION_SAVE_EVERY_REQUEST": "sessions are renewed in time; see Policy(renew_after=...)",
+    "SESSION_SERIALIZER": "states are written as msgpack, without pickle; remove it",
+    "SESSION_CACHE_ALIAS": "nothing is stored; remove it",
+    "SESSION_FILE_PATH": "nothing is stored; remove it",
+}
+
+
+@checks.register("security")  # type: ignore[untyped-decorator]
+def check_settings(**_: Any) -> list[checks.CheckMessage]:
+    """Return what is wrong with the settings of the sessions."""
+    return [*_errors(), *_warnings()]
+
+
+def _errors() -> Iterator[checks.CheckMessage]:
+    try:
+        cookie: Cookie = configured_manager().cookie  # type: ignore[assignment]  # no Header here
+    except ConfigError as error:
+        yield checks.Error(str(error), id="tokensession.E001")
+    else:
+        if cookie.http_development and not settings.DEBUG:
+            yield checks.Error(
+                "the session's cookie is not Secure, so anybody on the way can take it",
+                hint="drop http_development=True, or set it from DEBUG",
+                id="tokensession.E002",
+            )
+    if settings.SESSION_ENGINE != _ENGINE:
+        hint = f"SESSION_ENGINE = {_ENGINE!r}"
+        yield checks.Error("SESSION_ENGINE is another", hint=hint, id="tokensession.E003")
+    classes = [import_string(name) for name in settings.MIDDLEWARE]
+    if not any(isinstance(c, type) and issubclass(c, SessionMiddleware) for c in classes):
+        yield checks.Error(
+            "Django's own SessionMiddleware takes cookies that it should not, and knows nothing of "
+            "renewal",
+            hint=f"put {_ENGINE}.SessionMiddleware into MIDDLEWARE in its place",
+            id="tokensession.E004",
+        )
+
+
+def _warnings() -> Iterator[checks.CheckMessage]:
+    if not settings.SESSION_COOKIE_NAME.startswith(("__Host-", "__Secure-")):
+        yield checks.Warning(
+            "the session's cookie has no prefix, so other hosts of the domain may set it",
+            hint='SESSION_COOKIE_NAME = "__Host-session"',
+            id="tokensession.W001",
+        )
+    for name, hint in _WITHOUT_EFFECT.items():
+        if settings.is_overridden(name):
+            yield checks.Warning(f"{name} has no effect", hint=hint, id="tokensession.W002")

@@ -1,0 +1,60 @@
+"""What Django's settings ask for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from tokensession.codec import SessionCodec
+from tokensession.cookies import Cookie
+from tokensession.errors import ConfigError
+from tokensession.manager import SessionManager
+from tokensession.policy import Policy
+
+if TYPE_CHECKING:
+    from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
+
+
+def configured_manager() -> SessionManager[Any]:
+    """Return the manager of TOKENSESSION_KEYS, or one made of the settings; always the same.
+
+    Raises:
+        ConfigError: Settings that are missing, that browsers would refuse, or that are unsafe.
+    """
+    keys = getattr(settings, "TOKENSESSION_KEYS", None)
+    policy = getattr(settings, "TOKENSESSION_POLICY", None)
+    if keys is None:
+        raise ConfigError(
+            "TOKENSESSION_KEYS is missing from the settings: set it to a KeyRing, such as "
+            'KeyRing.open(BASE_DIR / "session-keys.json")'
+        )
+    if not isinstance(keys, SessionManager):
+        return _manager(keys, Policy.owasp() if policy is None else policy, _cookie())
+    if policy is not None:
+        raise ConfigError("TOKENSESSION_KEYS is a manager, which has its policy: give it there")
+    if not isinstance(keys.cookie, Cookie) or keys.cookie.name != settings.SESSION_COOKIE_NAME:
+        raise ConfigError(
+            "SESSION_COOKIE_NAME must be the name of the manager's cookie, by which others such as "
+            "Django's test client find it"
+        )
+    return keys
+
+
+@lru_cache(maxsize=32)  # settings change in tests only
+def _manager(keys: KeyRing | KeyRingWatcher, policy: Policy, cookie: Cookie) -> SessionManager[Any]:
+    codec: SessionCodec[Any] = SessionCodec(keys, context=cookie.context, policy=policy)
+    return SessionManager(codec, cookie=cookie)
+
+
+def _cookie() -> Cookie:
+    if not settings.SESSION_COOKIE_HTTPONLY:
+        raise ConfigError("SESSION_COOKIE_HTTPONLY = False would show the token to scripts")
+    return Cookie(
+        name=settings.SESSION_COOKIE_NAME,
+        domain=settings.SESSION_COOKIE_DOMAIN or None,
+        path=settings.SESSION_COOKIE_PATH,
+        same_site=settings.SESSION_COOKIE_SAMESITE or "Lax",
+    )

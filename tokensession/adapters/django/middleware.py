@@ -1,0 +1,102 @@
+"""Django's session middleware, reading the raw cookie and writing what the manager says."""
+
+from __future__ import annotations
+
+from functools import partial
+from http.cookies import Morsel
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.sessions import middleware
+
+from tokensession.adapters.django.configured import configured_manager
+from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
+from tokensession.adapters.wsgi import RequestHeaders
+from tokensession.cookies import add_vary
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+
+_SERVER_ERROR = 500
+
+
+class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Django has no types
+    """Gives each request its session, and each response what the session needs.
+
+    The session is opened on first access, and can be changed until the middleware returns the
+    response; later changes raise a ConfigError. As with Django's own, what was changed before an
+    error that nobody has foreseen (status 500) is not kept.
+    """
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self._manager = configured_manager()
+        self._until_closed = self._manager.until_closed()
+
+    def process_request(self, request: Any) -> None:
+        """Give the request its session."""
+        scope = getattr(request, "scope", None)  # of ASGI
+        headers = RequestHeaders(request.META) if scope is None else scope["headers"]
+        request.session = UnopenedSessionOfRequest(self._manager, headers)
+
+    def process_response(self, request: Any, response: Any) -> Any:
+        """Write what the response must say; see `SessionManager.save`."""
+        session = getattr(request, "session", None)
+        if not isinstance(session, SessionStore):
+            return response
+        merged = ("Vary", "Cache-Control")
+        fields = [
+            (n.lower().encode(), response[n].encode("latin-1")) for n in merged if n in response
+        ]
+        if response.status_code >= _SERVER_ERROR:
+            session.close(readable=True)
+            if session.opened:
+                add_vary(fields, self._manager.cookie.vary)
+        else:
+            until_closed = session.opened and session.get_expire_at_browser_close()
+            manager = self._until_closed if until_closed else self._manager
+            manager.save(session, fields)
+        if session.opened:
+            for field, value in fields:
+                if field == b"set-cookie":
+                    cookie = _Written(value.decode("ascii"))
+                    response.cookies[cookie.key] = cookie
+                else:
+                    response[field.decode("ascii").title()] = value.decode("latin-1")
+            if response.streaming:
+                check = partial(self._manager.check_unchanged, session)
+                wrap = _checked_async if response.is_async else _checked
+                response.streaming_content = wrap(response.streaming_content, check)
+        return response
+
+
+class _Written(Morsel[str]):
+    """A cookie that is sent as it was written, and whose attributes tests can look at."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        pair, *attributes = line.split("; ")
+        name, _, value = pair.partition("=")
+        self.set(name, value, value)
+        for attribute in attributes:
+            key, _, text = attribute.partition("=")
+            if self.isReservedKey(key):
+                self[key] = text or True
+        self._line = line
+
+    def OutputString(self, attrs: Any = None) -> str:  # noqa: ARG002, N802  # as the base
+        """Return the line."""
+        return self._line
+
+
+def _checked(chunks: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:
+    """Give a body as it comes, and see at its end whether a change came too late."""
+    yield from chunks
+    check()
+
+
+async def _checked_async(
+    chunks: AsyncIterable[bytes], check: Callable[[], None]
+) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        yield chunk
+    check()

@@ -1,0 +1,207 @@
+"""Sessions for Flask, through its own extension point.
+
+>>> from tokensession import KeyRing
+>>> from tokensession.adapters.flask import SessionInterface
+>>> app.session_interface = SessionInterface(KeyRing.open("session-keys.json"))
+
+``flask.session`` is the session, with all that Flask's own can do, and its verbs besides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
+
+try:
+    from flask import sessions
+except ImportError as missing:
+    raise ImportError(
+        "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
+    ) from missing
+
+from tokensession.adapters.wsgi import RequestHeaders
+from tokensession.codec import SessionCodec
+from tokensession.cookies import Cookie
+from tokensession.errors import ConfigError
+from tokensession.manager import SessionManager, manager_of
+from tokensession.policy import Policy
+from tokensession.request import RequestSession, UnopenedSession
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Flask, Request, Response
+    from flask.sansio.app import App
+    from werkzeug.datastructures import Headers
+
+    from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
+
+
+class Session(RequestSession[Any], sessions.SessionMixin):
+    """The session of one request, as Flask's users know it.
+
+    Attributes:
+        lifetime: Seconds that it lives once it is permanent: PERMANENT_SESSION_LIFETIME.
+    """
+
+    lifetime: int
+
+    @property
+    def permanent(self) -> bool:
+        """Whether it outlives the browser: its cookie has a Max-Age, and it lives `lifetime`.
+
+        Setting it raises a ConfigError where the policy's `longest` is below `lifetime`.
+        """
+        return not isinstance(self.state, dict) or bool(self.get("_permanent", False))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+        self.set_lifetime(self.lifetime if value else None)
+
+    def sign_in(
+        self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
+    ) -> None:
+        """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
+        super().sign_in(subject, ttl=ttl, cap=cap)
+        if ttl is cap is None and isinstance(self.state, dict) and self.permanent:
+            self.set_lifetime(self.lifetime)
+
+
+class _Unopened(Session, UnopenedSession[Any]):  # in this order for the sake of the layout
+    """The same, before anything has asked for it."""
+
+    becomes: ClassVar[type[RequestSession[Any]]] = Session
+
+
+class Managers(NamedTuple):
+    """What serves one application."""
+
+    permanent: SessionManager[Any]
+    until_closed: SessionManager[Any]
+    lifetime: int
+
+    def open(self, headers: Any) -> Session:
+        """Return the session of a request with these raw headers."""
+        session = _Unopened(self.permanent, headers, None)
+        session.lifetime = self.lifetime
+        return session
+
+    def save(self, session: Session, headers: Headers) -> None:
+        """Write what the response must say into its headers, and close the session."""
+        permanent = not session.opened or session.permanent
+        manager = self.permanent if permanent else self.until_closed
+        merged = ("vary", "cache-control")
+        fields = [(n.encode(), v.encode("latin-1")) for n in merged for v in headers.getlist(n)]
+        manager.save(session, fields)
+        if session.opened:
+            for name in merged:
+                headers.remove(name)
+            for field, value in fields:
+                headers.add(field.decode("ascii"), value.decode("latin-1"))
+
+
+class ManagersByApp:
+    """Makes what serves an application of its settings, at its first request.
+
+    Args:
+        keys: The ring, its watcher, or a manager, whose cookie then is not that of the settings.
+        policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
+            for sessions that are permanent.
+
+    Raises:
+        ConfigError: Wrong arguments.
+    """
+
+    def __init__(
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], policy: Policy | None
+    ) -> None:
+        manager_of(keys, policy=policy)  # to refuse wrong arguments where they are given
+        self._keys = keys
+        self._policy = policy
+        self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
+
+    def of(self, app: App) -> Managers:
+        """Return what serves an application.
+
+        Raises:
+            ConfigError: Settings that browsers would refuse or that would be unsafe.
+        """
+        made = self._made.get(app)
+        if made is None:
+            made = self._made[app] = self._make(app)
+        return made
+
+    def _make(self, app: App) -> Managers:
+        lifetime = int(app.permanent_session_lifetime.total_seconds())
+        manager = self._keys
+        if not isinstance(manager, SessionManager):
+            cookie = cookie_of(app.config)
+            policy = self._policy or _policy_for(lifetime)
+            codec: SessionCodec[Any] = SessionCodec(manager, context=cookie.context, policy=policy)
+            manager = SessionManager(codec, cookie=cookie)
+        return Managers(manager, manager.until_closed(), lifetime)
+
+
+class SessionInterface(sessions.SessionInterface):
+    """Flask's sessions in tokens: set it as ``app.session_interface``.
+
+    The settings are read at the first request: SESSION_COOKIE_NAME, SESSION_COOKIE_DOMAIN,
+    SESSION_COOKIE_PATH, SESSION_COOKIE_SAMESITE, SESSION_COOKIE_PARTITIONED and
+    PERMANENT_SESSION_LIFETIME. Where Flask's defaults are unsafe ours hold: the cookie is
+    ``__Host-session``, Secure and SameSite=Lax.
+
+    Args:
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
+            cookie with other attributes, a header in place of a cookie, or another context.
+        policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
+            for sessions that are permanent.
+
+    Raises:
+        ConfigError: Wrong arguments.
+    """
+
+    def __init__(
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], *, policy: Policy | None = None
+    ) -> None:
+        self._managers = ManagersByApp(keys, policy)
+
+    def open_session(self, app: Flask, request: Request) -> Session:
+        """Return the session of a request; nothing is read before it is touched."""
+        return self._managers.of(app).open(RequestHeaders(request.environ))
+
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
+        """Write what the response must say; see `SessionManager.save`."""
+        managers = self._managers.of(app)
+        managers.save(session, response.headers)
+        if session.opened and response.is_streamed:
+            response.call_on_close(partial(managers.permanent.check_unchanged, session))
+
+
+def cookie_of(config: Mapping[str, Any]) -> Cookie:
+    """Return the cookie that Flask's settings ask for.
+
+    Raises:
+        ConfigError: Settings that browsers would refuse or that would be unsafe.
+    """
+    name, domain = config["SESSION_COOKIE_NAME"], config["SESSION_COOKIE_DOMAIN"]
+    path = config["SESSION_COOKIE_PATH"] or config["APPLICATION_ROOT"]
+    if not config["SESSION_COOKIE_HTTPONLY"]:
+        raise ConfigError("SESSION_COOKIE_HTTPONLY=False would show the token to scripts")
+    if name == "session":  # Flask's default, which browsers protect in no way
+        name = "__Host-session" if domain is None and path == "/" else "__Secure-session"
+    return Cookie(
+        name=name,
+        domain=domain or None,
+        path=path,
+        same_site=config["SESSION_COOKIE_SAMESITE"] or "Lax",
+        partitioned=config["SESSION_COOKIE_PARTITIONED"],
+    )
+
+
+def _policy_for(lifetime: int) -> Policy:
+    owasp = Policy.owasp()
+    return replace(owasp, longest=max(lifetime, owasp.absolute_timeout or 0))

@@ -1,0 +1,86 @@
+"""Sessions for Quart, through its own extension point.
+
+>>> from tokensession import KeyRing
+>>> from tokensession.adapters.quart import SessionInterface
+>>> app.session_interface = SessionInterface(KeyRing.open("session-keys.json"))
+
+``quart.session`` is the session; settings and `permanent` are as in `tokensession.adapters.flask`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+try:
+    from quart import Response, sessions
+    from quart.wrappers.response import IterableBody
+except ImportError as missing:
+    raise ImportError(
+        "tokensession.adapters.quart needs Quart: pip install 'tokensession[quart]'"
+    ) from missing
+
+from tokensession.adapters.flask import ManagersByApp, Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from quart import Quart
+    from quart.wrappers import BaseRequestWebsocket
+    from quart.wrappers.response import ResponseBody
+
+    from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
+    from tokensession.manager import SessionManager
+    from tokensession.policy import Policy
+
+
+class SessionInterface(sessions.SessionInterface):
+    """Quart's sessions in tokens: set it as ``app.session_interface``.
+
+    A WebSocket reads the session of its handshake. Quart accepts it without asking for headers, so
+    a change there would be lost: it raises a ConfigError.
+
+    Args:
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
+            cookie with other attributes, a header in place of a cookie, or another context.
+        policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
+            for sessions that are permanent.
+
+    Raises:
+        ConfigError: Wrong arguments.
+    """
+
+    def __init__(
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], *, policy: Policy | None = None
+    ) -> None:
+        self._managers = ManagersByApp(keys, policy)
+
+    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> Any:
+        """Return the session of a request; nothing is read before it is touched."""
+        scope = request.scope
+        session = self._managers.of(app).open(scope["headers"])
+        if scope["type"] == "websocket":
+            session.close(readable=True)
+        return session
+
+    async def save_session(self, app: Quart, session: Any, response: Any) -> None:
+        """Write what the response must say; see `SessionManager.save`."""
+        if response is None:
+            return  # of a WebSocket, whose session has been closed from the beginning
+        managers = self._managers.of(app)
+        managers.save(session, response.headers)
+        if session.opened and isinstance(response, Response):
+            body = response.response
+            if isinstance(body, IterableBody):
+                manager = managers.permanent
+                response.response = IterableBody(_checked(body, manager, session))
+
+
+async def _checked(
+    body: ResponseBody, manager: SessionManager[Any], session: Session
+) -> AsyncIterator[Any]:
+    """Give a body as it comes, and see at its end whether a change came too late."""
+    async with body as chunks:
+        async for chunk in chunks:
+            yield chunk
+    manager.check_unchanged(session)
