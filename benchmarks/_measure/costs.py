@@ -51,22 +51,24 @@ class Costs:
 
     def _table(self, times: Times) -> Table:
         columns = ["request", "without, in all", "Starlette adds", "tokensession adds", "share"]
+        columns.append("bare prototype's share")
         table = Table(columns)
         for kind in Kind:
-            none, theirs, own = ((kind, lane) for lane in Lane)
+            none, theirs, own, bare = ((kind, lane) for lane in Lane)
             table.add(
                 kind,
                 f"{times.microseconds(*none):.1f}",
                 str(times.added(theirs, none)),
                 str(times.added(own, none)),
                 str(times.added_ratio(own, theirs, none)),
+                str(times.added_ratio(bare, theirs, none)),
             )
         return table
 
     def _target_table(self) -> Table:
         table = Table(["request", "share", "met"])
         for kind in Kind:
-            none, theirs, own = ((kind, lane) for lane in Lane)
+            none, theirs, own, _ = ((kind, lane) for lane in Lane)
             share = self.times.added_ratio(own, theirs, none).middle
             table.add(kind, f"{share:.2f}", "pass" if share <= MOST_OF_STARLETTE else "miss")
         return table
