@@ -443,8 +443,8 @@ class SessionCodec(Generic[StateT]):
             return False
         # Retiring, not merely another: a node that is seconds behind still signs with the old one.
         # A key that a newer ring has dropped since is past that.
-        retiring = session.kid not in keyed.ring or (
-            session.kid != signer.kid and keyed.ring[session.kid].nbf <= now
+        retiring = session.kid != signer.kid and (
+            session.kid not in keyed.ring or keyed.ring[session.kid].nbf <= now
         )
         return self._policy.renewal_is_due(session, now=now, key_is_retiring=retiring)
 

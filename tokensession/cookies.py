@@ -201,10 +201,13 @@ class Header:
 
 def add_vary(headers: Headers, name: bytes) -> None:
     """Add a name to the response's Vary header, keeping what is there and ``*``."""
-    lines = [index for index, (key, _) in enumerate(headers) if key.lower() == b"vary"]
-    if not lines:
+    for key, _ in headers:
+        if key.lower() == b"vary":
+            break
+    else:
         headers.append((b"vary", name))
         return
+    lines = [index for index, (key, _) in enumerate(headers) if key.lower() == b"vary"]
     listed = {part.strip().lower() for index in lines for part in headers[index][1].split(b",")}
     if b"*" in listed or name.lower() in listed:
         return

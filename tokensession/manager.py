@@ -138,7 +138,8 @@ class SessionManager(Generic[StateT]):
                 add_vary(headers, self.cookie.vary)
             at = whole_seconds(now)
             try:
-                self._revoke(session, at)
+                if self._codec.revocations is not None or session.revokes_others:
+                    self._revoke(session, at)
             except StoreError:
                 if session.found.kid and not session.kid and session.subject is None:
                     self._append(headers, self.cookie.delete(), session, at)
@@ -262,7 +263,8 @@ class SessionManager(Generic[StateT]):
         # The state of a session that was taken over has still to be written, whatever it is.
         before = self._snapshot(session)
         session.before = (before[0], None, *before[2:]) if taken else before
-        session.found = Found(session.subject, session.started_at, session.kid)
+        if codec.revocations is not None:
+            session.found = Found(session.subject, session.started_at, session.kid)
 
     def _prepared(
         self, session: RequestSession[StateT], values: list[bytes], at: int

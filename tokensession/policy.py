@@ -134,11 +134,11 @@ class Policy:
         It should once the fraction of its idle window has passed, or its key is about to leave;
         not when it already lives until the session's end, which no renewal can move.
         """
+        if not key_is_retiring and now - session.issued_at < self.renew_after * session.ttl:
+            return False
         limit = self.limit(session.cap)
         age = session.issued_at - session.started_at
-        if limit is not None and session.ttl >= limit - age:
-            return False
-        return key_is_retiring or now - session.issued_at >= self.renew_after * session.ttl
+        return limit is None or session.ttl < limit - age
 
     def check_cap(self, cap: int) -> None:
         """Refuse a cap that no reader with this policy would grant in full.
