@@ -13,23 +13,25 @@ PACKAGE = Path(tokensession.__file__).parent
 # From the ground up: a module imports only from those before it.
 LAYERS = [
     "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
-    "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "keystores", "session",
-    "observer", "revocation", "tokenkeys", "ringkeys", "codec", "cookies", "request", "legacy",
-    "manager", "adapters", "testing", "fixtures", "vectors", "anatomy", "demo", "cli", "__main__",
-    "__init__",
+    "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "keystores", "overflow",
+    "session", "observer", "revocation", "tokenkeys", "ringkeys", "codec", "cookies", "request",
+    "legacy", "manager", "adapters", "testing", "fixtures", "vectors", "anatomy", "demo", "cli",
+    "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {
     "msgspec": {"base64url", "claims", "state", "session", "vectors"},
     "jwt": {"tokenkeys", "legacy/jwt"},
-    "cryptography": {"codec", "jwk", "material", "tokenkeys"},
+    "cryptography": {"codec", "jwk", "material", "overflow", "tokenkeys"},
     "aiohttp": {"adapters/aiohttp"},
     "django": {"adapters/django", "legacy/django"},
     "flask": {"adapters/flask", "adapters/quart"},  # Quart is made of Flask's parts
     "quart": {"adapters/quart"},
     "werkzeug": {"adapters/flask"},
     "starlette": {"demo"},
-    "sqlalchemy": {"keystores/sql", "revocation/sql", "revocation/sqltables"},
-    "redis": {"keystores/redis", "revocation/redis"},
+    "sqlalchemy": {"keystores/sql", "overflow/sql", "revocation/sql", "revocation/sqltables"},
+    "redis": {"keystores/redis", "overflow/redis", "revocation/redis"},
+    "pymemcache": {"overflow/memcached"},
+    "pymongo": {"overflow/mongo"},
     "uvicorn": {"demo"},
     "itsdangerous": {"legacy/itsdangerous"},
     "pytest": {"fixtures"},

@@ -128,7 +128,9 @@ def spoil(case: dict[str, Any]) -> list[dict[str, Any]]:
         wrong += [case | {"claims": case["claims"] | {name: others[name]}} for name in others]
     layers = case.get("layers", {})
     wrong += [case | {"layers": layers | {name: "00"}} for name in layers]
-    wrong += [case | {name: "00"} for name in ("sig_key", "enc_key", "msgpack") if name in case]
+    wrong += [
+        case | {name: "00"} for name in ("sig_key", "enc_key", "msgpack", "packed") if name in case
+    ]
     if "kids" in case:
         wrong.append(case | {"kids": [*case["kids"], OTHER_KEY]})
     for moment in case.get("times", ())[:1]:

@@ -14,6 +14,7 @@ from tokensession.errors import (
     Revoked,
     SessionTooLarge,
     StateError,
+    StateLost,
     StoreError,
     TokenError,
     TokenSessionError,
@@ -22,6 +23,7 @@ from tokensession.errors import (
 )
 from tokensession.keys import KeyRing
 from tokensession.manager import SessionManager
+from tokensession.overflow.overflow import Overflow
 from tokensession.policy import Policy
 from tokensession.session import Session
 
@@ -37,6 +39,7 @@ __all__ = [
     "KeyRing",
     "Malformed",
     "NotYetValid",
+    "Overflow",
     "Policy",
     "Revoked",
     "Session",
@@ -44,6 +47,7 @@ __all__ = [
     "SessionManager",
     "SessionTooLarge",
     "StateError",
+    "StateLost",
     "StoreError",
     "TokenError",
     "TokenSessionError",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec.msgpack import Decoder
 
-from tokensession.errors import BadClaims, StateError
+from tokensession.errors import BadClaims, BadState, StateError
 from tokensession.nesting import SAFE_NESTING, nests_too_deep
 from tokensession.state import (
     MAX_INT,
@@ -87,6 +88,8 @@ def write_claims(
 class StateFormat(Protocol[StateT]):
     """How the state of one codec's claims is checked, read and begun."""
 
+    rewrites_alike: bool  # whether a state that is read and written again has the same bytes
+
     @property
     def empty(self) -> Callable[[], StateT]:
         """What makes the state of a new session."""
@@ -100,12 +103,25 @@ class StateFormat(Protocol[StateT]):
         """Return claims, and None or how the state misses the type, or raise BadClaims."""
         ...
 
+    def pack(self, state: StateT, former: bytes | None) -> msgspec.Raw:
+        """Return a state as msgpack that reads back as it is, or raise a StateError.
+
+        What has the same bytes in the state that was read (`former`) need not be checked again.
+        """
+        ...
+
+    def read_state(self, packed: bytes) -> StateT:
+        """Return a state that was kept apart from its claims, or raise BadState."""
+        ...
+
 
 class UntypedState:
     """Claims whose state is made of core values."""
 
     __slots__ = ()
+    rewrites_alike = True  # as every writer uses the shortest forms (SPEC 3)
     _decode = Decoder(Claims[Any]).decode
+    _members = Decoder(dict[str, msgspec.Raw]).decode
     checked = staticmethod(checked_state)
     empty = dict[str, Any]
 
@@ -132,6 +148,35 @@ class UntypedState:
             raise BadClaims(_AGE)
         return claims, None
 
+    def pack(self, state: Any, former: bytes | None) -> msgspec.Raw:
+        """Return a state as msgpack, after checking those of its members that have changed.
+
+        Raises:
+            StateError: A value that would be changed on the way; the path says where.
+        """
+        if former is not None and type(state) is dict:
+            with contextlib.suppress(*UNWRITABLE):
+                known = self._members(former)
+                members = {key: msgspec.Raw(encode_msgpack(item)) for key, item in state.items()}
+                changed = {key: state[key] for key, raw in members.items() if known.get(key) != raw}
+                return msgspec.Raw(self._checked(changed, members))
+        return msgspec.Raw(self._checked(state, state))
+
+    @staticmethod
+    def _checked(changed: Any, state: Any) -> bytes:
+        checked_state(changed)
+        return checked_text(encode_msgpack, state, changed)
+
+    def read_state(self, packed: bytes) -> Any:
+        """Return a state that was kept apart from its claims.
+
+        Raises:
+            BadState: It is not well-formed msgpack.
+        """
+        with contextlib.suppress(*UNREADABLE):
+            return msgspec.msgpack.decode(packed)
+        raise BadState("the state is not well-formed msgpack, or bytes follow it")
+
 
 class TypedState(Generic[StateT]):
     """Claims whose state has the application's own type.
@@ -144,6 +189,7 @@ class TypedState(Generic[StateT]):
     """
 
     __slots__ = ("_decode", "_decode_state", "_name", "empty")
+    rewrites_alike = False  # a type can have got another field since
 
     def __init__(self, state_type: type[StateT]) -> None:
         self._name = getattr(state_type, "__name__", str(state_type))
@@ -178,6 +224,10 @@ class TypedState(Generic[StateT]):
             )
         return msgspec.Raw(packed)
 
+    def pack(self, state: StateT, former: bytes | None) -> msgspec.Raw:  # noqa: ARG002  # all of it
+        """Return what `checked` does."""
+        return self.checked(state)
+
     def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
         """Return the claims, and None or how the state misses the type (for step 10).
 
@@ -200,6 +250,20 @@ class TypedState(Generic[StateT]):
         if claims.age > claims.iat:
             raise BadClaims(_AGE)
         return claims, None
+
+    def read_state(self, packed: bytes) -> StateT:
+        """Return a state that was kept apart from its claims.
+
+        Raises:
+            BadState: It does not fit the type.
+        """
+        misfit = "state"
+        try:
+            return self._decode_state(packed)
+        except (*UNREADABLE, *_OWN_ERRORS) as error:
+            if isinstance(error, msgspec.ValidationError):
+                misfit = _where(error, "state")
+        raise BadState(f"{misfit} does not fit {self._name}")
 
 
 def _empty_of(state_type: type[StateT]) -> Callable[[], StateT]:

@@ -36,6 +36,8 @@ from tokensession.errors import (
 from tokensession.keys import KeyRing
 from tokensession.keystores.watcher import KeyRingWatcher
 from tokensession.observer import SILENT, Observer
+from tokensession.overflow.overflow import Overflow
+from tokensession.overflow.reference import MARK, Overflowed, reference_of
 from tokensession.policy import Policy, check_seconds, whole_seconds
 from tokensession.revocation.revocations import Revocations
 from tokensession.ringkeys import FixedRing, RingKeys, UnattachedRing, WatchedRing
@@ -79,6 +81,9 @@ class SessionCodec(Generic[StateT]):
             `Replica` of one. The policy must have an absolute timeout and 20 s of leeway. None:
             sessions end when they expire, and not before.
         observer: Is told what happens.
+        overflow: Where a state goes that does not fit into its token. Reading and writing such
+            ones then waits for a store, and raises StoreError when that cannot be reached. None:
+            they are refused.
 
     Raises:
         ConfigError: Wrong arguments, lifetimes that keys and rotation do not allow for, or a store
@@ -87,9 +92,11 @@ class SessionCodec(Generic[StateT]):
 
     __slots__ = (
         "_cipher",
+        "_encoded_context",
         "_format",
         "_observer",
         "_origin",
+        "_overflow",
         "_padding",
         "_pinned",
         "_policy",
@@ -111,6 +118,7 @@ class SessionCodec(Generic[StateT]):
         padding: int = 0,
         revocation: Store | Check | None = None,
         observer: Observer | None = None,
+        overflow: Overflow | None = None,
     ) -> None: ...
 
     @overload
@@ -124,6 +132,7 @@ class SessionCodec(Generic[StateT]):
         padding: int = 0,
         revocation: Store | Check | None = None,
         observer: Observer | None = None,
+        overflow: Overflow | None = None,
     ) -> None: ...
 
     def __init__(
@@ -136,6 +145,7 @@ class SessionCodec(Generic[StateT]):
         padding: int = 0,
         revocation: Store | Check | None = None,
         observer: Observer | None = None,
+        overflow: Overflow | None = None,
     ) -> None:
         if not isinstance(keys, KeyRing | KeyRingWatcher):
             raise ConfigError(
@@ -144,7 +154,13 @@ class SessionCodec(Generic[StateT]):
             )
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
-        encoded_context = context_bytes(context)
+        if overflow is not None and not isinstance(overflow, Overflow):
+            raise ConfigError(
+                f"overflow must be an Overflow, not {type(overflow).__name__}; "
+                "make one with Overflow(store)"
+            )
+        self._encoded_context = encoded_context = context_bytes(context)
+        self._overflow = overflow
         ring = keys if isinstance(keys, KeyRing) else keys.ring
         self.context = context
         self._policy = _default_policy(ring) if policy is None else policy
@@ -216,7 +232,8 @@ class SessionCodec(Generic[StateT]):
             StateError: A state or subject that would be changed on the way; with the path.
             SessionTooLarge: A token of more than 8192 characters.
             ConfigError: No key can sign, or a ttl, cap or clock out of range.
-            StoreError: With revocation, a store that cannot be asked; see `Lookup` and `Replica`.
+            StoreError: With revocation or overflow, a store that cannot be asked or written; see
+                `Lookup` and `Replica`.
         """
         iat = int(time()) if now is None else whole_seconds(now)
         if ttl is not None or cap is not None:
@@ -226,7 +243,7 @@ class SessionCodec(Generic[StateT]):
         if self._revocations is not None:
             iat = self._revocations.first_start(sid, subject, iat)
         keyed = self._rings.current
-        return self._mint(sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce, keyed)
+        return self._mint(sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce, keyed)[0]
 
     def _own_ttl(self, ttl: int | None, cap: int | None) -> int:
         """Return the ttl of a new session that has a lifetime of its own."""
@@ -293,7 +310,8 @@ class SessionCodec(Generic[StateT]):
         ttl = self._ttl
         sid = os.urandom(SID_BYTES)
         state = self._format.empty()
-        return (state, sid, None, at, at, at + ttl, "", self.context, ttl, None, at, self._origin)
+        return (state, sid, None, at, at, at + ttl, "", self.context, ttl, None, at, self._origin,
+                None)  # fmt: skip
 
     def renew(self, session: Session[StateT], *, now: float | None = None) -> str:
         """Return a new token of the same session, with its state as it is now.
@@ -315,8 +333,15 @@ class SessionCodec(Generic[StateT]):
         self.begin(session, at)
         return self.reissue(session, at)[0]
 
-    def reissue(self, session: Session[StateT], at: int) -> tuple[str, int]:
+    def reissue(
+        self, session: Session[StateT], at: int, *, room: int = MAX_TOKEN
+    ) -> tuple[str, int]:
         """Return what `renew` returns at the Unix second `at`, and the seconds it can be read for.
+
+        Args:
+            session: As for `renew`.
+            at: Unix seconds.
+            room: Characters beyond which the state overflows, where it can.
 
         Raises:
             TokenSessionError: As for `renew`.
@@ -334,9 +359,11 @@ class SessionCodec(Generic[StateT]):
             raise Expired("the session has reached its end and is not renewed")
         nonce = os.urandom(NONCE_BYTES)
         keyed = self._rings.current
-        token = self._mint(
-            session.sid, iat, ttl, age, session.subject, session.state, cap, nonce, keyed
-        )
+        token, overflowed = self._mint(
+            session.sid, iat, ttl, age, session.subject, session.state, cap, nonce, keyed,
+            room, session.overflowed,
+        )  # fmt: skip
+        session.overflowed = overflowed
         if self._observer is not None and session.kid:
             self._observer.renewed()
         exp = keyed.signing_key(iat).key.exp
@@ -466,15 +493,27 @@ class SessionCodec(Generic[StateT]):
         cap: int | None,
         nonce: bytes,
         keyed: RingKeys,
-    ) -> str:
+        room: int = MAX_TOKEN,
+        overflowed: Overflowed | None = None,
+    ) -> tuple[str, Overflowed | None]:
+        """Return a token, and where its state is, if outside of it."""
         if iat < 0:
             raise ConfigError(f"the clock reads {iat}, before 1970: set it")
         # SPEC 4, step 1: the claims.
-        plaintext = write_claims(
-            sid, iat, ttl, age, subject, self._format.checked(state), cap, pad_to=self._padding
-        )
+        if self._overflow is None:
+            checked = self._format.checked(state)
+        else:
+            former = None if overflowed is None else overflowed.packed
+            checked = self._format.pack(state, former)
+        plaintext = write_claims(sid, iat, ttl, age, subject, checked, cap, pad_to=self._padding)
         # Steps 2 and 3: the active key and its salt. Steps 4 and 5 are the key's.
         key = keyed.signing_key(iat)
+        if self._overflow is not None and key.token_length(len(plaintext)) > room:
+            overflowed = self._put(bytes(checked), sid, iat, ttl, overflowed)
+            reference = overflowed.reference.state
+            plaintext = write_claims(
+                sid, iat, ttl, age, subject, reference, cap, pad_to=self._padding
+            )
         token = key.token(plaintext, key.salt(), nonce)
         if len(token) > MAX_TOKEN:
             raise SessionTooLarge(
@@ -483,7 +522,52 @@ class SessionCodec(Generic[StateT]):
                 size=len(token),
                 limit=MAX_TOKEN,
             )
-        return token.decode("ascii")
+        return token.decode("ascii"), overflowed
+
+    def _put(
+        self, packed: bytes, sid: bytes, iat: int, ttl: int, former: Overflowed | None
+    ) -> Overflowed:
+        """Put a state into the store, or keep it there longer if it has not changed."""
+        assert self._overflow is not None
+        dies_at = iat + ttl
+        if (
+            former is not None
+            and (former.sid, former.packed) == (sid, packed)
+            and self._overflow.keep(former.reference, dies_at=dies_at, now=iat)
+        ):
+            return former
+        return self._overflow.put(packed, sid, self._encoded_context, dies_at=dies_at, now=iat)
+
+    def pack_found(self, session: Session[StateT]) -> bytes | None:
+        """Return what `pack` does for a state that has just been read."""
+        overflowed = session.overflowed
+        if overflowed is not None and self._format.rewrites_alike:
+            return overflowed.packed
+        return self.pack(session.state)
+
+    def may_wait(self, session: Session[StateT], room: int) -> bool:
+        """Tell whether writing a session can wait for a store; a state that surely fits cannot."""
+        if self._overflow is None:
+            return False
+        packed = self.pack(session.state)
+        if session.overflowed is not None or packed is None:
+            return True
+        # All but the state: numbers, ids and array in 64 bytes, and four for each character.
+        rest = 64 + 4 * len(str(session.subject)) + self._padding
+        keyed = self._rings.current
+        if keyed.signer_at(session.issued_at) is None:
+            return True
+        return keyed.signing_key(session.issued_at).token_length(len(packed) + rest) > room
+
+    def discard(self, session: Session[StateT]) -> None:
+        """Remove the state of a session that has ended from where it overflowed to."""
+        if self._overflow is not None and session.overflowed is not None:
+            self._overflow.drop(session.overflowed.reference)
+
+    @property
+    def can_overflow(self) -> bool:
+        """Whether the codec has a store for states that do not fit."""
+        return self._overflow is not None
 
     def decode(self, token: str | bytes, *, now: float | None = None) -> Session[StateT]:
         """Return the session that a token carries.
@@ -495,14 +579,20 @@ class SessionCodec(Generic[StateT]):
         Raises:
             TokenError: No session; its subclass and ``code`` say which check failed (SPEC 5).
             ConfigError: `now` is no finite number.
-            StoreError: With revocation, a store that cannot be asked; see `Lookup` and `Replica`.
+            StoreError: With revocation or overflow, a store that cannot be asked; see `Lookup` and
+                `Replica`.
         """
         return Session(*self.read(token, int(time()) if now is None else whole_seconds(now)))
 
     def read(  # noqa: C901, PLR0912  # the ten steps of the SPEC, in one place
-        self, token: str | bytes, at: int
+        self, token: str | bytes, at: int, *, fetch: bool = True
     ) -> SessionFields[StateT]:
         """Return what `decode` makes a session of, at the Unix second `at`.
+
+        Args:
+            token: As for `decode`.
+            at: Unix seconds.
+            fetch: False leaves an overflowed state where it is, for `fetched`.
 
         Raises:
             TokenError: As for `decode`.
@@ -542,8 +632,9 @@ class SessionCodec(Generic[StateT]):
             # Step 9: revocation, by the session's start, whatever its renewals.
             if self._revokes is not None and self._revokes(claims.sid, iat - age, claims.sub):
                 raise Revoked("the session was ended before its time")
-            # Step 10: the application's type.
-            if misfit is not None:
+            # Step 10: the application's type, of a state that may be elsewhere.
+            overflowed = self._reference(plaintext, claims.sid) if MARK in plaintext else None
+            if misfit is not None and overflowed is None:
                 raise BadState(misfit)
         except TokenError as error:
             raise self._refused(error) from None
@@ -553,10 +644,48 @@ class SessionCodec(Generic[StateT]):
         except InvalidTag:
             reason = f"the token is signed by its key, but not sealed for context {self.context!r}"
             raise self._refused(DecryptFailed(reason)) from None
+        fields = (claims.state, claims.sid, claims.sub, iat, iat - age, dies_at, key.kid,
+                  self.context, ttl, cap, at, self._origin, overflowed)  # fmt: skip
+        if overflowed is not None:
+            return self.fetched(fields) if fetch else fields
         if self._observer is not None:
             self._observer.decoded()
-        return (claims.state, claims.sid, claims.sub, iat, iat - age, dies_at, key.kid,
-                self.context, ttl, cap, at, self._origin)  # fmt: skip
+        return fields
+
+    def _reference(self, plaintext: bytes, sid: bytes) -> Overflowed | None:
+        """Return where the state is that good claims stand for, or None if it is in them.
+
+        Raises:
+            BadState: It is nowhere that this codec could ask.
+        """
+        claims, _ = UntypedState().read(plaintext)
+        reference = reference_of(claims.state)
+        if reference is None:
+            return None
+        if self._overflow is None:
+            raise BadState(
+                "the state is in a store: give this codec the same, SessionCodec(overflow=...)"
+            )
+        return Overflowed(reference, sid, None)
+
+    def fetched(self, fields: SessionFields[StateT]) -> SessionFields[StateT]:
+        """Return what `read` gave without fetching, with its state.
+
+        Raises:
+            BadState: The state does not fit the type; StateLost: it is gone.
+            StoreError: The store cannot be asked.
+        """
+        overflowed = fields[-1]
+        if overflowed is None or overflowed.packed is not None or self._overflow is None:
+            return fields
+        try:
+            found = self._overflow.get(overflowed.reference, fields[1], self._encoded_context)
+            state = self._format.read_state(found.packed or b"")
+        except TokenError as error:
+            raise self._refused(error) from None
+        if self._observer is not None:
+            self._observer.decoded()
+        return (state, *fields[1:-1], found)
 
     def _unknown_key(self, key: TokenKey | None) -> UnknownKey:
         if key is None:

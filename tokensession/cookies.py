@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from tokensession.codec import MAX_TOKEN
 from tokensession.errors import ConfigError, SessionTooLarge
 
 if TYPE_CHECKING:
@@ -108,6 +109,11 @@ class Cookie:
         """The request header that the response depends on."""
         return b"Cookie"
 
+    @property
+    def room(self) -> int:
+        """The characters that a token can have."""
+        return MAX_COOKIE - len(self.name)
+
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Return the first values of this cookie in raw request headers, at most five.
 
@@ -180,6 +186,11 @@ class Header:
     def vary(self) -> bytes:
         """The request header that the response depends on."""
         return self.request.encode("ascii")
+
+    @property
+    def room(self) -> int:
+        """The characters that a token can have."""
+        return MAX_TOKEN
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Return the first tokens in raw request headers, at most five."""

@@ -18,6 +18,7 @@
         ├── Expired                   expired
         ├── Revoked                   revoked
         └── BadState                  bad_state
+            └── StateLost             bad_state: its overflow is gone (SPEC section 14)
 
 The codes are one closed list (SPEC section 5), used alike by the vectors, the log and the command
 line. No message ever holds a key, a token or a value of a session.
@@ -142,3 +143,10 @@ class BadState(TokenError):
     """The state does not fit the application's type (SPEC 5, step 10)."""
 
     code = "bad_state"
+
+
+class StateLost(BadState):
+    """The state is kept in a store, whose entry is gone or not the one that was written (SPEC 14).
+
+    Its code is that of its base, as the list of codes is closed; its class tells it apart.
+    """

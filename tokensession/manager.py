@@ -130,8 +130,9 @@ class SessionManager(Generic[StateT]):
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token that browsers would drop; names the largest keys.
             ConfigError: A changed session and a ring that cannot sign.
-            StoreError: What ends with this response could not be recorded. Answer 503 with these
-                headers: after a sign-out they delete the cookie all the same.
+            StoreError: What ends with this response could not be recorded, or with overflow the
+                state not be written. Answer 503 with these headers: after a sign-out they delete
+                the cookie all the same.
         """
         if session.opened:
             if varies:
@@ -170,24 +171,50 @@ class SessionManager(Generic[StateT]):
 
     def saving_blocks(self, session: RequestSession[StateT]) -> bool:
         """Tell whether saving does I/O, so that async callers do it in a thread."""
+        if not session.opened:
+            return False
+        if self._codec.may_wait(session, self.cookie.room):
+            return True
         revocations = self._codec.revocations
-        if revocations is None or not session.opened:
+        if revocations is None:
             return False
         ends = session.sid != session.before[0] or session.revokes_others
         return ends or (revocations.blocking and not session.kid)
+
+    def look_ahead(self, session: RequestSession[StateT]) -> bool:
+        """Tell whether opening the session does I/O, so that async callers `prepare` it first.
+
+        What can be read without a store is read here. The session counts as unopened.
+        """
+        if self.opening_blocks:
+            return True
+        if not self._codec.can_overflow:
+            return False
+        if len(self.cookie.read(session.headers)) > 1:  # to tell which is good takes all of them
+            return True
+        self._prepare(session, fetch=False)
+        return isinstance(session.prepared, tuple) and session.prepared[-1] is not None
 
     def prepare(self, session: RequestSession[StateT]) -> None:
         """Read what the request carries without opening its session.
 
         Whatever cannot be told is raised when the session is opened, if it ever is.
         """
-        values = self.cookie.read(session.headers)
-        if values or self._takeover is not None:
+        self._prepare(session, fetch=True)
+
+    def _prepare(self, session: RequestSession[StateT], *, fetch: bool) -> None:
+        values, prepared = self.cookie.read(session.headers), session.prepared
+        if not values and self._takeover is None:
+            return
+        try:
+            if isinstance(prepared, tuple):
+                session.prepared = session.codec.fetched(prepared)
+                return
             session.codec = self._codec.pinned()
-            try:
-                session.prepared = self._carried(session, values, whole_seconds(session.now))
-            except (TokenError, StoreError) as error:
-                session.prepared = error
+            at = whole_seconds(session.now)
+            session.prepared = self._carried(session, values, at, fetch=fetch)
+        except (TokenError, StoreError) as error:
+            session.prepared = error
 
     def check_unchanged(self, session: RequestSession[StateT]) -> None:
         """Refuse to lose what was changed after the response had begun.
@@ -261,8 +288,8 @@ class SessionManager(Generic[StateT]):
         taken = fields is not None and not values
         session.presented = bool(values) or taken or refused is not None
         # The state of a session that was taken over has still to be written, whatever it is.
-        before = self._snapshot(session)
-        session.before = (before[0], None, *before[2:]) if taken else before
+        packed = None if taken else codec.pack_found(session)
+        session.before = (session.sid, packed, session.ttl, session.cap)
         if codec.revocations is not None:
             session.found = Found(session.subject, session.started_at, session.kid)
 
@@ -275,20 +302,20 @@ class SessionManager(Generic[StateT]):
         return prepared or self._carried(session, values, at)
 
     def _carried(
-        self, session: RequestSession[StateT], values: list[bytes], at: int
+        self, session: RequestSession[StateT], values: list[bytes], at: int, *, fetch: bool = True
     ) -> SessionFields[StateT] | None:
         """Return the session that a request carries, or None."""
         if not values and self._takeover is not None:
             # Never beside a cookie of ours, be it good or not: that would be a way back.
             return self._takeover.read(session.headers, at, session.codec)
-        return self._decode(values, at, session.codec)
+        return self._decode(values, at, session.codec, fetch=fetch)
 
     def _decode(
-        self, values: list[bytes], at: int, codec: SessionCodec[StateT]
+        self, values: list[bytes], at: int, codec: SessionCodec[StateT], *, fetch: bool = True
     ) -> SessionFields[StateT] | None:
         """Return the session of the one good value; of several, none can be told to be ours."""
         if len(values) <= 1:
-            return codec.read(values[0], at) if values else None
+            return codec.read(values[0], at, fetch=fetch) if values else None
         good = []
         for value in values[:MAX_CANDIDATES]:
             with contextlib.suppress(TokenError):
@@ -351,12 +378,14 @@ class SessionManager(Generic[StateT]):
                 "ring can sign"
             )
         if session.subject is None and state == self._nothing:
+            codec.discard(session)
             return self.cookie.delete() if session.presented else None
         return self._write(session, now)
 
     def _write(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes]:
         try:
-            return self.cookie.write(*session.codec.reissue(session, now))
+            room = self.cookie.room
+            return self.cookie.write(*session.codec.reissue(session, now, room=room))
         except SessionTooLarge as error:
             raise SessionTooLarge(
                 f"{error}{self._largest(session.state)}",

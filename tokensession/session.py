@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from tokensession.claims import SID_BYTES, StateT, Subject
 from tokensession.errors import StateError
+from tokensession.overflow.reference import Overflowed
 from tokensession.state import check_subject
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ class Origin(NamedTuple, Generic[StateT]):
 
 # What a session is made of, in the order of its constructor.
 SessionFields = tuple[
-    StateT, bytes, Subject, int, int, int, str, str, int, int | None, int, Origin[StateT]
-]
+    StateT, bytes, Subject, int, int, int, str, str, int, int | None, int, Origin[StateT],
+    Overflowed | None,
+]  # fmt: skip
 
 
 class Session(MutableMapping[str, Any], Generic[StateT]):
@@ -54,6 +56,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         ttl: Seconds of its idle window; renewal keeps them.
         cap: Seconds from its start that it may last at the most, or None for the policy's limit.
         refused: Why the token of this request was refused (a code of SPEC section 5), or None.
+        overflowed: Where its state is, when that did not fit into the token.
         given_up: The session ids that `sign_in`, `regenerate` and `clear` replaced, oldest first.
     """
 
@@ -69,6 +72,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         "given_up",
         "issued_at",
         "kid",
+        "overflowed",
         "refused",
         "sid",
         "started_at",
@@ -89,6 +93,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         cap: int | None,
         now: int,
         origin: Origin[StateT],
+        overflowed: Overflowed | None = None,
     ) -> None:
         self._state = state
         self.sid = sid
@@ -104,6 +109,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         self.given_up: tuple[bytes, ...] = ()
         self._now = now
         self._origin = origin
+        self.overflowed = overflowed
 
     @property
     def state(self) -> StateT:

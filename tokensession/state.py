@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_INT: Final = 2**53 - 1  # the largest integer that every JSON and JavaScript reader keeps exact
 MIN_INT: Final = -MAX_INT
+OVERFLOW_KEY: Final = "tokensession/overflow"  # of a state: it stands for one elsewhere (SPEC 14)
 MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself is level 1
 UNREADABLE: Final = (ValueError, RecursionError, MemoryError)  # msgspec's errors are ValueErrors
 UNWRITABLE: Final = (*UNREADABLE, TypeError, OverflowError)
@@ -42,6 +43,8 @@ def checked_state(state: Any) -> Any:
     """
     if not (_is_plain(state, 1) if type(state) in _CONTAINERS else type(state) in _TEXT):
         check_state(state)
+    if type(state) is dict and OVERFLOW_KEY in state:
+        raise StateError("state", f"the key {OVERFLOW_KEY}, which only this library writes")
     return state
 
 

@@ -25,6 +25,7 @@ VERSION: Final = 1
 VERSION_BYTE: Final = bytes((VERSION,))
 SALT_BYTES: Final = 8
 NONCE_BYTES: Final = 12
+TAG_BYTES: Final = 16
 DERIVED_BYTES: Final = 32
 MAX_CONTEXT_BYTES: Final = 255
 # How long a writer keeps one salt: SPEC section 4 bounds the chance that (salt, nonce) repeats.
@@ -213,6 +214,12 @@ class TokenKey:
             salt.take()
             self._salt = salt
         return salt
+
+    def token_length(self, claims: int) -> int:
+        """Return how many characters the token of so many bytes of claims has."""
+        payload = 1 + SALT_BYTES + NONCE_BYTES + claims + TAG_BYTES
+        parts = (payload, self.signature.length)
+        return len(self.header) + 2 + sum((4 * part + 2) // 3 for part in parts)
 
     def token(self, plaintext: bytes, salt: Salt, nonce: bytes) -> bytes:
         """Return the token of these claims (SPEC 4, steps 4 and 5).

@@ -17,9 +17,17 @@ import msgspec
 from tokensession.base64url import b64url_decode
 from tokensession.claims import Claims, UntypedState, write_claims
 from tokensession.codec import SessionCodec
-from tokensession.errors import ConfigError, StateError, StoreError, TokenError, UnknownKey
+from tokensession.errors import (
+    BadState,
+    ConfigError,
+    StateError,
+    StoreError,
+    TokenError,
+    UnknownKey,
+)
 from tokensession.jwk import check_unpublished
 from tokensession.keys import KeyRing
+from tokensession.overflow.reference import reference_of, seal_with, unseal
 from tokensession.policy import Policy
 from tokensession.revocation import decision
 from tokensession.state import checked_state, pack_state
@@ -39,6 +47,7 @@ WORDS: Final = {
     "keys": {"ok", "config_error"},
     "tokens": {"ok"} | CODES,
     "revocation": {"ok", "revoked", "store_error"},
+    "overflow": {"ok", "bad_state"},
     "writing": {"ok", "state_error"},
 }
 _FIELD_TYPES: Final = {"int": int, "str": str, "bool": bool, "bin": bytes}
@@ -231,6 +240,26 @@ _OPERATIONS: Final[dict[str, Callable[[Case], int]]] = {
 }
 
 
+def _run_overflow(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
+    sid, context = bytes.fromhex(case["sid"]), context_bytes(case["context"])
+    entry = None if case["entry"] is None else bytes.fromhex(case["entry"])
+    state = value(case["state"])
+    try:
+        reference = reference_of(state)
+        if reference is None:
+            return "ok", "the state is no reference"
+        packed = unseal(reference, entry, sid, context)
+        UntypedState().read_state(packed)
+    except BadState as error:
+        return error.code, None
+    written, sealed = seal_with(reference.key, packed, sid, context)
+    return "ok", (
+        _compare("packed", packed.hex(), case.get("packed"))
+        or _compare("reference", written.state, state)
+        or _compare("entry", sealed, entry)
+    )
+
+
 def _run_writing(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
     try:
         packed = pack_state(value(case["state"]))
@@ -246,6 +275,7 @@ _RUNNERS: Final[dict[str, Callable[[Case, dict[str, Any]], tuple[str, str | None
     "keys": _run_keys,
     "tokens": _run_tokens,
     "revocation": _run_revocation,
+    "overflow": _run_overflow,
     "writing": _run_writing,
 }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from _make.claims import claims
 from _make.derivation import derivation
 from _make.keys import keys
+from _make.overflow import overflow
 from _make.revocation import revocation
 from _make.schemas import schemas
 from _make.states import states
@@ -34,6 +35,7 @@ MAKERS: list[Callable[[], dict[str, Json]]] = [
     states,
     tokens,
     revocation,
+    overflow,
     writing,
 ]
 

@@ -83,7 +83,7 @@ class SessionMiddleware:
             return
         manager = self._manager
         session = manager.open(scope["headers"])
-        if manager.opening_blocks:
+        if manager.look_ahead(session):
             await _in_thread(lambda: manager.prepare(session))
         scope[self._scope_key] = session
         exchange = _Exchange(manager, session, scope, send)

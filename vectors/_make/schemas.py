@@ -45,6 +45,7 @@ def schemas() -> dict[str, Schema]:
         "states": _states(),
         "tokens": _tokens(),
         "revocation": _revocation(),
+        "overflow": _overflow(),
         "writing": _writing(),
     }
 
@@ -355,6 +356,18 @@ def _layers() -> Schema:
     symmetric = _object({"sig_key": _hex(32), **values})
     asymmetric = _object({"public_key": _hex(32, 64), **values})
     return {"oneOf": [symmetric, asymmetric]}
+
+
+def _overflow() -> Schema:
+    given: dict[str, Json] = {
+        "sid": _hex(16),
+        "context": TEXT,
+        "state": _ref("value"),
+        "entry": {"oneOf": [{"type": "null"}, _hex()]},
+    }
+    read = _object({**given, "expect": {"const": "ok"}, "packed": _hex()})
+    refused = _object({**given, "expect": {"const": "bad_state"}})
+    return _file("overflow", ("O1",), [read, refused], definitions=_tagged_definitions())
 
 
 def _writing() -> Schema:

@@ -100,6 +100,8 @@ def _refused() -> list[Case]:
         ("key-proto", "The key that JavaScript readers would refuse.", "state", proto),
         ("key-proto-nested", "The same in a map within.", "state.a.b[0]",
          {"a": {"b": [proto]}}),
+        ("key-overflow", "The key of references to states elsewhere, which no application writes.",
+         "state", {"tokensession/overflow": {"$bin": "01" + "00" * 64}, "user_id": 42}),
         ("lone-surrogate", "A text that has no UTF-8 form.", "state.a",
          {"a": {"$utf16": "0061d800"}}),
         ("lone-surrogate-key", "A key that has no UTF-8 form.", "state.a",

@@ -6,6 +6,7 @@ import { StateError, TokenError } from "./errors.js";
 export const MAX_INT = Number.MAX_SAFE_INTEGER;
 export const MAX_SECONDS = 2 ** 32 - 1;
 const MAX_DEPTH = 32; // levels of arrays and maps in a state
+const OVERFLOW = "tokensession/overflow"; // of a state: it stands for one that is kept elsewhere
 
 const decoder = new Decoder({
   useBigInt64: true, // so that integers beyond 2^53 show
@@ -143,6 +144,7 @@ export function packState(value, path = "state", depth = 1) {
   const parts = [];
   for (const [key, item] of value instanceof Map ? value : Object.entries(value)) {
     if (typeof key !== "string") throw new StateError(path, "keys of a map must be str");
+    if (key === OVERFLOW && path === "state") throw new StateError(path, "the key of references to states elsewhere");
     if (key === "__proto__") throw new StateError(path, "the key __proto__, which readers refuse");
     const step = /^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
     parts.push(packText(key, path), packState(item, path + step, depth + 1));

@@ -1,0 +1,384 @@
+"""Overflow over HTTP: cookies that are small, whatever the state, and loops that do not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import NOW
+from tokensession import (
+    Cookie,
+    Header,
+    KeyRing,
+    Overflow,
+    Policy,
+    SessionCodec,
+    SessionManager,
+    SessionTooLarge,
+    StoreError,
+)
+from tokensession.adapters.asgi import SessionMiddleware
+
+from .test_codec import Watched, large
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from tokensession.cookies import Headers
+    from tokensession.request import RequestSession
+
+POLICY = Policy(idle_timeout=1800, absolute_timeout=7200)
+
+
+class Threads(Watched):
+    """A watched store that notes in which thread it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+
+    def _called(self, name: str) -> None:
+        self.threads.add(threading.get_ident())
+        super()._called(name)
+
+
+@pytest.fixture
+def watched() -> Threads:
+    """Give an empty store."""
+    return Threads()
+
+
+@pytest.fixture
+def manager(hs256: KeyRing, watched: Threads) -> SessionManager[Any]:
+    """Give a manager with that store."""
+    return SessionManager(SessionCodec(hs256, policy=POLICY, overflow=Overflow(watched)))
+
+
+class Browser:
+    """Sends back the cookie that it was given last."""
+
+    def __init__(self, manager: SessionManager[Any]) -> None:
+        self.manager = manager
+        self.cookie = b""
+
+    @property
+    def headers(self) -> Headers:
+        """What it sends."""
+        return [(b"cookie", self.cookie)] if self.cookie else []
+
+    def ask(
+        self, page: Callable[[RequestSession[Any]], object], now: int = NOW
+    ) -> dict[bytes, bytes]:
+        """Let a page handle a request, and return the response's headers."""
+        session = self.manager.open(self.headers, now=now)
+        page(session)
+        headers: Headers = []
+        self.manager.save(session, headers, now=now)
+        found = dict(headers)
+        if b"set-cookie" in found:
+            self.cookie = found[b"set-cookie"].partition(b";")[0]
+        return found
+
+
+@pytest.fixture
+def browser(manager: SessionManager[Any]) -> Browser:
+    """Give a browser without a cookie."""
+    return Browser(manager)
+
+
+def nothing(session: RequestSession[Any]) -> None:
+    """Read it, and change nothing."""
+    assert session["user_id"] == 42
+
+
+def test_a_large_state_has_a_small_cookie(browser: Browser, watched: Threads) -> None:
+    """It is read, and not written again as long as nothing changes."""
+    browser.ask(lambda session: session.update(large()))
+    assert len(browser.cookie) < 400
+    assert b"set-cookie" not in browser.ask(nothing)
+    assert watched.calls == ["put", "get"]
+
+
+def test_it_overflows_where_browsers_would_drop_the_cookie(
+    hs256: KeyRing, watched: Threads
+) -> None:
+    """Name and value of 4096 bytes fit; the least that does not goes to the store."""
+    name = "__Host-a-rather-long-name-of-a-cookie"
+    codec: SessionCodec[Any] = SessionCodec(hs256, policy=POLICY, overflow=Overflow(watched))
+    plain: SessionCodec[Any] = SessionCodec(hs256, policy=POLICY)
+
+    def page(size: int) -> Callable[[RequestSession[Any]], object]:
+        return lambda session: session.update(data=bytes(size))
+
+    for size in range(2880, 3010):
+        browser = Browser(SessionManager(codec, cookie=Cookie(name=name)))
+        without = Browser(SessionManager(plain, cookie=Cookie(name=name)))
+        watched.calls.clear()
+        browser.ask(page(size))
+        try:
+            without.ask(page(size))
+        except SessionTooLarge:
+            assert watched.calls == ["put"]
+            assert len(browser.cookie) < 400
+        else:
+            assert watched.calls == []
+            assert len(browser.cookie) - 1 <= 4096
+
+
+def test_nested_changes_count(browser: Browser) -> None:
+    """Change detection compares states, wherever they are kept."""
+    browser.ask(lambda session: session.update(large()))
+    first = browser.cookie
+    browser.ask(lambda session: session["cart"].append(b"more"))
+    assert browser.cookie != first
+    browser.ask(lambda session: session["cart"].remove(b"more"))
+    assert b"set-cookie" not in browser.ask(nothing)
+
+
+def test_renewal_extends_the_entry(browser: Browser, watched: Threads) -> None:
+    """It is due by the same rules, and the state is not sent again."""
+    browser.ask(lambda session: session.update(large()))
+    assert b"set-cookie" not in browser.ask(nothing, NOW + 899)
+    assert b"set-cookie" in browser.ask(nothing, NOW + 900)
+    assert watched.calls == ["put", "get", "get", "keep"]
+    watched.sweep(now=NOW + 2699)
+    browser.ask(nothing, NOW + 2699)
+
+
+def test_a_lost_entry_is_a_refusal_and_leaves_the_cookie(
+    browser: Browser, watched: Threads
+) -> None:
+    """The session is empty and says why; reading deletes nothing."""
+    browser.ask(lambda session: session.update(large()))
+    watched._entries.clear()
+    seen: list[object] = []
+    headers = browser.ask(lambda session: seen.append((session.refused, dict(session))))
+    assert seen == [("bad_state", {})]
+    assert b"set-cookie" not in headers
+
+
+def test_signing_out_removes_the_entry(browser: Browser, watched: Threads) -> None:
+    """With the cookie, so that nobody reads it by a former one."""
+    browser.ask(lambda session: session.update(large()))
+    former = browser.cookie
+    headers = browser.ask(lambda session: session.clear())
+    assert b"Max-Age=0" in headers[b"set-cookie"]
+    assert watched._entries == {}
+    browser.cookie = former
+    seen: list[object] = []
+    browser.ask(lambda session: seen.append(session.refused))
+    assert seen == ["bad_state"]
+
+
+def test_what_is_too_large_for_the_store_names_the_largest_keys(browser: Browser) -> None:
+    """And the limit, like a state that does not fit into a cookie."""
+    with pytest.raises(
+        SessionTooLarge, match=r"takes 1000000: keep .* \(largest: 'data' 2000005 bytes"
+    ):
+        browser.ask(lambda session: session.update(data=bytes(2_000_000), small=1))
+
+
+def test_check_says_it_early_and_writes_once(browser: Browser, watched: Threads) -> None:
+    """What check has written is not written again when the response begins."""
+
+    def page(session: RequestSession[Any]) -> None:
+        session.update(large())
+        session.check()
+
+    browser.ask(page)
+    assert watched.calls == ["put", "keep"]
+    browser.ask(nothing)
+
+
+def test_headers_have_the_room_of_a_token(hs256: KeyRing, watched: Threads) -> None:
+    """In a header, a token of 8192 characters fits."""
+    codec: SessionCodec[Any] = SessionCodec(hs256, context="api", overflow=Overflow(watched))
+    manager: SessionManager[Any] = SessionManager(codec, cookie=Header())
+    for size, calls in ((5900, []), (6200, ["put"])):
+        session = manager.open([], now=NOW)
+        session["data"] = bytes(size)
+        headers: Headers = []
+        manager.save(session, headers, now=NOW)
+        assert watched.calls == calls
+        again = manager.open([(b"authorization", b"Bearer " + dict(headers)[b"session-token"])],
+                             now=NOW)  # fmt: skip
+        assert again["data"] == bytes(size)
+
+
+# -- event loops -------------------------------------------------------------------------------
+
+
+def serve(
+    manager: SessionManager[Any],
+    cookie: bytes,
+    page: Callable[[RequestSession[Any]], object],
+    run: Callable[[Awaitable[None]], None] | None = None,
+) -> Headers:
+    """Let a page of an ASGI application handle a request; return the response's headers."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        page(scope["session"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": [(b"cookie", cookie)] if cookie else []}
+    answering = SessionMiddleware(app, manager)(scope, receive, send)
+    if run is None:
+        asyncio.run(answering)
+    else:
+        run(answering)
+    headers: Headers = sent[0]["headers"]
+    return headers
+
+
+def cookie_of(headers: Headers) -> bytes:
+    """Return the cookie that a response sets."""
+    return dict(headers)[b"set-cookie"].partition(b";")[0]
+
+
+def test_the_loop_never_waits_for_the_store(manager: SessionManager[Any], watched: Threads) -> None:
+    """Reading, writing, renewing and deleting are done in threads."""
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+    serve(manager, cookie, lambda session: session["cart"])
+    cookie = cookie_of(serve(manager, cookie, lambda session: session.update(more=1)))
+    serve(manager, cookie, lambda session: session.clear())
+    assert watched.calls == ["put", "get", "get", "put", "get", "delete"]
+    assert threading.get_ident() not in watched.threads
+
+
+def test_a_small_state_needs_no_thread(
+    manager: SessionManager[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a reference that is met or needed does."""
+    monkeypatch.setattr(asyncio, "to_thread", None)
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(user_id=42)))
+    serve(manager, cookie, nothing)
+    serve(manager, cookie, lambda session: session.update(data=bytes(2000)))
+    serve(manager, b"__Host-session=nonsense", lambda session: session.refused)
+    serve(manager, b"", lambda session: session.refused)
+
+
+def test_an_untouched_session_stays_unopened(
+    manager: SessionManager[Any], watched: Threads
+) -> None:
+    """Its state was fetched in vain, but the response neither varies nor fails."""
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+    assert serve(manager, cookie, lambda _: None) == []
+    watched.down = True
+    assert serve(manager, cookie, lambda _: None) == []
+
+
+def test_a_store_that_is_down_is_told_when_the_session_is_asked_for(
+    manager: SessionManager[Any], watched: Threads
+) -> None:
+    """And answered with a 503 that leaves the cookie alone: nobody is signed out by it."""
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+    watched.down = True
+    session = manager.open([(b"cookie", cookie)])
+    with pytest.raises(StoreError):
+        session.get("cart")
+    headers = dict(serve(manager, cookie, lambda session: session["cart"]))
+    assert headers[b"retry-after"] == b"1"
+    assert b"set-cookie" not in headers
+    watched.down = False
+    serve(manager, cookie, lambda session: session["cart"])
+
+
+def test_a_state_that_cannot_be_written_is_a_503(
+    manager: SessionManager[Any], watched: Threads
+) -> None:
+    """The client learns that its change is not there, and keeps the session that it had."""
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+
+    def page(session: RequestSession[Any]) -> None:
+        session["user_id"] = 7
+        watched.down = True
+
+    headers = dict(serve(manager, cookie, page))
+    assert headers[b"retry-after"] == b"1"
+    assert b"set-cookie" not in headers
+    watched.down = False
+    serve(manager, cookie, nothing)
+
+
+def test_a_lost_entry_in_a_loop(manager: SessionManager[Any], watched: Threads) -> None:
+    """Is a refusal, as elsewhere."""
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+    watched._entries.clear()
+    seen: list[object] = []
+    headers = serve(manager, cookie, lambda session: seen.append(session.refused))
+    assert seen == ["bad_state"]
+    assert b"set-cookie" not in dict(headers)
+
+
+def test_of_several_cookies_the_one_good_one_counts(
+    manager: SessionManager[Any], watched: Threads
+) -> None:
+    """Also when it is in the store; two good ones are none."""
+    one = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+    two = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+    serve(manager, b"__Host-session=x; " + one, nothing)
+    seen: list[object] = []
+    serve(manager, two + b"; " + one, lambda session: seen.append(session.refused))
+    assert seen == ["malformed"]
+    assert threading.get_ident() not in watched.threads
+
+
+def test_another_kind_of_loop(manager: SessionManager[Any], watched: Threads) -> None:
+    """Where asyncio does not run there are no threads to use, so the store is waited for."""
+
+    def run(answering: Awaitable[None]) -> None:
+        for _ in answering.__await__():
+            raise AssertionError("it waited for something")
+
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(large()), run))
+    serve(manager, cookie, nothing, run)
+    assert watched.threads == {threading.get_ident()}
+
+
+def test_a_request_does_not_hold_up_another(hs256: KeyRing) -> None:
+    """While the store lets one wait, the loop serves the other."""
+    slow = Threads()
+    released = threading.Event()
+    codec: SessionCodec[Any] = SessionCodec(hs256, policy=POLICY, overflow=Overflow(slow))
+    manager = SessionManager(codec)
+    cookie = cookie_of(serve(manager, b"", lambda session: session.update(large())))
+    get = slow.get
+
+    def wait(name: bytes) -> bytes | None:
+        assert released.wait(60)
+        return get(name)
+
+    slow.get = wait  # type: ignore[method-assign]
+    order: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        order.append(scope["path"])
+        if scope["path"] == "other":
+            released.set()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None: ...
+
+    async def both() -> None:
+        middleware = SessionMiddleware(app, manager)
+        headers = {"slow": [(b"cookie", cookie)], "other": []}
+        await asyncio.gather(
+            *(
+                middleware({"type": "http", "path": path, "headers": headers[path]}, None, send)  # type: ignore[arg-type]
+                for path in ("slow", "other")
+            )
+        )
+
+    asyncio.run(both())
+    assert order == ["other", "slow"]
