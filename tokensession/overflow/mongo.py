@@ -13,8 +13,7 @@ from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH
 
 try:
     import pymongo
-    from pymongo.errors import ConfigurationError as PyMongoConfigurationError
-    from pymongo.errors import DuplicateKeyError, InvalidURI, PyMongoError
+    from pymongo.errors import DuplicateKeyError, PyMongoError
 except ImportError as error:  # pragma: no cover  # the tests have it
     raise ConfigError("MongoStore needs PyMongo: pip install 'tokensession[mongodb]'") from error
 
@@ -133,8 +132,6 @@ class MongoStore:
     def _run(self, call: Callable[[Collection[dict[str, Any]]], _Result]) -> _Result:
         try:
             return call(self._entries())
-        except (InvalidURI, PyMongoConfigurationError):
-            raise StoreError("the overflow store (mongodb) has a URL that cannot be read") from None
         except PyMongoError as error:
             reason = str(error).strip().partition("\n")[0].partition(", Timeout:")[0]
             raise StoreError(f"the overflow store (mongodb) failed: {reason}") from error
@@ -148,13 +145,17 @@ class MongoStore:
 
     def _new_client(self) -> pymongo.MongoClient[dict[str, Any]]:
         milliseconds = round(self._timeout * 1000)
-        made: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            self._url,
-            timeoutMS=milliseconds,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            connect=False,
-        )
+        try:
+            made: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+                self._url,
+                timeoutMS=milliseconds,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                connect=False,
+            )
+        except (PyMongoError, ValueError):
+            # The message must not show a URL, which may have a password.
+            raise StoreError("the overflow store (mongodb) has a URL that cannot be read") from None
         # In one step, without a lock, which a fork could catch held.
         client = self._clients.setdefault(os.getpid(), made)
         if client is not made:

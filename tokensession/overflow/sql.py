@@ -199,6 +199,8 @@ def _engine(url: str, timeout: float) -> Engine:
             options: dict[str, Any] = {"timeout": timeout}
         else:
             options = {"connect_timeout": max(2, round(timeout))}  # libpq knows no less than 2
+            if parsed.get_driver_name().startswith("psycopg"):  # for a host that is gone
+                options["tcp_user_timeout"] = round(timeout * 1000)
         engine = sa.create_engine(
             parsed, connect_args=options, pool_timeout=timeout, hide_parameters=True
         )

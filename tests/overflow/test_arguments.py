@@ -1,0 +1,95 @@
+"""What the stores refuse to be made of, without asking any server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+import sqlalchemy as sa
+
+from tokensession import ConfigError, StoreError
+from tokensession.overflow.memcached import MemcachedStore
+from tokensession.overflow.mongo import MongoStore
+from tokensession.overflow.redis import RedisStore
+from tokensession.overflow.sql import SQLStore
+from tokensession.overflow.store import MAX_ENTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+REDIS, MONGO, SQLITE = "redis://localhost:1", "mongodb://localhost:1", "sqlite:///never.db"
+
+WRONG: list[tuple[Callable[[], object], str]] = [
+    (lambda: RedisStore(REDIS, timeout=0), "timeout must be above 0"),
+    (lambda: RedisStore(REDIS, prefix="a b"), "prefix must be 1 to 64"),
+    (lambda: RedisStore("secret-host"), "url is not one that redis-py reads"),
+    (lambda: RedisStore(7), "url must be text or a client, not int"),  # type: ignore[arg-type]
+    (lambda: RedisStore(redis.Redis(decode_responses=True)), "without decode_responses"),
+    (lambda: MemcachedStore(""), "server must be host:port"),
+    (lambda: MemcachedStore(7), "server must be host:port"),  # type: ignore[arg-type]
+    (lambda: MemcachedStore("localhost:1", timeout=0), "timeout must be above 0"),
+    (lambda: MemcachedStore("localhost:1", prefix=""), "prefix must be 1 to 64"),
+    (lambda: MemcachedStore("localhost:1", item_limit=2047), "item_limit must be at least 2048"),
+    (lambda: MongoStore("http://localhost"), "url must begin with mongodb://"),
+    (lambda: MongoStore(7), "url must begin with mongodb://"),  # type: ignore[arg-type]
+    (lambda: MongoStore(MONGO, timeout=0), "timeout must be above 0"),
+    (lambda: MongoStore(MONGO, database="a.b"), "database and collection must be"),
+    (lambda: MongoStore(MONGO, collection="$x"), "database and collection must be"),
+    (lambda: SQLStore(SQLITE, timeout=0), "timeout must be above 0"),
+    (lambda: SQLStore(SQLITE, prefix="A"), "prefix must be 1 to 40 lower-case"),
+    (lambda: SQLStore("sqlite://"), "in memory is lost with its connection"),
+    (lambda: SQLStore("nonsense"), "url is not one that SQLAlchemy reads"),
+    (lambda: SQLStore("nosuch://host"), "url is not one that SQLAlchemy reads"),
+    (lambda: SQLStore("postgresql+asyncpg://u:secret@h/d"), r"driver .* missing \(asyncpg\)"),
+    (lambda: SQLStore(7), "url must be text or an engine, not int"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("make", "message"), WRONG)
+def test_wrong_arguments(make: Callable[[], object], message: str) -> None:
+    """Each is named with what would be right, and no message shows a URL."""
+    with pytest.raises(ConfigError, match=message) as found:
+        make()
+    assert "secret" not in str(found.value)
+
+
+def test_another_database_is_refused() -> None:
+    """Only those that the statements were tried on."""
+    engine: Any = sa.create_mock_engine("mysql+pymysql://", lambda *_: None)
+    with pytest.raises(ConfigError, match="must be text or an engine"):
+        SQLStore(engine)
+
+
+def test_an_engine_of_ones_own(tmp_path: Path) -> None:
+    """It is used as it is, with a connection for each call."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/own.db")
+    store = SQLStore(engine)
+    store.create()
+    store.put(b"n" * 32, b"entry", until=100, now=0)
+    assert store.get(b"n" * 32) == b"entry"
+    store.close()
+
+
+def test_a_table_that_is_missing(tmp_path: Path) -> None:
+    """The message says how it is made; nothing is taken for a lost entry."""
+    store = SQLStore(f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(StoreError, match=r"no such table: tokensession_overflow; make it with cre"):
+        store.get(b"n" * 32)
+    store.close()
+
+
+def test_item_limits() -> None:
+    """A server with larger items takes larger entries, up to the most that any store does."""
+    assert MemcachedStore("localhost:1").largest == 2**20 - 1024
+    assert MemcachedStore("localhost:1", item_limit=2**30).largest == MAX_ENTRY
+
+
+def test_an_unreadable_mongo_url_shows_nothing() -> None:
+    """It is read with the first call, and may have a password."""
+    store = MongoStore("mongodb://user:secret@host:port")
+    with pytest.raises(StoreError, match="a URL that cannot be read") as found:
+        store.get(b"n" * 32)
+    assert "secret" not in str(found.value)
+    store.close()
