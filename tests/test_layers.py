@@ -31,7 +31,7 @@ DOORS = {
     "sqlalchemy": {"keystores/sql", "overflow/sql", "revocation/sql", "revocation/sqltables"},
     "redis": {"keystores/redis", "overflow/redis", "revocation/redis"},
     "pymemcache": {"overflow/memcached"},
-    "pymongo": {"overflow/mongo"},
+    "pymongo": {"overflow/mongo", "revocation/mongo"},
     "uvicorn": {"demo"},
     "itsdangerous": {"legacy/itsdangerous"},
     "pytest": {"fixtures"},

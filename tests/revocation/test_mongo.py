@@ -1,0 +1,124 @@
+"""The MongoDB store, on a server that speaks its wire protocol over WiredTiger."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tokensession.errors import ConfigError, StoreError
+from tokensession.revocation import mongo as mongostore
+from tokensession.revocation.entries import RevocationEntries
+from tokensession.revocation.mongo import MongoStore
+
+from .contract import ADA, NOW, StoreContract, apply, denial, sid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.servers import Mongo
+
+_numbers = count()
+
+
+@pytest.fixture
+def new_mongo(mongo: Mongo) -> Iterator[Callable[[], MongoStore]]:
+    """Make an empty store per call."""
+    made: list[MongoStore] = []
+
+    def make() -> MongoStore:
+        made.append(MongoStore(mongo.url, collection=f"r{next(_numbers)}", timeout=60))
+        made[-1].create()
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+class TestMongo(StoreContract):
+    @pytest.fixture
+    def new_store(self, new_mongo: Callable[[], MongoStore]) -> Callable[[], MongoStore]:
+        """Make a store per call."""
+        return new_mongo
+
+    @pytest.fixture
+    def small_batches(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Read four entries at a time."""
+        monkeypatch.setattr(mongostore, "BATCH", 4)
+
+
+def test_an_emptied_store_denies(new_mongo: Callable[[], MongoStore]) -> None:
+    """Whatever is asked, until it is made again, which gives it another epoch."""
+    store = new_mongo()
+    store.deny(denial(1), now=NOW)
+    position = apply(RevocationEntries(), store.read(None))
+    store._entries().delete_many({})
+    calls: list[Callable[[], object]] = [
+        lambda: store.look_up(sid(1), ADA),
+        lambda: store.deny(denial(1), now=NOW),
+        lambda: store.revoke_all(now=NOW),
+        lambda: list(store.read(None)),
+        store.count,
+    ]
+    for call in calls:
+        with pytest.raises(StoreError, match="is empty"):
+            call()
+    store.create()
+    assert apply(RevocationEntries(), store.read(position))[0] != position[0]
+
+
+def test_garbage_is_refused_or_counted(new_mongo: Callable[[], MongoStore]) -> None:
+    """What is no entry denies who asks for it, and is left out, and told, of what is read."""
+    store = new_mongo()
+    entries = store._entries()
+    mark = {"_id": b"m" + ADA, "kind": "mark", "instant": "x", "until": 1, "revision": 1}
+    entries.insert_one(mark | {"position": 1})
+    entries.insert_one({"_id": b"d", "kind": "denied", "until": 1, "position": 1})
+    with pytest.raises(StoreError, match="no mark"):
+        store.look_up(sid(1), ADA)
+    assert sum(batch.skipped for batch in store.read(None)) == 2
+    entries.update_one({"_id": "store"}, {"$set": {"everyone": "x"}})
+    with pytest.raises(StoreError, match="no numbers"):
+        store.look_up(sid(1), None)
+    entries.update_one({"_id": "store"}, {"$set": {"version": 2}})
+    with pytest.raises(StoreError, match="another version"):
+        store.create()
+
+
+def test_entries_leave_by_the_server_too(new_mongo: Callable[[], MongoStore]) -> None:
+    """By a TTL index on a date that is after their end."""
+    store = new_mongo()
+    store.deny(denial(1), now=NOW)
+    entries = store._entries()
+    indexes = [one for one in entries.index_information().values() if "expireAfterSeconds" in one]
+    assert [(one["key"], one["expireAfterSeconds"]) for one in indexes] == [([("ends", 1)], 0)]
+    (entry,) = entries.find({"kind": "denied"})
+    assert entry["ends"].year >= 2026
+
+
+def test_wrong_arguments() -> None:
+    """Each is named, and no message shows a URL."""
+    makes: tuple[Callable[[], MongoStore], ...] = (
+        lambda: MongoStore("http://user:secret@localhost"),
+        lambda: MongoStore("mongodb://localhost:1", timeout=0),
+        lambda: MongoStore("mongodb://localhost:1", collection="$x"),
+    )
+    for make in makes:
+        with pytest.raises(ConfigError) as found:
+            make()
+        assert "secret" not in str(found.value)
+    store = MongoStore("mongodb://user:secret@host:port")
+    with pytest.raises(StoreError, match="cannot be read") as unread:
+        store.look_up(sid(1), None)
+    assert "secret" not in str(unread.value)
+    store.close()
+
+
+def test_a_server_that_is_down(mongo: Mongo) -> None:
+    """It is a StoreError within the time that was given."""
+    store = MongoStore(mongo.url.replace(str(mongo.port), "1"), timeout=0.2)
+    with pytest.raises(StoreError, match=r"the revocation store \(mongodb\) failed: "):
+        store.look_up(sid(1), ADA)
+    store.close()
