@@ -30,7 +30,7 @@ DOORS = {
     "starlette": {"demo"},
     "sqlalchemy": {"keystores/sql", "overflow/sql", "revocation/sql", "revocation/sqltables"},
     "redis": {"keystores/redis", "overflow/redis", "revocation/redis"},
-    "pymemcache": {"overflow/memcached"},
+    "pymemcache": {"overflow/memcached", "revocation/memcached"},
     "pymongo": {"overflow/mongo", "revocation/mongo"},
     "uvicorn": {"demo"},
     "itsdangerous": {"legacy/itsdangerous"},
