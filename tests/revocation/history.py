@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from tests.servers import Postgres, Redis, Valkey
+from tests.servers import Mongo, Postgres, Redis, Valkey
 from tokensession import KeyRing, Policy, Revoked, Session, SessionCodec, StoreError
+from tokensession.revocation.mongo import MongoStore
 from tokensession.revocation.redis import RedisStore
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.sql import SQLStore
@@ -42,7 +43,7 @@ SUBJECTS: Final = 6
 MAX_STALENESS: Final = 4.0  # seconds: the bound that is judged
 REFRESH: Final = 0.1
 POLICY: Final = Policy(idle_timeout=1800, absolute_timeout=28_800)
-SERVERS: Final = {"postgres": Postgres, "valkey": Valkey, "redis": Redis}
+SERVERS: Final = {"postgres": Postgres, "valkey": Valkey, "redis": Redis, "mongo": Mongo}
 
 _spawn = multiprocessing.get_context("fork")
 
@@ -52,7 +53,7 @@ class Plan:
     """What a history is made of.
 
     Attributes:
-        kind: The store: ``postgres``, ``valkey`` or ``redis``.
+        kind: The store: ``postgres``, ``valkey``, ``redis`` or ``mongo``.
         seed: Decides what is done, though not when: processes race.
         seconds: How long it goes on.
     """
@@ -74,10 +75,12 @@ class Note:
         self._file.write(json.dumps(line) + "\n")
 
 
-def open_store(kind: str, url: str) -> SQLStore | RedisStore:
+def open_store(kind: str, url: str) -> SQLStore | RedisStore | MongoStore:
     """Return the store of a history, as each process opens it for itself."""
     if kind == "postgres":
         return SQLStore(url, timeout=1.0)
+    if kind == "mongo":
+        return MongoStore(url, timeout=2.0)
     return RedisStore(url, timeout=1.0)
 
 

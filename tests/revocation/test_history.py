@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("postgres", 1), ("valkey", 2)])
+@pytest.mark.parametrize(("kind", "seed"), [("postgres", 1), ("valkey", 2), ("mongo", 3)])
 def test_a_short_history(kind: str, seed: int) -> None:
     """No session is accepted later than the bound after its end, and none refused without one.
 
