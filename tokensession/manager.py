@@ -358,6 +358,8 @@ class SessionManager(Generic[StateT]):
             change = self.cookie.delete() if session.presented and after != before else None
         finally:
             session.before = after
+        if session.overflowed is not None and change == self.cookie.delete():
+            session.codec.discard(session)
         return change
 
     def _snapshot(self, session: RequestSession[StateT]) -> Snapshot:
@@ -378,7 +380,6 @@ class SessionManager(Generic[StateT]):
                 "ring can sign"
             )
         if session.subject is None and state == self._nothing:
-            codec.discard(session)
             return self.cookie.delete() if session.presented else None
         return self._write(session, now)
 

@@ -173,6 +173,21 @@ def test_signing_out_removes_the_entry(browser: Browser, watched: Threads) -> No
     assert seen == ["bad_state"]
 
 
+def test_check_removes_nothing(browser: Browser, watched: Threads) -> None:
+    """Only the response that deletes the cookie does."""
+
+    def page(session: RequestSession[Any]) -> None:
+        state = dict(session)
+        session.clear()
+        session.check()
+        assert "delete" not in watched.calls
+        session.state = state
+
+    browser.ask(lambda session: session.update(large()))
+    browser.ask(page)
+    browser.ask(nothing)
+
+
 def test_what_is_too_large_for_the_store_names_the_largest_keys(browser: Browser) -> None:
     """And the limit, like a state that does not fit into a cookie."""
     with pytest.raises(
