@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.adapters.servers import PATIENCE
-from tokensession.demo.server import server_of, temporary_keys
+from tokensession.demo.server import server_of, temporary_bench
 
 from .chromium import complaints_of
 
@@ -61,11 +61,11 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def address() -> Iterator[str]:
     """Serve the page as the command does."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, temporary_keys() as keys:
-        running = server_of(keys)
+    with socket.create_server(("127.0.0.1", 0)) as listener, temporary_bench() as bench:
+        running = server_of(bench)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -92,6 +92,13 @@ def page(request: pytest.FixtureRequest, chromium: Browser, address: str) -> Ite
     assert complaints == []
     assert len(asked) > 3
     assert [url for url in asked if not url.startswith(f"{address}/")] == []
+
+
+def sign_in(page: Page) -> None:
+    """Sign in as Ann."""
+    page.get_by_label("Any name will do").fill("Ann")
+    page.get_by_role("button", name="Sign in").press("Enter")
+    page.get_by_role("heading", name="Hello, Ann").wait_for()
 
 
 def check_looks(page: Page) -> None:
@@ -183,6 +190,104 @@ def test_the_scheme_of_the_system_and_of_ones_own(page: Page) -> None:
         check_looks(page)
         colors[theme] = page.evaluate(paper)
     assert colors == {"Light": "rgb(251, 250, 247)", "Dark": "rgb(22, 25, 28)"}
+
+
+def test_a_token_is_taken_apart_by_keyboard(page: Page) -> None:
+    """Paste one, see that it is read, and its bytes; change a character, and see what refuses it."""
+    page.goto("/")
+    (cookie,) = page.context.cookies()
+    token = str(cookie.get("value"))
+    for text, verdict in ((token, "It is read"), (f"A{token}", "Step 2 refuses it: unknown_key")):
+        press_until(page, "as a Cookie header has it")
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(f"{NAME}={text}")
+        press_until(page, "Take it apart")
+        page.keyboard.press("Enter")
+        page.locator("#pasted").get_by_role("heading", name=verdict).wait_for()
+        assert page.evaluate("document.activeElement.id") == "pasted"
+        press_until(page, "Every byte of it")
+        page.keyboard.press("Enter")
+        assert page.locator(".bytes .part-signature").first.is_visible()
+        check_looks(page)
+    assert page.context.cookies() == [cookie]
+
+
+def test_keys_by_keyboard(page: Page, address: str) -> None:
+    """Rotate, and revoke the active key: the drawing and the table follow, the session ends."""
+    page.goto("/")
+    sign_in(page)
+    before = page.locator(".timeline ol li").count()
+    press_until(page, "Rotate")
+    page.keyboard.press("Enter")
+    page.get_by_text("A key is pending: rotate again").wait_for()
+    assert page.url == f"{address}/#keys"
+    assert page.locator(".timeline ol li").count() == before + 1
+    assert page.get_by_role("button", name="Rotate").is_disabled()
+    assert page.locator("td .state", has_text="pending").count() == 1
+    check_looks(page)
+
+    row = page.locator("section[aria-labelledby=keys] tr", has_text="active")
+    kid = row.locator("th").inner_text()
+    row.get_by_role("button", name=f"Revoke the key {kid}").press("Enter")
+    page.get_by_text("Its key was revoked or has expired.").wait_for()
+    revoked = page.locator("section[aria-labelledby=keys] tr", has_text=kid)
+    assert revoked.locator(".state").inner_text() == "revoked"
+    assert revoked.get_by_role("button").count() == 0
+    page.get_by_text("now, ahead of its date").wait_for()
+    check_looks(page)
+
+
+def test_a_state_that_the_clock_has_changed(page: Page) -> None:
+    """When a key's time has come the page says so, and loads nothing unasked."""
+    page.clock.install()
+    page.goto("/")
+    page.get_by_role("button", name="Rotate").click()
+    page.get_by_text("A key is pending: rotate again").wait_for()
+    assert page.locator("#stale").is_hidden()
+    page.clock.run_for(32_000)
+    page.locator("#stale").wait_for()
+    check_looks(page)
+
+
+def test_sessions_by_keyboard(page: Page) -> None:
+    """Log out a second device; sign out; the cookie of before is refused with its code."""
+    page.goto("/")
+    sign_in(page)
+    for name in ("Sign in on a second device", "Log out my other devices"):
+        press_until(page, name)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/#sessions")
+        page.get_by_text("this one").wait_for()
+    states = page.locator("section[aria-labelledby=sessions] td .state")
+    assert states.nth(0).inner_text() == "live"
+    assert "revoked" in states.all_inner_texts()
+    check_looks(page)
+    page.get_by_role("button", name="Sign out").press("Enter")
+    page.get_by_role("link", name="replay my previous cookie").press("Enter")
+    page.locator("#replayed").get_by_role("heading", name="Step 9 refuses it: revoked").wait_for()
+    assert page.evaluate("document.activeElement.id") == "replayed"
+    check_looks(page)
+    press_until(page, "Replay my previous cookie")
+    page.keyboard.press("Enter")
+    page.locator("#replayed").wait_for()
+
+
+def test_other_devices_without_scripts(chromium: Browser, address: str) -> None:
+    """Two browsers of one user, neither with JavaScript: one logs out the other."""
+    one, other = (
+        chromium.new_context(java_script_enabled=False, base_url=address) for _ in range(2)
+    )
+    tabs = [context.new_page() for context in (one, other)]
+    for tab in tabs:
+        tab.set_default_timeout(PATIENCE * 1000)
+        tab.goto("/")
+        sign_in(tab)
+    tabs[0].get_by_role("button", name="Log out my other devices").click()
+    tabs[0].get_by_role("heading", name="Hello, Ann").wait_for()
+    tabs[1].goto("/")
+    tabs[1].get_by_text("was refused: revoked").wait_for()
+    for context in (one, other):
+        context.close()
 
 
 def test_a_form_of_a_tab_that_is_signed_out(profile: BrowserContext, address: str) -> None:

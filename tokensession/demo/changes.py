@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tokensession.anatomy import dissect
 from tokensession.base64url import b64url_decode, b64url_encode
+from tokensession.revocation.memory import MemoryStore
 from tokensession.tokenkeys import NONCE_BYTES, TokenKey, context_bytes
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def _in_the_middle(name: str) -> Callable[[Trial], Trial]:
 
 def _revoke_key(trial: Trial) -> Trial:
     return replace(trial, keys=trial.keys.revoke(trial.read().kid, now=trial.now))
+
+
+def _revoke_session(trial: Trial) -> Trial:
+    revoking = replace(trial, revocation=MemoryStore())
+    revoking.codec().revoke(trial.read(), now=trial.now)
+    return revoking
 
 
 def _too_early(trial: Trial) -> Trial:
@@ -138,6 +145,12 @@ GROUPS: Final = {
             "Revoked key",
             "The token is as it was, but its key is revoked.",
             _revoke_key,
+        ),
+        Change(
+            "revoked",
+            "Revoked session",
+            "The token is as it was, but its session is on the list of those that were ended.",
+            _revoke_session,
         ),
         Change(
             "type",

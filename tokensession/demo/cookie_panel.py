@@ -9,6 +9,7 @@ from tokensession.anatomy import MAX_COOKIE, describe, dissect, duration, iso, p
 from tokensession.demo.markup import NOTHING, Html, fill, join
 
 if TYPE_CHECKING:
+    from tokensession.anatomy import Anatomy
     from tokensession.demo.view import View
 
 MAX_SHOWN: Final = 8192  # characters of a cookie that are shown; a token has no more
@@ -57,31 +58,37 @@ def cookie_panel(view: View) -> Html:
         )
         return fill(_NO_COOKIE, told=told)
     anatomy = dissect(view.trial.token)
-    rows = {row.name: row for row in describe(anatomy)}
-    text = rows.get("header text")
     size = len(view.cookie_name) + anatomy.characters
     return fill(
         _COOKIE,
         name=view.cookie_name,
-        parts=_coloured(view.trial.token[:MAX_SHOWN]),
+        parts=coloured(view.trial.token[:MAX_SHOWN]),
         most=MAX_COOKIE,
         size=size,
         share=f"{round(100 * size / MAX_COOKIE)} %",
         inside=_inside(view) if view.is_read else NOTHING,
-        legend=join(
-            fill(
-                _PART,
-                name=part.name,
-                extent=rows[part.name].value
-                + (f": {text.value}" if part.name == "header" and text else ""),
-                explanation=rows[part.name].explanation,
-            )
-            for part in anatomy.parts
-        ),
+        legend=legend(anatomy),
     )
 
 
-def _coloured(token: str) -> Html:
+def legend(anatomy: Anatomy) -> Html:
+    """Return the items of a list that explains the parts of a token."""
+    rows = {row.name: row for row in describe(anatomy)}
+    text = rows.get("header text")
+    return join(
+        fill(
+            _PART,
+            name=part.name,
+            extent=rows[part.name].value
+            + (f": {text.value}" if part.name == "header" and text else ""),
+            explanation=rows[part.name].explanation,
+        )
+        for part in anatomy.parts
+    )
+
+
+def coloured(token: str) -> Html:
+    """Return a token as text in which each part has its colour."""
     pieces, at = [], 0
     for part in dissect(token).parts:
         dots = token[at : part.start]

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tokensession.anatomy import printable
 from tokensession.demo.changes import GROUPS, PREPARED, change_character, other_character
 from tokensession.demo.markup import NOTHING, Html, fill, join
-from tokensession.demo.trial import STEPS, present
+from tokensession.demo.verdict import first_difference, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensession.demo.trial import Trial
     from tokensession.demo.view import View
-
-_AROUND: Final = 14  # characters on each side of a change
-_REVOCATION: Final = 9  # the step that this application has not set up
 
 _EXPERIMENT: Final = """\
 <section aria-labelledby="experiment">
@@ -41,20 +38,6 @@ $result
 _GROUP: Final = '<fieldset><legend>$name</legend><div class="choices">$choices</div></fieldset>'
 _CHANGE: Final = '<button name="change" value="$name"$current>$title</button>'
 
-_RESULT: Final = """\
-<div class="result" id="result" tabindex="-1" role="region" aria-labelledby="verdict">
-<h3 id="verdict">$verdict</h3>
-<p>$sentence</p>$difference
-<ol class="steps">$steps</ol>
-<p class="note">The visitor of a site learns none of this: whatever the code, there is just no
-session. The log of the application has the code.</p>
-</div>
-"""
-
-_STEP: Final = (
-    '<li class="$kind"$current><span class="verdict">$verdict</span><p>$text</p>$more</li>'
-)
-
 
 class Asked(NamedTuple):
     """The experiment that a request asks for: a title, a sentence, and the trial."""
@@ -74,20 +57,22 @@ def experiment_panel(view: View, query: Mapping[str, str]) -> Html:
     if base is None:
         return NOTHING
     if not view.is_read:
-        result = _result(base, Asked("The cookie is as your browser sent it.", base))
+        result = verdict(base, "The cookie is as your browser sent it.")
         template = '<section aria-label="Why it was refused">$result</section>'
         return fill(template, result=result)
     asked = _asked(base, query)
     current = query.get("change")
     last = len(base.token) - 1
     changed = base.token if asked is None else asked.trial.token
-    at = _first_difference(base.token, changed)
+    at = first_difference(base.token, changed)
     return fill(
         _EXPERIMENT,
         last=last,
         at=at if at <= last else len(base.token) // 2,
         to=query.get("to", "")[:1],
-        result=NOTHING if asked is None else _result(base, asked),
+        result=NOTHING
+        if asked is None
+        else verdict(asked.trial, asked.sentence, before=base.token),
         groups=join(
             fill(
                 _GROUP,
@@ -108,7 +93,6 @@ def experiment_panel(view: View, query: Mapping[str, str]) -> Html:
 
 
 _CURRENT: Final = Html(' aria-current="true"')
-_CURRENT_STEP: Final = Html(' aria-current="step"')
 
 
 def _asked(base: Trial, query: Mapping[str, str]) -> Asked | None:
@@ -124,56 +108,3 @@ def _asked(base: Trial, query: Mapping[str, str]) -> Asked | None:
     to = query.get("to", "")[:1] or other_character(base.token[at])
     sentence = f"Character {at} was {base.token[at]} and is {printable(to)}."
     return Asked(sentence, change_character(base, at, to))
-
-
-def _result(base: Trial, asked: Asked) -> Html:
-    outcome = present(asked.trial)
-    verdict = (
-        "It is read"
-        if outcome.code is None
-        else fill("Step $n refuses it: <code>$code</code>", n=outcome.step, code=outcome.code)
-    )
-    failing = len(STEPS) + 1 if outcome.step is None else outcome.step
-    steps = []
-    for number, text in enumerate(STEPS, 1):
-        kind, word, more, current = "passed", "passed", NOTHING, NOTHING
-        if number > failing:
-            kind, word = "unreached", "not reached"
-        elif number == failing:
-            kind, word, current = "failed", "refused", _CURRENT_STEP
-            template = '<p class="why"><strong>$sentence</strong> $detail</p>'
-            detail = f"{outcome.detail[:1].upper()}{outcome.detail[1:]}."
-            more = fill(template, sentence=outcome.sentence, detail=detail)
-        elif number == _REVOCATION:
-            kind, word = "unreached", "not set up"
-        steps.append(fill(_STEP, kind=kind, verdict=word, text=text, more=more, current=current))
-    return fill(
-        _RESULT,
-        verdict=verdict,
-        sentence=asked.sentence,
-        difference=_difference(base.token, asked.trial.token),
-        steps=join(steps),
-    )
-
-
-def _difference(before: str, after: str) -> Html:
-    """Show the place at which two texts part, in both."""
-    if before == after:
-        return NOTHING
-    at = _first_difference(before, after)
-    template = "<div><dt>$name</dt><dd><code>$left<mark>$here</mark>$right</code></dd></div>"
-    lines = []
-    for name, text in (("before", before), ("after", after)):
-        start, end = max(0, at - _AROUND), at + 1 + _AROUND
-        left = ("…" if start else "") + printable(text[start:at])
-        right = printable(text[at + 1 : end]) + ("…" if end < len(text) else "")
-        here = printable(text[at : at + 1]) or "(end)"
-        lines.append(fill(template, name=name, left=left, here=here, right=right))
-    return fill('<dl class="difference">$lines</dl>', lines=join(lines))
-
-
-def _first_difference(before: str, after: str) -> int:
-    """Return the first index at which two texts differ; the length of the shorter if none."""
-    pairs = enumerate(zip(before, after, strict=False))
-    shorter = min(len(before), len(after))
-    return next((index for index, (old, new) in pairs if old != new), shorter)

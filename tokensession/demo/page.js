@@ -71,16 +71,25 @@ function pick(event) {
   showPicked();
 }
 
+// Some key has another state by now: nothing is loaded unasked, since something may be typed.
+const stale = document.getElementById("stale");
+function showStale() {
+  const at = Number(stale.dataset.at);
+  stale.hidden = !at || Math.floor((Date.now() + offset) / 1000) < at;
+}
+
 // A page out of the browser's memory may be of somebody who has signed out meanwhile: ask again.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
 if (document.querySelector("time[data-second]")) setInterval(showDates, 1000);
+if (stale) setInterval(showStale, 1000);
 if (token && at) {
   token.classList.add("pick");
   token.addEventListener("click", pick);
   at.addEventListener("input", showPicked);
   showPicked();
 }
-if (location.hash === "#result") document.getElementById("result")?.focus();
+if (["#result", "#pasted", "#replayed"].includes(location.hash))
+  document.getElementById(location.hash.slice(1))?.focus();

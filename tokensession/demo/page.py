@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tokensession.anatomy import iso, relative
+from tokensession.anatomy import dissect
 from tokensession.demo.cookie_panel import cookie_panel
 from tokensession.demo.experiment_panel import experiment_panel
 from tokensession.demo.markup import NOTHING, Html, fill, join
+from tokensession.demo.ring_panel import ring_panel
 from tokensession.demo.session_panel import session_panel
+from tokensession.demo.sessions_panel import sessions_panel
+from tokensession.demo.token_panel import token_panel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,26 +43,17 @@ _FRAME: Final = """\
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top"><a class="brand" href="/">tokensession</a>$status</header>
 <main id="main">$content</main>
-<footer class="foot"><p>Served on this machine alone, with keys in a temporary folder that goes with
-the program. <kbd>Ctrl-C</kbd> in the terminal ends it.</p></footer>
+<footer class="foot"><p>Served on this machine alone, with keys in a temporary folder and
+revocations in memory, which go with the program. <kbd>Ctrl-C</kbd> in the terminal ends it.</p>
+</footer>
 </body>
 </html>
 """
 
-_KEYS: Final = """\
-<section aria-labelledby="keys">
-<h2 id="keys">The key ring</h2>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="keys"><table>
-<thead><tr><th scope="col">kid</th><th scope="col">algorithm</th><th scope="col">state</th>
-<th scope="col">signs from</th><th scope="col">verifies until</th></tr></thead>
-<tbody>$rows</tbody></table></div>
-<p class="note">Serial $serial. A key's state follows from the clock, alike in every process.</p>
-</section>
-"""
-
-_KEY: Final = """\
-<tr><th scope="row"><code>$kid</code></th><td>$algorithm</td>
-<td><span class="state">$state</span></td><td>$nbf</td><td>$exp</td></tr>
+_JUMPS: Final = """\
+<nav class="jumps" aria-label="On this page"><a href="#cookie">Cookie</a>
+<a href="#paste">Paste a token</a> <a href="#keys">Key ring</a>
+<a href="#sessions">Sessions</a></nav>
 """
 
 _FORMS: Final = """\
@@ -70,6 +64,12 @@ Yours is <code class="wrap">$csrf</code>: no other site can read it, neither her
 which is encrypted. Besides, <code>SameSite=Lax</code> keeps the cookie off forms that other sites
 send.</p>
 </section>
+"""
+
+
+_REPLAY: Final = """\
+<p>The session is revoked as well, so a copy of its cookie is worth nothing:
+<a href="/?replay=previous#replayed">replay my previous cookie</a>.</p>
 """
 
 
@@ -84,11 +84,14 @@ def main(view: View, query: Mapping[str, str]) -> Html:
     subject = view.session.subject
     content = join(
         (
+            fill(_JUMPS),
             _notice(view),
             session_panel(view, csrf),
             cookie_panel(view),
             experiment_panel(view, query),
-            _keys(view),
+            token_panel(view, csrf),
+            ring_panel(view, csrf),
+            sessions_panel(view, csrf, replays="replay" in query),
             fill(_FORMS, csrf=view.session["csrf"]),
         )
     )
@@ -96,11 +99,12 @@ def main(view: View, query: Mapping[str, str]) -> Html:
     return _frame("Your session", content, theme=view.theme, status=status, now=view.now)
 
 
-def signed_out(*, sent: bool) -> Html:
+def signed_out(*, sent: bool, stolen: bool) -> Html:
     """Return the page after signing out.
 
     Args:
         sent: Whether the browser has sent a session cookie with this request.
+        stolen: Whether the token of before the sign-out can be tried.
     """
     told = (
         "This request carries a session cookie again: that of a new session."
@@ -109,9 +113,10 @@ def signed_out(*, sent: bool) -> Html:
     )
     template = (
         '<section><h1>Signed out</h1><p class="lead">$told</p>'
-        '<p><a class="button" href="/">Begin again</a></p></section>'
+        '$replay<p><a class="button" href="/">Begin again</a></p></section>'
     )
-    return _frame("Signed out", fill(template, told=told))
+    replay = fill(_REPLAY) if stolen else NOTHING
+    return _frame("Signed out", fill(template, told=told, replay=replay))
 
 
 def refusal(status: int, detail: str) -> Html:
@@ -141,21 +146,18 @@ def _notice(view: View) -> Html:
     code = view.session.refused
     if code is None:
         return NOTHING
-    several = f"{view.cookies} cookies of this name came, and none can be told to be yours. "
+    several = f"{view.cookies} cookies of this name came, and none can be told to be yours."
     template = (
         '<p class="notice" role="status"><strong>The cookie that your browser sent was refused: '
-        "<code>$code</code>.</strong> ${several}Perhaps it is of an earlier run of this program, "
-        "whose keys are gone. A new session has begun.</p>"
+        "<code>$code</code>.</strong> $why A new session has begun.</p>"
     )
-    return fill(template, code=code, several=several if view.cookies > 1 else "")
+    return fill(template, code=code, why=several if view.cookies > 1 else _why(view, code))
 
 
-def _keys(view: View) -> Html:
-    rows = []
-    for kid, state in view.keys.states(view.now).items():
-        key = view.keys[kid]
-        nbf = f"{iso(key.nbf)}, {relative(key.nbf, view.now)}" if key.nbf else "any time"
-        exp = "no end" if key.exp is None else f"{iso(key.exp)}, {relative(key.exp, view.now)}"
-        row = fill(_KEY, kid=kid, algorithm=key.algorithm, state=state, nbf=nbf, exp=exp)
-        rows.append(row)
-    return fill(_KEYS, rows=join(rows), serial=view.keys.serial)
+def _why(view: View, code: str) -> str:
+    kid = None if view.trial is None else dissect(view.trial.token).unverified_kid
+    if code == "revoked":
+        return "Its session was ended, as by logging out your other devices from one of them."
+    if code == "unknown_key" and kid in view.keys:
+        return "Its key was revoked or has expired."
+    return "Perhaps it is of an earlier run of this program, whose keys are gone."

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from tokensession.demo.app import make_app
-from tokensession.keyfiles import create_private_file
-from tokensession.keys import KeyRing
+from tokensession.demo.bench import Bench, first_ring
+from tokensession.keystores.file import FileSource
+from tokensession.keystores.source import create
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -32,25 +33,27 @@ def serve(port: int, say: Callable[[str], object]) -> None:
     Raises:
         OSError: The port is taken, or not to be had.
     """
-    with socket.create_server((HOST, port)) as listener, temporary_keys() as keys:
+    with socket.create_server((HOST, port)) as listener, temporary_bench() as bench:
         say(f"tokensession demo: http://{HOST}:{listener.getsockname()[1]}/ (Ctrl-C ends it)")
         with _terminated_like_interrupted():
-            server_of(keys).run(sockets=[listener])
+            server_of(bench).run(sockets=[listener])
 
 
 @contextmanager
-def temporary_keys() -> Generator[KeyRing]:
-    """Yield the ring in a new key file; the file is gone afterwards."""
+def temporary_bench() -> Generator[Bench]:
+    """Yield a bench whose ring is in a new key file; the file is gone afterwards."""
     with TemporaryDirectory(prefix="tokensession-") as folder:
-        path = Path(folder) / "session-keys.json"
-        create_private_file(path, KeyRing.generate().to_json())
-        yield KeyRing.open(path, create=False)
+        source = FileSource(Path(folder) / "session-keys.json")
+        create(source, first_ring())
+        bench = Bench(source)
+        with bench.keys:
+            yield bench
 
 
-def server_of(keys: KeyRing) -> uvicorn.Server:
+def server_of(bench: Bench) -> uvicorn.Server:
     """Return the server of the application, without an access log: it would hold nothing new."""
     config = uvicorn.Config(
-        make_app(keys),
+        make_app(bench),
         access_log=False,
         lifespan="off",
         log_level="warning",

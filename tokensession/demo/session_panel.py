@@ -14,7 +14,8 @@ _INTRO: Final = """\
 <section class="intro">
 <h1>A session that lives in its cookie</h1>
 <p class="lead">Encrypted, signed, and readable by any process that holds the keys. There is no
-store behind this page: what you do here travels in the cookie and nowhere else.</p>
+session store behind this page: what you do here travels in the cookie, and what is kept is a list
+of the sessions that were ended.</p>
 </section>
 """
 

@@ -5,12 +5,13 @@ Pure: a trial in, an outcome out. The reader is the library's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.anatomy import EXPLANATIONS, dissect
 from tokensession.codec import SessionCodec
 from tokensession.errors import TokenError
+from tokensession.revocation.memory import MemoryStore
 
 if TYPE_CHECKING:
     from tokensession.keys import KeyRing
@@ -46,7 +47,7 @@ _STEP_OF: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A token, and the reader that it is presented to at `now`."""
+    """A token, and the reader that it is presented to at `now`; nothing is revoked by default."""
 
     token: str
     keys: KeyRing
@@ -54,6 +55,7 @@ class Trial:
     now: int
     context: str = "session"
     state_type: type[Any] | None = None
+    revocation: MemoryStore = field(default_factory=MemoryStore)
 
     def read(self) -> Session[Any]:
         """Return the session of the token.
@@ -61,13 +63,16 @@ class Trial:
         Raises:
             TokenError: It is refused.
         """
-        return self._codec().decode(self.token, now=self.now)
+        return self.codec().decode(self.token, now=self.now)
 
-    def _codec(self) -> SessionCodec[Any]:
-        keys, policy, context = self.keys, self.policy, self.context
+    def codec(self) -> SessionCodec[Any]:
+        """Return the reader."""
+        keys, policy, context, store = self.keys, self.policy, self.context, self.revocation
         if self.state_type is None:
-            return SessionCodec(keys, context=context, policy=policy)
-        return SessionCodec(keys, context=context, policy=policy, state_type=self.state_type)
+            return SessionCodec(keys, context=context, policy=policy, revocation=store)
+        return SessionCodec(
+            keys, context=context, policy=policy, revocation=store, state_type=self.state_type
+        )
 
 
 @dataclass(frozen=True, slots=True)

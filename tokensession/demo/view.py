@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from tokensession.demo.seen import Life, SeenSession
     from tokensession.demo.trial import Trial
     from tokensession.keys import KeyRing
     from tokensession.policy import Policy
@@ -32,6 +33,9 @@ class View:
             cookie, or with several of the name.
         cookies: How many cookies of the name it carried.
         fresh: Whether the session began with it, so that its response sets the cookie.
+        sessions: The sessions that were seen, and what has become of them.
+        stolen: The token that the last sign-out ended, before the same reader; None before one.
+        pasted: A token that was pasted, before the same reader; None without one.
     """
 
     session: Any
@@ -42,6 +46,9 @@ class View:
     trial: Trial | None
     cookies: int
     fresh: bool
+    sessions: tuple[tuple[SeenSession, Life], ...] = ()
+    stolen: Trial | None = None
+    pasted: Trial | None = None
 
     @property
     def theme(self) -> str:
