@@ -113,7 +113,8 @@ def press_until(page: Page, name: str) -> None:
     for _ in range(80):
         page.keyboard.press("Tab")
         text, outlined = page.evaluate(
-            "() => { const e = document.activeElement; return ["
+            "() => { const e = document.activeElement;"
+            "if (e === document.body) return ['', false]; return ["  # from the last to the first
             "[e.labels?.[0]?.textContent, e.textContent].filter(Boolean).join(' '),"
             "getComputedStyle(e).outlineStyle !== 'none']; }"
         )
@@ -193,7 +194,7 @@ def test_the_scheme_of_the_system_and_of_ones_own(page: Page) -> None:
 
 
 def test_a_token_is_taken_apart_by_keyboard(page: Page) -> None:
-    """Paste one, see that it is read, and its bytes; change a character, and see what refuses it."""
+    """Paste one, see that it is read, and its bytes; change it, and see what refuses it."""
     page.goto("/")
     (cookie,) = page.context.cookies()
     token = str(cookie.get("value"))

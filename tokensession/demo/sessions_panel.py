@@ -48,8 +48,8 @@ private window of your browser is a real one.</p>
 
 _REPLAY: Final = """\
 <p>Whoever copied your cookie before you signed out has this token still. Send it again:</p>
-<form method="get" action="/#replayed"><button name="replay" value="previous">Replay my previous
-cookie</button></form>
+<form method="get" action="/#replayed">
+<button name="replay" value="previous">Replay my previous cookie</button></form>
 $answer
 """
 
