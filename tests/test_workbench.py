@@ -196,6 +196,8 @@ class TestKeyRing:
         ]
         visitor.send("/revoke-key", kid=active)
         assert "now, ahead of its date" in visitor.get().text
+        visitor.send("/rotate")  # as nothing is pending any more
+        assert sorted(visitor.bench.keys.ring.states().values()) == ["active", "pending", "revoked"]
 
     @pytest.mark.parametrize("kid", ["", "none", "<b>"])
     def test_a_key_that_is_not_there(self, visitor: Visitor, kid: str) -> None:

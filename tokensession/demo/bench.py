@@ -50,7 +50,7 @@ def rotated(ring: KeyRing, now: int) -> KeyRing:
         ConfigError: The next key is there already, or the ring is full.
     """
     ring, _ = plan(ring, now, SCHEDULE)
-    pending = [key.nbf - now for key in ring if not key.revoked and key.nbf > now]
+    pending = [ring[kid].nbf - now for kid, state in ring.states(now).items() if state == "pending"]
     if pending:
         raise ConfigError(_NOT_YET.format(min(pending)))
     if len(ring) >= MAX_KEYS:
