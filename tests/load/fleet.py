@@ -17,10 +17,7 @@ _GUNICORN = ["-m", "gunicorn", "--bind", "{address}", "--workers", "{workers}",
 # Each is a command of this interpreter. With --preload the application, its watcher and its
 # replica are made before the fork; the workers' threads start after it.
 KINDS: dict[str, list[str]] = {
-    "uvicorn": ["-m", "uvicorn", "tests.load.app:asgi", "--factory", "--host", HOST,
-                "--port", "{port}", "--workers", "{workers}", "--log-level", "error",
-                "--no-access-log", "--timeout-keep-alive", "60",
-                "--timeout-graceful-shutdown", "5"],
+    "uvicorn": ["-m", "tests.load.serve", "{port}", "{workers}"],
     "gunicorn, WSGI in threads": [*_GUNICORN, "--worker-class", "gthread", "--threads", "4",
                                   "--preload", "tests.load.app:wsgi()"],
     "gunicorn with uvicorn workers": [*_GUNICORN, "--worker-class",
