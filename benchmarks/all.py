@@ -33,6 +33,7 @@ PROGRAMS: Final = {
     "requests": ["benchmarks/requests.py", "--write"],
     "frameworks": ["benchmarks/frameworks.py", "--write"],
     "revocation": ["benchmarks/revocation.py"],
+    "overflow": ["benchmarks/overflow.py", "--write"],
     "load": ["-m", "tests.load", "--write"],
 }
 QUICK: Final = {
@@ -40,6 +41,7 @@ QUICK: Final = {
     "requests": ["--quick"],
     "frameworks": ["--quick"],
     "revocation": ["20000"],
+    "overflow": ["--quick"],
     "load": ["--seconds", "10"],
 }
 _SAMPLES: Final = 200

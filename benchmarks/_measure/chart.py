@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WIDTH: Final = 820
-_LABELS: Final = 290  # pixels for the names at the left
+_LABELS: Final = 330  # pixels for the names at the left
 _FIGURES: Final = 130  # pixels for the numbers at the right
 _ROW: Final = 24
 _TOP: Final = 64

@@ -37,6 +37,11 @@ def draw(readme: str, folder: Path) -> list[Path]:
             "microseconds; shorter is better",
             _revocation(_section(readme, "revocation")),
         ),
+        "overflow": (
+            "Sessions of 10 and 100 kB in a store",
+            "microseconds per request (medians); shorter is better",
+            _overflow(_table(readme, "overflow", "")),
+        ),
         "load": (
             "Half of all requests under load were answered within",
             "milliseconds; shorter is better",
@@ -92,6 +97,15 @@ def _pairs(rows: list[dict[str, str]], theirs: str) -> list[Bar]:
     for row in rows:
         bars += _bar(f"{row['request']}: {theirs.removesuffix(' adds')}", row[theirs], own=False)
         bars += _bar(f"{row['request']}: {OWN}", row[f"{OWN} adds"], own=True)
+    return bars
+
+
+def _overflow(rows: list[dict[str, str]]) -> list[Bar]:
+    bars = []
+    for row in rows:
+        label = f"{row['state, store']}, {row['request']}"
+        bars += _bar(f"{label}: Flask-Session", row["Flask-Session"], own=False)
+        bars += _bar(f"{label}: ours", row[OWN], own=True)
     return bars
 
 
