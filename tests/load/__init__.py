@@ -1,0 +1,1 @@
+"""Servers with several workers under load: sessions, rotation and revocation at once."""
