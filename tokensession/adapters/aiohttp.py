@@ -87,7 +87,7 @@ def setup(
     async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
         headers = [(name.lower(), value) for name, value in request.raw_headers]
         session = request[key] = manager.open(headers)
-        if manager.opening_blocks:
+        if manager.look_ahead(session):
             await in_thread(lambda: manager.prepare(session))
         try:
             response = await handler(request)

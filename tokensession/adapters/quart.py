@@ -70,7 +70,7 @@ class SessionInterface(sessions.SessionInterface):
         scope = request.scope
         managers = self._managers.of(app)
         session = managers.open(scope["headers"])
-        if managers.permanent.opening_blocks:
+        if managers.permanent.look_ahead(session):
             await in_thread(partial(managers.permanent.prepare, session))
         if scope["type"] == "websocket":
             session.close(readable=True)

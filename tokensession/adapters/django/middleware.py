@@ -41,7 +41,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         scope = getattr(request, "scope", None)  # of ASGI
         headers = RequestHeaders(request.META) if scope is None else scope["headers"]
         session = request.session = UnopenedSessionOfRequest(self._manager, headers)
-        if scope is not None and self._manager.opening_blocks:
+        if scope is not None and self._manager.look_ahead(session):
             # Django calls this in a thread, and an asynchronous view in the event loop.
             self._manager.prepare(session)
 
