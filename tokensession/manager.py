@@ -144,6 +144,7 @@ class SessionManager(Generic[StateT]):
             except StoreError:
                 if session.found.kid and not session.kid and session.subject is None:
                     self._append(headers, self.cookie.delete(), session, at)
+                session.close(readable=not varies)
                 raise
             self._append(headers, self._written(session, at), session, at)
         session.close(readable=not varies)
@@ -240,7 +241,11 @@ class SessionManager(Generic[StateT]):
 
     def confirm(self, session: RequestSession[StateT]) -> None:
         """Ask the store of revocations now; see `RequestSession.confirm`."""
-        self._codec.confirm(session)
+        try:
+            self._codec.confirm(session)
+        except StoreError as error:
+            session.unknown = error
+            raise
 
     def token(self, session: Session[StateT], *, now: float | None = None) -> str:
         """Return the token of a session as it is now, for whoever keeps it without a response.
@@ -250,7 +255,9 @@ class SessionManager(Generic[StateT]):
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token that no reader would take.
             ConfigError: A ring that cannot sign.
+            StoreError: Nobody can tell whether a session that begins here lives.
         """
+        self._codec.begin(session, whole_seconds(now))
         return self._codec.renew(session, now=now)
 
     def until_closed(self) -> SessionManager[StateT]:

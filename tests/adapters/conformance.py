@@ -14,6 +14,8 @@ What a framework cannot do stands in the class's `unable`, and what it does in i
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 import json
 import re
@@ -30,10 +32,14 @@ from tokensession import (
     Cookie,
     KeyRing,
     Policy,
+    Revoked,
     SessionCodec,
     SessionManager,
     StateError,
+    StoreError,
 )
+from tokensession.revocation.memory import MemoryStore
+from tokensession.revocation.replica import Replica
 
 from .foreign import FOREIGN
 from .servers import PATIENCE
@@ -44,9 +50,12 @@ if TYPE_CHECKING:
     import httpx
     from websockets.datastructures import Headers
 
+    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
+
     from .servers import Site
 
 COOKIE, ADMIN_COOKIE, READER_COOKIE = "__Host-session", "__Host-admin", "__Host-reader"
+ASKING_COOKIE, FOLLOWING_COOKIE = "__Host-asking", "__Host-following"
 POLICY = Policy.owasp()
 
 
@@ -71,6 +80,75 @@ CODEC: SessionCodec[Any] = SessionCodec(RING, context="session", policy=POLICY)
 ADMIN_CODEC: SessionCodec[Any] = SessionCodec(RING, context="admin", policy=POLICY)
 READER_CODEC: SessionCodec[Any] = SessionCodec(READER_RING, context="reader", policy=POLICY)
 
+
+class WatchedStore(MemoryStore):
+    """A store of revocations that can be down, and notes who calls it.
+
+    Attributes:
+        calls: What it was called for.
+        in_event_loop: What it was called for where everything else had to wait for it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+        self.in_event_loop: list[str] = []
+        self._down: tuple[str, ...] = ()
+
+    @contextlib.contextmanager
+    def down(self, *calls: str) -> Iterator[None]:
+        """Let these calls fail, or all of them where none is named."""
+        self._down = calls or ("look_up", "deny", "replace", "mark")
+        try:
+            yield
+        finally:
+            self._down = ()
+
+    def forget(self) -> None:
+        """Forget who has called."""
+        self.calls.clear()
+        self.in_event_loop.clear()
+
+    def _called(self, call: str) -> None:
+        self.calls.append(call)
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            self.in_event_loop.append(call)
+        if call in self._down:
+            raise StoreError("the store is down")
+
+    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+        """Note the call."""
+        self._called("look_up")
+        return super().look_up(sid, subject)
+
+    def deny(self, denial: Denial, *, now: int) -> None:
+        """Note the call."""
+        self._called("deny")
+        super().deny(denial, now=now)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+        """Note the call."""
+        self._called("replace")
+        super().replace(denial, new, now=now)
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
+        """Note the call."""
+        self._called("mark")
+        return super().mark(subject, keep, now=now, life=life)
+
+
+STORE = WatchedStore()
+# It has read the store once, and hears of nothing but what goes through it.
+REPLICA = Replica(STORE, refresh=10_000, max_staleness=100_000)
+REPLICA.read()
+ASKING_CODEC: SessionCodec[Any] = SessionCodec(
+    RING, context="asking", policy=POLICY, revocation=STORE
+)
+FOLLOWING_CODEC: SessionCodec[Any] = SessionCodec(
+    RING, context="following", policy=POLICY, revocation=REPLICA
+)
+
 # What every application under test serves, by the key under which it finds the session.
 SESSIONS: dict[str, SessionManager[Any]] = {
     "session": SessionManager(CODEC),
@@ -79,7 +157,23 @@ SESSIONS: dict[str, SessionManager[Any]] = {
         SessionCodec(READER_RING.reader(), context="reader", policy=POLICY),
         cookie=Cookie(name=READER_COOKIE),
     ),
+    "asking": SessionManager(ASKING_CODEC, cookie=Cookie(name=ASKING_COOKIE)),
+    "following": SessionManager(FOLLOWING_CODEC, cookie=Cookie(name=FOLLOWING_COOKIE)),
 }
+# Those of a framework that has one session: the one beside it is a middleware's.
+OWN_SESSIONS = {key: manager for key, manager in SESSIONS.items() if key != "admin"}
+OWN_COOKIES = (COOKIE, READER_COOKIE, ASKING_COOKIE, FOLLOWING_COOKIE)
+REVOKING = {
+    "asking": (ASKING_COOKIE, ASKING_CODEC),
+    "following": (FOLLOWING_COOKIE, FOLLOWING_CODEC),
+}
+
+
+def own_session_of(path: str) -> str:
+    """Return the key of the session that a path is served with, where there is one for each."""
+    key = path.split("/")[1]
+    return key if key in OWN_SESSIONS else "session"
+
 
 ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 DELETED_BY = f"=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{ATTRIBUTES}"
@@ -355,6 +449,8 @@ def answer(session: Any, name: str, query: Mapping[str, str]) -> Answer:
         return Answer(json.dumps(seen))
     if name == "raise":
         raise Unhandled
+    if name in REVOKING_VERBS:
+        return Answer(json.dumps(REVOKING_VERBS[name](session)))
     session["changed"] = True
     if name == "redirect":
         return Answer("", 303, (("Location", "/op/see"),))
@@ -367,6 +463,29 @@ def answer(session: Any, name: str, query: Mapping[str, str]) -> Answer:
     if name == "unwritable":
         session["basket"] = [{"price": object()}]
     return Answer("{}")
+
+
+def _confirm(session: Any) -> str:
+    try:
+        session.confirm()
+    except Revoked:
+        return "revoked"
+    return "confirmed"
+
+
+def _answer_by_itself(session: Any) -> str:
+    try:
+        return f"of {session.subject}"
+    except StoreError:
+        return "later"
+
+
+# What only sessions with a list of revocations are asked for.
+REVOKING_VERBS: dict[str, Callable[[Any], str | None]] = {
+    "confirm": _confirm,
+    "answer_by_itself": _answer_by_itself,
+    "revoke_others": lambda session: session.revoke_others(),
+}
 
 
 def answer_to(of: Callable[[str], Any], kind: str, name: str, query: Mapping[str, str]) -> Answer:
@@ -838,6 +957,172 @@ class Conformance:
         assert ADMIN_CODEC.decode(token_of(response, ADMIN_COOKIE)).state == {"new": 1}
         assert listed(response, "vary") == ["cookie"]
         assert listed(response, "cache-control") == ["no-store"]
+
+
+class Revocation:
+    """The rules for an adapter that is given a store of revocations, or a replica of one.
+
+    ``/asking/NAME`` is served with a session whose store is asked each time, ``/following/NAME``
+    with one that a replica answers for.
+    """
+
+    @pytest.fixture(autouse=True)
+    @staticmethod
+    def _store() -> None:
+        """Forget who has called the store."""
+        STORE.forget()
+
+    @staticmethod
+    def _token(key: str, subject: str | None = None) -> str:
+        subject = subject or f"user {next(_numbers)}"  # whom no other test has signed out
+        return REVOKING[key][1].encode(fresh_state(), subject=subject)
+
+    @staticmethod
+    def _ask(site: Site, key: str, name: str, token: str | None) -> httpx.Response:
+        return site.get(f"/{key}/{name}", *cookies(token, REVOKING[key][0]))
+
+    def _refused(self, site: Site, key: str, token: str) -> str | None:
+        seen = self._ask(site, key, "see", token).json()
+        assert seen["state"] == ({} if seen["refused"] else fresh_state())
+        refused: str | None = seen["refused"]
+        return refused
+
+    @pytest.mark.parametrize("key", REVOKING)
+    def test_a_revoked_token_is_refused(self, site: Site, key: str) -> None:
+        """The application sees why, and the cookie is left alone."""
+        cookie, codec = REVOKING[key]
+        token = self._token(key)
+        assert self._refused(site, key, token) is None
+        codec.revoke(codec.decode(token))
+        response = self._ask(site, key, "see", token)
+        assert response.json() == {"state": {}, "subject": None, "refused": "revoked"}
+        check_headers(response, READ, cookie)
+
+    @pytest.mark.parametrize("key", REVOKING)
+    def test_signing_out_is_final(self, site: Site, key: str) -> None:
+        """A copy of the cookie is dead on the next request."""
+        cookie, codec = REVOKING[key]
+        token = self._token(key)
+        copy = codec.renew(codec.decode(token))
+        check_headers(self._ask(site, key, "clear", token), DELETED, cookie)
+        assert [self._refused(site, key, one) for one in (token, copy)] == ["revoked"] * 2
+
+    @pytest.mark.parametrize("key", REVOKING)
+    @pytest.mark.parametrize("name", ["regenerate", "sign_in", "sign_in_another"])
+    def test_what_takes_a_sessions_place_ends_it(self, site: Site, key: str, name: str) -> None:
+        """The former token is dead, and the new one lives."""
+        cookie, _ = REVOKING[key]
+        token = self._token(key)
+        new = token_of(self._ask(site, key, name, token), cookie)
+        assert self._refused(site, key, token) == "revoked"
+        assert self._ask(site, key, "refused", new).json() is None
+
+    @pytest.mark.parametrize("key", REVOKING)
+    def test_my_other_devices_are_signed_out(self, site: Site, key: str) -> None:
+        """All of the subject's sessions but the one that asks for it."""
+        subject = f"user {next(_numbers)}"
+        phone, laptop = (self._token(key, subject) for _ in range(2))
+        other = self._token(key)
+        check_headers(self._ask(site, key, "revoke_others", laptop), READ, REVOKING[key][0])
+        found = [self._refused(site, key, one) for one in (phone, laptop, other)]
+        assert found == ["revoked", None, None]
+
+    def test_asking_now(self, site: Site) -> None:
+        """Where the replica has not heard yet, `confirm` asks the store."""
+        token = self._token("following")
+        assert self._ask(site, "following", "confirm", token).json() == "confirmed"
+        elsewhere: SessionCodec[Any] = SessionCodec(
+            RING, context="following", policy=POLICY, revocation=STORE
+        )
+        elsewhere.revoke(elsewhere.decode(token))
+        assert self._refused(site, "following", token) is None
+        assert self._ask(site, "following", "confirm", token).json() == "revoked"
+
+    @pytest.mark.parametrize("name", ["see", "set_new", "clear", "sign_in_another"])
+    def test_a_store_that_cannot_be_asked(self, site: Site, name: str) -> None:
+        """503 without touching the cookie; the session is there when the store is."""
+        token = self._token("asking")
+        with STORE.down():
+            self._check_unavailable(self._ask(site, "asking", name, token))
+        assert self._refused(site, "asking", token) is None
+
+    def test_a_store_that_cannot_be_asked_now(self, site: Site) -> None:
+        """503 for `confirm` too, which a replica cannot answer."""
+        token = self._token("following")
+        with STORE.down():
+            self._check_unavailable(self._ask(site, "following", "confirm", token))
+
+    @staticmethod
+    def _check_unavailable(response: httpx.Response) -> None:
+        assert response.status_code == 503
+        assert response.text == "Service Unavailable"
+        assert response.headers.get_list("set-cookie") == []
+        assert listed(response, "cache-control") == ["no-store"]
+        assert response.headers["retry-after"] == "1"
+
+    @pytest.mark.parametrize(("key", "down"), [("asking", ("deny",)), ("following", ())])
+    def test_a_sign_out_that_is_not_recorded(
+        self, site: Site, key: str, down: tuple[str, ...]
+    ) -> None:
+        """503, as copies live on; the browser's cookie is deleted all the same."""
+        token = self._token(key)
+        with STORE.down(*down):
+            response = self._ask(site, key, "clear", token)
+        assert response.status_code == 503
+        assert response.text == "Service Unavailable"
+        assert response.headers.get_list("set-cookie") == [REVOKING[key][0] + DELETED_BY]
+        assert self._refused(site, key, token) is None
+
+    @pytest.mark.parametrize("name", ["regenerate", "sign_in_another", "revoke_others"])
+    def test_another_end_that_is_not_recorded(self, site: Site, name: str) -> None:
+        """503, and the session is what it was."""
+        token = self._token("following")
+        with STORE.down():
+            self._check_unavailable(self._ask(site, "following", name, token))
+        assert self._refused(site, "following", token) is None
+
+    def test_a_session_that_cannot_begin(self, site: Site) -> None:
+        """503, as nobody could tell whether it lives."""
+        with STORE.down():
+            self._check_unavailable(self._ask(site, "asking", "sign_in", None))
+
+    def test_what_needs_no_store_goes_on(self, site: Site) -> None:
+        """A request that does not touch the session, or has none, and other sessions."""
+        token = self._token("asking")
+        with STORE.down():
+            response = self._ask(site, "asking", "nothing", token)
+            assert response.status_code == 200
+            check_headers(response, UNTOUCHED)
+            check_headers(self._ask(site, "asking", "see", None), READ)
+            response = site.get("/op/set_new", *cookies(token, ASKING_COOKIE))
+            check_headers(response, SET)
+
+    def test_an_application_that_answers_by_itself(self, site: Site) -> None:
+        """It catches the error where it touches the session, and its answer is the response."""
+        token = self._token("asking")
+        with STORE.down():
+            response = self._ask(site, "asking", "answer_by_itself", token)
+        assert (response.status_code, response.json()) == (200, "later")
+        assert response.headers.get_list("set-cookie") == []
+
+    def test_a_replica_answers_from_memory(self, site: Site) -> None:
+        """Reading and writing a session asks no store, and goes on while the store is down."""
+        token = self._token("following")
+        STORE.forget()
+        with STORE.down():
+            for name, effect in [("see", READ), ("set_new", SET), ("nested_change", SET)]:
+                check_headers(self._ask(site, "following", name, token), effect, FOLLOWING_COOKIE)
+        assert STORE.calls == []
+
+    @pytest.mark.parametrize("key", REVOKING)
+    def test_no_event_loop_waits_for_the_store(self, site: Site, key: str) -> None:
+        """It is called where nothing else has to wait."""
+        for name in ("see", "set_new", "regenerate", "revoke_others", "sign_in", "clear"):
+            token = self._token(key)
+            self._ask(site, key, name, token)
+        self._ask(site, key, "sign_in", None)
+        assert STORE.calls
+        assert STORE.in_event_loop == []
 
 
 class RaisesFailures:

@@ -13,7 +13,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from .conformance import RING, SESSIONS, Handled, answer_to, stream
+from .conformance import OWN_SESSIONS, RING, Handled, answer_to, own_session_of, stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,7 +81,7 @@ class ByPath:
     def __new__(cls, get_response: Any) -> Any:
         """Return a middleware that serves each path with its session."""
         made = {}
-        for key, manager in SESSIONS.items():
+        for key, manager in OWN_SESSIONS.items():
             name = getattr(manager.cookie, "name", "")
             with override_settings(TOKENSESSION_KEYS=manager, SESSION_COOKIE_NAME=name):
                 made[key] = SessionMiddleware(get_response)
@@ -94,11 +94,15 @@ class _Chosen(SessionMiddleware):
         self._made = made
 
     def _of(self, request: HttpRequest) -> SessionMiddleware:
-        return self._made["reader" if request.path.startswith("/reader/") else "session"]
+        return self._made[own_session_of(request.path)]
 
     def process_request(self, request: HttpRequest) -> None:
         """Open that of the path."""
         self._of(request).process_request(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> Any:
+        """Answer what it answers."""
+        return self._of(request).process_exception(request, exception)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Save it."""

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent
 DOCUMENT = FOLDER.parent.parent / "docs" / "conformance.md"
 GROUPS = (
     conformance.Conformance,
+    conformance.Revocation,
     conformance.RaisesFailures,
     conformance.BackgroundTasks,
     conformance.WebSockets,

@@ -9,15 +9,28 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from tokensession import ConfigError, Cookie, KeyRing, SessionCodec, SessionManager
+from tokensession import (
+    ConfigError,
+    Cookie,
+    KeyRing,
+    SessionCodec,
+    SessionManager,
+    StoreError,
+)
 from tokensession.adapters.aiohttp import SESSION, get_session, new_session, setup
 from tokensession.request import RequestSession
 
 from .conformance import (
+    COOKIE,
+    DELETED_BY,
+    POLICY,
+    RING,
     SESSIONS,
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
+    WatchedStore,
     WebSockets,
     answer_to,
     run_late,
@@ -100,7 +113,7 @@ def application() -> web.Application:
     return app
 
 
-class TestAiohttp(Conformance, RaisesFailures, WebSockets):
+class TestAiohttp(Conformance, Revocation, RaisesFailures, WebSockets):
     title = "aiohttp"
     unable: ClassVar = {"BackgroundTasks": "aiohttp has nothing that runs after the response"}
 
@@ -158,3 +171,66 @@ def test_an_application_without_sessions() -> None:
     request = make_mocked_request("GET", "/")
     with pytest.raises(ConfigError, match="setup"):
         asyncio.run(get_session(request))
+
+
+def test_revocation() -> None:
+    """The store is an argument of `setup`; a stream or handshake that fails is a 503."""
+    store = WatchedStore()
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
+    ended = codec.decode(codec.encode({}, subject="ada"))
+    renewed = codec.renew(ended)
+    codec.revoke(ended)
+    token = codec.encode({"n": 1}, subject="ada")
+    store.forget()
+
+    async def see(request: web.Request) -> web.Response:
+        return web.Response(text=str((await get_session(request)).refused))
+
+    async def sign_out(request: web.Request) -> web.StreamResponse:
+        (await get_session(request)).clear()
+        response = web.StreamResponse()
+        if request.match_info["kind"] == "socket":
+            response = web.WebSocketResponse()
+        response.headers.update({"X-Secret": "1", "Set-Cookie": "a=1"})
+        if request.match_info["kind"] == "compressed":
+            response.enable_compression(web.ContentCoding.gzip)
+        await response.prepare(request)
+        raise AssertionError
+
+    @web.middleware
+    async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except StoreError:
+            return web.Response(status=500, text="oh")
+
+    async def talk() -> None:
+        app = web.Application()
+        setup(app, RING, policy=POLICY, revocation=store)
+        app.middlewares.append(answer_errors)
+        app.router.add_get("/see", see)
+        app.router.add_get("/sign-out/{kind}", sign_out)
+        async with TestClient(TestServer(app)) as client:
+            headers = {"Cookie": f"{COOKIE}={renewed}"}
+            assert await (await client.get("/see", headers=headers)).text() == "revoked"
+            headers = {"Cookie": f"{COOKIE}={token}"}
+            with store.down("look_up"):
+                response = await client.get("/see", headers=headers)
+                assert (response.status, await response.text()) == (503, "Service Unavailable")
+            upgrade = {
+                "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+            }  # fmt: skip
+            with store.down("deny"):
+                for kind, more in [("stream", {}), ("compressed", {}), ("socket", upgrade)]:
+                    response = await client.get(f"/sign-out/{kind}", headers=headers | more)
+                    assert (response.status, await response.text()) == (503, "Service Unavailable")
+                    assert "X-Secret" not in response.headers
+                    lines = response.headers.getall("Set-Cookie")
+                    assert lines == ["a=1", COOKIE + DELETED_BY]
+        assert store.in_event_loop == []
+
+    asyncio.run(talk())
+    app = web.Application()
+    with pytest.raises(ConfigError, match="a manager has its policy"):
+        setup(app, SESSIONS["asking"], revocation=store)

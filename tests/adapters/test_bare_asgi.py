@@ -17,6 +17,7 @@ from .conformance import (
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
     WebSockets,
     answer,
     answer_to,
@@ -82,7 +83,7 @@ async def send_chunks(send: Send, chunks: Iterator[bytes]) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-class TestBareASGI(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+class TestBareASGI(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
     title = "ASGI"
 
     @pytest.fixture(scope="class")

@@ -8,14 +8,23 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from tokensession import ConfigError, SessionCodec, StoreError
 from tokensession.adapters.wsgi import SessionMiddleware
 
 from .conformance import (
+    ASKING_CODEC,
+    ASKING_COOKIE,
+    COOKIE,
+    DELETED_BY,
+    POLICY,
+    RING,
     SESSIONS,
+    STORE,
     Answer,
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
     answer_to,
     stream,
 )
@@ -66,7 +75,7 @@ def with_sessions(app: App) -> App:
     return app
 
 
-class TestBareWSGI(Conformance, RaisesFailures):
+class TestBareWSGI(Conformance, Revocation, RaisesFailures):
     title = "WSGI"
     unable = WSGI_UNABLE
     notes = WSGI_NOTES
@@ -98,3 +107,107 @@ def test_an_error_page_in_place_of_a_response() -> None:
     first, second = (dict(headers) for headers in seen)
     assert "set-cookie" in first
     assert second == {"X-Error": "1", "vary": "Cookie"}
+
+
+class TestStoreThatIsDown:
+    """Applications that begin their responses in other ways than the suite's."""
+
+    @staticmethod
+    def ask(app: App, token: str, method: str = "GET") -> tuple[list[str], bytes, Any]:
+        """Return the statuses, the body, and the headers of a request to an application."""
+        begun: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+            begun.append((status, headers))
+
+        served = SessionMiddleware(app, SESSIONS["asking"])
+        environ = {"REQUEST_METHOD": method, "HTTP_COOKIE": f"{ASKING_COOKIE}={token}"}
+        body = served(environ, start)
+        data = b"".join(body)
+        getattr(body, "close", lambda: None)()
+        return [status for status, _ in begun], data, begun[-1][1]
+
+    @pytest.mark.parametrize(("method", "body"), [("GET", b"Service Unavailable"), ("HEAD", b"")])
+    def test_a_generator(self, method: str, body: bytes) -> None:
+        """It touches the session when the server asks for the first chunk."""
+
+        def application(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+            subject = environ["tokensession.session"].subject
+            start_response("200 OK", [])
+            yield str(subject).encode()
+
+        token = ASKING_CODEC.encode({}, subject="erin")
+        assert self.ask(application, token)[:2] == (["200 OK"], b"erin")
+        with STORE.down():
+            assert self.ask(application, token, method)[:2] == (["503 Service Unavailable"], body)
+
+    def test_a_sign_out_of_a_generator(self) -> None:
+        """Nothing of its body is sent, and the body is closed."""
+        closed: list[bool] = []
+
+        def application(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+            try:
+                environ["tokensession.session"].clear()
+                write = start_response("200 OK", [("X-Secret", "1"), ("Set-Cookie", "a=1")])
+                write(b"written")
+                yield b"yielded"
+            finally:
+                closed.append(True)
+
+        token = ASKING_CODEC.encode({}, subject="erin")
+        with STORE.down("deny"):
+            statuses, body, headers = self.ask(application, token)
+        assert (statuses, body) == (["503 Service Unavailable"], b"Service Unavailable")
+        assert [value for name, value in headers if name.lower() == "set-cookie"] == [
+            "a=1", ASKING_COOKIE + DELETED_BY,
+        ]  # fmt: skip
+        assert "X-Secret" not in dict(headers)
+        assert closed == [True]
+
+    def test_an_error_page_after_the_503(self) -> None:
+        """It is not sent: a response has been."""
+
+        def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+            environ["tokensession.session"].clear()
+            start_response("200 OK", [])
+            start_response("500 Oh", [], (ValueError, ValueError(), None))
+            return [b"oh"]
+
+        token = ASKING_CODEC.encode({}, subject="erin")
+        with STORE.down("deny"):
+            assert self.ask(application, token)[0] == ["503 Service Unavailable"]
+
+    @pytest.mark.parametrize("begins_by", ["call", "chunk"])
+    def test_too_late_for_a_503(self, begins_by: str) -> None:
+        """What fails after the response has begun leaves the application as it is."""
+
+        def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+            start_response("200 OK", [])
+            if begins_by == "call":
+                raise StoreError("another store")
+            return chunks()
+
+        def chunks() -> Iterator[bytes]:
+            yield b"first"
+            raise StoreError("another store")
+
+        def opened(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+            len(environ["tokensession.session"])
+            return application(environ, start_response)
+
+        with pytest.raises(StoreError, match="another store"):
+            self.ask(opened, "")
+
+    def test_its_argument(self) -> None:
+        """A store can be given without a manager; a manager has its own."""
+        with pytest.raises(ConfigError, match="a manager has its policy"):
+            SessionMiddleware(application, SESSIONS["asking"], revocation=STORE)
+        app = SessionMiddleware(application, RING, policy=POLICY, revocation=STORE)
+        codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=STORE)
+        token = codec.encode({}, subject="erin")
+        codec.revoke(codec.decode(token))
+        environ = {
+            "REQUEST_METHOD": "GET", "PATH_INFO": "/op/refused", "QUERY_STRING": "",
+            "HTTP_COOKIE": f"{COOKIE}={token}",
+        }  # fmt: skip
+        assert list(app(environ, lambda *_: lambda _: None)) == [b'"revoked"']

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from bottle import Bottle, HTTPResponse, request
 
-from .conformance import ERRORS_INSIDE, Answer, Conformance, Handled, answer_to, stream
+from .conformance import ERRORS_INSIDE, Answer, Conformance, Handled, Revocation, answer_to, stream
 from .servers import Site, serve_wsgi
 from .test_bare_wsgi import WSGI_NOTES, WSGI_UNABLE, with_sessions
 
@@ -36,7 +36,7 @@ def streaming(name: str) -> Iterator[bytes]:
     return chain([next(chunks)], chunks)
 
 
-class TestBottle(Conformance):
+class TestBottle(Conformance, Revocation):
     title = "Bottle"
     unable = WSGI_UNABLE | {
         "RaisesFailures": "Bottle answers every error itself, and writes it to its own log"

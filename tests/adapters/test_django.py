@@ -18,7 +18,7 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.signals import got_request_exception
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import Client, override_settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -33,6 +33,7 @@ from tokensession import (
     SessionCodec,
     SessionManager,
     SessionTooLarge,
+    StoreError,
     decode,
     encode,
 )
@@ -43,10 +44,13 @@ from .conformance import (
     CUT_OFF,
     DELETED_BY,
     ONE_SESSION,
+    POLICY,
     RING,
     SESSIONS,
     Conformance,
     RaisesFailures,
+    Revocation,
+    WatchedStore,
     cookies,
     start_cookie,
     unique,
@@ -77,7 +81,7 @@ def noting(site: Site) -> Iterator[None]:
         got_request_exception.disconnect(note)
 
 
-class TestDjango(Conformance, RaisesFailures):
+class TestDjango(Conformance, Revocation, RaisesFailures):
     title = "Django, WSGI"
     unable = WSGI_UNABLE
     notes: ClassVar = WSGI_NOTES | ONE_SESSION
@@ -92,7 +96,7 @@ class TestDjango(Conformance, RaisesFailures):
             yield site
 
 
-class TestDjangoASGI(Conformance, RaisesFailures):
+class TestDjangoASGI(Conformance, Revocation, RaisesFailures):
     title = "Django, ASGI"
     unable: ClassVar = {
         "WebSockets": "Django has none of its own",
@@ -374,6 +378,99 @@ def test_an_error_page_varies() -> None:
     assert response["Vary"] == "Cookie"
 
 
+# -- revocation -----------------------------------------------------------------------------
+
+
+def test_signing_out_is_final(ada: Any) -> None:
+    """By logout, by flush and by a new session id: TOKENSESSION_REVOCATION turns it on."""
+    codec: SessionCodec[Any] = SessionCodec(
+        RING, policy=POLICY, revocation=(store := WatchedStore())
+    )
+    with override_settings(TOKENSESSION_REVOCATION=store):
+        client, thief = Client(), Client()
+        client.force_login(ada)
+        thief.cookies[COOKIE] = client.cookies[COOKIE].value
+        assert thief.get("/admin-site/").status_code == 200
+        client.post("/admin-site/logout/")
+        assert thief.get("/admin-site/").status_code == 302
+        for end in ("flush", "delete", "cycle_key"):
+            token = codec.encode({"n": 1}, subject="ada")
+            request = request_with_session(token)
+            getattr(request.session, end)()
+            cookie_after(request)
+            assert request_with_session(token).session.refused == "revoked"
+        codec.revoke_subject(str(ada.pk))
+        client.force_login(ada)  # within the second
+        assert client.get("/admin-site/").status_code == 200
+
+
+def test_asynchronous_views_ask_in_a_thread() -> None:
+    """The session has been read before the view asks for it."""
+    codec: SessionCodec[Any] = SessionCodec(
+        RING, policy=POLICY, revocation=(store := WatchedStore())
+    )
+    token = codec.encode({"n": 1}, subject="ada")
+    store.forget()
+
+    async def view(request: Any) -> HttpResponse:
+        return HttpResponse(str(await request.session.aget("n")))
+
+    async def ask() -> HttpResponse:
+        request: Any = HttpRequest()
+        request.scope = {"headers": [(b"cookie", f"{COOKIE}={token}".encode())]}
+        response: HttpResponse = await SessionMiddleware(view)(request)
+        return response
+
+    with override_settings(TOKENSESSION_REVOCATION=store):
+        assert asyncio.run(ask()).content == b"1"
+    assert store.calls == ["look_up"]
+    assert store.in_event_loop == []
+
+
+def test_a_response_that_is_replaced_by_a_503() -> None:
+    """Its own cookies stay, nothing else does, and it is closed with the answer."""
+    store = WatchedStore()
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
+    with override_settings(TOKENSESSION_REVOCATION=store):
+        request = request_with_session(codec.encode({}, subject="ada"))
+        request.session.flush()
+        closed: list[bool] = []
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                yield b"first"
+            finally:
+                closed.append(True)
+
+        body = chunks()
+        next(body)
+        response = StreamingHttpResponse(body, headers={"X-Secret": "1"})
+        response.set_cookie("a", "1")
+        with store.down("deny"):
+            middleware = SessionMiddleware(lambda _: HttpResponse())
+            answer = middleware.process_response(request, response)
+        assert (answer.status_code, answer.content) == (503, b"Service Unavailable")
+        assert "X-Secret" not in answer
+        assert [answer.cookies[name].OutputString() for name in ("a", COOKIE)] == [
+            "a=1; Path=/", COOKIE + DELETED_BY,
+        ]  # fmt: skip
+        answer.close()
+        assert closed == [True]
+
+
+def test_an_error_page_of_a_failing_store() -> None:
+    """Where another middleware has answered 500, it is a 503 all the same."""
+    store = WatchedStore()
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
+    with override_settings(TOKENSESSION_REVOCATION=store):
+        request = request_with_session(codec.encode({}, subject="ada"))
+        with store.down(), pytest.raises(StoreError):
+            len(request.session)
+        middleware = SessionMiddleware(lambda _: HttpResponse())
+        assert middleware.process_response(request, HttpResponse(status=500)).status_code == 503
+        assert middleware.process_exception(request, ValueError()) is None
+
+
 # -- settings -------------------------------------------------------------------------------
 
 
@@ -393,6 +490,7 @@ def test_good_settings() -> None:
     [
         ({"TOKENSESSION_KEYS": None}, "tokensession.E001"),
         ({"SESSION_COOKIE_HTTPONLY": False}, "tokensession.E001"),
+        ({"TOKENSESSION_REVOCATION": "a store"}, "tokensession.E001"),
         ({"SESSION_COOKIE_DOMAIN": "example.org"}, "tokensession.E001"),
         ({"SESSION_ENGINE": "django.contrib.sessions.backends.db"}, "tokensession.E003"),
         (
@@ -423,6 +521,7 @@ def test_a_manager_in_the_settings() -> None:
     assert problems(**named, DEBUG=True) == {"tokensession.W001"}
     assert "tokensession.E001" in problems(TOKENSESSION_KEYS=manager)
     assert "tokensession.E001" in problems(**named, TOKENSESSION_POLICY=Policy())
+    assert "tokensession.E001" in problems(**named, TOKENSESSION_REVOCATION=WatchedStore())
     header = SessionManager(SessionCodec(RING), cookie=Header())
     assert "tokensession.E001" in problems(TOKENSESSION_KEYS=header)
     with override_settings(**named):

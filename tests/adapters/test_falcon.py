@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import falcon
 import pytest
 
-from .conformance import ERRORS_INSIDE, Conformance, Handled, RaisesFailures, answer_to, stream
+from .conformance import (
+    ERRORS_INSIDE,
+    Conformance,
+    Handled,
+    RaisesFailures,
+    Revocation,
+    answer_to,
+    stream,
+)
 from .servers import Site, serve_wsgi
 from .test_bare_wsgi import WSGI_NOTES, WSGI_UNABLE, with_sessions
 
@@ -49,7 +57,7 @@ def handled(
     resp.status, resp.text = "409", "handled"
 
 
-class TestFalcon(Conformance, RaisesFailures):
+class TestFalcon(Conformance, Revocation, RaisesFailures):
     title = "Falcon"
     unable = WSGI_UNABLE
     notes = WSGI_NOTES | ERRORS_INSIDE

@@ -28,6 +28,7 @@ from .conformance import (
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
     WebSockets,
     answer,
     answer_to,
@@ -100,7 +101,7 @@ def application() -> FastAPI:
     return app
 
 
-class TestFastAPI(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+class TestFastAPI(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
     title = "FastAPI"
 
     @pytest.fixture(scope="class")

@@ -24,21 +24,28 @@ from tokensession import (
 )
 from tokensession.adapters.flask import SessionInterface
 from tokensession.adapters.wsgi import SessionMiddleware
+from tokensession.revocation.memory import MemoryStore
 
 from .conformance import (
+    ASKING_CODEC,
+    ASKING_COOKIE,
     COOKIE,
     DELETED_BY,
     ERRORS_INSIDE,
     ONE_SESSION,
-    READER_COOKIE,
+    OWN_COOKIES,
+    OWN_SESSIONS,
     RING,
     SESSIONS,
+    STORE,
     UNTIL_CLOSED,
     Answer,
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
     answer_to,
+    own_session_of,
     stream,
 )
 from .servers import Site, serve_wsgi
@@ -54,19 +61,15 @@ class ByPath(AnyInterface):
     The one that it asks for beside another is the WSGI middleware's.
     """
 
-    interfaces = {key: SessionInterface(manager) for key, manager in SESSIONS.items()}  # noqa: RUF012
-
-    def _interface(self) -> SessionInterface:
-        return self.interfaces["reader" if request.path.startswith("/reader/") else "session"]
+    interfaces = {key: SessionInterface(manager) for key, manager in OWN_SESSIONS.items()}  # noqa: RUF012
 
     def open_session(self, app: Flask, request: flask.Request) -> Any:
         """Open that of the path."""
-        reader = request.path.startswith("/reader/")
-        return self.interfaces["reader" if reader else "session"].open_session(app, request)
+        return self.interfaces[own_session_of(request.path)].open_session(app, request)
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Save it."""
-        self._interface().save_session(app, session, response)
+        self.interfaces[own_session_of(request.path)].save_session(app, session, response)
 
 
 def of(key: str) -> Any:
@@ -100,7 +103,7 @@ def application() -> Flask:
     return app
 
 
-class TestFlask(Conformance, RaisesFailures):
+class TestFlask(Conformance, Revocation, RaisesFailures):
     title = "Flask"
     unable = WSGI_UNABLE
     notes = WSGI_NOTES | ERRORS_INSIDE | UNTIL_CLOSED | ONE_SESSION
@@ -115,7 +118,7 @@ class TestFlask(Conformance, RaisesFailures):
         app.wsgi_app = SessionMiddleware(  # type: ignore[method-assign]
             app.wsgi_app, SESSIONS["admin"], environ_key="admin"
         )
-        with serve_wsgi(app, until_closed=(COOKIE, READER_COOKIE)) as site:
+        with serve_wsgi(app, until_closed=OWN_COOKIES) as site:
 
             def note(sender: Flask, exception: BaseException, **_: object) -> None:
                 site.failed(request.full_path.rstrip("?"), exception)
@@ -332,3 +335,59 @@ def test_a_manager_brings_its_cookie() -> None:
     line = cookie_line(shop(manager, SESSION_COOKIE_NAME="other"))
     assert line.startswith("plain=")
     assert "Secure" not in line
+
+
+def test_revocation() -> None:
+    """Signing out by `session.clear()` is final; the store is an argument of the interface."""
+    app = shop()
+    app.session_interface = SessionInterface(RING, revocation=MemoryStore())
+
+    @app.get("/sign-out")
+    def sign_out() -> str:
+        flask.session.clear()
+        return ""
+
+    client, other = app.test_client(), app.test_client()
+    client.get("/sign-in")
+    client.get("/set")
+    cookie = client.get_cookie(COOKIE)
+    assert cookie is not None
+    other.set_cookie(COOKIE, cookie.value, secure=True)
+    assert other.get("/get").json == {"n": 1}
+    client.get("/sign-out")
+    assert other.get("/get").json == {}
+    with pytest.raises(ConfigError, match="a manager has its policy"):
+        SessionInterface(SESSIONS["asking"], revocation=STORE)
+
+
+def test_a_stream_that_is_replaced_by_a_503() -> None:
+    """Nothing of it is sent, its own cookies stay, and it is closed."""
+    closed: list[bool] = []
+    app = Flask("shop")
+    app.session_interface = SessionInterface(SESSIONS["asking"])
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield b"first"
+        finally:
+            closed.append(True)
+
+    @app.get("/")
+    def home() -> Response:
+        flask.session.clear()
+        begun = chunks()
+        next(begun)
+        response = Response(begun, headers={"X-Secret": "1"})
+        response.set_cookie("a", "1")
+        return response
+
+    token = ASKING_CODEC.encode({}, subject="erin")
+    client = app.test_client()
+    client.set_cookie(ASKING_COOKIE, token, secure=True)
+    with STORE.down("deny"), client.get("/") as response:
+        assert (response.status_code, response.data) == (503, b"Service Unavailable")
+        assert "X-Secret" not in response.headers
+        own, ours = response.headers.getlist("Set-Cookie")
+        assert own.startswith("a=1")
+        assert ours == ASKING_COOKIE + DELETED_BY
+    assert closed == [True]

@@ -22,6 +22,7 @@ from .conformance import (
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
     WebSockets,
     answer,
     answer_to,
@@ -98,7 +99,7 @@ def handled(request: AnyRequest, error: Handled) -> Response[str]:
 _SESSIONS: Any = SessionMiddleware  # Litestar's own types of scopes and messages are TypedDicts
 
 
-class TestLitestar(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+class TestLitestar(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
     title = "Litestar"
     notes = ERRORS_INSIDE
     answers_unforeseen_errors_inside = True

@@ -13,7 +13,7 @@ from quart import Quart, Response, flash, get_flashed_messages, got_request_exce
 from quart.sessions import SessionInterface as AnyInterface
 from quart.testing import WebsocketResponseError
 
-from tokensession import ConfigError
+from tokensession import ConfigError, SessionCodec
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.adapters.quart import SessionInterface
 
@@ -21,16 +21,21 @@ from .conformance import (
     COOKIE,
     CUT_OFF,
     ERRORS_INSIDE,
-    READER_COOKIE,
+    OWN_COOKIES,
+    OWN_SESSIONS,
+    POLICY,
     RING,
     SESSIONS,
     Answer,
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
+    WatchedStore,
     WebSockets,
     answer_to,
     cookies,
+    own_session_of,
     run_late,
     start_cookie,
     stream,
@@ -49,12 +54,10 @@ class ByPath(AnyInterface):
     """
 
     def __init__(self) -> None:
-        self._interfaces = {
-            key: SessionInterface(manager) for key, manager in SESSIONS.items() if key != "admin"
-        }
+        self._interfaces = {key: SessionInterface(manager) for key, manager in OWN_SESSIONS.items()}
 
     def _interface(self, path: str) -> SessionInterface:
-        return self._interfaces["reader" if path.startswith("/reader/") else "session"]
+        return self._interfaces[own_session_of(path)]
 
     async def open_session(self, app: Quart, request: Any) -> Any:
         """Open that of the path."""
@@ -62,7 +65,7 @@ class ByPath(AnyInterface):
 
     async def save_session(self, app: Quart, session: Any, response: Any) -> None:
         """Save it."""
-        path = request.path if quart.has_request_context() else ""
+        path = request.path if quart.has_request_context() else "/ws/"
         await self._interface(path).save_session(app, session, response)
 
 
@@ -108,7 +111,7 @@ def application() -> Quart:
     return app
 
 
-class TestQuart(Conformance, RaisesFailures, WebSockets):
+class TestQuart(Conformance, Revocation, RaisesFailures, WebSockets):
     title = "Quart"
     unable: ClassVar = {
         "BackgroundTasks": "Quart runs them in the context of the application, where no session is"
@@ -130,7 +133,7 @@ class TestQuart(Conformance, RaisesFailures, WebSockets):
         """Serve the application."""
         app: Any = application()  # its scopes are TypedDicts
         app.asgi_app = SessionMiddleware(app.asgi_app, SESSIONS["admin"], scope_key="admin")
-        with serve_asgi(app, until_closed=(COOKIE, READER_COOKIE)) as site:
+        with serve_asgi(app, until_closed=OWN_COOKIES) as site:
 
             async def note(sender: Quart, exception: BaseException, **_: object) -> None:
                 site.failed(request.full_path.rstrip("?"), exception)
@@ -191,3 +194,45 @@ def test_flash_permanent_and_refused_handshakes() -> None:
         assert info.value.response.headers["Vary"] == "Cookie"
 
     asyncio.run(talk())
+
+
+def test_revocation() -> None:
+    """The store is an argument of the interface; a handshake that cannot be judged is a 503."""
+    store = WatchedStore()
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
+    app = Quart("shop")
+    app.session_interface = SessionInterface(RING, revocation=store)  # type: ignore[assignment]
+
+    @app.get("/")
+    async def home() -> str:
+        of_tokens: Any = quart.session
+        return str(of_tokens.refused)
+
+    @app.websocket("/socket")
+    async def socket() -> None:
+        await quart.websocket.send(str(len(quart.session)))
+
+    token = codec.encode({"n": 1}, subject="ada")
+    session = codec.decode(token)
+
+    async def talk() -> None:
+        client = app.test_client()
+        headers = {"Cookie": f"{COOKIE}={token}"}
+        response = await client.get("/", headers=headers)
+        assert await response.get_data(as_text=True) == "None"
+        async with client.websocket("/socket", headers=headers) as connection:
+            assert await connection.receive() == "1"
+        with store.down():
+            with pytest.raises(WebsocketResponseError) as info:
+                async with client.websocket("/socket", headers=headers) as connection:
+                    await connection.receive()
+            assert info.value.response.status_code == 503
+            assert "Set-Cookie" not in info.value.response.headers
+        await asyncio.to_thread(codec.revoke, session)
+        response = await client.get("/", headers=headers)
+        assert await response.get_data(as_text=True) == "revoked"
+        assert store.in_event_loop == []
+
+    asyncio.run(talk())
+    with pytest.raises(ConfigError, match="a manager has its policy"):
+        SessionInterface(SESSIONS["asking"], revocation=store)

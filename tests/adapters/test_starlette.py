@@ -22,6 +22,7 @@ from .conformance import (
     Conformance,
     Handled,
     RaisesFailures,
+    Revocation,
     WebSockets,
     answer,
     answer_to,
@@ -100,7 +101,7 @@ ROUTES = [
 ]
 
 
-class TestStarlette(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+class TestStarlette(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
     title = "Starlette"
 
     @pytest.fixture(scope="class")
@@ -119,7 +120,7 @@ class TestStarlette(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
             yield site
 
 
-class TestAroundStarlette(Conformance, RaisesFailures, BackgroundTasks, WebSockets):
+class TestAroundStarlette(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
     title = "around Starlette"
     notes = ERRORS_INSIDE
     answers_unforeseen_errors_inside = True

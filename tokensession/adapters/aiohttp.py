@@ -9,6 +9,7 @@ A handler asks for its session by ``session = await get_session(request)``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 try:
@@ -18,16 +19,21 @@ except ImportError as missing:
         "tokensession.adapters.aiohttp needs aiohttp: pip install 'tokensession[aiohttp]'"
     ) from missing
 
-from tokensession.errors import ConfigError
+from tokensession.adapters.exchange import BODY, FAILED, in_thread, unavailable
+from tokensession.errors import ConfigError, StoreError
 from tokensession.manager import SessionManager, manager_of
 from tokensession.request import RequestSession
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp.typedefs import Handler
 
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.policy import Policy
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
 
 # Where the session stands in a request; another for each further session of one application.
 SESSION: Final = web.RequestKey("tokensession", RequestSession[Any])
@@ -42,6 +48,7 @@ def setup(
     policy: Policy | None = None,
     cookie_name: str = "__Host-session",
     key: web.RequestKey[RequestSession[Any]] = SESSION,
+    revocation: Store | Check | None = None,
 ) -> None:
     """Give each request of an application its session, and each response what it needs.
 
@@ -55,44 +62,52 @@ def setup(
         policy: When sessions end; the OWASP profile when None.
         cookie_name: The cookie; its name without prefix is the context of its tokens.
         key: Where the session stands in the request, for several sessions in one application.
+        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
+            is final. A store is asked in a thread; where it cannot be asked the answer is 503.
 
     Raises:
         ConfigError: Wrong arguments.
     """
-    manager = manager_of(keys, policy=policy, cookie_name=cookie_name)
+    manager = manager_of(keys, policy=policy, cookie_name=cookie_name, revocation=revocation)
 
-    def save(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    async def save(request: web.BaseRequest, response: web.StreamResponse) -> None:
         session = request.get(key)
-        if session is not None and not session.closed:
-            handshake = isinstance(response, web.WebSocketResponse)
-            try:
-                _save(manager, session, response, varies=not handshake)
-            finally:
-                session.close(readable=handshake)
-
-    async def prepared(request: web.BaseRequest, response: web.StreamResponse) -> None:
-        save(request, response)
+        if session is None or session.closed:
+            return
+        if session.unknown is not None and response.status == FAILED:
+            session.close(readable=False)
+            raise _refusal(manager, session.unknown)
+        handshake = isinstance(response, web.WebSocketResponse)
+        try:
+            await _save(manager, session, response, varies=not handshake)
+        finally:
+            session.close(readable=handshake)
 
     @web.middleware
     async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
         headers = [(name.lower(), value) for name, value in request.raw_headers]
         session = request[key] = manager.open(headers)
+        if manager.look_ahead(session):
+            await in_thread(lambda: manager.prepare(session))
         try:
             response = await handler(request)
         except web.HTTPException as answer:
-            save(request, answer)
+            await save(request, answer)
             raise
-        except BaseException:
+        except BaseException as error:
+            begun = session.closed
             session.close(readable=False)  # what was changed before an error is not kept
-            raise
+            if begun or not isinstance(error, StoreError):
+                raise
+            raise _refusal(manager, error) from error
         # Here rather than when it is prepared: by then aiohttp answers no error any more.
-        save(request, response)
+        await save(request, response)
         if response.prepared:
             manager.check_unchanged(session)
         return response
 
     app.middlewares.append(sessions)
-    app.on_response_prepare.append(prepared)
+    app.on_response_prepare.append(save)
 
 
 async def get_session(
@@ -124,7 +139,7 @@ async def new_session(
     return session
 
 
-def _save(
+async def _save(
     manager: SessionManager[Any],
     session: RequestSession[Any],
     response: web.StreamResponse,
@@ -137,9 +152,34 @@ def _save(
         for name in _MERGED
         for value in headers.getall(name, ())
     ]
-    manager.save(session, fields, varies=varies)
+    save = partial(manager.save, session, fields, varies=varies)
+    try:
+        if manager.saving_blocks(session):
+            await in_thread(save)
+        else:
+            save()
+    except StoreError as error:
+        cookies = [(b"set-cookie", line.encode()) for line in headers.getall("Set-Cookie", ())]
+        answer = _refusal(manager, error, cookies + fields)
+        if response.prepared:  # a stream's writer has been set up already, and is not set back
+            if response.compression:
+                answer.headers["Content-Encoding"] = headers["Content-Encoding"]
+            if "Transfer-Encoding" in headers:
+                answer.enable_chunked_encoding()
+        raise answer from error
     if session.opened:
         for name in _MERGED:
             headers.popall(name, None)
         for field, value in fields:
             headers.add(field.decode(), value.decode("utf-8", "surrogateescape"))
+
+
+def _refusal(
+    manager: SessionManager[Any], error: StoreError, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> web.HTTPServiceUnavailable:
+    """Return the answer 503; of the response's headers it has those that a 503 keeps."""
+    answer = web.HTTPServiceUnavailable(text=BODY.decode())
+    for name, value in unavailable(manager, error, headers):
+        if name not in (b"content-type", b"content-length"):  # of the text
+            answer.headers.add(name.decode(), value.decode("utf-8", "surrogateescape"))
+    return answer

@@ -9,11 +9,10 @@ The session is ``scope["session"]``, which is ``request.session`` in Starlette a
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, in_thread, unavailable
 from tokensession.errors import StoreError
 from tokensession.manager import SessionManager, manager_of
 
@@ -32,11 +31,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _BEGINS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
-_FAILED: Final = 500  # what frameworks make of an error; of ours it is a 503
 _TRY_AGAIN_LATER: Final = 1013  # of WebSocket's close codes
-_UNAVAILABLE: Final = b"Service Unavailable"
-
-_log = logging.getLogger("tokensession")
 
 
 class SessionMiddleware:
@@ -84,7 +79,7 @@ class SessionMiddleware:
         manager = self._manager
         session = manager.open(scope["headers"])
         if manager.look_ahead(session):
-            await _in_thread(lambda: manager.prepare(session))
+            await in_thread(lambda: manager.prepare(session))
         scope[self._scope_key] = session
         exchange = _Exchange(manager, session, scope, send)
         try:
@@ -93,7 +88,7 @@ class SessionMiddleware:
             if exchange.begun:
                 raise
             if not exchange.replaced:
-                await _unavailable(scope, send, error, [])
+                await exchange.refuse(error, [])
         if exchange.begun:
             manager.check_unchanged(session)
 
@@ -117,16 +112,29 @@ class _Exchange:
             return
         if not self.begun and message["type"] in _BEGINS:
             headers = list(message.get("headers", ()))
-            failure = self._session.unknown if message.get("status") == _FAILED else None
+            failure = self._session.unknown if message.get("status") == FAILED else None
             if failure is None:
                 failure = await self._save(message["type"], headers)
             if failure is not None:
-                self.replaced = True
-                await _unavailable(self._scope, self._send, failure, headers)
+                await self.refuse(failure, headers)
                 return
             message["headers"] = headers
             self.begun = True
         await self._send(message)
+
+    async def refuse(self, error: StoreError, headers: list[tuple[bytes, bytes]]) -> None:
+        """Answer 503; of the response's headers those stay that a 503 keeps."""
+        self.replaced = True
+        headers = unavailable(self._manager, error, headers)
+        prefix = "http"
+        if self._scope["type"] == "websocket":
+            if "websocket.http.response" not in self._scope.get("extensions", {}):
+                await self._send({"type": "websocket.close", "code": _TRY_AGAIN_LATER})
+                return
+            prefix = "websocket.http"
+        start = {"type": f"{prefix}.response.start", "status": UNAVAILABLE, "headers": headers}
+        await self._send(start)
+        await self._send({"type": f"{prefix}.response.body", "body": BODY})
 
     async def _save(self, kind: str, headers: list[tuple[bytes, bytes]]) -> StoreError | None:
         """Save the session into headers; return what could not be recorded."""
@@ -137,37 +145,9 @@ class _Exchange:
 
         try:
             if manager.saving_blocks(session):
-                await _in_thread(save)
+                await in_thread(save)
             else:
                 save()
         except StoreError as error:
             return error
         return None
-
-
-async def _in_thread(call: Callable[[], None]) -> None:
-    """Run what does I/O beside the event loop; in place where that is not asyncio's."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        call()
-        return
-    await asyncio.to_thread(call)
-
-
-async def _unavailable(
-    scope: Scope, send: Send, error: StoreError, headers: list[tuple[bytes, bytes]]
-) -> None:
-    """Answer 503; of the headers only cookies stay."""
-    _log.warning("answered 503: %s", error)
-    prefix = "http"
-    if scope["type"] == "websocket":
-        if "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": _TRY_AGAIN_LATER})
-            return
-        prefix = "websocket.http"
-    head = [(b"content-type", b"text/plain"), (b"cache-control", b"no-store"),
-            (b"content-length", b"%d" % len(_UNAVAILABLE)), (b"retry-after", b"1")]  # fmt: skip
-    cookies = [header for header in headers if header[0].lower() == b"set-cookie"]
-    await send({"type": f"{prefix}.response.start", "status": 503, "headers": head + cookies})
-    await send({"type": f"{prefix}.response.body", "body": _UNAVAILABLE})

@@ -21,10 +21,11 @@ except ImportError as missing:
         "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
     ) from missing
 
+from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, unavailable
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.codec import SessionCodec
 from tokensession.cookies import Cookie
-from tokensession.errors import ConfigError
+from tokensession.errors import ConfigError, StoreError
 from tokensession.manager import SessionManager, manager_of
 from tokensession.policy import Policy
 from tokensession.request import RequestSession, UnopenedSession
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
 
     from flask import Flask, Request, Response
     from flask.sansio.app import App
-    from werkzeug.datastructures import Headers
 
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
 
 
 class Session(RequestSession[Any], sessions.SessionMixin):
@@ -90,14 +92,25 @@ class Managers(NamedTuple):
         session.lifetime = self.lifetime
         return session
 
-    def save(self, session: Session, headers: Headers) -> None:
-        """Write what the response must say into its headers, and close the session."""
+    def save(self, session: Session, response: Response) -> None:
+        """Write what the response must say into its headers, and close the session.
+
+        Where the store of revocations failed, the response becomes a 503.
+        """
         permanent = not session.opened or session.permanent
         manager = self.permanent if permanent else self.until_closed
-        merged = ("vary", "cache-control")
+        headers, merged = response.headers, ("vary", "cache-control")
         fields = [(n.encode(), v.encode("latin-1")) for n in merged for v in headers.getlist(n)]
-        manager.save(session, fields)
-        if session.opened:
+        failure = session.unknown if response.status_code == FAILED else None
+        if failure is None:
+            try:
+                manager.save(session, fields)
+            except StoreError as error:
+                failure = error
+        if failure is not None:
+            own = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers]
+            _refuse(response, unavailable(manager, failure, own + fields))
+        elif session.opened:
             for name in merged:
                 headers.remove(name)
             for field, value in fields:
@@ -111,17 +124,23 @@ class ManagersByApp:
         keys: The ring, its watcher, or a manager, whose cookie then is not that of the settings.
         policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
             for sessions that are permanent.
+        revocation: A store of revocations, or a `Lookup` or `Replica` of one.
 
     Raises:
         ConfigError: Wrong arguments.
     """
 
     def __init__(
-        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], policy: Policy | None
+        self,
+        keys: KeyRing | KeyRingWatcher | SessionManager[Any],
+        policy: Policy | None,
+        revocation: Store | Check | None,
     ) -> None:
-        manager_of(keys, policy=policy)  # to refuse wrong arguments where they are given
+        # To refuse wrong arguments where they are given.
+        manager_of(keys, policy=policy, revocation=revocation)
         self._keys = keys
         self._policy = policy
+        self._revocation = revocation
         self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
 
     def of(self, app: App) -> Managers:
@@ -141,7 +160,9 @@ class ManagersByApp:
         if not isinstance(manager, SessionManager):
             cookie = cookie_of(app.config)
             policy = self._policy or _policy_for(lifetime)
-            codec: SessionCodec[Any] = SessionCodec(manager, context=cookie.context, policy=policy)
+            codec: SessionCodec[Any] = SessionCodec(
+                manager, context=cookie.context, policy=policy, revocation=self._revocation
+            )
             manager = SessionManager(codec, cookie=cookie)
         return Managers(manager, manager.until_closed(), lifetime)
 
@@ -159,15 +180,21 @@ class SessionInterface(sessions.SessionInterface):
             cookie with other attributes, a header in place of a cookie, or another context.
         policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
             for sessions that are permanent.
+        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
+            is final. Where it cannot be asked the answer is 503.
 
     Raises:
         ConfigError: Wrong arguments.
     """
 
     def __init__(
-        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], *, policy: Policy | None = None
+        self,
+        keys: KeyRing | KeyRingWatcher | SessionManager[Any],
+        *,
+        policy: Policy | None = None,
+        revocation: Store | Check | None = None,
     ) -> None:
-        self._managers = ManagersByApp(keys, policy)
+        self._managers = ManagersByApp(keys, policy, revocation)
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Return the session of a request; nothing is read before it is touched."""
@@ -176,9 +203,23 @@ class SessionInterface(sessions.SessionInterface):
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write what the response must say; see `SessionManager.save`."""
         managers = self._managers.of(app)
-        managers.save(session, response.headers)
+        managers.save(session, response)
         if session.opened and response.is_streamed:
             response.call_on_close(partial(managers.permanent.check_unchanged, session))
+
+
+def _refuse(response: Response, headers: list[tuple[bytes, bytes]]) -> None:
+    """Make a 503 of a response, whose body is released when the new one has been sent."""
+    close = getattr(response.response, "close", None)
+    if close is not None:
+        response.call_on_close(close)
+    response.status_code = UNAVAILABLE
+    response.headers.clear()
+    response.direct_passthrough = False
+    response.set_data(BODY)
+    for name, value in headers:
+        if name != b"content-length":  # set with the body
+            response.headers.add(name.decode("ascii"), value.decode("latin-1"))
 
 
 def cookie_of(config: Mapping[str, Any]) -> Cookie:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -19,6 +20,7 @@ except ImportError as missing:
         "tokensession.adapters.quart needs Quart: pip install 'tokensession[quart]'"
     ) from missing
 
+from tokensession.adapters.exchange import in_thread
 from tokensession.adapters.flask import ManagersByApp, Session
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.manager import SessionManager
     from tokensession.policy import Policy
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
 
 
 class SessionInterface(sessions.SessionInterface):
@@ -45,20 +49,29 @@ class SessionInterface(sessions.SessionInterface):
             cookie with other attributes, a header in place of a cookie, or another context.
         policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
             for sessions that are permanent.
+        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
+            is final. A store is asked in a thread; where it cannot be asked the answer is 503.
 
     Raises:
         ConfigError: Wrong arguments.
     """
 
     def __init__(
-        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], *, policy: Policy | None = None
+        self,
+        keys: KeyRing | KeyRingWatcher | SessionManager[Any],
+        *,
+        policy: Policy | None = None,
+        revocation: Store | Check | None = None,
     ) -> None:
-        self._managers = ManagersByApp(keys, policy)
+        self._managers = ManagersByApp(keys, policy, revocation)
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> Any:
         """Return the session of a request; nothing is read before it is touched."""
         scope = request.scope
-        session = self._managers.of(app).open(scope["headers"])
+        managers = self._managers.of(app)
+        session = managers.open(scope["headers"])
+        if managers.permanent.look_ahead(session):
+            await in_thread(partial(managers.permanent.prepare, session))
         if scope["type"] == "websocket":
             session.close(readable=True)
         return session
@@ -68,7 +81,10 @@ class SessionInterface(sessions.SessionInterface):
         if response is None:
             return  # of a WebSocket, whose session has been closed from the beginning
         managers = self._managers.of(app)
-        managers.save(session, response.headers)
+        if managers.permanent.saving_blocks(session):
+            await in_thread(partial(managers.save, session, response))
+        else:
+            managers.save(session, response)
         if session.opened and isinstance(response, Response):
             body = response.response
             if isinstance(body, IterableBody):

@@ -12,14 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, unavailable
 from tokensession.cookies import add_vary
+from tokensession.errors import StoreError
 from tokensession.manager import SessionManager, manager_of
 
 if TYPE_CHECKING:
+    from tokensession.cookies import Headers
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.policy import Policy
     from tokensession.request import RequestSession
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -61,6 +66,8 @@ class SessionMiddleware:
         policy: When sessions end; the OWASP profile when None.
         cookie_name: The cookie; its name without prefix is the context of its tokens.
         environ_key: Where the session stands in the environ, for several in one application.
+        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
+            is final. Where it cannot be asked the answer is 503.
 
     Raises:
         ConfigError: Wrong arguments.
@@ -74,55 +81,110 @@ class SessionMiddleware:
         policy: Policy | None = None,
         cookie_name: str = "__Host-session",
         environ_key: str = "tokensession.session",
+        revocation: Store | Check | None = None,
     ) -> None:
         self.app = app
-        self._manager = manager_of(keys, policy=policy, cookie_name=cookie_name)
+        self._manager = manager_of(
+            keys, policy=policy, cookie_name=cookie_name, revocation=revocation
+        )
         self._environ_key = environ_key
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        manager = self._manager
-        session = manager.open(RequestHeaders(environ))
+        session = self._manager.open(RequestHeaders(environ))
         environ[self._environ_key] = session
-        begun = False
-
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            nonlocal begun
-            fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
-            if not begun:
-                begun = True
-                manager.save(session, fields)
-            elif session.opened:  # an error page in place of a response that had been prepared
-                add_vary(fields, manager.cookie.vary)
-            headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in fields]
-            return start_response(status, headers, *((exc_info,) if exc_info else ()))
-
-        body = self.app(environ, start)
-        if begun and not session.opened:
+        has_body = environ.get("REQUEST_METHOD") != "HEAD"
+        exchange = _Exchange(self._manager, session, start_response, has_body=has_body)
+        try:
+            body = self.app(environ, exchange.start)
+        except StoreError as error:
+            if not exchange.begun:
+                exchange.refuse(error, [])
+            if not exchange.replaced:
+                raise
+            return exchange.whole
+        if exchange.begun and not exchange.replaced and not session.opened:
             return body  # it cannot be changed any more: servers may send files their own way
-        return _Body(body, manager, session)
+        exchange.chunks = body
+        return exchange
 
 
-class _Body:
-    """A response's body, at whose end it is seen whether a change came too late."""
+class _Exchange:
+    """One request on its way to its response, and the body of that.
+
+    At the body's end it is seen whether a change came too late.
+    """
 
     def __init__(
         self,
-        chunks: Iterable[bytes],
         manager: SessionManager[Any],
         session: RequestSession[Any],
+        start_response: StartResponse,
+        *,
+        has_body: bool,
     ) -> None:
-        self._chunks = chunks
         self._manager = manager
         self._session = session
+        self._start_response = start_response
+        self.whole = [BODY] if has_body else []
+        self.begun = False  # whether a response has
+        self.replaced = False  # by a 503
+        self.chunks: Iterable[bytes] = ()
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """Begin the response as the application says, with what the session needs."""
+        manager, session = self._manager, self._session
+        if self.replaced:
+            return _write_nothing
+        fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+        if not self.begun:
+            failure = session.unknown if status.startswith(str(FAILED)) else None
+            if failure is None:
+                try:
+                    manager.save(session, fields)
+                except StoreError as error:
+                    failure = error
+            if failure is not None:
+                return self.refuse(failure, fields)
+            self.begun = True
+        elif session.opened:  # an error page in place of a response that had been prepared
+            add_vary(fields, manager.cookie.vary)
+        return self._start_response(status, _text(fields), *((exc_info,) if exc_info else ()))
+
+    def refuse(self, error: StoreError, headers: Headers) -> Callable[[bytes], object]:
+        """Answer 503; of the response's headers those stay that a 503 keeps."""
+        self.begun = self.replaced = True
+        headers = unavailable(self._manager, error, headers)
+        self._start_response(f"{UNAVAILABLE} {BODY.decode()}", _text(headers))
+        return _write_nothing
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the chunks as they come."""
-        return iter(self._chunks)
+        """Give the chunks as they come; an application may begin with the first of them."""
+        try:
+            for chunk in self.chunks:
+                if self.replaced:
+                    break
+                yield chunk
+        except StoreError as error:
+            if not self.begun:
+                self.refuse(error, [])
+            if not self.replaced:
+                raise
+        if self.replaced:
+            yield from self.whole
 
     def close(self) -> None:
         """Release what the application holds; the server calls this when all has been sent."""
-        close = getattr(self._chunks, "close", None)
+        close = getattr(self.chunks, "close", None)
         if close is not None:
             close()
-        self._manager.check_unchanged(self._session)
+        if not self.replaced:
+            self._manager.check_unchanged(self._session)
+
+
+def _text(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
+
+
+def _write_nothing(data: bytes) -> None:
+    """Take what the application writes of a response that has been replaced."""

@@ -16,6 +16,8 @@ from tokensession.policy import Policy
 if TYPE_CHECKING:
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
+    from tokensession.revocation.lookup import Check
+    from tokensession.revocation.store import Store
 
 
 def configured_manager() -> SessionManager[Any]:
@@ -26,15 +28,19 @@ def configured_manager() -> SessionManager[Any]:
     """
     keys = getattr(settings, "TOKENSESSION_KEYS", None)
     policy = getattr(settings, "TOKENSESSION_POLICY", None)
+    revocation = getattr(settings, "TOKENSESSION_REVOCATION", None)
     if keys is None:
         raise ConfigError(
             "TOKENSESSION_KEYS is missing from the settings: set it to a KeyRing, such as "
             'KeyRing.open(BASE_DIR / "session-keys.json")'
         )
     if not isinstance(keys, SessionManager):
-        return _manager(keys, Policy.owasp() if policy is None else policy, _cookie())
-    if policy is not None:
-        raise ConfigError("TOKENSESSION_KEYS is a manager, which has its policy: give it there")
+        policy = Policy.owasp() if policy is None else policy
+        return _manager(keys, policy, revocation, _cookie())
+    if policy is not None or revocation is not None:
+        raise ConfigError(
+            "TOKENSESSION_KEYS is a manager, which has its policy and revocation: give them there"
+        )
     if not isinstance(keys.cookie, Cookie) or keys.cookie.name != settings.SESSION_COOKIE_NAME:
         raise ConfigError(
             "SESSION_COOKIE_NAME must be the name of the manager's cookie, by which others such as "
@@ -44,8 +50,15 @@ def configured_manager() -> SessionManager[Any]:
 
 
 @lru_cache(maxsize=32)  # settings change in tests only
-def _manager(keys: KeyRing | KeyRingWatcher, policy: Policy, cookie: Cookie) -> SessionManager[Any]:
-    codec: SessionCodec[Any] = SessionCodec(keys, context=cookie.context, policy=policy)
+def _manager(
+    keys: KeyRing | KeyRingWatcher,
+    policy: Policy,
+    revocation: Store | Check | None,
+    cookie: Cookie,
+) -> SessionManager[Any]:
+    codec: SessionCodec[Any] = SessionCodec(
+        keys, context=cookie.context, policy=policy, revocation=revocation
+    )
     return SessionManager(codec, cookie=cookie)
 
 

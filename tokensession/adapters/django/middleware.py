@@ -7,16 +7,20 @@ from http.cookies import Morsel
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.sessions import middleware
+from django.http import HttpResponse
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
+from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, unavailable
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.cookies import add_vary
+from tokensession.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from http.cookies import SimpleCookie
 
-_SERVER_ERROR = 500
+    from tokensession.cookies import Headers
 
 
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Django has no types
@@ -36,7 +40,16 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         """Give the request its session."""
         scope = getattr(request, "scope", None)  # of ASGI
         headers = RequestHeaders(request.META) if scope is None else scope["headers"]
-        request.session = UnopenedSessionOfRequest(self._manager, headers)
+        session = request.session = UnopenedSessionOfRequest(self._manager, headers)
+        if scope is not None and self._manager.look_ahead(session):
+            # Django calls this in a thread, and an asynchronous view in the event loop.
+            self._manager.prepare(session)
+
+    def process_exception(self, request: Any, exception: Exception) -> Any:  # noqa: ARG002  # as Django calls it
+        """Answer 503 where the store of revocations failed in a view."""
+        if not isinstance(exception, StoreError):
+            return None
+        return _refusal(unavailable(self._manager, exception, ()))
 
     def process_response(self, request: Any, response: Any) -> Any:
         """Write what the response must say; see `SessionManager.save`."""
@@ -47,26 +60,50 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         fields = [
             (n.lower().encode(), response[n].encode("latin-1")) for n in merged if n in response
         ]
-        if response.status_code >= _SERVER_ERROR:
+        if response.status_code == FAILED and session.unknown is not None:
+            return self._refused(response, session.unknown, fields)
+        if response.status_code >= FAILED:
             session.close(readable=True)
             if session.opened:
                 add_vary(fields, self._manager.cookie.vary)
         else:
             until_closed = session.opened and session.get_expire_at_browser_close()
             manager = self._until_closed if until_closed else self._manager
-            manager.save(session, fields)
+            try:
+                manager.save(session, fields)
+            except StoreError as error:
+                return self._refused(response, error, fields)
         if session.opened:
-            for field, value in fields:
-                if field == b"set-cookie":
-                    cookie = _Written(value.decode("ascii"))
-                    response.cookies[cookie.key] = cookie
-                else:
-                    response[field.decode("ascii").title()] = value.decode("latin-1")
+            _write(response, fields)
             if response.streaming:
                 check = partial(self._manager.check_unchanged, session)
                 wrap = _checked_async if response.is_async else _checked
                 response.streaming_content = wrap(response.streaming_content, check)
         return response
+
+    def _refused(self, response: Any, error: StoreError, fields: Headers) -> Any:
+        """Return a 503 in place of a response, which is released with it."""
+        answer = _refusal(unavailable(self._manager, error, fields), response.cookies)
+        answer._resource_closers.extend(response._resource_closers)  # noqa: SLF001  # or it stays
+        return answer
+
+
+def _refusal(headers: Headers, cookies: SimpleCookie | None = None) -> Any:
+    answer = HttpResponse(BODY, status=UNAVAILABLE)
+    if cookies is not None:
+        answer.cookies = cookies
+    _write(answer, headers)
+    return answer
+
+
+def _write(response: Any, headers: Headers) -> None:
+    """Write headers into a response, where Django keeps its cookies by themselves."""
+    for field, value in headers:
+        if field == b"set-cookie":
+            cookie = _Written(value.decode("ascii"))
+            response.cookies[cookie.key] = cookie
+        else:
+            response[field.decode("ascii").title()] = value.decode("latin-1")
 
 
 class _Written(Morsel[str]):

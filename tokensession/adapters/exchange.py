@@ -1,0 +1,49 @@
+"""What adapters share where a store of revocations is asked: threads, and the answer 503."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tokensession.cookies import Headers
+    from tokensession.errors import StoreError
+    from tokensession.manager import SessionManager
+
+FAILED: Final = 500  # what frameworks make of an error; of a StoreError it is a 503
+UNAVAILABLE: Final = 503
+BODY: Final = b"Service Unavailable"
+
+_log = logging.getLogger("tokensession")
+
+
+def unavailable(
+    manager: SessionManager[Any], error: StoreError, headers: Iterable[tuple[bytes, bytes]]
+) -> Headers:
+    """Return the headers of a 503, which stands in place of a response with other headers.
+
+    Of those only cookies stay, and what tells the client of an API to drop its token: after a
+    sign-out that could not be recorded the browser has nothing left all the same.
+    """
+    _log.warning("answered 503: %s", error)
+    kept = (b"set-cookie", manager.cookie.delete()[0])
+    return [
+        (b"content-type", b"text/plain"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(BODY)),
+        (b"retry-after", b"1"),
+        *(header for header in headers if header[0].lower() in kept),
+    ]
+
+
+async def in_thread(call: Callable[[], None]) -> None:
+    """Run what does I/O beside the event loop; in place where that is not asyncio's."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        call()
+        return
+    await asyncio.to_thread(call)
