@@ -57,7 +57,7 @@ class SessionManager(Generic[StateT]):
         ConfigError: Arguments of other types, or legacy cookies that cannot be taken over.
     """
 
-    __slots__ = ("_codec", "_nothing", "_takeover", "cookie", "legacy")
+    __slots__ = ("_codec", "_nothing", "_storeless", "_takeover", "cookie", "legacy")
 
     @overload
     def __init__(
@@ -96,6 +96,8 @@ class SessionManager(Generic[StateT]):
         self.cookie = cookie
         self.legacy = tuple(legacy)
         self._nothing = codec.pack(codec.new().state)
+        # Whether no request ever has to wait for anything.
+        self._storeless = codec.revocations is None and not codec.can_overflow
         self._takeover = Takeover(codec, cookie, self.legacy) if self.legacy else None
 
     def open(
@@ -139,25 +141,25 @@ class SessionManager(Generic[StateT]):
                 add_vary(headers, self.cookie.vary)
             at = whole_seconds(now)
             try:
-                if self._codec.revocations is not None or session.revokes_others:
+                if not self._storeless or session.revokes_others:
                     self._revoke(session, at)
             except StoreError:
                 if session.found.kid and not session.kid and session.subject is None:
                     self._append(headers, self.cookie.delete(), session, at)
                 session.close(readable=not varies)
                 raise
-            self._append(headers, self._written(session, at), session, at)
+            change = self._written(session, at)
+            if change is not None:
+                self._append(headers, change, session, at)
         session.close(readable=not varies)
 
     def _append(
         self,
         headers: Headers,
-        change: tuple[bytes, bytes] | None,
+        change: tuple[bytes, bytes],
         session: RequestSession[StateT],
         at: int,
     ) -> None:
-        if change is None:
-            return
         headers.append(change)
         if self._takeover is not None:
             ended = bool(session.given_up) or change == self.cookie.delete()
@@ -172,7 +174,7 @@ class SessionManager(Generic[StateT]):
 
     def saving_blocks(self, session: RequestSession[StateT]) -> bool:
         """Tell whether saving does I/O, so that async callers do it in a thread."""
-        if not session.opened:
+        if self._storeless or not session.opened:
             return False
         if self._codec.may_wait(session, self.cookie.room):
             return True
@@ -187,6 +189,8 @@ class SessionManager(Generic[StateT]):
 
         What can be read without a store is read here. The session counts as unopened.
         """
+        if self._storeless:
+            return False
         if self.opening_blocks:
             return True
         if not self._codec.can_overflow:
@@ -284,7 +288,10 @@ class SessionManager(Generic[StateT]):
             session.codec = self._codec.pinned()
         codec = session.codec
         try:
-            fields = self._prepared(session, values, at)
+            if session.prepared is None and len(values) == 1:  # as most requests have it
+                fields = codec.read(values[0], at)
+            else:
+                fields = self._prepared(session, values, at)
         except TokenError as error:
             refused = error.code
         except StoreError as error:
@@ -297,7 +304,7 @@ class SessionManager(Generic[StateT]):
         # The state of a session that was taken over has still to be written, whatever it is.
         packed = None if taken else codec.pack_found(session)
         session.before = (session.sid, packed, session.ttl, session.cap)
-        if codec.revocations is not None:
+        if not self._storeless:
             session.found = Found(session.subject, session.started_at, session.kid)
 
     def _prepared(

@@ -10,6 +10,7 @@ The session is ``scope["session"]``, which is ``request.session`` in Starlette a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, in_thread, unavailable
@@ -112,9 +113,16 @@ class _Exchange:
             return
         if not self.begun and message["type"] in _BEGINS:
             headers = list(message.get("headers", ()))
-            failure = self._session.unknown if message.get("status") == FAILED else None
-            if failure is None:
-                failure = await self._save(message["type"], headers)
+            manager, session = self._manager, self._session
+            failure = session.unknown if message.get("status") == FAILED else None
+            varies = message["type"] != "websocket.accept"
+            try:
+                if failure is None and manager.saving_blocks(session):
+                    await in_thread(partial(manager.save, session, headers, varies=varies))
+                elif failure is None:
+                    manager.save(session, headers, varies=varies)
+            except StoreError as error:
+                failure = error
             if failure is not None:
                 await self.refuse(failure, headers)
                 return
@@ -135,19 +143,3 @@ class _Exchange:
         start = {"type": f"{prefix}.response.start", "status": UNAVAILABLE, "headers": headers}
         await self._send(start)
         await self._send({"type": f"{prefix}.response.body", "body": BODY})
-
-    async def _save(self, kind: str, headers: list[tuple[bytes, bytes]]) -> StoreError | None:
-        """Save the session into headers; return what could not be recorded."""
-        manager, session = self._manager, self._session
-
-        def save() -> None:
-            manager.save(session, headers, varies=kind != "websocket.accept")
-
-        try:
-            if manager.saving_blocks(session):
-                await in_thread(save)
-            else:
-                save()
-        except StoreError as error:
-            return error
-        return None
