@@ -49,6 +49,7 @@ class Story:
     refused: list[str] = field(default_factory=list)
     requests: int = 0
     serials: set[int] = field(default_factory=set)
+    added: int = 0  # the serial that brought the newest key
 
     def round(self) -> None:
         """Send each live and each sleeping session to every worker."""
@@ -70,10 +71,11 @@ class Story:
             assert fresh is not None
             self.asleep.setdefault(worker.get("/", fresh)[0]["kid"], fresh)
 
-    def rotate(self) -> int:
-        """Do what is due, as a cron would; return the serial."""
+    def rotate(self) -> None:
+        """Do what is due, as a cron would."""
         changed = update(self.source, lambda ring: plan(ring, time(), self.schedule)[0])
-        return changed.after.serial
+        if {key.kid for key in changed.after} - {key.kid for key in changed.before}:
+            self.added = changed.after.serial
 
     def until_signing(self, keys: int) -> None:
         """Go on until so many keys have signed.
@@ -83,13 +85,13 @@ class Story:
         """
         spread = 0
         while len(self.asleep) < keys:
-            serial = self.rotate()
+            self.rotate()
             began = monotonic()
             self.round()
-            if self.serials == {serial}:
-                spread = serial
+            if min(self.serials) >= self.added:
+                spread = self.added
             pending = [key.nbf for key in load_ring(self.source) if key.nbf > time() - 2]
-            behind = pending and min(pending) <= time() and spread < serial
+            behind = pending and min(pending) <= time() and spread < self.added
             if behind or monotonic() - began > self.schedule.propagation / 2:
                 raise TooSlow
 

@@ -18,6 +18,10 @@ COUNTS = {name: int(load(ROOT / "vectors", name)["count"]) for name in WORDS}
 PATIENCE = 600  # seconds until a run that hangs is a failure
 
 
+# What these implementations have no stores for: SPEC 13 and 14.
+STORES = {"revocation", "overflow"}
+
+
 def run(folder: Path, *command: str) -> str:
     """Run a program that must be there and succeed; return what it printed."""
     program = shutil.which(command[0])
@@ -36,21 +40,22 @@ def run(folder: Path, *command: str) -> str:
 
 
 def test_node_passes_every_vector() -> None:
-    """Each case of each file, reading and writing, and the tests of the package's own."""
+    """Each case of each file but those for stores, and the tests of the package's own."""
     printed = run(NODE, "node", "--test", "--test-reporter=tap")
-    for name, count in COUNTS.items():
-        assert f"# Subtest: {name}: {count} cases" in printed
+    names = COUNTS.keys() - STORES
+    for name in names:
+        assert f"# Subtest: {name}: {COUNTS[name]} cases" in printed
     passed = re.findall(r"^# pass (\d+)$", printed, re.MULTILINE)
-    assert int(passed[0]) >= sum(COUNTS.values())
+    assert int(passed[0]) >= sum(COUNTS[name] for name in names)
     assert (
         re.findall(r"^# (?:fail|skipped|cancelled|todo) (\d+)$", printed, re.MULTILINE) == ["0"] * 4
     )
 
 
 def test_go_passes_every_vector() -> None:
-    """Each case of each file but those for writers; formatted and vetted."""
+    """Each case of each file but those for writers and stores; formatted and vetted."""
     printed = run(GO, "go", "test", "-count=1", "-v", "./...")
-    for name in WORDS.keys() - {"writing"}:
+    for name in WORDS.keys() - STORES - {"writing"}:
         passed = re.findall(rf"^    --- PASS: \w+/{name}/", printed, re.MULTILINE)
         assert len(passed) == COUNTS[name]
     assert "FAIL" not in printed
