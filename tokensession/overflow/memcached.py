@@ -29,6 +29,9 @@ _RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant 
 _LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
 
 _Result = TypeVar("_Result")
+# What a call ends in when its server or, from another thread, its connection goes away: pymemcache
+# asserts that it has a socket, and cannot parse half a line.
+_BROKEN: Final = (MemcacheError, OSError, AssertionError, ValueError)
 
 
 class MemcachedStore:
@@ -126,11 +129,11 @@ class MemcachedStore:
             return call(self._client())
         except TimeoutError as error:
             raise _failed(error) from error
-        except (MemcacheError, OSError):
+        except _BROKEN:
             self.close()
         try:
             return call(self._client())
-        except (MemcacheError, OSError) as error:
+        except _BROKEN as error:
             raise _failed(error) from error
 
     def _client(self) -> Any:

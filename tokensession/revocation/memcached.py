@@ -45,6 +45,9 @@ _RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant 
 _LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
 
 _Result = TypeVar("_Result")
+# What a call ends in when its server or, from another thread, its connection goes away: pymemcache
+# asserts that it has a socket, and cannot parse half a line.
+_BROKEN: Final = (MemcacheError, OSError, AssertionError, ValueError)
 
 
 class MemcachedStore:
@@ -272,13 +275,13 @@ class MemcachedStore:
         """Call the server, and once more on a new connection if an old one turns out to be dead."""
         try:
             return call(self._client())
-        except (MemcacheError, OSError) as error:
+        except _BROKEN as error:
             self.close()
             if isinstance(error, TimeoutError) or not again:
                 raise _failed(error) from error
         try:
             return call(self._client())
-        except (MemcacheError, OSError) as error:
+        except _BROKEN as error:
             raise _failed(error) from error
 
     def _client(self) -> Any:
