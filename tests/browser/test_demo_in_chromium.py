@@ -103,6 +103,7 @@ def sign_in(page: Page) -> None:
 
 def check_looks(page: Page) -> None:
     """Hold what is seen against what can be measured: nothing clipped, nothing too faint."""
+    page.wait_for_load_state()  # a heading is there before the style sheet is
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     least, text = page.evaluate(CONTRAST)
     assert least >= LEAST_CONTRAST, text
