@@ -166,12 +166,6 @@ class SessionManager(Generic[StateT]):
             headers.extend(self._takeover.deletions(session.headers, at, ended=ended))
         forbid_storing(headers)
 
-    @property
-    def opening_blocks(self) -> bool:
-        """Whether opening a session does I/O, so that async callers `prepare` it in a thread."""
-        revocations = self._codec.revocations
-        return revocations is not None and revocations.blocking
-
     def saving_blocks(self, session: RequestSession[StateT]) -> bool:
         """Tell whether saving does I/O, so that async callers do it in a thread."""
         if self._storeless or not session.opened:
@@ -191,7 +185,8 @@ class SessionManager(Generic[StateT]):
         """
         if self._storeless:
             return False
-        if self.opening_blocks:
+        revocations = self._codec.revocations
+        if revocations is not None and revocations.blocking:
             return True
         if not self._codec.can_overflow:
             return False
