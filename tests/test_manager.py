@@ -25,6 +25,7 @@ from tokensession import (
     StateError,
 )
 from tokensession.manager import manager_of
+from tokensession.testing import FixedClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -475,33 +476,29 @@ class TestCheck:
         session.check()
         assert "set-cookie" in response(manager, session)
 
-    def test_the_end_of_a_session(
-        self, codec: SessionCodec[Any], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_end_of_a_session(self, codec: SessionCodec[Any]) -> None:
         """An application that wants to tell that a change goes with its session can."""
         manager = SessionManager(codec)
-        monkeypatch.setattr("tokensession.policy.time", lambda: NOW - 1)
-        token = codec.encode({"a": 1}, ttl=LIMIT, now=NOW - LIMIT)
-        session = request(manager, token, now=None)
-        session["a"] = 2
-        session.check()
-        monkeypatch.setattr("tokensession.policy.time", lambda: NOW)
-        with pytest.raises(Expired):
+        with FixedClock(NOW - 1) as clock:
+            token = codec.encode({"a": 1}, ttl=LIMIT, now=NOW - LIMIT)
+            session = request(manager, token, now=None)
+            session["a"] = 2
             session.check()
+            clock.advance(1)
+            with pytest.raises(Expired):
+                session.check()
 
-    def test_the_end_of_a_session_that_was_only_read(
-        self, hs256: KeyRing, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_end_of_a_session_that_was_only_read(self, hs256: KeyRing) -> None:
         """There is nothing to lose, so it raises nothing, though renewal would be due."""
         codec: SessionCodec[Any] = SessionCodec(
             hs256, policy=Policy(idle_timeout=60, absolute_timeout=100)
         )
         manager = SessionManager(codec)
-        monkeypatch.setattr("tokensession.policy.time", lambda: NOW + 59)
-        session = request(manager, codec.encode({"a": 1}, now=NOW), now=None)
-        assert session["a"] == 1
-        monkeypatch.setattr("tokensession.policy.time", lambda: NOW + 100)
-        session.check()
+        with FixedClock(NOW + 59) as clock:
+            session = request(manager, codec.encode({"a": 1}, now=NOW), now=None)
+            assert session["a"] == 1
+            clock.advance(41)
+            session.check()
         assert response(manager, session, now=NOW + 100) == {"vary": "Cookie"}
 
 

@@ -95,8 +95,13 @@ class StateFormat(Protocol[StateT]):
         """What makes the state of a new session."""
         ...
 
-    def checked(self, state: StateT) -> Any:
-        """Return what goes into the claims, or raise a StateError."""
+    def checked(self, state: StateT, packed: bytes | None = None) -> Any:
+        """Return what goes into the claims, or raise a StateError.
+
+        Args:
+            state: The state.
+            packed: The state in msgpack, where that is known.
+        """
         ...
 
     def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
@@ -122,8 +127,16 @@ class UntypedState:
     rewrites_alike = True  # as every writer uses the shortest forms (SPEC 3)
     _decode = Decoder(Claims[Any]).decode
     _members = Decoder(dict[str, msgspec.Raw]).decode
-    checked = staticmethod(checked_state)
     empty = dict[str, Any]
+
+    def checked(self, state: Any, packed: bytes | None = None) -> Any:
+        """Return what goes into the claims.
+
+        Raises:
+            StateError: A value that would be changed on the way; the path says where.
+        """
+        checked_state(state)
+        return state if packed is None else msgspec.Raw(packed)
 
     def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:
         """Return the claims in `plaintext`, with whatever state they hold.
@@ -134,19 +147,17 @@ class UntypedState:
         """
         if len(plaintext) > SAFE_NESTING and nests_too_deep(plaintext):
             raise BadClaims(_TOO_DEEP)
-        claims: Claims[Any] | None = None
-        reason = "claims are not well-formed msgpack, or bytes follow them"
         try:
-            claims = self._decode(plaintext)
+            claims: Claims[Any] = self._decode(plaintext)
+            if claims.age <= claims.iat:
+                return claims, None
+            reason = _AGE
         except msgspec.ValidationError as error:
             reason = f"claims are not those of a session: {_where(error)}"
         except UNREADABLE:
-            pass
-        if claims is None:  # said here, so that no exception behind this one holds the claims
-            raise BadClaims(reason)
-        if claims.age > claims.iat:
-            raise BadClaims(_AGE)
-        return claims, None
+            reason = "claims are not well-formed msgpack, or bytes follow them"
+        # Said here, so that no exception behind this one holds the claims.
+        raise BadClaims(reason)
 
     def pack(self, state: Any, former: bytes | None) -> msgspec.Raw:
         """Return a state as msgpack, after checking those of its members that have changed.
@@ -199,14 +210,14 @@ class TypedState(Generic[StateT]):
             Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
         ).decode
 
-    def checked(self, state: StateT) -> msgspec.Raw:
+    def checked(self, state: StateT, packed: bytes | None = None) -> msgspec.Raw:
         """Return `state` as msgpack that reads back as the same value of the type.
 
         Raises:
             StateError: Not of the type, not made of core values, or changed by the round trip.
         """
         try:
-            packed = encode_msgpack(state)
+            packed = packed or encode_msgpack(state)
             core = msgspec.msgpack.decode(packed)
         except UNWRITABLE:
             raise StateError("state", f"msgspec cannot write this {self._name}") from None

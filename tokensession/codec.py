@@ -242,8 +242,8 @@ class SessionCodec(Generic[StateT]):
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
         if self._revocations is not None:
             iat = self._revocations.first_start(sid, subject, iat)
-        keyed = self._rings.current
-        return self._mint(sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce, keyed)[0]
+        key = self._rings.current.signing_key(iat)
+        return self._mint(key, sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce)[0]
 
     def _own_ttl(self, ttl: int | None, cap: int | None) -> int:
         """Return the ttl of a new session that has a lifetime of its own."""
@@ -334,7 +334,12 @@ class SessionCodec(Generic[StateT]):
         return self.reissue(session, at)[0]
 
     def reissue(
-        self, session: Session[StateT], at: int, *, room: int = MAX_TOKEN
+        self,
+        session: Session[StateT],
+        at: int,
+        *,
+        room: int = MAX_TOKEN,
+        packed: bytes | None = None,
     ) -> tuple[str, int]:
         """Return what `renew` returns at the Unix second `at`, and the seconds it can be read for.
 
@@ -342,6 +347,7 @@ class SessionCodec(Generic[StateT]):
             session: As for `renew`.
             at: Unix seconds.
             room: Characters beyond which the state overflows, where it can.
+            packed: What `pack` says of the state, where that was asked.
 
         Raises:
             TokenSessionError: As for `renew`.
@@ -357,18 +363,15 @@ class SessionCodec(Generic[StateT]):
         ttl = self._policy.ttl(session.ttl, age, cap)
         if ttl < 1:
             raise Expired("the session has reached its end and is not renewed")
-        nonce = os.urandom(NONCE_BYTES)
-        keyed = self._rings.current
-        token, overflowed = self._mint(
-            session.sid, iat, ttl, age, session.subject, session.state, cap, nonce, keyed,
-            room, session.overflowed,
+        key = self._rings.current.signing_key(iat)
+        token, session.overflowed = self._mint(
+            key, session.sid, iat, ttl, age, session._subject, session._state, cap,  # noqa: SLF001
+            os.urandom(NONCE_BYTES), packed, room, session.overflowed,
         )  # fmt: skip
-        session.overflowed = overflowed
         if self._observer is not None and session.kid:
             self._observer.renewed()
-        exp = keyed.signing_key(iat).key.exp
-        dies_at = iat + ttl if exp is None else min(iat + ttl, exp)
-        return token, dies_at - at
+        dies_at = iat + ttl
+        return token, (dies_at if dies_at < key.until else int(key.until)) - at
 
     def begin(self, session: Session[StateT], at: int) -> None:
         """Date a session that has no token yet after whatever would end it.
@@ -460,30 +463,29 @@ class SessionCodec(Generic[StateT]):
     @property
     def can_mint(self) -> bool:
         """Whether the ring can sign at all; a reader's cannot."""
-        return self._rings.current.ring.can_mint
+        return self._rings.current.can_mint
 
-    def renewal_is_due(self, session: Session[StateT], *, now: int) -> bool:
+    def renewal_is_due(self, session: Session[StateT], at: int) -> bool:
         """Tell whether a decoded session should get a fresh token, though nothing changed."""
-        keyed = self._rings.current
-        signer = keyed.signer_at(now)
+        keyed, kid = self._rings.current, session.kid
+        signer = keyed.signer_at(at)
         if signer is None:
             return False
         # Retiring, not merely another: a node that is seconds behind still signs with the old one.
         # A key that a newer ring has dropped since is past that.
-        retiring = session.kid != signer.kid and (
-            session.kid not in keyed.ring or keyed.ring[session.kid].nbf <= now
-        )
-        return self._policy.renewal_is_due(session, now=now, key_is_retiring=retiring)
+        retiring = kid != signer.kid and (kid not in keyed.ring or keyed.ring[kid].nbf <= at)
+        return self._policy.renewal_is_due(session, now=at, key_is_retiring=retiring)
 
-    def pack(self, state: StateT) -> bytes | None:
-        """Return the bytes of a state, to tell whether it has changed; None if it has none."""
+    def pack(self, session: Session[StateT]) -> bytes | None:
+        """Return a session's state in msgpack, to tell whether it has changed; None if it fails."""
         try:
-            return encode_msgpack(state)
+            return encode_msgpack(session._state)  # noqa: SLF001  # without a property's call
         except UNWRITABLE:
             return None
 
     def _mint(
         self,
+        key: TokenKey,
         sid: bytes,
         iat: int,
         ttl: int,
@@ -492,7 +494,7 @@ class SessionCodec(Generic[StateT]):
         state: StateT,
         cap: int | None,
         nonce: bytes,
-        keyed: RingKeys,
+        packed: bytes | None = None,
         room: int = MAX_TOKEN,
         overflowed: Overflowed | None = None,
     ) -> tuple[str, Overflowed | None]:
@@ -501,19 +503,18 @@ class SessionCodec(Generic[StateT]):
             raise ConfigError(f"the clock reads {iat}, before 1970: set it")
         # SPEC 4, step 1: the claims.
         if self._overflow is None:
-            checked = self._format.checked(state)
+            checked = self._format.checked(state, packed)
         else:
             former = None if overflowed is None else overflowed.packed
             checked = self._format.pack(state, former)
         plaintext = write_claims(sid, iat, ttl, age, subject, checked, cap, pad_to=self._padding)
-        # Steps 2 and 3: the active key and its salt. Steps 4 and 5 are the key's.
-        key = keyed.signing_key(iat)
         if self._overflow is not None and key.token_length(len(plaintext)) > room:
             overflowed = self._put(bytes(checked), sid, iat, ttl, overflowed)
             reference = overflowed.reference.state
             plaintext = write_claims(
                 sid, iat, ttl, age, subject, reference, cap, pad_to=self._padding
             )
+        # Step 2, the active key, was the caller's; step 3 is its salt; steps 4 and 5 are its own.
         token = key.token(plaintext, key.salt(), nonce)
         if len(token) > MAX_TOKEN:
             raise SessionTooLarge(
@@ -543,21 +544,19 @@ class SessionCodec(Generic[StateT]):
         overflowed = session.overflowed
         if overflowed is not None and self._format.rewrites_alike:
             return overflowed.packed
-        return self.pack(session.state)
+        return self.pack(session)
 
     def may_wait(self, session: Session[StateT], room: int) -> bool:
         """Tell whether writing a session can wait for a store; a state that surely fits cannot."""
         if self._overflow is None:
             return False
-        packed = self.pack(session.state)
+        packed = self.pack(session)
         if session.overflowed is not None or packed is None:
             return True
         # All but the state: numbers, ids and array in 64 bytes, and four for each character.
         rest = 64 + 4 * len(str(session.subject)) + self._padding
-        keyed = self._rings.current
-        if keyed.signer_at(session.issued_at) is None:
-            return True
-        return keyed.signing_key(session.issued_at).token_length(len(packed) + rest) > room
+        key = self._rings.current.signer_at(session.issued_at)
+        return key is None or key.token_length(len(packed) + rest) > room
 
     def discard(self, session: Session[StateT]) -> None:
         """Remove the state of a session that has ended from where it overflowed to."""
@@ -613,7 +612,7 @@ class SessionCodec(Generic[StateT]):
             if key is None or at >= key.until:
                 raise self._unknown_key(key)
             # Steps 3 and 4: one spelling, and the signature over it.
-            if not key.signature.verifies(payload, signature):
+            if not (key.ready or key.signature).verifies(payload, signature):
                 raise self._bad_signature(payload, signature, key)
             data = b64url_decode(payload)
             # Step 5: version and length.

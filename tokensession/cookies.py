@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from tokensession.codec import MAX_TOKEN
 from tokensession.errors import ConfigError, SessionTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 MAX_COOKIE: Final = 4096  # bytes of name and value; browsers drop more, and keep the OLD cookie
 MAX_AGE: Final = 400 * 86400  # seconds; browsers cap a cookie's lifetime there
@@ -55,7 +55,9 @@ class Cookie:
     partitioned: bool = False
     persistent: bool = True
     http_development: bool = False
-    _field: bytes = field(init=False, repr=False, compare=False)
+    vary: ClassVar[bytes] = b"Cookie"  # the request header that the response depends on
+    room: int = field(init=False, repr=False, compare=False)  # characters that a token can have
+    _values: Callable[[bytes], list[bytes]] = field(init=False, repr=False, compare=False)
     _attributes: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +88,9 @@ class Cookie:
             f"; SameSite={self.same_site}",
             "; Partitioned" if self.partitioned else "",
         )
-        object.__setattr__(self, "_field", self.name.encode("ascii"))
+        pair = rb";[ \t]*" + re.escape(self.name.encode("ascii")) + rb"[ \t]*=([^;]*)"
+        object.__setattr__(self, "room", MAX_COOKIE - len(self.name))
+        object.__setattr__(self, "_values", re.compile(pair).findall)
         object.__setattr__(self, "_attributes", "".join(attributes))
 
     def _check_development(self, prefix: str) -> None:
@@ -104,16 +108,6 @@ class Cookie:
         """The purpose of its tokens: the name without its prefix."""
         return self.name[len(_prefix(self.name)) :]
 
-    @property
-    def vary(self) -> bytes:
-        """The request header that the response depends on."""
-        return b"Cookie"
-
-    @property
-    def room(self) -> int:
-        """The characters that a token can have."""
-        return MAX_COOKIE - len(self.name)
-
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Return the first values of this cookie in raw request headers, at most five.
 
@@ -121,18 +115,17 @@ class Cookie:
         Unicode white space from names, and unquote values, so that a cookie which a sibling
         subdomain may set could pass for a ``__Host-`` one.
         """
-        name = self._field
-        found = []
-        for key, value in headers:
-            if key != b"cookie" or name not in value:
-                continue
-            for pair in value.split(b";"):
-                left, equals, right = pair.partition(b"=")
-                if equals and left.strip(b" \t") == name:
-                    found.append(right.strip(b" \t"))
-                    if len(found) > MAX_CANDIDATES:
-                        return found
-        return found
+        fields = [*headers]
+        by_name = dict(fields)
+        if b"cookie" not in by_name:
+            return []
+        line = by_name[b"cookie"]
+        if len(by_name) != len(fields):  # some header came in several lines, perhaps this one
+            line = b"; ".join(value for name, value in fields if name == b"cookie")
+        values = self._values(b";" + line)
+        if len(values) == 1:
+            return [values[0].strip(b" \t")]
+        return [value.strip(b" \t") for value in values[: MAX_CANDIDATES + 1]]
 
     def write(self, token: str, max_age: int) -> tuple[bytes, bytes]:
         """Return the response header that sets the cookie.
@@ -176,25 +169,18 @@ class Header:
     request: str = "Authorization"
     response: str = "Session-Token"
     context: str = "session"
+    vary: bytes = field(init=False, repr=False, compare=False)  # as of a cookie
+    room: ClassVar[int] = MAX_TOKEN
 
     def __post_init__(self) -> None:
         for name in (self.request, self.response):
             if not _matches(_TOKEN, name):
                 raise ConfigError(f"{name!r} is no name of a header")
-
-    @property
-    def vary(self) -> bytes:
-        """The request header that the response depends on."""
-        return self.request.encode("ascii")
-
-    @property
-    def room(self) -> int:
-        """The characters that a token can have."""
-        return MAX_TOKEN
+        object.__setattr__(self, "vary", self.request.encode("ascii"))
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Return the first tokens in raw request headers, at most five."""
-        name = self.request.lower().encode("ascii")
+        name = self.vary.lower()
         values = [value.strip(b" \t") for key, value in headers if key == name]
         if name == b"authorization":
             pairs = [value.partition(b" ") for value in values]
@@ -228,6 +214,12 @@ def add_vary(headers: Headers, name: bytes) -> None:
 
 def forbid_storing(headers: Headers) -> None:
     """Make the response's Cache-Control say ``no-store``, and never ``public``."""
+    for key, _ in headers:
+        if key.lower() == b"cache-control":
+            break
+    else:
+        headers.append((b"cache-control", b"no-store"))
+        return
     directives = [
         part.strip()
         for key, value in headers

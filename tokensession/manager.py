@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import replace
+from time import time
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from tokensession.claims import StateT
@@ -27,6 +28,7 @@ from tokensession.legacy.takeover import Takeover
 from tokensession.policy import Policy, whole_seconds
 from tokensession.request import Found, UnopenedSession
 from tokensession.session import Session
+from tokensession.state import encode_msgpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,7 +59,7 @@ class SessionManager(Generic[StateT]):
         ConfigError: Arguments of other types, or legacy cookies that cannot be taken over.
     """
 
-    __slots__ = ("_codec", "_nothing", "_storeless", "_takeover", "cookie", "legacy")
+    __slots__ = ("_codec", "_nothing", "_pinned", "_takeover", "cookie", "legacy", "storeless")
 
     @overload
     def __init__(
@@ -95,9 +97,11 @@ class SessionManager(Generic[StateT]):
         self._codec = codec
         self.cookie = cookie
         self.legacy = tuple(legacy)
-        self._nothing = codec.pack(codec.new().state)
+        self._nothing = codec.pack(codec.new())
+        # The codec, where its ring cannot become another in the middle of a request.
+        self._pinned = codec if codec.pinned() is codec else None
         # Whether no request ever has to wait for anything.
-        self._storeless = codec.revocations is None and not codec.can_overflow
+        self.storeless = codec.revocations is None and not codec.can_overflow
         self._takeover = Takeover(codec, cookie, self.legacy) if self.legacy else None
 
     def open(
@@ -139,19 +143,31 @@ class SessionManager(Generic[StateT]):
         if session.opened:
             if varies:
                 add_vary(headers, self.cookie.vary)
-            at = whole_seconds(now)
+            at = int(time()) if now is None else whole_seconds(now)
+            if not self.storeless or session.revokes_others:
+                self._end(session, headers, at, varies=varies)
+            after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
             try:
-                if not self._storeless or session.revokes_others:
-                    self._revoke(session, at)
-            except StoreError:
-                if session.found.kid and not session.kid and session.subject is None:
-                    self._append(headers, self.cookie.delete(), session, at)
-                session.close(readable=not varies)
-                raise
-            change = self._written(session, at)
+                change = self._change(session, after, at)
+            except Expired as error:
+                change = self._gone(session, after, error)
+            finally:
+                session.before = after
             if change is not None:
                 self._append(headers, change, session, at)
         session.close(readable=not varies)
+
+    def _end(
+        self, session: RequestSession[StateT], headers: Headers, at: int, *, varies: bool
+    ) -> None:
+        """End what ends with this response; where that fails, a sign-out deletes the cookie."""
+        try:
+            self._revoke(session, at)
+        except StoreError:
+            if session.found.kid and not session.kid and session.subject is None:
+                self._append(headers, self.cookie.delete(), session, at)
+            session.close(readable=not varies)
+            raise
 
     def _append(
         self,
@@ -160,6 +176,8 @@ class SessionManager(Generic[StateT]):
         session: RequestSession[StateT],
         at: int,
     ) -> None:
+        if session.overflowed is not None and change == self.cookie.delete():
+            session.codec.discard(session)
         headers.append(change)
         if self._takeover is not None:
             ended = bool(session.given_up) or change == self.cookie.delete()
@@ -168,7 +186,7 @@ class SessionManager(Generic[StateT]):
 
     def saving_blocks(self, session: RequestSession[StateT]) -> bool:
         """Tell whether saving does I/O, so that async callers do it in a thread."""
-        if self._storeless or not session.opened:
+        if self.storeless or not session.opened:
             return False
         if self._codec.may_wait(session, self.cookie.room):
             return True
@@ -183,7 +201,7 @@ class SessionManager(Generic[StateT]):
 
         What can be read without a store is read here. The session counts as unopened.
         """
-        if self._storeless:
+        if self.storeless:
             return False
         revocations = self._codec.revocations
         if revocations is not None and revocations.blocking:
@@ -222,7 +240,7 @@ class SessionManager(Generic[StateT]):
         Raises:
             ConfigError: The state is not the one that was saved.
         """
-        if session.opened and session.before[1] != self._codec.pack(session.state):
+        if session.opened and session.before[1] != self._codec.pack(session):
             raise ConfigError(
                 "the session's state was changed after the response had begun, and that change "
                 "is lost: change it before the first byte is sent"
@@ -231,7 +249,7 @@ class SessionManager(Generic[StateT]):
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
         now = max(whole_seconds(session.now), session.started_at)
-        after = self._snapshot(session)
+        after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
         try:
             self._change(session, after, now)
         except Expired:
@@ -275,20 +293,20 @@ class SessionManager(Generic[StateT]):
         Raises:
             StoreError: Nobody can tell whether the session is revoked.
         """
-        at = whole_seconds(session.now)
+        now, prepared = session.now, session.prepared
+        at = int(time()) if now is None else whole_seconds(now)
         values = self.cookie.read(session.headers)
-        fields: SessionFields[StateT] | None = None
-        refused: str | None = None
-        if session.prepared is None:
-            session.codec = self._codec.pinned()
+        if prepared is None:
+            session.codec = self._pinned or self._codec.pinned()
         codec = session.codec
+        refused: str | None = None
         try:
-            if session.prepared is None and len(values) == 1:  # as most requests have it
-                fields = codec.read(values[0], at)
+            if prepared is None and len(values) == 1:  # as most requests have it
+                fields: SessionFields[StateT] | None = codec.read(values[0], at)
             else:
                 fields = self._prepared(session, values, at)
         except TokenError as error:
-            refused = error.code
+            fields, refused = None, error.code
         except StoreError as error:
             session.unknown = error
             raise
@@ -299,7 +317,7 @@ class SessionManager(Generic[StateT]):
         # The state of a session that was taken over has still to be written, whatever it is.
         packed = None if taken else codec.pack_found(session)
         session.before = (session.sid, packed, session.ttl, session.cap)
-        if not self._storeless:
+        if not self.storeless:
             session.found = Found(session.subject, session.started_at, session.kid)
 
     def _prepared(
@@ -349,53 +367,47 @@ class SessionManager(Generic[StateT]):
             codec.revoke_subject(session.subject, keep=session, now=now)
         if revocations is None or session.kid:
             return
-        if session.subject is not None or codec.pack(session.state) != self._nothing:
+        if session.subject is not None or codec.pack(session) != self._nothing:
             codec.begin(session, now)
 
-    def _written(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
-        """Return the response header that the session needs, or None; what it holds counts as sent.
+    def _gone(
+        self, session: RequestSession[StateT], after: Snapshot, error: Expired
+    ) -> tuple[bytes, bytes] | None:
+        """Return what the response says of a session whose end came during its request, or None.
 
-        A session whose end came during this request is gone with all that it held, so one that
-        was changed deletes its cookie: a client that goes on with the old token could, where
-        clocks differ, find the change missing.
+        It is gone with all that it held, so one that was changed deletes its cookie: a client
+        that goes on with the old token could, where clocks differ, find the change missing.
         """
-        before, after = session.before, self._snapshot(session)
-        try:
-            change = self._change(session, after, now)
-        except Expired as error:
-            _log.debug("session not written: %s", error.code)
-            change = self.cookie.delete() if session.presented and after != before else None
-        finally:
-            session.before = after
-        if session.overflowed is not None and change == self.cookie.delete():
-            session.codec.discard(session)
-        return change
-
-    def _snapshot(self, session: RequestSession[StateT]) -> Snapshot:
-        return session.sid, self._codec.pack(session.state), session.ttl, session.cap
+        _log.debug("session not written: %s", error.code)
+        changed = after != session.before
+        return self.cookie.delete() if session.presented and changed else None
 
     def _change(
         self, session: RequestSession[StateT], after: Snapshot, now: int
     ) -> tuple[bytes, bytes] | None:
         """Return the response header that takes the session from `before` to `after`, or None."""
         codec = session.codec
-        state = after[1]
-        if state is not None and after == session.before:
-            due = session.renewable and session.kid and codec.renewal_is_due(session, now=now)
-            return self._write(session, now) if due else None
+        packed = after[1]
+        if packed is not None and after == session.before:
+            due = session.renewable and session.kid and codec.renewal_is_due(session, now)
+            return self._write(session, packed, now) if due else None
         if not codec.can_mint:
             raise ConfigError(
                 "the session was changed, but this ring only reads: change sessions where the "
                 "ring can sign"
             )
-        if session.subject is None and state == self._nothing:
+        if session.subject is None and packed == self._nothing:
             return self.cookie.delete() if session.presented else None
-        return self._write(session, now)
+        return self._write(session, packed, now)
 
-    def _write(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes]:
+    def _write(
+        self, session: RequestSession[StateT], packed: bytes | None, now: int
+    ) -> tuple[bytes, bytes]:
+        cookie = self.cookie
         try:
-            room = self.cookie.room
-            return self.cookie.write(*session.codec.reissue(session, now, room=room))
+            return cookie.write(
+                *session.codec.reissue(session, now, room=cookie.room, packed=packed)
+            )
         except SessionTooLarge as error:
             raise SessionTooLarge(
                 f"{error}{self._largest(session.state)}",
@@ -407,7 +419,7 @@ class SessionManager(Generic[StateT]):
         """Name the keys that take most, and never what they hold."""
         if not isinstance(state, dict):
             return ""
-        sizes = {key: len(self._codec.pack(value) or b"") for key, value in state.items()}
+        sizes = {key: len(encode_msgpack(value)) for key, value in state.items()}
         largest = sorted(sizes, key=lambda key: -sizes[key])[:_NAMED_KEYS]
         return f" (largest: {', '.join(f'{key!r} {sizes[key]} bytes' for key in largest)})"
 

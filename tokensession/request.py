@@ -98,20 +98,22 @@ class RequestSession(Session[StateT]):
     now: float | None
     renewable: bool
 
-    def _prepare(
+    def __init__(
         self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
     ) -> None:
+        # Its values are filled in by `Opener.load`.
         self._opener = opener
-        self.closed = self._unreadable = False
         self.headers = headers
         self.now = now
         self.renewable = True
-        self.prepared = None
-        self.revokes_others = False
-        self.unknown = None
+        self.closed = self._unreadable = self.revokes_others = False
+        self.prepared = self.unknown = None
 
     def open(self) -> None:
         """Open the session, so that the response says that it depends on it."""
+
+    def mark_accessed(self) -> None:
+        """Do nothing: Starlette calls it when a page names the session, which opens nothing yet."""
 
     def check(self) -> None:
         """Raise now what the writing would raise when the response begins.
@@ -180,8 +182,10 @@ class RequestSession(Session[StateT]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value of the state."""
-        self._check_open()
-        self._mapping[key] = value
+        if self.closed:
+            raise ConfigError(_BEGUN)
+        state = self._state
+        (state if type(state) is dict else self._mapping)[key] = value
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state."""
@@ -232,11 +236,6 @@ class UnopenedSession(RequestSession[StateT]):
     __slots__ = ()
     opened: ClassVar[bool] = False
     becomes: ClassVar[type[RequestSession[Any]]] = RequestSession
-
-    def __init__(
-        self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
-    ) -> None:
-        self._prepare(opener, headers, now)
 
     def __getattr__(self, name: str) -> Any:
         """Open the session, as a value of it is asked for that is not there yet."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.jwk import Key
-    from tokensession.keys import KeyRing, Signer
+    from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
 
 _log = logging.getLogger("tokensession")
@@ -31,22 +31,29 @@ class RingKeys:
         former: Those of the ring before it; what they have derived is kept where it still holds.
     """
 
-    __slots__ = ("_signer", "by_header", "ring")
+    __slots__ = ("_signing", "by_header", "can_mint", "ring")
 
     def __init__(self, ring: KeyRing, context: bytes, former: RingKeys | None = None) -> None:
         self.ring = ring
+        self.can_mint = ring.can_mint
         known = {} if former is None else former.by_header
         self.by_header: dict[bytes, TokenKey] = {
             key.header: _token_key(key, context, known) for key in ring
         }
-        self._signer: Signer | None = None
+        # Who signs, from one Unix second until another; replaced as a whole.
+        self._signing: tuple[float, float, TokenKey | None] = (0, 0, None)
 
-    def signer_at(self, now: int) -> Key | None:
+    def signer_at(self, now: int) -> TokenKey | None:
         """Return the key that signs at the Unix second `now`, or None."""
-        signer = self._signer
-        if signer is None or not signer.since <= now < signer.until:
-            self._signer = signer = self.ring.signer(now)
-        return None if signer is None else signer.key
+        since, until, key = self._signing
+        if since <= now < until:
+            return key
+        signer = self.ring.signer(now)
+        if signer is None:
+            return None
+        key = self.by_header[signer.key.header]
+        self._signing = (signer.since, signer.until, key)
+        return key
 
     def signing_key(self, now: int) -> TokenKey:
         """Return the key that signs at the Unix second `now`.
@@ -60,7 +67,7 @@ class RingKeys:
                 "no key of the ring can sign: all are expired, revoked or without their "
                 "private half; add one, or mint where the ring is no reader's"
             )
-        return self.by_header[key.header]
+        return key
 
 
 def _token_key(key: Key, context: bytes, known: dict[bytes, TokenKey]) -> TokenKey:

@@ -72,23 +72,19 @@ def check_state(state: Any) -> None:
     _check_value(state, "state", 1)
 
 
+_KEYS = frozenset({str})
 _TEXT = frozenset({str, bool, bytes, NoneType})
 _SCALARS = _TEXT | {int, float}
 _CONTAINERS = frozenset({dict, list, tuple})
 
 
-def _is_plain(value: Any, depth: int) -> bool:  # noqa: C901, PLR0911  # flat, as it is hot
+def _is_plain(value: Any, depth: int) -> bool:
     """Tell quickly that a container holds core values only; what is rare is left to the walk.
 
     Exact types: whatever only derives from them would come back as its base.
     """
-    if depth > MAX_DEPTH:
-        return False
     if type(value) is dict:
-        for key in value:
-            if type(key) is not str:
-                return False
-        if "__proto__" in value:
+        if not _KEYS.issuperset(map(type, value)) or "__proto__" in value:
             return False
         value = value.values()
     for item in value:
@@ -99,7 +95,7 @@ def _is_plain(value: Any, depth: int) -> bool:  # noqa: C901, PLR0911  # flat, a
             if not MIN_INT <= item <= MAX_INT:
                 return False
         elif kind in _CONTAINERS:
-            if not _is_plain(item, depth + 1):
+            if depth == MAX_DEPTH or (item and not _is_plain(item, depth + 1)):
                 return False
         elif kind not in _SCALARS or item != item:  # noqa: PLR0124  # NaN differs from itself
             return False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from hmac import compare_digest
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -104,7 +104,7 @@ class _HS256:
         mac = self._mac.copy()
         mac.update(payload)
         # Compared as text, in constant time: only the canonical spelling is equal.
-        return bytes_eq(b64url_encode(mac.finalize()), signature)
+        return compare_digest(b64url_encode(mac.finalize()), signature)
 
 
 class _Asymmetric:
@@ -170,10 +170,10 @@ class TokenKey:
         self.until = 0 if key.revoked else math.inf if key.exp is None else key.exp
         self._context = context
         self._salt: Salt | None = None
-        self._signature: _Signature | None = None
+        self.ready: _Signature | None = None  # `signature`, once it has been asked for
         if former is not None and former.has_material_of(key):
             self._salt = former._salt  # noqa: SLF001  # our own class
-            self._signature = former._signature  # noqa: SLF001
+            self.ready = former.ready
 
     def has_material_of(self, key: Key) -> bool:
         """Tell whether what this key derives is what `key` would derive."""
@@ -184,9 +184,9 @@ class TokenKey:
     def signature(self) -> _Signature:
         """The key's algorithm, ready for use."""
         # Without a lock, which a fork could catch held: made twice it is the same.
-        if self._signature is None:
-            self._signature = self._make_signature()
-        return self._signature
+        if self.ready is None:
+            self.ready = self._make_signature()
+        return self.ready
 
     def _make_signature(self) -> _Signature:
         key, prefix = self.key, self.header + b"."
@@ -232,4 +232,5 @@ class TokenKey:
         sealed = salt.cipher.encrypt(nonce, plaintext, header)
         payload = b64url_encode(VERSION_BYTE + salt.value + nonce + sealed)
         # Step 5: sign header and payload.
-        return b"%b.%b.%b" % (header, payload, self.signature.sign(payload))
+        signature = (self.ready or self.signature).sign(payload)
+        return b"%b.%b.%b" % (header, payload, signature)

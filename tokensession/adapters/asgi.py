@@ -79,7 +79,7 @@ class SessionMiddleware:
             return
         manager = self._manager
         session = manager.open(scope["headers"])
-        if manager.look_ahead(session):
+        if not manager.storeless and manager.look_ahead(session):
             await in_thread(lambda: manager.prepare(session))
         scope[self._scope_key] = session
         exchange = _Exchange(manager, session, scope, send)
@@ -92,6 +92,10 @@ class SessionMiddleware:
                 await exchange.refuse(error, [])
         if exchange.begun:
             manager.check_unchanged(session)
+
+
+async def _nothing() -> None:
+    """Send nothing."""
 
 
 class _Exchange:
@@ -107,27 +111,38 @@ class _Exchange:
         self.begun = False  # whether the application's response has
         self.replaced = False  # by a 503
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send what the application sends, with what the session needs."""
+        if self.begun or message["type"] not in _BEGINS:
+            return _nothing() if self.replaced else self._send(message)
+        manager = self._manager
+        if not manager.storeless or self.replaced:
+            return self._begin(message)
+        headers = message["headers"] = [*message.get("headers", ())]
+        manager.save(self._session, headers, varies=message["type"] != "websocket.accept")
+        self.begun = True
+        return self._send(message)
+
+    async def _begin(self, message: Message) -> None:
+        """Begin the response where that may need a store."""
         if self.replaced:
             return
-        if not self.begun and message["type"] in _BEGINS:
-            headers = list(message.get("headers", ()))
-            manager, session = self._manager, self._session
-            failure = session.unknown if message.get("status") == FAILED else None
-            varies = message["type"] != "websocket.accept"
-            try:
-                if failure is None and manager.saving_blocks(session):
-                    await in_thread(partial(manager.save, session, headers, varies=varies))
-                elif failure is None:
-                    manager.save(session, headers, varies=varies)
-            except StoreError as error:
-                failure = error
-            if failure is not None:
-                await self.refuse(failure, headers)
-                return
-            message["headers"] = headers
-            self.begun = True
+        headers = [*message.get("headers", ())]
+        manager, session = self._manager, self._session
+        failure = session.unknown if message.get("status") == FAILED else None
+        varies = message["type"] != "websocket.accept"
+        try:
+            if failure is None and manager.saving_blocks(session):
+                await in_thread(partial(manager.save, session, headers, varies=varies))
+            elif failure is None:
+                manager.save(session, headers, varies=varies)
+        except StoreError as error:
+            failure = error
+        if failure is not None:
+            await self.refuse(failure, headers)
+            return
+        message["headers"] = headers
+        self.begun = True
         await self._send(message)
 
     async def refuse(self, error: StoreError, headers: list[tuple[bytes, bytes]]) -> None:

@@ -198,7 +198,8 @@ class SessionInterface(sessions.SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Return the session of a request; nothing is read before it is touched."""
-        return self._managers.of(app).open(RequestHeaders(request.environ))
+        managers = self._managers.of(app)
+        return managers.open(RequestHeaders(request.environ, managers.permanent.cookie.vary))
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write what the response must say; see `SessionManager.save`."""

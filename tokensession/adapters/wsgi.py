@@ -32,24 +32,25 @@ App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class RequestHeaders:
-    """The raw request headers of an environ, made when they are asked for.
+    """The raw request headers of an environ that a session can be in, made when they are asked for.
 
     Servers hand them over decoded as Latin-1 (PEP 3333). Several lines of one name come joined by
     commas, so that of several Cookie headers (which no browser sends) the session is not found.
     """
 
-    __slots__ = ("_environ",)
+    __slots__ = ("_environ", "_names")
 
-    def __init__(self, environ: Mapping[str, Any]) -> None:
+    def __init__(self, environ: Mapping[str, Any], name: bytes) -> None:
         self._environ = environ
+        self._names = {b"cookie", name.lower()}
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """Give names in lower case, with their values."""
-        for key, value in self._environ.items():
-            if key.startswith("HTTP_"):
-                name = key[5:].replace("_", "-").lower()
+        for name in self._names:
+            key = "HTTP_" + name.decode("ascii").replace("-", "_").upper()
+            if key in self._environ:
                 # A server that breaks the rule shows text that is in no token.
-                yield name.encode("latin-1", "replace"), value.encode("latin-1", "replace")
+                yield name, self._environ[key].encode("latin-1", "replace")
 
 
 class SessionMiddleware:
@@ -91,7 +92,7 @@ class SessionMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        session = self._manager.open(RequestHeaders(environ))
+        session = self._manager.open(RequestHeaders(environ, self._manager.cookie.vary))
         environ[self._environ_key] = session
         has_body = environ.get("REQUEST_METHOD") != "HEAD"
         exchange = _Exchange(self._manager, session, start_response, has_body=has_body)

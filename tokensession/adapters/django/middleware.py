@@ -39,7 +39,10 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     def process_request(self, request: Any) -> None:
         """Give the request its session."""
         scope = getattr(request, "scope", None)  # of ASGI
-        headers = RequestHeaders(request.META) if scope is None else scope["headers"]
+        if scope is None:
+            headers = RequestHeaders(request.META, self._manager.cookie.vary)
+        else:
+            headers = scope["headers"]
         session = request.session = UnopenedSessionOfRequest(self._manager, headers)
         if scope is not None and self._manager.look_ahead(session):
             # Django calls this in a thread, and an asynchronous view in the event loop.

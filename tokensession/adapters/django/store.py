@@ -34,7 +34,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
     def __init__(self, session_key: str | None = None) -> None:
         manager = configured_manager()
-        self._prepare(manager, _headers(manager, session_key), None)
+        RequestSession.__init__(self, manager, _headers(manager, session_key), None)
         self._manager = manager
         self._token = session_key
         manager.load(self)
@@ -197,7 +197,7 @@ class UnopenedSessionOfRequest(SessionOfRequest, UnopenedSession[Any]):
     def __init__(
         self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
     ) -> None:
-        UnopenedSession.__init__(self, manager, headers, None)
+        RequestSession.__init__(self, manager, headers, None)
 
 
 def _headers(manager: SessionManager[Any], token: str | None) -> tuple[tuple[bytes, bytes], ...]:
