@@ -87,7 +87,7 @@ def two_keys(*, exp: int | None = None) -> tuple[KeyRing, KeyRing]:
 class TestConfiguration:
     def test_what_is_no_codec(self) -> None:
         """A file's name is neither codec nor ring."""
-        with pytest.raises(ConfigError, match="codec must be a SessionCodec, not str"):
+        with pytest.raises(ConfigError, match="keys must be a KeyRing, not str"):
             SessionManager("session-keys.json")  # type: ignore[call-overload]
 
     def test_a_ring_stands_for_a_codec(self, hs256: KeyRing) -> None:

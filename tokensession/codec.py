@@ -34,12 +34,10 @@ from tokensession.errors import (
     UnsupportedVersion,
 )
 from tokensession.keys import KeyRing
-from tokensession.keystores.watcher import KeyRingWatcher
 from tokensession.observer import SILENT, Observer
 from tokensession.overflow.overflow import Overflow
 from tokensession.overflow.reference import MARK, Overflowed, reference_of
 from tokensession.policy import Policy, check_seconds, whole_seconds
-from tokensession.revocation.revocations import Revocations
 from tokensession.ringkeys import FixedRing, RingKeys, UnattachedRing, WatchedRing
 from tokensession.session import Origin, Session
 from tokensession.state import UNWRITABLE, checked_state, encode_msgpack
@@ -48,7 +46,9 @@ from tokensession.tokenkeys import NONCE_BYTES, VERSION, TokenKey, context_bytes
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
+    from tokensession.revocation.revocations import Revocations
     from tokensession.revocation.store import Store
     from tokensession.session import SessionFields
 
@@ -147,11 +147,7 @@ class SessionCodec(Generic[StateT]):
         observer: Observer | None = None,
         overflow: Overflow | None = None,
     ) -> None:
-        if not isinstance(keys, KeyRing | KeyRingWatcher):
-            raise ConfigError(
-                f"keys must be a KeyRing, not {type(keys).__name__}; "
-                'make one with KeyRing.open("session-keys.json")'
-            )
+        ring = _ring_of(keys)
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
         if overflow is not None and not isinstance(overflow, Overflow):
@@ -161,7 +157,6 @@ class SessionCodec(Generic[StateT]):
             )
         self._encoded_context = encoded_context = context_bytes(context)
         self._overflow = overflow
-        ring = keys if isinstance(keys, KeyRing) else keys.ring
         self.context = context
         self._policy = _default_policy(ring) if policy is None else policy
         self._ttl = self._policy.ttl(self._policy.idle_timeout, 0, None)
@@ -187,6 +182,9 @@ class SessionCodec(Generic[StateT]):
         self._revocations = None
         self._revokes = None
         if revocation is not None:
+            # Only now, as most applications have none, and starting is to cost them nothing.
+            from tokensession.revocation.revocations import Revocations  # noqa: PLC0415
+
             self._revocations = Revocations(revocation, self._policy, observer or SILENT)
             self._revokes = self._revocations.revokes
 
@@ -465,16 +463,16 @@ class SessionCodec(Generic[StateT]):
         """Whether the ring can sign at all; a reader's cannot."""
         return self._rings.current.can_mint
 
-    def renewal_is_due(self, session: Session[StateT], at: int) -> bool:
+    def renewal_is_due(self, session: Session[StateT], *, now: int) -> bool:
         """Tell whether a decoded session should get a fresh token, though nothing changed."""
         keyed, kid = self._rings.current, session.kid
-        signer = keyed.signer_at(at)
+        signer = keyed.signer_at(now)
         if signer is None:
             return False
         # Retiring, not merely another: a node that is seconds behind still signs with the old one.
         # A key that a newer ring has dropped since is past that.
-        retiring = kid != signer.kid and (kid not in keyed.ring or keyed.ring[kid].nbf <= at)
-        return self._policy.renewal_is_due(session, now=at, key_is_retiring=retiring)
+        retiring = kid != signer.kid and (kid not in keyed.ring or keyed.ring[kid].nbf <= now)
+        return self._policy.renewal_is_due(session, now=now, key_is_retiring=retiring)
 
     def pack(self, session: Session[StateT]) -> bytes | None:
         """Return a session's state in msgpack, to tell whether it has changed; None if it fails."""
@@ -603,10 +601,11 @@ class SessionCodec(Generic[StateT]):
                 token = token.encode("ascii")
             elif not isinstance(token, bytes) or len(token) > MAX_TOKEN or not token.isascii():
                 raise _misframed(token)
-            segments = token.split(b".")
-            if len(segments) != 3:  # noqa: PLR2004  # header, payload, signature
-                raise Malformed(f"{len(segments)} segments; a token has 3")
-            header, payload, signature = segments
+            try:
+                header, payload, signature = token.split(b".")
+            except ValueError:
+                count = token.count(b".") + 1
+                raise Malformed(f"{count} segments; a token has 3") from None
             # Step 2: the exact header of a key that may still verify; no JSON is parsed.
             key = self._rings.current.by_header.get(header)
             if key is None or at >= key.until:
@@ -757,6 +756,20 @@ def _codec_of(keys: KeyRing | KeyRingWatcher, context: str) -> SessionCodec[Any]
 @lru_cache(maxsize=64)
 def _codec(keys: KeyRing | KeyRingWatcher, context: str) -> SessionCodec[Any]:
     return SessionCodec(keys, context=context)
+
+
+def _ring_of(keys: KeyRing | KeyRingWatcher) -> KeyRing:
+    """Return the ring of this moment, or raise a ConfigError for what has none."""
+    if isinstance(keys, KeyRing):
+        return keys
+    from tokensession.keystores.watcher import KeyRingWatcher  # noqa: PLC0415  # as above
+
+    if not isinstance(keys, KeyRingWatcher):
+        raise ConfigError(
+            f"keys must be a KeyRing, not {type(keys).__name__}; "
+            'make one with KeyRing.open("session-keys.json")'
+        )
+    return keys.ring
 
 
 def _misframed(token: object) -> Malformed:

@@ -22,9 +22,6 @@ from tokensession.errors import (
     StoreError,
     TokenError,
 )
-from tokensession.keys import KeyRing
-from tokensession.keystores.watcher import KeyRingWatcher
-from tokensession.legacy.takeover import Takeover
 from tokensession.policy import Policy, whole_seconds
 from tokensession.request import Found, UnopenedSession
 from tokensession.session import Session
@@ -34,7 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tokensession.cookies import Headers
+    from tokensession.keys import KeyRing
+    from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.legacy.reader import LegacyReader
+    from tokensession.legacy.takeover import Takeover
     from tokensession.request import RequestSession, Snapshot
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
@@ -89,11 +89,8 @@ class SessionManager(Generic[StateT]):
         cookie = Cookie() if cookie is None else cookie
         if not isinstance(cookie, Cookie | Header):
             raise ConfigError(f"cookie must be a Cookie or a Header, not {type(cookie).__name__}")
-        if isinstance(codec, KeyRing | KeyRingWatcher):
-            keys = codec
-            codec = SessionCodec(keys, context=cookie.context, policy=Policy.owasp())
         if not isinstance(codec, SessionCodec):
-            raise ConfigError(f"codec must be a SessionCodec, not {type(codec).__name__}")
+            codec = SessionCodec(codec, context=cookie.context, policy=Policy.owasp())
         self._codec = codec
         self.cookie = cookie
         self.legacy = tuple(legacy)
@@ -102,7 +99,12 @@ class SessionManager(Generic[StateT]):
         self._pinned = codec if codec.pinned() is codec else None
         # Whether no request ever has to wait for anything.
         self.storeless = codec.revocations is None and not codec.can_overflow
-        self._takeover = Takeover(codec, cookie, self.legacy) if self.legacy else None
+        self._takeover: Takeover[StateT] | None = None
+        if self.legacy:
+            # Only now, as for new applications starting is to cost nothing.
+            from tokensession.legacy.takeover import Takeover  # noqa: PLC0415
+
+            self._takeover = Takeover(codec, cookie, self.legacy)
 
     def open(
         self, headers: Iterable[tuple[bytes, bytes]], *, now: float | None = None
@@ -389,7 +391,7 @@ class SessionManager(Generic[StateT]):
         codec = session.codec
         packed = after[1]
         if packed is not None and after == session.before:
-            due = session.renewable and session.kid and codec.renewal_is_due(session, now)
+            due = session.renewable and session.kid and codec.renewal_is_due(session, now=now)
             return self._write(session, packed, now) if due else None
         if not codec.can_mint:
             raise ConfigError(

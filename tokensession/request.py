@@ -184,7 +184,7 @@ class RequestSession(Session[StateT]):
         """Set a value of the state."""
         if self.closed:
             raise ConfigError(_BEGUN)
-        state = self._state
+        state: Any = self._state
         (state if type(state) is dict else self._mapping)[key] = value
 
     def __delitem__(self, key: str) -> None:

@@ -206,7 +206,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
 
     def __getitem__(self, key: str) -> Any:
         """Return a value of the state."""
-        state = self._state
+        state: Any = self._state
         return state[key] if type(state) is dict else self._mapping[key]
 
     def __setitem__(self, key: str, value: Any) -> None:

@@ -340,7 +340,7 @@ class TestCodec:
         assert after[a] is before[a]
         assert after[b] is not before[b]
         assert after[b].until == NOW * 2
-        assert after[b]._signature is before[b]._signature is not None
+        assert after[b].ready is before[b].ready is not None
         assert after[b]._salt is before[b]._salt is not None
 
     def test_material_that_came_or_went(self) -> None:
@@ -355,7 +355,7 @@ class TestCodec:
         assert minter.signature is not key.signature
         gone = ring["a"].with_members(revoked={}).tombstone()
         (tombstone,) = RingKeys(KeyRing([gone]), b"x", reader).by_header.values()
-        assert tombstone._signature is None
+        assert tombstone.ready is None
 
     def test_decoding_costs_what_it_costs_with_a_ring(self, shelf: Shelf, ring: KeyRing) -> None:
         """Both read the same two attributes: after the first use there is no more to it."""
