@@ -122,7 +122,7 @@ def test_garbage_is_told(run: Terminal) -> None:
     """And the rest is listed."""
     store = SQLStore(run.url)
     store.deny(denial(1), now=NOW)
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         connection.exec_driver_sql("insert into tokensession_revoked_sids values (x'00', 1, 1)")
     store.close()
     code, out, err = run("revocations", "list")
