@@ -143,12 +143,12 @@ class SessionManager(Generic[StateT]):
             try:
                 if not self._storeless or session.revokes_others:
                     self._revoke(session, at)
+                change = self._written(session, at)
             except StoreError:
                 if session.found.kid and not session.kid and session.subject is None:
                     self._append(headers, self.cookie.delete(), session, at)
                 session.close(readable=not varies)
                 raise
-            change = self._written(session, at)
             if change is not None:
                 self._append(headers, change, session, at)
         session.close(readable=not varies)
