@@ -185,12 +185,15 @@ class SessionManager(Generic[StateT]):
         """
         if self._storeless:
             return False
+        values = self.cookie.read(session.headers)
+        if not values and self._takeover is None:
+            return False
         revocations = self._codec.revocations
         if revocations is not None and revocations.blocking:
             return True
         if not self._codec.can_overflow:
             return False
-        if len(self.cookie.read(session.headers)) > 1:  # to tell which is good takes all of them
+        if len(values) > 1:  # to tell which is good takes all of them
             return True
         self._prepare(session, fetch=False)
         return isinstance(session.prepared, tuple) and session.prepared[-1] is not None

@@ -13,7 +13,9 @@ from tokensession.clients.memcached import MemcachedServer, expiry
 NOW = 1_785_000_000
 
 
-@pytest.mark.parametrize("error", [AssertionError, ValueError, ConnectionResetError])
+@pytest.mark.parametrize(
+    "error", [AssertionError, AttributeError, ValueError, ConnectionResetError]
+)
 def test_a_connection_that_goes_away_is_tried_once_more(error: type[Exception]) -> None:
     """The second try counts; where it fails too, the store cannot be reached."""
     server = MemcachedServer("unix:/nowhere", store="overflow", prefix="t", timeout=1)
@@ -49,6 +51,32 @@ def test_a_call_that_times_out_leaves_the_others_alone() -> None:
                 server.run(lambda client: client.get("key"))
             process.resume()
             busy.sock.settimeout(60)
+            assert busy.get("key") == b"value"
+            assert busy.sock is connection
+        server.close()
+
+
+def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
+    """They are as old; one that another thread is using is left to that thread."""
+    with Memcached() as process:
+        server = MemcachedServer(process.url, store="overflow", prefix="t", timeout=60)
+        pool = server.client().client_pool
+        with pool.get_and_release() as busy:
+            busy.set("key", b"value", noreply=False)
+            connection = busy.sock
+            with pool.get_and_release() as one, pool.get_and_release() as other:
+                assert one.get("key") == other.get("key") == b"value"
+            sockets = [one.sock, other.sock]
+            outcomes: list[Any] = [ConnectionResetError("gone"), b"found"]
+
+            def call(client: Any) -> bytes | None:
+                if len(outcomes) == 2:
+                    raise outcomes.pop(0)
+                found: bytes | None = client.get("key")
+                return found
+
+            assert server.run(call) == b"value"
+            assert [one.fileno() for one in sockets] == [-1, -1]
             assert busy.get("key") == b"value"
             assert busy.sock is connection
         server.close()

@@ -26,9 +26,9 @@ _RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant 
 _LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
 
 _Result = TypeVar("_Result")
-# What a call ends in when its server or, from another thread, its connection goes away: pymemcache
-# asserts that it has a socket, and cannot parse half a line.
-_BROKEN: Final = (MemcacheError, OSError, AssertionError, ValueError)
+# What a call ends in when its server or, by `close`, its connection goes away: pymemcache takes it
+# for granted that it has a socket, and cannot parse half a line.
+_BROKEN: Final = (MemcacheError, OSError, AssertionError, AttributeError, ValueError)
 
 
 class MemcachedServer:
@@ -76,7 +76,7 @@ class MemcachedServer:
             # Its own connection is closed already; those of other threads may well be answered.
             raise self._failed(error) from error
         except _BROKEN as error:
-            self.close()  # the others are as old
+            self._drop_idle()  # they are as old
             if not again:
                 raise self._failed(error) from error
         try:
@@ -97,6 +97,12 @@ class MemcachedServer:
             # In one step, without a lock, which a fork could catch held; it is not connected yet.
             client = self._clients.setdefault(os.getpid(), made)
         return client
+
+    def _drop_idle(self) -> None:
+        """Close the connections that wait for a call, and none that another thread waits for."""
+        pool = self.client().client_pool
+        for _ in pool.free:
+            pool.destroy(pool.get())
 
     def _failed(self, error: Exception) -> StoreError:
         reason = f"{type(error).__name__} {first_line(error)}"

@@ -86,7 +86,7 @@ class Database:
                     _limit(connection.connection.dbapi_connection, self._timeout),
                 ):
                     return work(connection)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, TimeoutError) as error:
                 dead = isinstance(error, DBAPIError) and error.connection_invalidated
                 if dead and monotonic() - begun < self._timeout / 2:
                     begun -= self._timeout  # once: a restarted server left a pool of dead ones
@@ -114,7 +114,7 @@ class Database:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         tables.create_all(connection)
 
-    def _complaint(self, error: SQLAlchemyError) -> str:
+    def _complaint(self, error: Exception) -> str:
         """Say what went wrong in a line, without the values that were in it."""
         reason = first_line(getattr(error, "orig", None) or error)
         hint = ""
