@@ -82,6 +82,13 @@ def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
         server.close()
 
 
+def test_a_server_that_is_no_address() -> None:
+    """It is read with the first call."""
+    server = MemcachedServer("host:port", store="overflow", prefix="t", timeout=1)
+    with pytest.raises(StoreError, match="ValueError invalid literal"):
+        server.run(lambda client: client.get("key"))
+
+
 def test_long_lives_are_instants() -> None:
     """What the server would take for one of 1970 is given as one of its own time."""
     assert expiry(NOW + 30 * 86400, NOW) == 30 * 86400

@@ -100,9 +100,11 @@ class MemcachedServer:
 
     def _drop_idle(self) -> None:
         """Close the connections that wait for a call, and none that another thread waits for."""
-        pool = self.client().client_pool
-        for _ in pool.free:
-            pool.destroy(pool.get())
+        client = self._clients.get(os.getpid())
+        if client is not None:
+            pool = client.client_pool
+            for _ in pool.free:
+                pool.destroy(pool.get())
 
     def _failed(self, error: Exception) -> StoreError:
         reason = f"{type(error).__name__} {first_line(error)}"
