@@ -360,7 +360,7 @@ class SessionCodec(Generic[StateT]):
         nonce = os.urandom(NONCE_BYTES)
         keyed = self._rings.current
         token, overflowed = self._mint(
-            session.sid, iat, ttl, age, session.subject, session.state, cap, nonce, keyed,
+            session.sid, iat, ttl, age, session.subject, session._state, cap, nonce, keyed,  # noqa: SLF001
             room, session.overflowed,
         )  # fmt: skip
         session.overflowed = overflowed
@@ -549,7 +549,7 @@ class SessionCodec(Generic[StateT]):
         """Tell whether writing a session can wait for a store; a state that surely fits cannot."""
         if self._overflow is None:
             return False
-        packed = self.pack(session.state)
+        packed = self.pack(session._state)  # noqa: SLF001
         if session.overflowed is not None or packed is None:
             return True
         # All but the state: numbers, ids and array in 64 bytes, and four for each character.

@@ -225,7 +225,7 @@ class SessionManager(Generic[StateT]):
         Raises:
             ConfigError: The state is not the one that was saved.
         """
-        if session.opened and session.before[1] != self._codec.pack(session.state):
+        if session.opened and session.before[1] != self._codec.pack(session._state):  # noqa: SLF001
             raise ConfigError(
                 "the session's state was changed after the response had begun, and that change "
                 "is lost: change it before the first byte is sent"
@@ -352,7 +352,7 @@ class SessionManager(Generic[StateT]):
             codec.revoke_subject(session.subject, keep=session, now=now)
         if revocations is None or session.kid:
             return
-        if session.subject is not None or codec.pack(session.state) != self._nothing:
+        if session.subject is not None or codec.pack(session._state) != self._nothing:  # noqa: SLF001
             codec.begin(session, now)
 
     def _written(self, session: RequestSession[StateT], now: int) -> tuple[bytes, bytes] | None:
@@ -375,7 +375,7 @@ class SessionManager(Generic[StateT]):
         return change
 
     def _snapshot(self, session: RequestSession[StateT]) -> Snapshot:
-        return session.sid, self._codec.pack(session.state), session.ttl, session.cap
+        return session.sid, self._codec.pack(session._state), session.ttl, session.cap  # noqa: SLF001
 
     def _change(
         self, session: RequestSession[StateT], after: Snapshot, now: int
