@@ -12,14 +12,14 @@ PACKAGE = Path(tokensession.__file__).parent
 
 # From the ground up: a module imports only from those before it.
 LAYERS = [
-    "errors", "base64url", "nesting", "state", "claims", "policy", "published", "material", "jwk",
-    "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "keystores", "overflow",
-    "session", "observer", "revocation", "tokenkeys", "ringkeys", "codec", "cookies", "request",
-    "legacy", "manager", "adapters", "testing", "fixtures", "vectors", "anatomy", "demo", "cli",
-    "__main__", "__init__",
+    "errors", "base64url", "nesting", "members", "state", "claims", "policy", "published",
+    "material", "jwk", "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "clients",
+    "keystores", "overflow", "session", "observer", "revocation", "tokenkeys", "ringkeys", "codec",
+    "cookies", "request", "legacy", "manager", "adapters", "testing", "fixtures", "vectors",
+    "anatomy", "demo", "cli", "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {
-    "msgspec": {"base64url", "claims", "state", "session", "vectors"},
+    "msgspec": {"base64url", "claims", "members", "state", "session", "vectors"},
     "jwt": {"tokenkeys", "legacy/jwt"},
     "cryptography": {"codec", "jwk", "material", "overflow", "tokenkeys"},
     "aiohttp": {"adapters/aiohttp"},
@@ -28,10 +28,17 @@ DOORS = {
     "quart": {"adapters/quart"},
     "werkzeug": {"adapters/flask"},
     "starlette": {"demo"},
-    "sqlalchemy": {"keystores/sql", "overflow/sql", "revocation/sql", "revocation/sqltables"},
-    "redis": {"keystores/redis", "overflow/redis", "revocation/redis"},
-    "pymemcache": {"overflow/memcached", "revocation/memcached"},
-    "pymongo": {"overflow/mongo", "revocation/mongo"},
+    "sqlalchemy": {
+        "clients/sql",
+        "keystores/sql",
+        "overflow/sql",
+        "overflow/sqltable",
+        "revocation/sql",
+        "revocation/sqltables",
+    },
+    "redis": {"clients/redis", "keystores/redis"},
+    "pymemcache": {"clients/memcached"},
+    "pymongo": {"clients/mongo", "revocation/mongo"},
     "uvicorn": {"demo"},
     "itsdangerous": {"legacy/itsdangerous"},
     "pytest": {"fixtures"},

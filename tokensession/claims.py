@@ -10,6 +10,7 @@ import msgspec
 from msgspec.msgpack import Decoder
 
 from tokensession.errors import BadClaims, BadState, StateError
+from tokensession.members import Members
 from tokensession.nesting import SAFE_NESTING, nests_too_deep
 from tokensession.state import (
     MAX_INT,
@@ -165,6 +166,10 @@ class UntypedState:
         Raises:
             StateError: A value that would be changed on the way; the path says where.
         """
+        if type(state) is Members:
+            with contextlib.suppress(*UNWRITABLE):
+                return msgspec.Raw(self._checked(state.changed(), state))
+            state = state.whole()
         if former is not None and type(state) is dict:
             with contextlib.suppress(*UNWRITABLE):
                 known = self._members(former)
@@ -179,11 +184,13 @@ class UntypedState:
         return checked_text(encode_msgpack, state, changed)
 
     def read_state(self, packed: bytes) -> Any:
-        """Return a state that was kept apart from its claims.
+        """Return a state that was kept apart from its claims; of a map, its `Members`.
 
         Raises:
             BadState: It is not well-formed msgpack.
         """
+        with contextlib.suppress(*UNREADABLE):
+            return Members(packed)
         with contextlib.suppress(*UNREADABLE):
             return msgspec.msgpack.decode(packed)
         raise BadState("the state is not well-formed msgpack, or bytes follow it")

@@ -146,30 +146,23 @@ class SessionManager(Generic[StateT]):
             if varies:
                 add_vary(headers, self.cookie.vary)
             at = int(time()) if now is None else whole_seconds(now)
-            if not self.storeless or session.revokes_others:
-                self._end(session, headers, at, varies=varies)
             after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
             try:
+                if not self.storeless or session.revokes_others:
+                    self._revoke(session, at)
                 change = self._change(session, after, at)
             except Expired as error:
                 change = self._gone(session, after, error)
+            except StoreError:
+                if session.found.kid and not session.kid and session.subject is None:
+                    self._append(headers, self.cookie.delete(), session, at)
+                session.close(readable=not varies)
+                raise
             finally:
                 session.before = after
             if change is not None:
                 self._append(headers, change, session, at)
         session.close(readable=not varies)
-
-    def _end(
-        self, session: RequestSession[StateT], headers: Headers, at: int, *, varies: bool
-    ) -> None:
-        """End what ends with this response; where that fails, a sign-out deletes the cookie."""
-        try:
-            self._revoke(session, at)
-        except StoreError:
-            if session.found.kid and not session.kid and session.subject is None:
-                self._append(headers, self.cookie.delete(), session, at)
-            session.close(readable=not varies)
-            raise
 
     def _append(
         self,
@@ -205,12 +198,15 @@ class SessionManager(Generic[StateT]):
         """
         if self.storeless:
             return False
+        values = self.cookie.read(session.headers)
+        if not values and self._takeover is None:
+            return False
         revocations = self._codec.revocations
         if revocations is not None and revocations.blocking:
             return True
         if not self._codec.can_overflow:
             return False
-        if len(self.cookie.read(session.headers)) > 1:  # to tell which is good takes all of them
+        if len(values) > 1:  # to tell which is good takes all of them
             return True
         self._prepare(session, fetch=False)
         return isinstance(session.prepared, tuple) and session.prepared[-1] is not None

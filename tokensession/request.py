@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from tokensession.claims import StateT
 from tokensession.errors import ConfigError, StoreError, TokenError
+from tokensession.members import Members
 from tokensession.session import Session, SessionFields
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class RequestSession(Session[StateT]):
     @property
     def state(self) -> StateT:
         """The application's data; can be replaced as a whole."""
-        return self._state
+        return self._whole() if type(self._state) is Members else self._state
 
     @state.setter
     def state(self, state: StateT) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from tokensession.claims import SID_BYTES, StateT, Subject
 from tokensession.errors import StateError
+from tokensession.members import Members
 from tokensession.overflow.reference import Overflowed
 from tokensession.state import check_subject
 
@@ -114,7 +115,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
     @property
     def state(self) -> StateT:
         """The application's data."""
-        return self._state
+        return self._whole() if type(self._state) is Members else self._state
 
     @state.setter
     def state(self, state: StateT) -> None:
@@ -197,8 +198,19 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
     # -- the mapping of an untyped state -----------------------------------------------------
 
     @property
-    def _mapping(self) -> dict[str, Any]:
-        state = self._state
+    def _mapping(self) -> dict[str, Any] | Members:
+        state: Any = self._state
+        return state if type(state) is Members else self._dict
+
+    def _whole(self) -> StateT:
+        """Read all of a state of which only some members have been."""
+        state: Any = self._state
+        self._state = state.whole()
+        return self._state
+
+    @property
+    def _dict(self) -> dict[str, Any]:
+        state: Any = self.state
         if not isinstance(state, dict):
             kind = type(state).__name__
             raise TypeError(f"the session's state is a {kind}, no dict; use session.state")
@@ -231,8 +243,8 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
 
     def __bool__(self) -> bool:
         """Tell whether there is any state, of a dict or of a type."""
-        state: Any = self.state
-        return bool(state) if isinstance(state, dict) else state is not None
+        state: Any = self._state
+        return bool(state) if isinstance(state, dict | Members) else state is not None
 
     def __contains__(self, key: object) -> bool:
         """Tell whether the state has a key."""
@@ -247,7 +259,7 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         """Compare the state with a dict; two sessions are equal only if they are one."""
         if isinstance(other, Session) or not isinstance(self.state, dict):
             return self is other
-        return self._mapping == other
+        return self._dict == other
 
     def __hash__(self) -> int:
         """Hash the session itself, whatever its state."""
@@ -255,19 +267,19 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         """Return a dict of the state, updated."""
-        return self._mapping | dict(other)
+        return self._dict | dict(other)
 
     def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         """Return another mapping as a dict, updated with the state."""
-        return dict(other) | self._mapping
+        return dict(other) | self._dict
 
     def copy(self) -> dict[str, Any]:
         """Return a shallow copy of the state as a dict."""
-        return self._mapping.copy()
+        return self._dict.copy()
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the newest pair of the state, as a dict does."""
-        return self._mapping.popitem()
+        return self._dict.popitem()
 
     def __repr__(self) -> str:
         """Show dates and key, never the state or whose session it is."""

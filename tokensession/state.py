@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from tokensession.errors import StateError
+from tokensession.members import Members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,15 @@ MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself 
 UNREADABLE: Final = (ValueError, RecursionError, MemoryError)  # msgspec's errors are ValueErrors
 UNWRITABLE: Final = (*UNREADABLE, TypeError, OverflowError)
 
-encode_msgpack = msgspec.msgpack.Encoder().encode
+
+def _write_unknown(value: Any) -> msgspec.Raw:
+    """Return what stands for a value that msgspec does not know."""
+    if type(value) is Members:
+        return msgspec.Raw(value.packed())
+    raise TypeError(f"a {type(value).__name__}, which msgpack does not have")
+
+
+encode_msgpack = msgspec.msgpack.Encoder(enc_hook=_write_unknown).encode
 
 
 def pack_state(state: Any) -> bytes:

@@ -31,6 +31,7 @@ from tokensession import (
     ConfigError,
     Cookie,
     KeyRing,
+    Overflow,
     Policy,
     Revoked,
     SessionCodec,
@@ -38,6 +39,7 @@ from tokensession import (
     StateError,
     StoreError,
 )
+from tokensession.overflow import memory as overflow
 from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
 
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 COOKIE, ADMIN_COOKIE, READER_COOKIE = "__Host-session", "__Host-admin", "__Host-reader"
 ASKING_COOKIE, FOLLOWING_COOKIE = "__Host-asking", "__Host-following"
+OVERFLOWING_COOKIE = "__Host-overflowing"
 POLICY = Policy.owasp()
 
 
@@ -81,13 +84,15 @@ ADMIN_CODEC: SessionCodec[Any] = SessionCodec(RING, context="admin", policy=POLI
 READER_CODEC: SessionCodec[Any] = SessionCodec(READER_RING, context="reader", policy=POLICY)
 
 
-class WatchedStore(MemoryStore):
-    """A store of revocations that can be down, and notes who calls it.
+class Watched:
+    """Something that can be down, and notes who calls it.
 
     Attributes:
         calls: What it was called for.
         in_event_loop: What it was called for where everything else had to wait for it.
     """
+
+    every: ClassVar[tuple[str, ...]]  # what it can be called for
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +103,7 @@ class WatchedStore(MemoryStore):
     @contextlib.contextmanager
     def down(self, *calls: str) -> Iterator[None]:
         """Let these calls fail, or all of them where none is named."""
-        self._down = calls or ("look_up", "deny", "replace", "mark")
+        self._down = calls or self.every
         try:
             yield
         finally:
@@ -116,6 +121,12 @@ class WatchedStore(MemoryStore):
             self.in_event_loop.append(call)
         if call in self._down:
             raise StoreError("the store is down")
+
+
+class WatchedStore(Watched, MemoryStore):
+    """A store of revocations."""
+
+    every = ("look_up", "deny", "replace", "mark")
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         """Note the call."""
@@ -138,6 +149,32 @@ class WatchedStore(MemoryStore):
         return super().mark(subject, keep, now=now, life=life)
 
 
+class WatchedOverflow(Watched, overflow.MemoryStore):
+    """A store of states that are too large for a cookie."""
+
+    every = ("put", "get", "keep", "delete")
+
+    def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
+        """Note the call."""
+        self._called("put")
+        super().put(name, entry, until=until, now=now)
+
+    def get(self, name: bytes) -> bytes | None:
+        """Note the call."""
+        self._called("get")
+        return super().get(name)
+
+    def keep(self, name: bytes, *, until: int, now: int) -> bool:
+        """Note the call."""
+        self._called("keep")
+        return super().keep(name, until=until, now=now)
+
+    def delete(self, name: bytes) -> None:
+        """Note the call."""
+        self._called("delete")
+        super().delete(name)
+
+
 STORE = WatchedStore()
 # It has read the store once, and hears of nothing but what goes through it.
 REPLICA = Replica(STORE, refresh=10_000, max_staleness=100_000)
@@ -147,6 +184,10 @@ ASKING_CODEC: SessionCodec[Any] = SessionCodec(
 )
 FOLLOWING_CODEC: SessionCodec[Any] = SessionCodec(
     RING, context="following", policy=POLICY, revocation=REPLICA
+)
+OVERFLOW = WatchedOverflow()
+OVERFLOWING_CODEC: SessionCodec[Any] = SessionCodec(
+    RING, context="overflowing", policy=POLICY, overflow=Overflow(OVERFLOW)
 )
 
 # What every application under test serves, by the key under which it finds the session.
@@ -159,10 +200,11 @@ SESSIONS: dict[str, SessionManager[Any]] = {
     ),
     "asking": SessionManager(ASKING_CODEC, cookie=Cookie(name=ASKING_COOKIE)),
     "following": SessionManager(FOLLOWING_CODEC, cookie=Cookie(name=FOLLOWING_COOKIE)),
+    "overflowing": SessionManager(OVERFLOWING_CODEC, cookie=Cookie(name=OVERFLOWING_COOKIE)),
 }
 # Those of a framework that has one session: the one beside it is a middleware's.
 OWN_SESSIONS = {key: manager for key, manager in SESSIONS.items() if key != "admin"}
-OWN_COOKIES = (COOKIE, READER_COOKIE, ASKING_COOKIE, FOLLOWING_COOKIE)
+OWN_COOKIES = (COOKIE, READER_COOKIE, ASKING_COOKIE, FOLLOWING_COOKIE, OVERFLOWING_COOKIE)
 REVOKING = {
     "asking": (ASKING_COOKIE, ASKING_CODEC),
     "following": (FOLLOWING_COOKIE, FOLLOWING_CODEC),
@@ -558,6 +600,15 @@ def check_headers(response: httpx.Response, effect: str, name: str = COOKIE) -> 
         assert set_cookie == [name + DELETED_BY]
     else:
         assert set_cookie == []
+
+
+def check_unavailable(response: httpx.Response) -> None:
+    """Make sure of a 503 that leaves the cookie alone."""
+    assert response.status_code == 503
+    assert response.text == "Service Unavailable"
+    assert response.headers.get_list("set-cookie") == []
+    assert listed(response, "cache-control") == ["no-store"]
+    assert response.headers["retry-after"] == "1"
 
 
 ERRORS_INSIDE = {
@@ -1043,22 +1094,14 @@ class Revocation:
         """503 without touching the cookie; the session is there when the store is."""
         token = self._token("asking")
         with STORE.down():
-            self._check_unavailable(self._ask(site, "asking", name, token))
+            check_unavailable(self._ask(site, "asking", name, token))
         assert self._refused(site, "asking", token) is None
 
     def test_a_store_that_cannot_be_asked_now(self, site: Site) -> None:
         """503 for `confirm` too, which a replica cannot answer."""
         token = self._token("following")
         with STORE.down():
-            self._check_unavailable(self._ask(site, "following", "confirm", token))
-
-    @staticmethod
-    def _check_unavailable(response: httpx.Response) -> None:
-        assert response.status_code == 503
-        assert response.text == "Service Unavailable"
-        assert response.headers.get_list("set-cookie") == []
-        assert listed(response, "cache-control") == ["no-store"]
-        assert response.headers["retry-after"] == "1"
+            check_unavailable(self._ask(site, "following", "confirm", token))
 
     @pytest.mark.parametrize(("key", "down"), [("asking", ("deny",)), ("following", ())])
     def test_a_sign_out_that_is_not_recorded(
@@ -1078,13 +1121,13 @@ class Revocation:
         """503, and the session is what it was."""
         token = self._token("following")
         with STORE.down():
-            self._check_unavailable(self._ask(site, "following", name, token))
+            check_unavailable(self._ask(site, "following", name, token))
         assert self._refused(site, "following", token) is None
 
     def test_a_session_that_cannot_begin(self, site: Site) -> None:
         """503, as nobody could tell whether it lives."""
         with STORE.down():
-            self._check_unavailable(self._ask(site, "asking", "sign_in", None))
+            check_unavailable(self._ask(site, "asking", "sign_in", None))
 
     def test_what_needs_no_store_goes_on(self, site: Site) -> None:
         """A request that does not touch the session, or has none, and other sessions."""
@@ -1123,6 +1166,97 @@ class Revocation:
         self._ask(site, key, "sign_in", None)
         assert STORE.calls
         assert STORE.in_event_loop == []
+
+
+class Overflowing:
+    """The rules for an adapter whose manager has a store for states that do not fit.
+
+    ``/overflowing/NAME`` is served with such a session.
+    """
+
+    @pytest.fixture(autouse=True)
+    @staticmethod
+    def _overflow() -> None:
+        """Forget who has called the store."""
+        OVERFLOW.forget()
+
+    @staticmethod
+    def _visit(site: Site, name: str, token: str | None) -> httpx.Response:
+        return site.get(f"/overflowing/{name}", *cookies(token, OVERFLOWING_COOKIE))
+
+    @staticmethod
+    def _large() -> tuple[dict[str, Any], str]:
+        """Return a state that is too large for a cookie, and a token of it."""
+        state = {**fresh_state(), "basket": "x" * 10_000}
+        token = OVERFLOWING_CODEC.renew(_session_of(state))
+        OVERFLOW.forget()
+        return state, token
+
+    def test_a_large_state(self, site: Site) -> None:
+        """It comes and goes with a small cookie, which is written when the state has changed."""
+        token = token_of(self._visit(site, "large", None), OVERFLOWING_COOKIE)
+        assert len(token) < 500
+        response = self._visit(site, "see", token)
+        check_headers(response, READ, OVERFLOWING_COOKIE)
+        assert response.json()["state"]["basket"] == "secret value " * 400
+        assert OVERFLOW.calls == ["put", "get"]
+
+    def test_a_nested_change_in_a_large_state(self, site: Site) -> None:
+        """It counts; one that is taken back does not."""
+        state, token = self._large()
+        response = self._visit(site, "nested_change_taken_back", token)
+        check_headers(response, READ, OVERFLOWING_COOKIE)
+        new = token_of(self._visit(site, "nested_change", token), OVERFLOWING_COOKIE)
+        seen = self._visit(site, "see", new).json()["state"]
+        assert seen == state | {"cart": ["tea", "coffee"]}
+
+    def test_signing_out_of_a_large_session(self, site: Site) -> None:
+        """The cookie and the state are gone."""
+        _, token = self._large()
+        check_headers(self._visit(site, "clear", token), DELETED, OVERFLOWING_COOKIE)
+        seen = self._visit(site, "see", token).json()
+        assert (seen["state"], seen["refused"]) == ({}, "bad_state")
+
+    @pytest.mark.parametrize("name", ["see", "set_new", "nested_change"])
+    def test_a_large_state_that_cannot_be_read(self, site: Site, name: str) -> None:
+        """503 without touching the cookie; the session is there when the store is."""
+        state, token = self._large()
+        with OVERFLOW.down():
+            check_unavailable(self._visit(site, name, token))
+        assert self._visit(site, "see", token).json()["state"] == state
+
+    @pytest.mark.parametrize("name", ["set_new", "nested_change", "large"])
+    def test_a_large_state_that_cannot_be_written(self, site: Site, name: str) -> None:
+        """503, and the session is what it was."""
+        state, token = self._large()
+        with OVERFLOW.down("put"):
+            check_unavailable(self._visit(site, name, token))
+        assert self._visit(site, "see", token).json()["state"] == state
+
+    def test_a_small_state_asks_no_store(self, site: Site) -> None:
+        """It is in its cookie, and goes on while the store is down."""
+        token = OVERFLOWING_CODEC.encode(fresh_state())
+        with OVERFLOW.down():
+            for name, effect in [("see", READ), ("set_new", SET), ("clear", DELETED)]:
+                check_headers(self._visit(site, name, token), effect, OVERFLOWING_COOKIE)
+        assert OVERFLOW.calls == []
+
+    def test_no_event_loop_waits_for_a_large_state(self, site: Site) -> None:
+        """The store is called where nothing else has to wait: read, written, kept and deleted."""
+        for name in ("see", "set_new", "large", "regenerate", "sign_in", "set_lifetime", "clear"):
+            _, token = self._large()
+            self._visit(site, name, token)
+            assert OVERFLOW.calls[0] == "get"
+            assert OVERFLOW.in_event_loop == []
+        self._visit(site, "large", None)
+        assert OVERFLOW.calls[-1] == "put"
+        assert OVERFLOW.in_event_loop == []
+
+
+def _session_of(state: dict[str, Any]) -> Any:
+    session = OVERFLOWING_CODEC.new()
+    session.state = state
+    return session
 
 
 class RaisesFailures:

@@ -18,6 +18,7 @@ DOCUMENT = FOLDER.parent.parent / "docs" / "conformance.md"
 GROUPS = (
     conformance.Conformance,
     conformance.Revocation,
+    conformance.Overflowing,
     conformance.RaisesFailures,
     conformance.BackgroundTasks,
     conformance.WebSockets,

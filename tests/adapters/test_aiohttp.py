@@ -28,6 +28,7 @@ from .conformance import (
     SESSIONS,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     WatchedStore,
@@ -113,7 +114,7 @@ def application() -> web.Application:
     return app
 
 
-class TestAiohttp(Conformance, Revocation, RaisesFailures, WebSockets):
+class TestAiohttp(Conformance, Revocation, Overflowing, RaisesFailures, WebSockets):
     title = "aiohttp"
     unable: ClassVar = {"BackgroundTasks": "aiohttp has nothing that runs after the response"}
 

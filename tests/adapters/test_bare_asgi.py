@@ -16,6 +16,7 @@ from .conformance import (
     BackgroundTasks,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     WebSockets,
@@ -83,7 +84,9 @@ async def send_chunks(send: Send, chunks: Iterator[bytes]) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-class TestBareASGI(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
+class TestBareASGI(
+    Conformance, Revocation, Overflowing, RaisesFailures, BackgroundTasks, WebSockets
+):
     title = "ASGI"
 
     @pytest.fixture(scope="class")

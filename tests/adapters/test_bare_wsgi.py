@@ -23,6 +23,7 @@ from .conformance import (
     Answer,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     answer_to,
@@ -75,7 +76,7 @@ def with_sessions(app: App) -> App:
     return app
 
 
-class TestBareWSGI(Conformance, Revocation, RaisesFailures):
+class TestBareWSGI(Conformance, Revocation, Overflowing, RaisesFailures):
     title = "WSGI"
     unable = WSGI_UNABLE
     notes = WSGI_NOTES

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from bottle import Bottle, HTTPResponse, request
 
-from .conformance import ERRORS_INSIDE, Answer, Conformance, Handled, Revocation, answer_to, stream
+from .conformance import (
+    ERRORS_INSIDE,
+    Answer,
+    Conformance,
+    Handled,
+    Overflowing,
+    Revocation,
+    answer_to,
+    stream,
+)
 from .servers import Site, serve_wsgi
 from .test_bare_wsgi import WSGI_NOTES, WSGI_UNABLE, with_sessions
 
@@ -36,7 +45,7 @@ def streaming(name: str) -> Iterator[bytes]:
     return chain([next(chunks)], chunks)
 
 
-class TestBottle(Conformance, Revocation):
+class TestBottle(Conformance, Revocation, Overflowing):
     title = "Bottle"
     unable = WSGI_UNABLE | {
         "RaisesFailures": "Bottle answers every error itself, and writes it to its own log"

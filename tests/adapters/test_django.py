@@ -48,6 +48,7 @@ from .conformance import (
     RING,
     SESSIONS,
     Conformance,
+    Overflowing,
     RaisesFailures,
     Revocation,
     WatchedStore,
@@ -81,7 +82,7 @@ def noting(site: Site) -> Iterator[None]:
         got_request_exception.disconnect(note)
 
 
-class TestDjango(Conformance, Revocation, RaisesFailures):
+class TestDjango(Conformance, Revocation, Overflowing, RaisesFailures):
     title = "Django, WSGI"
     unable = WSGI_UNABLE
     notes: ClassVar = WSGI_NOTES | ONE_SESSION
@@ -96,7 +97,7 @@ class TestDjango(Conformance, Revocation, RaisesFailures):
             yield site
 
 
-class TestDjangoASGI(Conformance, Revocation, RaisesFailures):
+class TestDjangoASGI(Conformance, Revocation, Overflowing, RaisesFailures):
     title = "Django, ASGI"
     unable: ClassVar = {
         "WebSockets": "Django has none of its own",

@@ -12,6 +12,7 @@ from .conformance import (
     ERRORS_INSIDE,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     answer_to,
@@ -57,7 +58,7 @@ def handled(
     resp.status, resp.text = "409", "handled"
 
 
-class TestFalcon(Conformance, Revocation, RaisesFailures):
+class TestFalcon(Conformance, Revocation, Overflowing, RaisesFailures):
     title = "Falcon"
     unable = WSGI_UNABLE
     notes = WSGI_NOTES | ERRORS_INSIDE

@@ -27,6 +27,7 @@ from .conformance import (
     BackgroundTasks,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     WebSockets,
@@ -101,7 +102,9 @@ def application() -> FastAPI:
     return app
 
 
-class TestFastAPI(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
+class TestFastAPI(
+    Conformance, Revocation, Overflowing, RaisesFailures, BackgroundTasks, WebSockets
+):
     title = "FastAPI"
 
     @pytest.fixture(scope="class")

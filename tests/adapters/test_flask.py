@@ -42,6 +42,7 @@ from .conformance import (
     Answer,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     answer_to,
@@ -103,7 +104,7 @@ def application() -> Flask:
     return app
 
 
-class TestFlask(Conformance, Revocation, RaisesFailures):
+class TestFlask(Conformance, Revocation, Overflowing, RaisesFailures):
     title = "Flask"
     unable = WSGI_UNABLE
     notes = WSGI_NOTES | ERRORS_INSIDE | UNTIL_CLOSED | ONE_SESSION

@@ -21,6 +21,7 @@ from .conformance import (
     BackgroundTasks,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     WebSockets,
@@ -99,7 +100,9 @@ def handled(request: AnyRequest, error: Handled) -> Response[str]:
 _SESSIONS: Any = SessionMiddleware  # Litestar's own types of scopes and messages are TypedDicts
 
 
-class TestLitestar(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
+class TestLitestar(
+    Conformance, Revocation, Overflowing, RaisesFailures, BackgroundTasks, WebSockets
+):
     title = "Litestar"
     notes = ERRORS_INSIDE
     answers_unforeseen_errors_inside = True

@@ -29,6 +29,7 @@ from .conformance import (
     Answer,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     WatchedStore,
@@ -111,7 +112,7 @@ def application() -> Quart:
     return app
 
 
-class TestQuart(Conformance, Revocation, RaisesFailures, WebSockets):
+class TestQuart(Conformance, Revocation, Overflowing, RaisesFailures, WebSockets):
     title = "Quart"
     unable: ClassVar = {
         "BackgroundTasks": "Quart runs them in the context of the application, where no session is"

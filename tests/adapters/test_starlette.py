@@ -21,6 +21,7 @@ from .conformance import (
     BackgroundTasks,
     Conformance,
     Handled,
+    Overflowing,
     RaisesFailures,
     Revocation,
     WebSockets,
@@ -101,7 +102,9 @@ ROUTES = [
 ]
 
 
-class TestStarlette(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
+class TestStarlette(
+    Conformance, Revocation, Overflowing, RaisesFailures, BackgroundTasks, WebSockets
+):
     title = "Starlette"
 
     @pytest.fixture(scope="class")
@@ -120,7 +123,9 @@ class TestStarlette(Conformance, Revocation, RaisesFailures, BackgroundTasks, We
             yield site
 
 
-class TestAroundStarlette(Conformance, Revocation, RaisesFailures, BackgroundTasks, WebSockets):
+class TestAroundStarlette(
+    Conformance, Revocation, Overflowing, RaisesFailures, BackgroundTasks, WebSockets
+):
     title = "around Starlette"
     notes = ERRORS_INSIDE
     answers_unforeseen_errors_inside = True

@@ -33,17 +33,18 @@ def empty(store: Store) -> None:
     if isinstance(store, MemoryStore):
         store._entries.clear()
     elif isinstance(store, SQLStore):
-        (table,) = store._metadata.tables
-        with store._engine.connect() as connection:
+        (table,) = store._table.metadata.tables
+        with store._database.engine.connect() as connection:
             connection.execute(sa.text(f"delete from {table}"))  # noqa: S608  # our own name
     elif isinstance(store, RedisStore):
-        for key in store._client.scan_iter(f"{store._prefix}*"):
-            store._client.delete(key)
+        client = store._server.client
+        for key in client.scan_iter(f"{store._prefix}*"):
+            client.delete(key)
     elif isinstance(store, MongoStore):
-        store._entries().delete_many({})
+        store._documents.documents().delete_many({})
     else:
         assert isinstance(store, MemcachedStore)
-        store._client().flush_all(noreply=False)
+        store._server.client().flush_all(noreply=False)
 
 
 def test_a_flushed_store_loses_its_states_and_no_other(hs256: KeyRing, store: Store) -> None:
@@ -82,7 +83,7 @@ def test_a_server_killed_while_sessions_are_written(
     """Each token that was given reads its own state or none; durable servers lose none at all."""
     server, store = killable
     if isinstance(store, MongoStore):
-        store._timeout = 2  # it would wait for its server all that time
+        store._documents._timeout = 2  # it would wait for its server all that time
         store.close()
     codec: SessionCodec[Any] = SessionCodec(hs256, overflow=Overflow(store))
     given: dict[int, list[str]] = {}

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import NOW
 from tokensession import (
+    ConfigError,
     Cookie,
     Header,
     KeyRing,
@@ -194,6 +195,29 @@ def test_what_is_too_large_for_the_store_names_the_largest_keys(browser: Browser
         SessionTooLarge, match=r"takes 1000000: keep .* \(largest: 'data' 2000005 bytes"
     ):
         browser.ask(lambda session: session.update(data=bytes(2_000_000), small=1))
+
+
+@pytest.mark.parametrize("signed_out", [False, True])
+def test_a_state_that_cannot_be_written_closes_the_session(
+    hs256: KeyRing, watched: Threads, *, signed_out: bool
+) -> None:
+    """A later change could not be carried any more; who has signed out has no cookie left."""
+    codec: SessionCodec[Any] = SessionCodec(hs256, policy=POLICY, overflow=Overflow(watched))
+    manager = SessionManager(codec)
+    cookie = f"__Host-session={codec.encode({'a': 1}, now=NOW)}"
+    session = manager.open([(b"cookie", cookie.encode())], now=NOW)
+    if signed_out:
+        session.clear()
+    session.update(large())
+    watched.down = True
+    response: Headers = []
+    with pytest.raises(StoreError):
+        manager.save(session, response, now=NOW)
+    deleted = manager.cookie.delete() in response
+    assert (session.closed, deleted) == (True, signed_out)
+    assert (b"cache-control", b"no-store") in response or not signed_out
+    with pytest.raises(ConfigError, match="the response has begun"):
+        session["a"] = 2
 
 
 def test_check_says_it_early_and_writes_once(browser: Browser, watched: Threads) -> None:

@@ -30,7 +30,7 @@ def name(number: int) -> bytes:
 
 def check_index(store: MongoStore) -> None:
     """Make sure that MongoDB is told to remove documents at the date that they hold."""
-    entries = store._entries()
+    entries = store._documents.documents()
     (index,) = [one for one in entries.index_information().values() if "expireAfterSeconds" in one]
     assert (index["key"], index["expireAfterSeconds"]) == ([("until", 1)], 0)
     assert all(isinstance(entry["until"], datetime) for entry in entries.find())
@@ -221,13 +221,13 @@ def test_a_killed_server(killable: tuple[Server, Store]) -> None:
             lambda: store.delete(name(1)),
         ]
     else:
-        store._timeout = 0.5  # type: ignore[attr-defined]
+        store._documents._timeout = 0.5  # type: ignore[attr-defined]
         store.close()  # type: ignore[attr-defined]
     for call in calls:
         with pytest.raises(StoreError, match=r"the overflow store \(\w+\) failed: \w"):
             call()
     if not quick:
-        store._timeout = 60  # type: ignore[attr-defined]
+        store._documents._timeout = 60  # type: ignore[attr-defined]
         store.close()  # type: ignore[attr-defined]
     server.start()
     kept = None if type(store).__name__ == "MemcachedStore" else b"old"

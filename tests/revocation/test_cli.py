@@ -14,7 +14,7 @@ from tokensession.revocation.sql import SQLStore
 from .contract import ADA, NOW, denial, sid
 
 if TYPE_CHECKING:
-    from tests.servers import Valkey
+    from tests.servers import Memcached, Mongo, Valkey
 
 HEX = "00" * 15 + "01"
 
@@ -122,7 +122,7 @@ def test_garbage_is_told(run: Terminal) -> None:
     """And the rest is listed."""
     store = SQLStore(run.url)
     store.deny(denial(1), now=NOW)
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         connection.exec_driver_sql("insert into tokensession_revoked_sids values (x'00', 1, 1)")
     store.close()
     code, out, err = run("revocations", "list")
@@ -138,6 +138,48 @@ def test_redis(valkey: Valkey, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.json("revocations", "create", *name) == {"store": valkey.url}
     code, _, err = run("revocations", "count", "--prefix", "other")
     assert (code, "make it with create()" in err) == (2, True)
+
+
+def test_mongodb(mongo: Mongo, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its URL, in a database and a collection by name; it does all that the others do."""
+    run = Terminal(mongo.url, capsys)
+    name = ("--database", "cli", "--collection", "ended")
+    assert run("revocations", "create", *name)[:2] == (0, f"ready  {mongo.url}\n")
+    run.json("revoke", "--sid", HEX, "--lifetime", "28800", *name)
+    run.json("revoke", "--subject", "ada", "--lifetime", "28800", *name)
+    assert run.json("revocations", "count", *name) == {"denied": 1, "marks": 1}
+    entries = run.json("revocations", "list", *name)["entries"]
+    assert [entry.get("sid", entry.get("subject")) for entry in entries] == [HEX, ADA.hex()]
+    check = ("revocations", "check", "--sid", HEX, "--start", str(NOW + 100), *name)
+    assert run(*check)[:2] == (1, "revoked\n")
+    assert run("revocations", "sweep", "--dry-run", *name)[1] == "would remove  0\n"
+    code, _, err = run("revocations", "count", "--collection", "other")
+    assert (code, "make it with create()" in err) == (2, True)
+    code, _, err = run("revocations", "count", "--prefix", "x")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--prefix means nothing to this store; it has --database, --collection" in err
+
+
+def test_memcached(memcached: Memcached, capsys: pytest.CaptureFixture[str]) -> None:
+    """It ends and answers; what would need a list of its keys is refused, and says why."""
+    run = Terminal(f"memcached://{memcached.url.removeprefix('unix:')}", capsys)
+    name = ("--prefix", "cli")
+    assert run("revocations", "create", *name)[0] == 0
+    check = ("revocations", "check", "--sid", HEX, "--start", str(NOW + 100), *name)
+    assert run(*check)[:2] == (0, "not revoked\n")
+    assert run("revoke", "--sid", HEX, "--lifetime", "28800", "--dry-run", *name)[0] == 0
+    assert run(*check)[0] == 0
+    assert run("revoke", "--sid", HEX, "--lifetime", "28800", *name)[0] == 0
+    assert run(*check)[0] == 1
+    for words in (("list",), ("list", "--json"), ("count",), ("sweep", "--dry-run")):
+        code, out, err = run("revocations", *words, *name)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "the revocation store (memcached) cannot" in err
+    assert run("revocations", "sweep", *name)[:2] == (0, "removed  0\n")
+    code, _, err = run("revocations", "check", "--sid", HEX, "--start", "0", "--prefix", "other")
+    assert (code, "make it with create()" in err) == (2, True)
+    code, _, err = run("revocations", "count", "--collection", "x")
+    assert (code, "--collection means nothing to this store; it has --prefix" in err) == (2, True)
 
 
 class TestRefused:
@@ -173,6 +215,10 @@ class TestRefused:
             ("sqlite://", "in memory"),
             ("sqlite:////no/such/folder/r.db", "unable to open"),
             ("redis://h:port", "redis-py reads"),
+            ("memcached://", "server must be"),
+            ("memcached://h", "cannot count"),
+            ("mongodb:/h", "must begin with mongodb://"),
+            ("mongodb://h:port", "cannot be read"),
         ],
     )
     def test_urls(self, url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:

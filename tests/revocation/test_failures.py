@@ -214,7 +214,7 @@ class TestSQL:
         store = new_sqlite()
         hasty = SQLStore(sqlite_url, prefix=store._tables.store.name[: -len("revocation")],
                          timeout=0.1)  # fmt: skip
-        with store._engine.connect() as other:
+        with store._database.engine.connect() as other:
             other.exec_driver_sql("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match="locked"):
                 hasty.deny(denial(1), now=NOW)
@@ -278,7 +278,7 @@ class TestSQL:
 
 def execute(store: SQLStore, statement: str) -> None:
     """Do to a store what it would not do itself."""
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         connection.exec_driver_sql(statement)
 
 

@@ -54,7 +54,7 @@ def test_an_emptied_store_denies(new_mongo: Callable[[], MongoStore]) -> None:
     store = new_mongo()
     store.deny(denial(1), now=NOW)
     position = apply(RevocationEntries(), store.read(None))
-    store._entries().delete_many({})
+    store._documents.documents().delete_many({})
     calls: list[Callable[[], object]] = [
         lambda: store.look_up(sid(1), ADA),
         lambda: store.deny(denial(1), now=NOW),
@@ -72,7 +72,7 @@ def test_an_emptied_store_denies(new_mongo: Callable[[], MongoStore]) -> None:
 def test_garbage_is_refused_or_counted(new_mongo: Callable[[], MongoStore]) -> None:
     """What is no entry denies who asks for it, and is left out, and told, of what is read."""
     store = new_mongo()
-    entries = store._entries()
+    entries = store._documents.documents()
     mark = {"_id": b"m" + ADA, "kind": "mark", "instant": "x", "until": 1, "revision": 1}
     entries.insert_one(mark | {"position": 1})
     entries.insert_one({"_id": b"d", "kind": "denied", "until": 1, "position": 1})
@@ -91,7 +91,7 @@ def test_entries_leave_by_the_server_too(new_mongo: Callable[[], MongoStore]) ->
     """By a TTL index on a date that is after their end."""
     store = new_mongo()
     store.deny(denial(1), now=NOW)
-    entries = store._entries()
+    entries = store._documents.documents()
     indexes = [one for one in entries.index_information().values() if "expireAfterSeconds" in one]
     assert [(one["key"], one["expireAfterSeconds"]) for one in indexes] == [([("ends", 1)], 0)]
     (entry,) = entries.find({"kind": "denied"})

@@ -329,6 +329,23 @@ class TestStoreThatIsDown:
         ]  # fmt: skip
 
 
+def test_no_thread_for_a_request_without_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing that the store could be asked about, so a visitor costs it nothing."""
+    site = Site(Lookup)
+    threads: list[object] = []
+    to_thread = asyncio.to_thread
+
+    async def noted(call: Any) -> Any:
+        threads.append(call)
+        return await to_thread(call)
+
+    monkeypatch.setattr(asyncio, "to_thread", noted)
+    assert site.get("/plain").status_code == 200
+    assert threads == []
+    assert site.get("/plain", cookie="x").status_code == 200
+    assert len(threads) == 1
+
+
 def test_threads() -> None:
     """A store is never called in the event loop's thread; a replica's check calls none."""
     for revocation, called in ((Lookup, True), (fresh_replica, False)):

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tokensession.cli.streams import InputError
+from tokensession.revocation.store import Store
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from tokensession.revocation.redis import RedisStore
-    from tokensession.revocation.sql import SQLStore
-
 _ENVIRONMENT: Final = "env:"
 _SQL: Final = ("sqlite:", "postgresql:", "postgresql+")
 _REDIS: Final = ("redis:", "rediss:", "unix:")
+_MONGO: Final = ("mongodb:", "mongodb+srv:")
+_MEMCACHED: Final = "memcached://"
 _PASSWORD = re.compile(r"(//[^/@:]*):[^@]*@")
+
+
+class ClosableStore(Store, Protocol):
+    """A store with connections to close."""
+
+    def close(self) -> None:
+        """Close them."""
+        ...
 
 
 def add_store(parser: ArgumentParser) -> None:
@@ -26,39 +34,70 @@ def add_store(parser: ArgumentParser) -> None:
         "--store",
         required=True,
         metavar="URL",
-        help="sqlite:///FILE, postgresql+psycopg://..., redis://..., unix://...; or env:NAME for "
-        "an environment variable that holds it, as it must where it has a password",
+        help="sqlite:///FILE, postgresql+psycopg://..., redis://..., unix://... (Redis), "
+        "mongodb://..., memcached://HOST:PORT, memcached:///SOCKET; or env:NAME for an environment "
+        "variable that holds it, as it must where it has a password",
     )
     parser.add_argument(
         "--prefix", metavar="NAME", help="what its tables or keys begin with, if not the default"
     )
+    for word in ("database", "collection"):
+        parser.add_argument(
+            f"--{word}", metavar="NAME", help=f"the {word} in MongoDB, if not the default"
+        )
 
 
-def open_store(args: Namespace) -> SQLStore | RedisStore:
+def open_store(args: Namespace) -> ClosableStore:
     """Return the store that the arguments name.
 
     Raises:
-        InputError: A URL that is missing, has a password on the command line, or is of no store.
+        InputError: A URL that is missing, has a password on the command line, or is of no store;
+            or arguments that the store does not have.
         ConfigError: A URL that the client refuses, or a client that is not installed.
     """
     url = _url(args.store)
-    options = {} if args.prefix is None else {"prefix": args.prefix}
+    if url.startswith(_MONGO):
+        from tokensession.revocation import mongo  # noqa: PLC0415  # an extra
+
+        return mongo.MongoStore(url, **_options(args, "database", "collection"))
+    options = _options(args, "prefix")
     if url.startswith(_SQL):
         from tokensession.revocation import sql  # noqa: PLC0415  # an extra
 
         return sql.SQLStore(url, **options)
+    # Looking after one that may forget is no trust in it.
     if url.startswith(_REDIS):
         from tokensession.revocation import redis  # noqa: PLC0415  # an extra
 
-        return redis.RedisStore(
-            url, may_forget=True, **options
-        )  # looking after it is no trust in it
-    raise InputError("the store's URL begins with sqlite:, postgresql:, redis:, rediss: or unix:")
+        return redis.RedisStore(url, may_forget=True, **options)
+    if url.startswith(_MEMCACHED):
+        from tokensession.revocation import memcached  # noqa: PLC0415  # an extra
+
+        server = url.removeprefix(_MEMCACHED)
+        server = f"unix:{server}" if server.startswith("/") else server
+        return memcached.MemcachedStore(server, may_forget=True, **options)
+    raise InputError(
+        "the store's URL begins with sqlite:, postgresql:, redis:, rediss:, unix:, mongodb:, "
+        "mongodb+srv: or memcached://"
+    )
 
 
 def store_name(args: Namespace) -> str:
     """Return the store's URL for people, without its password."""
     return _PASSWORD.sub(r"\1:***@", _url(args.store))
+
+
+def _options(args: Namespace, *names: str) -> dict[str, Any]:
+    """Return those that were given, where they are among the store's."""
+    given = {
+        name: getattr(args, name)
+        for name in ("prefix", "database", "collection")
+        if getattr(args, name) is not None
+    }
+    for name in given:
+        if name not in names:
+            raise InputError(f"--{name} means nothing to this store; it has --{', --'.join(names)}")
+    return given
 
 
 def _url(name: str) -> str:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.redis import TIMEOUT, RedisServer
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH
 
-try:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
-    from redis.retry import Retry
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from error
-
-_TIMEOUT: Final = 1.0  # seconds
-_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+if TYPE_CHECKING:
+    from tokensession.clients.redis import Client
 
 
 class RedisStore:
@@ -37,25 +28,17 @@ class RedisStore:
 
     def __init__(
         self,
-        url: str | redis.Redis | redis.RedisCluster,
+        url: str | Client,
         *,
         prefix: str = "tokensession",
-        timeout: float = _TIMEOUT,
+        timeout: float = TIMEOUT,
     ) -> None:
-        if not timeout > 0:
-            raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
-        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
-            raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
-        self._client: Any = _client(url, timeout) if isinstance(url, str) else url
-        if not isinstance(self._client, redis.Redis | redis.RedisCluster):
-            raise ConfigError(f"url must be text or a client, not {type(url).__name__}")
-        if self._client.get_encoder().decode_responses:
-            raise ConfigError("the client decodes what it reads: make it without decode_responses")
+        self._server = RedisServer(url, store="overflow", prefix=prefix, timeout=timeout)
         self._prefix = f"{prefix}:overflow:"
 
     def close(self) -> None:
         """Close the connections that are idle; the next call makes new ones."""
-        self._client.close()
+        self._server.close()
 
     def create(self) -> None:
         """Do nothing: keys need no preparation."""
@@ -66,10 +49,8 @@ class RedisStore:
         Raises:
             StoreError: It could not be written.
         """
-        try:
-            self._client.set(self._key(name), entry, ex=max(1, until - now))
-        except RedisError as error:
-            raise _failed(error) from error
+        key, seconds = self._key(name), max(1, until - now)
+        self._server.run(lambda client: client.set(key, entry, ex=seconds))
 
     def get(self, name: bytes) -> bytes | None:
         """Return an entry, or None.
@@ -77,10 +58,8 @@ class RedisStore:
         Raises:
             StoreError: It cannot be asked.
         """
-        try:
-            found: bytes | None = self._client.get(self._key(name))
-        except RedisError as error:
-            raise _failed(error) from error
+        key = self._key(name)
+        found: bytes | None = self._server.run(lambda client: client.get(key))
         return found
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
@@ -89,15 +68,15 @@ class RedisStore:
         Raises:
             StoreError: It cannot be asked.
         """
-        key = self._key(name)
-        try:
-            with self._client.pipeline(transaction=False) as pipe:
-                pipe.expire(key, max(1, until - now), gt=True)
+        key, seconds = self._key(name), max(1, until - now)
+
+        def extend(client: Any) -> bool:
+            with client.pipeline(transaction=False) as pipe:
+                pipe.expire(key, seconds, gt=True)
                 pipe.exists(key)
-                _, found = pipe.execute()
-        except RedisError as error:
-            raise _failed(error) from error
-        return bool(found)
+                return bool(pipe.execute()[1])
+
+        return self._server.run(extend)
 
     def delete(self, name: bytes) -> None:
         """Remove an entry.
@@ -105,10 +84,8 @@ class RedisStore:
         Raises:
             StoreError: It cannot be asked.
         """
-        try:
-            self._client.delete(self._key(name))
-        except RedisError as error:
-            raise _failed(error) from error
+        key = self._key(name)
+        self._server.run(lambda client: client.delete(key))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # the protocol's
         """Return 0: the server removes what has ended."""
@@ -116,22 +93,3 @@ class RedisStore:
 
     def _key(self, name: bytes) -> str:
         return self._prefix + name.hex()
-
-
-def _client(url: str, timeout: float) -> redis.Redis:
-    # A connection that a restarted server has closed is made anew, once; nothing else is retried.
-    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    try:
-        return redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
-        )
-    except ValueError as error:
-        # The message must not show a URL, which may have a password.
-        raise ConfigError(
-            "url is not one that redis-py reads: redis://HOST, rediss://, unix://"
-        ) from error
-
-
-def _failed(error: RedisError) -> StoreError:
-    reason = str(error).strip().partition("\n")[0]
-    return StoreError(f"the overflow store (redis) failed: {reason}")

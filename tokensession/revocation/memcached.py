@@ -8,24 +8,15 @@ that should not be.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-from time import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.memcached import TIMEOUT, MemcachedServer, expiry
+from tokensession.errors import StoreError
 from tokensession.revocation import decision
 from tokensession.revocation.decision import NEVER, Entries, Mark
 from tokensession.revocation.store import SWEEP_BATCH, SWEEP_MARGIN, Batch, Capabilities, Counts
-
-try:
-    from pymemcache.client.base import PooledClient
-    from pymemcache.exceptions import MemcacheError
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError(
-        "MemcachedStore needs pymemcache: pip install 'tokensession[memcached]'"
-    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,19 +26,10 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
-_TIMEOUT: Final = 1.0  # seconds
 _TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
-_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _MARKER = re.compile(rb"(\d{1,9}) ([0-9a-f]{16}) (-?\d{1,17}) (-?\d{1,17})")
 _MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
 _DENIED = re.compile(rb"\d{1,17}")
-_RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant by the server
-_LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
-
-_Result = TypeVar("_Result")
-# What a call ends in when its server or, from another thread, its connection goes away: pymemcache
-# asserts that it has a socket, and cannot parse half a line.
-_BROKEN: Final = (MemcacheError, OSError, AssertionError, ValueError)
 
 
 class MemcachedStore:
@@ -69,28 +51,18 @@ class MemcachedStore:
         server: str,
         *,
         prefix: str = "tokensession",
-        timeout: float = _TIMEOUT,
+        timeout: float = TIMEOUT,
         may_forget: bool = False,
     ) -> None:
-        if not isinstance(server, str) or not server:
-            raise ConfigError("server must be host:port or unix:/path/to/socket")
-        if not timeout > 0:
-            raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
-        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
-            raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
         self.capabilities = Capabilities(
             durable=False, lists_changes=False, loss_accepted=may_forget
         )
-        self._server = server
-        self._timeout = timeout
+        self._server = MemcachedServer(server, store="revocation", prefix=prefix, timeout=timeout)
         self._prefix = f"{prefix}:revocation:"
-        self._clients: dict[int, Any] = {}
 
     def close(self) -> None:
         """Close the connections that are idle; the next call makes new ones."""
-        client = self._clients.pop(os.getpid(), None)
-        if client is not None:
-            client.close()
+        self._server.close()
 
     def create(self) -> None:
         """Make the marker; leave alone what is there.
@@ -99,7 +71,9 @@ class MemcachedStore:
             StoreError: It cannot, or what is there is of another version.
         """
         marker = _Marker(secrets.token_hex(8), NEVER, NEVER)
-        self._run(lambda client: client.add(self._prefix + "store", marker.text(), noreply=False))
+        self._server.run(
+            lambda client: client.add(self._prefix + "store", marker.text(), noreply=False)
+        )
         self._marker()
 
     # -- asking --------------------------------------------------------------------------------
@@ -112,7 +86,7 @@ class MemcachedStore:
         """
         store, denied = self._prefix + "store", self._denied(sid)
         keys = [store, denied] if subject is None else [store, denied, self._mark(subject)]
-        found = self._run(lambda client: client.get_many(keys))
+        found = self._server.run(lambda client: client.get_many(keys))
         marker = _marker(found.get(store))
         mark = None if subject is None else _mark(found.get(self._mark(subject)))
         if mark is None:
@@ -226,14 +200,14 @@ class MemcachedStore:
     # -- talking to the server -----------------------------------------------------------------
 
     def _marker(self) -> _Marker:
-        found: bytes | None = self._run(lambda client: client.get(self._prefix + "store"))
+        found: bytes | None = self._server.run(lambda client: client.get(self._prefix + "store"))
         return _marker(found)
 
     def _raise(self, change: Callable[[_Marker], _Marker]) -> _Marker:
         """Change the marker, by compare-and-swap."""
         key = self._prefix + "store"
         for _ in range(_TRIES):
-            text, token = self._run(lambda client: client.gets(key))
+            text, token = self._server.run(lambda client: client.gets(key))
             marker = _marker(text)
             changed = change(marker)
             if changed == marker or self._swap(key, changed.text(), token, 0):
@@ -245,7 +219,7 @@ class MemcachedStore:
     ) -> None:
         """Change an entry, by compare-and-swap; None leaves it alone."""
         for _ in range(_TRIES):
-            former, token = self._run(lambda client: client.gets(key))
+            former, token = self._server.run(lambda client: client.gets(key))
             changed = change(former)
             if changed is None:
                 return
@@ -257,10 +231,12 @@ class MemcachedStore:
     def _swap(self, key: str, text: bytes, token: bytes | None, expire: int) -> bool:
         if token is None:
             return bool(
-                self._run(lambda client: client.add(key, text, expire, noreply=False), again=False)
+                self._server.run(
+                    lambda client: client.add(key, text, expire, noreply=False), again=False
+                )
             )
         return bool(
-            self._run(
+            self._server.run(
                 lambda client: client.cas(key, text, token, expire, noreply=False), again=False
             )
         )
@@ -270,32 +246,6 @@ class MemcachedStore:
 
     def _mark(self, subject: bytes) -> str:
         return f"{self._prefix}m:{subject.hex()}"
-
-    def _run(self, call: Callable[[Any], _Result], *, again: bool = True) -> _Result:
-        """Call the server, and once more on a new connection if an old one turns out to be dead."""
-        try:
-            return call(self._client())
-        except _BROKEN as error:
-            self.close()
-            if isinstance(error, TimeoutError) or not again:
-                raise _failed(error) from error
-        try:
-            return call(self._client())
-        except _BROKEN as error:
-            raise _failed(error) from error
-
-    def _client(self) -> Any:
-        client = self._clients.get(os.getpid())  # a child must not write into its parent's
-        if client is None:
-            made = PooledClient(
-                self._server,
-                connect_timeout=self._timeout,
-                timeout=self._timeout,
-                no_delay=not self._server.startswith("unix:"),
-            )
-            # In one step, without a lock, which a fork could catch held; it is not connected yet.
-            client = self._clients.setdefault(os.getpid(), made)
-        return client
 
 
 class _Marker(NamedTuple):
@@ -341,10 +291,4 @@ def _mark(text: bytes | None) -> Mark | None:
 
 
 def _expire(until: int, now: int) -> int:
-    seconds = max(1, until - now + SWEEP_MARGIN)
-    return seconds if seconds <= _RELATIVE else min(int(time()) + seconds, _LAST)
-
-
-def _failed(error: Exception) -> StoreError:
-    reason = str(error).strip().partition("\n")[0]
-    return StoreError(f"the revocation store (memcached) failed: {type(error).__name__} {reason}")
+    return expiry(until + SWEEP_MARGIN, now)

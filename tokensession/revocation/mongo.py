@@ -7,15 +7,13 @@ seen all that is below it.
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
-from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.claims import SID_BYTES
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.mongo import AFTER, TIMEOUT, MongoCollection, moment
+from tokensession.errors import StoreError
 from tokensession.revocation import decision
 from tokensession.revocation.decision import NEVER, Entries, Mark
 from tokensession.revocation.store import (
@@ -27,33 +25,23 @@ from tokensession.revocation.store import (
     Counts,
 )
 
-try:
-    import pymongo
-    from pymongo.errors import PyMongoError
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("MongoStore needs PyMongo: pip install 'tokensession[mongodb]'") from error
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
 
+    from tokensession.clients.mongo import Document
     from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
 
 VERSION: Final = 1
 
-_TIMEOUT: Final = 2.0  # seconds
 _SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
 _STORE: Final = "store"  # the id of the one document; those of entries are bytes
 _DENIED, _MARK = b"d", b"m"  # what the ids of entries begin with
 _SUBJECT_BYTES: Final = 32
-_LAST: Final = 253_402_300_799  # Unix second at the end of the year 9999, the last of a datetime
-
 _Result = TypeVar("_Result")
-_Document = dict[str, Any]
 
 
 class MongoStore:
@@ -77,29 +65,20 @@ class MongoStore:
         *,
         database: str = "tokensession",
         collection: str = "revocations",
-        timeout: float = _TIMEOUT,
+        timeout: float = TIMEOUT,
     ) -> None:
-        if not timeout > 0:
-            raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
-        for name in (database, collection):
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise ConfigError(
-                    "database and collection must be 1 to 60 letters, digits, _ and -, "
-                    "a letter first"
-                )
-        if not isinstance(url, str) or not url.startswith(("mongodb://", "mongodb+srv://")):
-            # The message must not show a URL, which may have a password.
-            raise ConfigError("url must begin with mongodb:// or mongodb+srv://")
-        self._url = url
-        self._names = database, collection
-        self._timeout = timeout
-        self._clients: dict[int, pymongo.MongoClient[_Document]] = {}
+        self._documents = MongoCollection(
+            url,
+            store="revocation",
+            database=database,
+            collection=collection,
+            timeout=timeout,
+            journaled=True,
+        )
 
     def close(self) -> None:
         """Close the connections; the next call makes new ones."""
-        client = self._clients.pop(os.getpid(), None)
-        if client is not None:
-            client.close()
+        self._documents.close()
 
     # -- making it -----------------------------------------------------------------------------
 
@@ -109,10 +88,10 @@ class MongoStore:
         Raises:
             StoreError: It cannot, or what is there is of another version.
         """
-        self._run(self._create)
+        self._documents.run(self._create)
         self._store()
 
-    def _create(self, entries: Collection[_Document]) -> None:
+    def _create(self, entries: Collection[Document]) -> None:
         entries.create_index([("position", 1), ("_id", 1)])
         entries.create_index("until")
         entries.create_index("ends", expireAfterSeconds=0)
@@ -131,7 +110,7 @@ class MongoStore:
         ids: list[Any] = [_STORE, _DENIED + sid]
         if subject is not None:
             ids.append(_MARK + subject)
-        documents = self._run(lambda entries: list(entries.find({"_id": {"$in": ids}})))
+        documents = self._documents.run(lambda entries: list(entries.find({"_id": {"$in": ids}})))
         found = {document["_id"]: document for document in documents}
         store = _checked(found.get(_STORE))
         mark = _mark(found.get(_MARK + (subject or b"")))
@@ -148,12 +127,12 @@ class MongoStore:
         """
         self._store()
         return Counts(
-            self._run(lambda entries: entries.count_documents({"kind": "denied"})),
-            self._run(lambda entries: entries.count_documents({"kind": "mark"})),
+            self._documents.run(lambda entries: entries.count_documents({"kind": "denied"})),
+            self._documents.run(lambda entries: entries.count_documents({"kind": "mark"})),
         )
 
-    def _store(self) -> _Document:
-        return _checked(self._run(lambda entries: entries.find_one({"_id": _STORE})))
+    def _store(self) -> Document:
+        return _checked(self._documents.run(lambda entries: entries.find_one({"_id": _STORE})))
 
     # -- telling -------------------------------------------------------------------------------
 
@@ -233,13 +212,13 @@ class MongoStore:
             StoreError: It could not be done.
         """
         ended = {"until": {"$lt": now}}
-        found = self._run(
+        found = self._documents.run(
             lambda entries: list(entries.find(ended, {"_id": True}).sort("until").limit(limit))
         )
         if not found:
             return 0
         ids = {"_id": {"$in": [document["_id"] for document in found]}}
-        return self._run(lambda entries: entries.delete_many(ids | ended).deleted_count)
+        return self._documents.run(lambda entries: entries.delete_many(ids | ended).deleted_count)
 
     # -- reading along -------------------------------------------------------------------------
 
@@ -270,64 +249,29 @@ class MongoStore:
             position=(epoch, last),
         )
 
-    def _page(self, since: int, after: bytes) -> list[_Document]:
+    def _page(self, since: int, after: bytes) -> list[Document]:
         query: Mapping[str, Any] = {
             "kind": {"$in": ["denied", "mark"]},
             "$or": [{"position": {"$gt": since}}, {"position": since, "_id": {"$gt": after}}],
         }
         order = [("position", 1), ("_id", 1)]
-        return self._run(lambda entries: list(entries.find(query).sort(order).limit(BATCH)))
+        return self._documents.run(
+            lambda entries: list(entries.find(query).sort(order).limit(BATCH))
+        )
 
     # -- talking to the server -----------------------------------------------------------------
 
     def _write(self, work: Callable[[_Step], _Result], now: int | None) -> _Result:
         """Do a write as one step, in the store's order, and sweep a little."""
 
-        def transact(entries: Collection[_Document]) -> _Result:
+        def transact(entries: Collection[Document]) -> _Result:
             with entries.database.client.start_session() as session:
                 return session.with_transaction(lambda session: work(_Step(entries, session)))
 
-        result = self._run(transact)
+        result = self._documents.run(transact)
         if now is not None:
             self.sweep(now=now - SWEEP_MARGIN, limit=_SWEPT_BY_A_WRITE)
         return result
-
-    def _run(self, call: Callable[[Collection[_Document]], _Result]) -> _Result:
-        try:
-            with pymongo.timeout(self._timeout):
-                return call(self._entries())
-        except PyMongoError as error:
-            reason = str(error).strip().partition("\n")[0].partition(", Timeout:")[0]
-            raise StoreError(f"the revocation store (mongodb) failed: {reason}") from error
-
-    def _entries(self) -> Collection[_Document]:
-        client = self._clients.get(os.getpid())  # none lives through a fork
-        if client is None:
-            client = self._new_client()
-        database, collection = self._names
-        return client[database].get_collection(
-            collection, write_concern=pymongo.WriteConcern("majority", j=True)
-        )
-
-    def _new_client(self) -> pymongo.MongoClient[_Document]:
-        milliseconds = round(self._timeout * 1000)
-        try:
-            made: pymongo.MongoClient[_Document] = pymongo.MongoClient(
-                self._url,
-                serverSelectionTimeoutMS=milliseconds,
-                connectTimeoutMS=milliseconds,
-                connect=False,
-            )
-        except (PyMongoError, ValueError):
-            # The message must not show a URL, which may have a password.
-            raise StoreError(
-                "the revocation store (mongodb) has a URL that cannot be read"
-            ) from None
-        # In one step, without a lock, which a fork could catch held.
-        client = self._clients.setdefault(os.getpid(), made)
-        if client is not made:
-            made.close()
-        return client
 
 
 class _Step:
@@ -337,14 +281,14 @@ class _Step:
         store: What is for everyone, as the transaction sees it.
     """
 
-    def __init__(self, entries: Collection[_Document], session: ClientSession) -> None:
+    def __init__(self, entries: Collection[Document], session: ClientSession) -> None:
         self._entries = entries
         self._session = session
         self.store = _checked(
             entries.find_one_and_update(
                 {"_id": _STORE},
                 {"$inc": {"position": 1}},
-                return_document=pymongo.ReturnDocument.AFTER,
+                return_document=AFTER,
                 session=session,
             )
         )
@@ -368,15 +312,15 @@ class _Step:
 
     def _put(self, name: bytes, values: Mapping[str, Any], until: int, now: int) -> None:
         # By the host's own clock, as the server's decides when it removes the entry.
-        ends = min(int(time()) + max(until - now, 0) + SWEEP_MARGIN, _LAST)
+        ends = int(time()) + max(until - now, 0) + SWEEP_MARGIN
         change = {
             "$set": {**values, "position": self.store["position"]},
-            "$max": {"until": until, "ends": datetime.fromtimestamp(ends, UTC)},
+            "$max": {"until": until, "ends": moment(ends)},
         }
         self._entries.update_one({"_id": name}, change, upsert=True, session=self._session)
 
 
-def _checked(store: _Document | None) -> _Document:
+def _checked(store: Document | None) -> Document:
     if store is None:
         raise StoreError(
             "the revocation store (mongodb) is empty: what it held is gone, or it was never made; "
@@ -391,7 +335,7 @@ def _checked(store: _Document | None) -> _Document:
     return store
 
 
-def _mark(document: _Document | None) -> Mark | None:
+def _mark(document: Document | None) -> Mark | None:
     if document is None:
         return None
     numbers = [document.get(name) for name in ("instant", "until", "revision")]
@@ -404,7 +348,7 @@ def _mark(document: _Document | None) -> Mark | None:
     return Mark(instant, kept, until, revision)  # type: ignore[arg-type]  # they are numbers
 
 
-def _batch(page: list[_Document]) -> Batch:
+def _batch(page: list[Document]) -> Batch:
     """Return the entries of a page; what is none is counted."""
     denied: list[tuple[bytes, int]] = []
     marks: list[tuple[bytes, Mark]] = []

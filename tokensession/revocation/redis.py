@@ -13,7 +13,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.claims import SID_BYTES
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.redis import TIMEOUT, RedisServer
+from tokensession.errors import StoreError
 from tokensession.revocation import redisscripts as scripts
 from tokensession.revocation.decision import NEVER, Entries, Mark
 from tokensession.revocation.store import (
@@ -25,23 +26,14 @@ from tokensession.revocation.store import (
     Counts,
 )
 
-try:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
-    from redis.retry import Retry
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from error
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tokensession.clients.redis import Client
     from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
 
-_TIMEOUT: Final = 1.0  # seconds
 _MEMBERS: Final = ("store", "denied", "marks", "ends", "changes")
-_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
 _NUMBER = re.compile(rb"\d{1,17}")
 _SUBJECT_BYTES: Final = 32
@@ -70,31 +62,25 @@ class RedisStore:
 
     def __init__(
         self,
-        url: str | redis.Redis | redis.RedisCluster,
+        url: str | Client,
         *,
         prefix: str = "tokensession",
-        timeout: float = _TIMEOUT,
+        timeout: float = TIMEOUT,
         may_forget: bool = False,
     ) -> None:
-        if not timeout > 0:
-            raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
-        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
-            raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
+        self._server = RedisServer(
+            url, store="revocation", prefix=prefix, timeout=timeout, replies=_REPLIES
+        )
         self.capabilities = Capabilities(
             durable=not may_forget, lists_changes=True, loss_accepted=may_forget
         )
-        self._client: Any = _client(url, timeout) if isinstance(url, str) else url
-        if not isinstance(self._client, redis.Redis | redis.RedisCluster):
-            raise ConfigError(f"url must be text or a client, not {type(url).__name__}")
-        if self._client.get_encoder().decode_responses:
-            raise ConfigError("the client decodes what it reads: make it without decode_responses")
         self._keys = [f"{{{prefix}}}:revocation:{member}" for member in _MEMBERS]
         self._scripts: dict[str, Any] = {}
         self._memory_is_checked = False
 
     def close(self) -> None:
         """Close the connections that are idle; the next call makes new ones."""
-        self._client.close()
+        self._server.close()
 
     def create(self) -> None:
         """Make the structures and their epoch; leave alone what is there.
@@ -226,17 +212,11 @@ class RedisStore:
     def _evaluate(self, script: str, keys: list[str], arguments: tuple[Any, ...]) -> Any:
         registered = self._scripts.get(script)
         if registered is None:
-            registered = self._scripts[script] = self._client.register_script(script)
-        try:
-            return registered(keys=keys, args=arguments)
-        except RedisError as error:
-            raise StoreError(_complaint(error)) from error
+            registered = self._scripts[script] = self._server.client.register_script(script)
+        return self._server.run(lambda _: registered(keys=keys, args=arguments))
 
     def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
-        try:
-            return getattr(self._client, command)(*arguments, **options)
-        except RedisError as error:
-            raise StoreError(_complaint(error)) from error
+        return self._server.run(lambda client: getattr(client, command)(*arguments, **options))
 
     def _check_memory(self) -> None:
         """Refuse a server that drops what it has acknowledged when it is full."""
@@ -249,28 +229,6 @@ class RedisStore:
                 "noeviction, or accept it with RedisStore(..., may_forget=True)"
             )
         self._memory_is_checked = True
-
-
-def _client(url: str, timeout: float) -> redis.Redis:
-    # A connection that a restarted server has closed is made anew, once; nothing else is retried.
-    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    try:
-        return redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
-        )
-    except ValueError as error:
-        # The message must not show a URL, which may have a password.
-        raise ConfigError(
-            "url is not one that redis-py reads: redis://HOST, rediss://, unix://"
-        ) from error
-
-
-def _complaint(error: RedisError) -> str:
-    reason = str(error)
-    for code, text in _REPLIES.items():
-        if code in reason:
-            return f"the revocation store (redis) {text}"
-    return f"the revocation store (redis) failed: {reason.strip().partition(chr(10))[0]}"
 
 
 def _id(text: bytes) -> tuple[int, int]:

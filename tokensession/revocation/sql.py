@@ -8,17 +8,13 @@ was still open when it last looked.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
-import weakref
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.claims import SID_BYTES
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.sql import TIMEOUT, Database
+from tokensession.errors import StoreError
 from tokensession.revocation import decision
-from tokensession.revocation.deadline import DEADLINES
 from tokensession.revocation.decision import NEVER, Entries, Mark
 from tokensession.revocation.sqltables import VERSION, Tables
 from tokensession.revocation.store import (
@@ -30,23 +26,15 @@ from tokensession.revocation.store import (
     Counts,
 )
 
-try:
-    import sqlalchemy as sa
-    from sqlalchemy import event
-    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("SQLStore needs SQLAlchemy: pip install 'tokensession[sql]'") from error
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
 
+    import sqlalchemy as sa
     from sqlalchemy.engine import Connection, Engine
 
     from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
 
-_TIMEOUT: Final = 2.0  # seconds
-_LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a process that hangs can hold a lock
 _SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
 
 _Result = TypeVar("_Result")
@@ -68,24 +56,14 @@ class SQLStore:
     capabilities = Capabilities(durable=True, lists_changes=True)
 
     def __init__(
-        self, url: str | Engine, *, prefix: str = "tokensession_", timeout: float = _TIMEOUT
+        self, url: str | Engine, *, prefix: str = "tokensession_", timeout: float = TIMEOUT
     ) -> None:
-        if not timeout > 0:
-            raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
-        self._timeout = timeout
-        engine = _engine(url, timeout) if isinstance(url, str) else url
-        if not isinstance(engine, sa.Engine):
-            raise ConfigError(f"url must be text or an engine, not {type(url).__name__}")
-        self._postgresql = engine.dialect.name == "postgresql"
-        if engine.dialect.name not in ("postgresql", "sqlite"):
-            raise ConfigError(f"SQLStore knows sqlite and postgresql, not {engine.dialect.name}")
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._tables = Tables(prefix, engine.dialect.name)
-        _dispose_after_fork(self._engine)
+        self._database = Database(url, store="revocation", prefix=prefix, timeout=timeout)
+        self._tables = Tables(prefix, self._database.dialect)
 
     def close(self) -> None:
         """Close the connections that are idle; the next call makes new ones."""
-        self._engine.dispose()
+        self._database.close()
 
     # -- making it -----------------------------------------------------------------------------
 
@@ -95,13 +73,11 @@ class SQLStore:
         Raises:
             StoreError: It cannot, or what is there is of another version.
         """
-        self._run(self._create)
+        self._database.run(self._create)
 
     def _create(self, connection: Connection) -> None:
-        with self._transaction(connection):
-            if self._postgresql:  # two that make the same table at once would disturb each other
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x746F6B656E)))
-            self._tables.metadata.create_all(connection)
+        with self._database.transaction(connection):
+            self._database.create(connection, self._tables.metadata)
             connection.execute(self._tables.new_store(secrets.token_hex(8)))
             self._store(connection)
 
@@ -119,7 +95,9 @@ class SQLStore:
 
     def _first(self, query: sa.Executable, values: dict[str, Any] | None = None) -> Any:
         """Return the one row of the store, with whatever was joined to it."""
-        return _checked(self._run(lambda connection: connection.execute(query, values).first()))
+        return _checked(
+            self._database.run(lambda connection: connection.execute(query, values).first())
+        )
 
     def count(self) -> Counts:
         """Return how many entries it holds.
@@ -216,7 +194,7 @@ class SQLStore:
         Raises:
             StoreError: It could not be done.
         """
-        return self._run(lambda connection: self._sweep(connection, now, limit))
+        return self._database.run(lambda connection: self._sweep(connection, now, limit))
 
     def _sweep(self, connection: Connection, now: int, limit: int) -> int:
         swept = 0
@@ -260,7 +238,7 @@ class SQLStore:
         )
 
     def _page(self, query: sa.Select[Any], values: dict[str, Any]) -> list[Any]:
-        return self._run(lambda connection: list(connection.execute(query, values)))
+        return self._database.run(lambda connection: list(connection.execute(query, values)))
 
     # -- the parts of a transaction ------------------------------------------------------------
 
@@ -287,56 +265,13 @@ class SQLStore:
 
     def _write(self, work: Callable[[Connection], _Result], now: int | None) -> _Result:
         def write(connection: Connection) -> _Result:
-            with self._transaction(connection):
+            with self._database.transaction(connection):
                 result = work(connection)
                 if now is not None:
                     self._sweep(connection, now - SWEEP_MARGIN, _SWEPT_BY_A_WRITE)
                 return result
 
-        return self._run(write)
-
-    @contextlib.contextmanager
-    def _transaction(self, connection: Connection) -> Generator[None]:
-        # By hand, since SQLite has to be told that it is to write from the beginning.
-        connection.exec_driver_sql("BEGIN" if self._postgresql else "BEGIN IMMEDIATE")
-        try:
-            yield
-            connection.exec_driver_sql("COMMIT")
-        except BaseException:
-            with contextlib.suppress(SQLAlchemyError):
-                connection.exec_driver_sql("ROLLBACK")
-            raise
-
-    def _run(self, work: Callable[[Connection], _Result]) -> _Result:
-        """Run something on a connection, and once more if that one turns out to be dead."""
-        begun = monotonic()
-        while True:
-            try:
-                with self._engine.connect() as connection, self._limit(connection):
-                    return work(connection)
-            except SQLAlchemyError as error:
-                dead = isinstance(error, DBAPIError) and error.connection_invalidated
-                if dead and monotonic() - begun < self._timeout / 2:
-                    begun -= self._timeout  # once: a restarted server left a pool of dead ones
-                    continue
-                raise StoreError(self._complaint(error)) from error
-
-    @contextlib.contextmanager
-    def _limit(self, connection: Connection) -> Generator[None]:
-        descriptor = getattr(connection.connection.dbapi_connection, "fileno", None)
-        if descriptor is None:
-            yield  # SQLite waits for its lock alone, and knows how long
-            return
-        with DEADLINES.limit(descriptor(), self._timeout):
-            yield
-
-    def _complaint(self, error: SQLAlchemyError) -> str:
-        """Say what went wrong in a line, without the values that were in it."""
-        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        hint = ""
-        if "no such table" in reason or "does not exist" in reason:
-            hint = "; make it with create()"
-        return f"the revocation store ({self._engine.dialect.name}) failed: {reason}{hint}"
+        return self._database.run(write)
 
 
 def _checked(row: Any) -> Any:
@@ -375,74 +310,3 @@ def _marked(rows: list[Any]) -> Batch:
         and all(isinstance(number, int) for number in (instant, until, revision))
     ]
     return Batch(marks=good, epoch="", skipped=len(rows) - len(good))
-
-
-def _engine(url: str, timeout: float) -> Engine:
-    name = ""
-    try:
-        parsed = sa.make_url(url)
-        name = parsed.get_backend_name()
-        if name == "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                raise ConfigError(
-                    "a SQLite database in memory is lost with its connection: name a file "
-                    "(sqlite:///revocations.db), or use MemoryStore"
-                )
-            options: dict[str, Any] = {"timeout": timeout}
-        else:
-            options = {"connect_timeout": max(2, round(timeout))}  # libpq knows no less than 2
-        engine = sa.create_engine(
-            parsed, connect_args=options, pool_timeout=timeout, hide_parameters=True
-        )
-    except (ArgumentError, NoSuchModuleError) as error:
-        # The message must not show a URL, which may have a password.
-        raise ConfigError(
-            "url is not one that SQLAlchemy reads: sqlite:///FILE or postgresql+psycopg://..."
-        ) from error
-    except ImportError as error:
-        extra = "postgresql" if name == "postgresql" else "sql"
-        raise ConfigError(
-            f"the driver of this database is missing ({error.name}): "
-            f"pip install 'tokensession[{extra}]'"
-        ) from error
-    event.listen(engine, "connect", _prepare_connection(name, timeout))
-    return engine
-
-
-def _prepare_connection(name: str, timeout: float) -> Callable[[Any, Any], None]:
-    milliseconds = round(timeout * 1000)
-    statements = (
-        ("PRAGMA journal_mode=WAL",)  # readers and the writer do not wait for each other
-        if name == "sqlite"
-        else (
-            f"SET statement_timeout = {milliseconds}",
-            f"SET lock_timeout = {milliseconds}",
-            f"SET idle_in_transaction_session_timeout = {_LONGEST_TRANSACTION}",
-        )
-    )
-
-    def prepare(connection: Any, _: Any) -> None:
-        try:
-            cursor = connection.cursor()
-            for statement in statements:
-                cursor.execute(statement)
-            cursor.close()
-            connection.commit()
-        except BaseException:  # the pool does not know of it yet
-            connection.close()
-            raise
-
-    return prepare
-
-
-def _dispose_after_fork(engine: Engine) -> None:
-    """Let a child make connections of its own, and not write into its parent's."""
-    reference = weakref.ref(engine)
-
-    def dispose() -> None:
-        found = reference()
-        if found is not None:
-            found.dispose(close=False)
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=dispose)

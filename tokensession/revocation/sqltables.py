@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tokensession.errors import ConfigError
-
 if TYPE_CHECKING:
     from sqlalchemy.sql.dml import Delete, Update
 
 VERSION: Final = 1
-_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class Tables:
-    """Tables and statements for one prefix and dialect.
-
-    Raises:
-        ConfigError: A prefix that is no name.
-    """
+    """Tables and statements for one prefix and dialect."""
 
     def __init__(self, prefix: str, dialect: str) -> None:
-        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
-            raise ConfigError(
-                "prefix must be 1 to 40 lower-case letters, digits and _, a letter first"
-            )
         self.metadata = sa.MetaData()
         self._postgresql = dialect == "postgresql"
         self._insert = postgresql.insert if self._postgresql else sqlite.insert

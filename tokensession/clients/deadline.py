@@ -35,7 +35,11 @@ class Deadlines:
 
     @contextlib.contextmanager
     def limit(self, descriptor: int, seconds: float) -> Generator[None]:
-        """Shut the socket of a file descriptor unless the block ends in time."""
+        """Shut the socket of a file descriptor unless the block ends in time.
+
+        Raises:
+            TimeoutError: It did not, and so failed.
+        """
         if self._pid != os.getpid():  # the thread stayed with the parent
             self._begin_anew()
         if self._thread is None:
@@ -45,6 +49,10 @@ class Deadlines:
         self._busy.set()
         try:
             yield
+        except Exception as error:
+            if call not in self._calls:
+                raise TimeoutError(f"timeout: no answer within {seconds:g} s") from error
+            raise
         finally:
             if self._calls.pop(call, None) is None:
                 with self._lock:  # until it is shut: after that the number may be another's

@@ -1,0 +1,117 @@
+"""Databases that do not answer: whoever asks is told so in time."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.servers import Postgres
+from tokensession import StoreError
+from tokensession.overflow.sql import SQLStore as OverflowStore
+from tokensession.revocation.sql import SQLStore as RevocationStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
+NAME = b"n" * 32
+READY = b"Z\0\0\0\5I"  # PostgreSQL's last word to a client that it has let in
+
+
+def overflow(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
+    """Return a store of overflowed states, and a call of it."""
+    return OverflowStore(url, timeout=timeout), lambda store: store.get(NAME)
+
+
+def revocation(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
+    """Return a store of revocations, and a call of it."""
+    return RevocationStore(url, timeout=timeout), lambda store: store.look_up(NAME[:16], None)
+
+
+STORES = [overflow, revocation]
+
+
+@contextlib.contextmanager
+def silent(behind: Path | None = None) -> Iterator[str]:
+    """Give the address of a server that accepts whoever comes, and says nothing.
+
+    Args:
+        behind: The socket of a PostgreSQL that lets clients in for it.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client = stack.enter_context(listener.accept()[0])
+                    if behind is not None:
+                        let_in(client, stack.enter_context(socket.socket(socket.AF_UNIX)), behind)
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{listener.getsockname()[1]}/postgres"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def let_in(client: socket.socket, server: socket.socket, path: Path) -> None:
+    """Give a client's first message to a server, and its answers back until it is ready."""
+    server.connect(str(path))
+    server.sendall(client.recv(10_000))
+    answers = b""
+    while not answers.endswith(READY):
+        answers += server.recv(10_000)
+    client.sendall(answers)
+
+
+def fails_in_time(call: Callable[[], object]) -> None:
+    """Make sure of a StoreError well before anybody has lost patience."""
+    begun = monotonic()
+    with pytest.raises(StoreError, match=r"\(postgresql\) failed: .*timeout"):
+        call()
+    assert monotonic() - begun < GENEROUS
+
+
+@pytest.mark.parametrize("make", STORES)
+def test_a_socket_that_stays_silent(make: Callable[..., Any]) -> None:
+    """A connection that is accepted and never answered is given up."""
+    with silent() as url:
+        store, ask = make(url, 1)
+        fails_in_time(lambda: ask(store))
+        store.close()
+
+
+@pytest.mark.parametrize("make", STORES)
+def test_a_server_that_hangs(make: Callable[..., Any]) -> None:
+    """On a connection that it has, and on one that it cannot make; then it goes on by itself."""
+    with Postgres() as server:
+        patient, ask = make(server.url, 60)
+        patient.create()
+        ask(patient)
+        patient.close()
+        store, ask = make(server.url, 1)
+        ask(store)
+        server.pause()
+        for _ in range(2):
+            fails_in_time(lambda: ask(store))
+        server.resume()
+        store.close()
+        patient, ask = make(server.url, 60)
+        ask(patient)
+        patient.close()
+
+
+@pytest.mark.parametrize("make", STORES)
+def test_a_server_that_hangs_once_it_has_let_in(make: Callable[..., Any]) -> None:
+    """As a pool of connections does whose database is gone: the first question has its time too."""
+    with Postgres() as server, silent(server.folder / ".s.PGSQL.5432") as url:
+        store, ask = make(f"{url}?sslmode=disable&gssencmode=disable", 1)
+        fails_in_time(lambda: ask(store))
+        store.close()

@@ -1,0 +1,35 @@
+"""What the stores of every client check of their arguments, without asking a server."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tokensession.errors import ConfigError
+
+_PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+def check_timeout(seconds: float) -> None:
+    """Refuse a timeout that is none.
+
+    Raises:
+        ConfigError: Not above 0.
+    """
+    if not seconds > 0:
+        raise ConfigError(f"timeout must be above 0 seconds, not {seconds}")
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what the names of keys cannot begin with.
+
+    Raises:
+        ConfigError: Not 1 to 64 of the characters that every server takes.
+    """
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+        raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says in one line; what follows may hold values."""
+    return str(error).strip().partition("\n")[0]

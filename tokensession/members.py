@@ -1,0 +1,108 @@
+"""A state in msgpack of which only those members are read that are asked for.
+
+A state of 100 kB takes far longer to read and to compare than to fetch and to open, and a page
+needs a few of its members. So each is read when it is asked for, and what nobody has read or
+replaced since is what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from tokensession.errors import BadState
+
+_read_members: Final = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
+_read: Final = msgspec.msgpack.Decoder().decode
+_write: Final = msgspec.msgpack.Encoder().encode
+
+
+class Members(MutableMapping[str, Any]):
+    """The members of a state, in their order.
+
+    Args:
+        packed: A map with str keys in msgpack, each value in its shortest form.
+
+    Raises:
+        ValueError: It is something else.
+    """
+
+    __slots__ = ("_found", "_members", "_packed")
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+        self._found: dict[str, msgspec.Raw] = _read_members(packed)
+        self._members: dict[str, Any] = dict(self._found)  # those that were read as their values
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a member.
+
+        Raises:
+            BadState: It is not well-formed msgpack, which its writer has sealed nevertheless.
+        """
+        value = self._members[key]
+        if type(value) is msgspec.Raw and value is self._found.get(key):
+            try:
+                value = _read(value)
+            except (ValueError, RecursionError, MemoryError):
+                value = None
+            else:
+                self._members[key] = value
+                return value
+            # Said here, so that no exception behind this one holds the state.
+            raise BadState("a member of the state is not well-formed msgpack")
+        return value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set a member."""
+        self._members[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        """Remove a member."""
+        del self._members[key]
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a member."""
+        return key in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the keys."""
+        return iter(self._members)
+
+    def __reversed__(self) -> Iterator[str]:
+        """Give the keys, the newest first."""
+        return reversed(self._members)
+
+    def __len__(self) -> int:
+        """Count the members."""
+        return len(self._members)
+
+    def whole(self) -> dict[str, Any]:
+        """Return a dict of all members; those that were read before are the same objects."""
+        return {key: self[key] for key in self._members}
+
+    def changed(self) -> dict[str, Any]:
+        """Return the members that are not what was found.
+
+        Raises:
+            TypeError: As for `packed`; ValueError, RecursionError and OverflowError likewise.
+        """
+        changed = {}
+        for key, value in self._members.items():
+            raw = self._found.get(key)
+            if raw is None or (value is not raw and msgspec.Raw(_write(value)) != raw):
+                changed[key] = value
+        return changed
+
+    def packed(self) -> bytes:
+        """Return the state in msgpack.
+
+        Raises:
+            TypeError: A value that msgpack does not have; ValueError, RecursionError and
+                OverflowError likewise.
+        """
+        if not self.changed() and list(self._members) == list(self._found):
+            return self._packed
+        return _write(self._members)
