@@ -22,7 +22,7 @@ MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself 
 UNREADABLE: Final = (ValueError, RecursionError, MemoryError)  # msgspec's errors are ValueErrors
 UNWRITABLE: Final = (*UNREADABLE, TypeError, OverflowError)
 
-encode_msgpack = msgspec.msgpack.Encoder().encode
+encode_msgpack: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 
 
 def pack_state(state: Any) -> bytes:

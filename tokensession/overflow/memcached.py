@@ -13,10 +13,10 @@ from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH
 try:
     from pymemcache.client.base import PooledClient
     from pymemcache.exceptions import MemcacheError
-except ImportError as error:  # pragma: no cover  # the tests have it
+except ImportError as _missing:  # pragma: no cover  # the tests have it
     raise ConfigError(
         "MemcachedStore needs pymemcache: pip install 'tokensession[memcached]'"
-    ) from error
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class MemcachedStore:
             raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
         if item_limit < 2 * _ITEM_HEAD:
             raise ConfigError(f"item_limit must be at least {2 * _ITEM_HEAD} bytes")
-        self.largest = min(item_limit - _ITEM_HEAD, MAX_ENTRY)
+        self.largest: int = min(item_limit - _ITEM_HEAD, MAX_ENTRY)
         self._server = server
         self._timeout = timeout
         self._prefix = f"{prefix}:overflow:"

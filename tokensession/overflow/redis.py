@@ -13,8 +13,8 @@ try:
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
     from redis.retry import Retry
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from error
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from _missing
 
 _TIMEOUT: Final = 1.0  # seconds
 _PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}")

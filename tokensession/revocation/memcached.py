@@ -22,10 +22,10 @@ from tokensession.revocation.store import SWEEP_BATCH, SWEEP_MARGIN, Batch, Capa
 try:
     from pymemcache.client.base import PooledClient
     from pymemcache.exceptions import MemcacheError
-except ImportError as error:  # pragma: no cover  # the tests have it
+except ImportError as _missing:  # pragma: no cover  # the tests have it
     raise ConfigError(
         "MemcachedStore needs pymemcache: pip install 'tokensession[memcached]'"
-    ) from error
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ class MemcachedStore:
             raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
         if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
             raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
-        self.capabilities = Capabilities(
+        self.capabilities: Capabilities = Capabilities(
             durable=False, lists_changes=False, loss_accepted=may_forget
         )
         self._server = server

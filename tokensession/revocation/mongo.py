@@ -30,8 +30,8 @@ from tokensession.revocation.store import (
 try:
     import pymongo
     from pymongo.errors import PyMongoError
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("MongoStore needs PyMongo: pip install 'tokensession[mongodb]'") from error
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("MongoStore needs PyMongo: pip install 'tokensession[mongodb]'") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +69,7 @@ class MongoStore:
         ConfigError: A URL that is none, or a wrong argument.
     """
 
-    capabilities = Capabilities(durable=True, lists_changes=True)
+    capabilities: Capabilities = Capabilities(durable=True, lists_changes=True)
 
     def __init__(
         self,

@@ -30,8 +30,8 @@ try:
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
     from redis.retry import Retry
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from error
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,7 +80,7 @@ class RedisStore:
             raise ConfigError(f"timeout must be above 0 seconds, not {timeout}")
         if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
             raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
-        self.capabilities = Capabilities(
+        self.capabilities: Capabilities = Capabilities(
             durable=not may_forget, lists_changes=True, loss_accepted=may_forget
         )
         self._client: Any = _client(url, timeout) if isinstance(url, str) else url

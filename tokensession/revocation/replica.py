@@ -65,7 +65,7 @@ class Replica:
         when_stale: WhenDown = "deny",
         observer: Observer = SILENT,
     ) -> None:
-        self.store = checked_store(store)
+        self.store: Store = checked_store(store)
         if not store.capabilities.lists_changes:
             raise ConfigError("this store cannot list its changes: use Lookup(store)")
         if not 0 < refresh < max_staleness < inf:

@@ -34,8 +34,8 @@ try:
     import sqlalchemy as sa
     from sqlalchemy import event
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("SQLStore needs SQLAlchemy: pip install 'tokensession[sql]'") from error
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("SQLStore needs SQLAlchemy: pip install 'tokensession[sql]'") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -65,7 +65,7 @@ class SQLStore:
         ConfigError: No such database or driver, a database in memory, or a wrong argument.
     """
 
-    capabilities = Capabilities(durable=True, lists_changes=True)
+    capabilities: Capabilities = Capabilities(durable=True, lists_changes=True)
 
     def __init__(
         self, url: str | Engine, *, prefix: str = "tokensession_", timeout: float = _TIMEOUT
