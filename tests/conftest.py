@@ -15,7 +15,16 @@ __all__ = ["memcached", "mongo", "postgres", "redis_server", "slow", "valkey"]
 
 FOLDER = Path(__file__).parent
 # What --fast leaves out: other languages' programs, browsers, deployments and whole fleets.
-SLOW = ("browser", "deploy", "interop", "legacy/express", "load", "servers", "simulation")
+SLOW = (
+    "browser",
+    "deploy",
+    "interop",
+    "legacy/express",
+    "load",
+    "overflow/test_histories.py",
+    "servers",
+    "simulation",
+)
 ALGORITHMS = ("HS256", "Ed25519", "ES256")
 NOW = 1_785_000_000  # 2026-07-25T17:20:00Z
 

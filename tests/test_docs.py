@@ -95,7 +95,7 @@ def test_numbers_in_the_documents() -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link of every document names a file."""
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / target).exists(), (document.name, target)
 
