@@ -22,6 +22,11 @@ def draw(readme: str, folder: Path) -> list[Path]:
             "multiples of the hand-composed limit; median and quartiles; shorter is better",
             _column(_table(readme, "results", "State of 245 B"), "both"),
         ),
+        "node": (
+            "The same state in Node and in Python",
+            "multiples of tokensession in Python; median and quartiles; shorter is better",
+            _column(_table(readme, "node", ""), "both"),
+        ),
         "requests": (
             "What a session adds to a request of a Starlette application",
             "microseconds; median and quartiles; shorter is better",
