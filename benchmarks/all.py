@@ -4,7 +4,7 @@
 Usage: `python benchmarks/all.py [--quick] [--only NAME] [--charts]`
 
 Needs the extras ``test`` and ``benchmarks``. It takes about a quarter of an hour, with ``--quick``
-three minutes; ``--charts`` only draws what the tables in the README say. Nothing else should run.
+four minutes; ``--charts`` only draws what the tables in the README say. Nothing else should run.
 """
 
 from __future__ import annotations

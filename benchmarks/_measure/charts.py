@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN: Final = "tokensession"
-_CELL: Final = re.compile(r"^([\d.,]+)(?: \(([\d.,]+) to ([\d.,]+)\))?$")
+_CELL: Final = re.compile(r"^(-?[\d.,]+)(?: \((-?[\d.,]+) to (-?[\d.,]+)\))?$")
 
 
 def draw(readme: str, folder: Path) -> list[Path]:
