@@ -22,6 +22,7 @@ SLOW = (
     "legacy/express",
     "load",
     "overflow/test_histories.py",
+    "revocation/test_history.py",
     "servers",
     "simulation",
 )
