@@ -84,6 +84,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
 ONLY: Final = {
     "SessionCodec": ["encode", "decode", "renew", "revoke", "revoke_subject", "revoke_all"],
 }
+MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key"}  # nobody else calls these classes
 UNSAID: Final = ("Generic", "Protocol", "NamedTuple", "ABC")  # bases that tell a reader nothing
 WIDTH: Final = 92  # characters of a signature on one line
 
@@ -184,7 +185,7 @@ def _class_line(found: griffe.Class) -> str:
     bases = [base for base in map(str, found.bases) if base.split("[")[0] not in UNSAID]
     derived = f"class {found.name}({', '.join(bases)})" if bases else f"class {found.name}"
     made = found.members.get("__init__")
-    if not isinstance(made, griffe.Function):
+    if not isinstance(made, griffe.Function) or found.name in MADE_ELSEWHERE:
         return derived
     line = _signature(made, f"class {found.name}").removesuffix(" -> None")
     return f"{line}  # a {', '.join(bases)}" if bases and "\n" not in line else line
