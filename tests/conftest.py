@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tokensession import KeyRing
 
-from .servers.fixtures import memcached, mongo, postgres, redis_server, valkey
+from .servers.fixtures import memcached, mongo, postgres, redis_server, slow, valkey
 
-__all__ = ["memcached", "mongo", "postgres", "redis_server", "valkey"]
+__all__ = ["memcached", "mongo", "postgres", "redis_server", "slow", "valkey"]
 
+FOLDER = Path(__file__).parent
+# What --fast leaves out: other languages' programs, browsers, deployments and whole fleets.
+SLOW = (
+    "browser",
+    "deploy",
+    "interop",
+    "legacy/express",
+    "load",
+    "overflow/test_histories.py",
+    "revocation/test_history.py",
+    "servers",
+    "simulation",
+)
 ALGORITHMS = ("HS256", "Ed25519", "ES256")
 NOW = 1_785_000_000  # 2026-07-25T17:20:00Z
 
@@ -21,6 +36,18 @@ settings.register_profile(
 settings.load_profile("default")
 
 _RINGS = {algorithm: KeyRing.generate(algorithm) for algorithm in ALGORITHMS}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of the short run."""
+    words = "leave out what starts a server, a browser, a fleet or another language's program"
+    parser.addoption("--fast", action="store_true", help=words)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the slow folders out of a short run."""
+    slow = any(collection_path == FOLDER / name for name in SLOW)
+    return True if slow and config.getoption("fast") else None
 
 
 @pytest.fixture(params=ALGORITHMS)

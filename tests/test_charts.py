@@ -54,6 +54,15 @@ def test_bars_are_as_long_as_their_values(measure: Any) -> None:
     assert first.get("fill") != second.get("fill")
 
 
+def test_a_difference_below_zero_is_drawn_as_none(measure: Any) -> None:
+    """Noise can make an addition negative: its row stays, with its figure and no bar."""
+    (bar,) = measure("_measure.charts")._bar("read", "-2.50 (-9.00 to 4.00)", own=True)
+    svg = measure("_measure.chart").chart("t", "u", [bar])
+    _, block = ET.fromstring(svg).iter(f"{SVG}rect")  # noqa: S314  # ours
+    assert float(block.get("width", 1)) == 0
+    assert "-2.50" in texts(svg)
+
+
 @pytest.mark.parametrize("longest", [0.0, 0.004, 1.0, 7.3, 999.0, 123_456.0])
 def test_ticks_are_few_and_within(measure: Any, longest: float) -> None:
     """From zero to the longest bar, whatever its size."""

@@ -9,13 +9,25 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import fastapi
+import msgspec
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 import tokensession
+from tokensession import KeyRing, Session, SessionCodec, SessionManager
+from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.cli import main
 from tokensession.policy import Policy
 from tokensession.vectors import CODES, WORDS, load
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -30,6 +42,50 @@ def test_every_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
     )
     assert results.attempted > 25
     assert results.failed == 0
+
+
+def handlers_of_the_readme() -> list[str]:
+    """Return the blocks of Python that are no dialogue."""
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    return [block for block in blocks if not block.startswith(">>>")]
+
+
+def test_the_handlers_of_the_readme_sign_in_and_out() -> None:
+    """In Starlette, as they are shown."""
+    names: dict[str, Any] = {}
+    exec(handlers_of_the_readme()[0], names)  # noqa: S102  # our own text
+
+    def answering(name: str) -> Any:
+        async def endpoint(request: Request) -> JSONResponse:
+            await names[name](request)
+            return JSONResponse(dict(request.session))
+
+        return endpoint
+
+    routes = [Route(f"/{name}", answering(name)) for name in ("sign_in", "sign_out")]
+    app = SessionMiddleware(Starlette(routes=routes), KeyRing.generate())
+    with TestClient(app, base_url="https://test") as client:
+        assert client.get("/sign_in").json() == {"cart": []}
+        assert list(client.cookies) == ["__Host-session"]
+        assert client.get("/sign_out").json() == {}
+        assert list(client.cookies) == []
+
+
+def test_the_dependency_of_the_readme_gives_a_typed_session() -> None:
+    """In FastAPI, as it is shown."""
+
+    class Visit(msgspec.Struct):
+        pages: int = 0
+
+    app = fastapi.FastAPI()
+    names = {
+        "app": app, "Visit": Visit, "Session": Session, "Annotated": Annotated,
+        "Request": fastapi.Request, "Depends": fastapi.Depends,
+    }  # fmt: skip
+    exec(handlers_of_the_readme()[1], names)  # noqa: S102  # our own text
+    manager = SessionManager(SessionCodec(KeyRing.generate(), state_type=Visit))
+    with TestClient(SessionMiddleware(app, manager), base_url="https://test") as client:
+        assert [client.get("/").json() for _ in range(3)] == [1, 2, 3]
 
 
 def test_every_example_of_a_docstring_runs() -> None:
@@ -95,7 +151,7 @@ def test_numbers_in_the_documents() -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link of every document names a file."""
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / target).exists(), (document.name, target)
 

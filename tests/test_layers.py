@@ -97,6 +97,12 @@ def test_third_party_packages_have_doors() -> None:
             assert doors is None or here & doors, f"{path} imports {name}"
 
 
+def test_no_module_draws_from_the_applications_random_generator() -> None:
+    """It may be seeded; and a thread that drew from it would change what a property test sees."""
+    drawn = {name for tree in MODULES.values() for name in imported(tree)}
+    assert {name for name in drawn if name.split(".")[0] == "random"} == {"random.SystemRandom"}
+
+
 def test_adapters_know_neither_keys_nor_crypto() -> None:
     """An adapter sequences: policy and tokens are the manager's and the codec's."""
     allowed = {"cookies", "errors", "manager", "request", "session", "adapters"}

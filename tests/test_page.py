@@ -631,7 +631,7 @@ class TestCommand:
 
 
 @pytest.fixture
-def tab(served: Served) -> Iterator[Page]:
+def tab(slow: None, served: Served) -> Iterator[Page]:
     """Give a page of Debian's Chromium; at its end nothing must have been complained about."""
     with launch() as browser:
         page = browser.new_page(viewport={"width": 360, "height": 780}, base_url=served.url)

@@ -212,7 +212,7 @@ class TypedState(Generic[StateT]):
     def __init__(self, state_type: type[StateT]) -> None:
         self._name = getattr(state_type, "__name__", str(state_type))
         self._decode_state = Decoder(state_type).decode
-        self.empty = _empty_of(state_type)
+        self.empty: Callable[[], StateT] = _empty_of(state_type)
         self._decode = Decoder(
             Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
         ).decode

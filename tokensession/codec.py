@@ -157,7 +157,7 @@ class SessionCodec(Generic[StateT]):
             )
         self._encoded_context = encoded_context = context_bytes(context)
         self._overflow = overflow
-        self.context = context
+        self.context: str = context
         self._policy = _default_policy(ring) if policy is None else policy
         self._ttl = self._policy.ttl(self._policy.idle_timeout, 0, None)
         self._padding = _checked_padding(padding)

@@ -92,8 +92,8 @@ class SessionManager(Generic[StateT]):
         if not isinstance(codec, SessionCodec):
             codec = SessionCodec(codec, context=cookie.context, policy=Policy.owasp())
         self._codec = codec
-        self.cookie = cookie
-        self.legacy = tuple(legacy)
+        self.cookie: Cookie | Header = cookie
+        self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self._nothing = codec.pack(codec.new())
         # The codec, where its ring cannot become another in the middle of a request.
         self._pinned = codec if codec.pinned() is codec else None

@@ -173,7 +173,8 @@ class RequestSession(Session[StateT]):
     @property
     def state(self) -> StateT:
         """The application's data; can be replaced as a whole."""
-        return self._whole() if type(self._state) is Members else self._state
+        state: Any = self._state
+        return self._whole() if type(state) is Members else state
 
     @state.setter
     def state(self, state: StateT) -> None:

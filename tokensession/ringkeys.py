@@ -34,8 +34,8 @@ class RingKeys:
     __slots__ = ("_signing", "by_header", "can_mint", "ring")
 
     def __init__(self, ring: KeyRing, context: bytes, former: RingKeys | None = None) -> None:
-        self.ring = ring
-        self.can_mint = ring.can_mint
+        self.ring: KeyRing = ring
+        self.can_mint: bool = ring.can_mint
         known = {} if former is None else former.by_header
         self.by_header: dict[bytes, TokenKey] = {
             key.header: _token_key(key, context, known) for key in ring
@@ -88,7 +88,7 @@ class FixedRing:
     __slots__ = ("_watcher", "current")
 
     def __init__(self, current: RingKeys, watcher: KeyRingWatcher | None = None) -> None:
-        self.current = current
+        self.current: RingKeys = current
         self._watcher = watcher
 
     def missed(self) -> None:

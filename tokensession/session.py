@@ -97,25 +97,26 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         overflowed: Overflowed | None = None,
     ) -> None:
         self._state = state
-        self.sid = sid
+        self.sid: bytes = sid
         self._subject = subject
-        self.issued_at = issued_at
-        self.started_at = started_at
-        self.expires_at = expires_at
-        self.kid = kid
-        self.context = context
-        self.ttl = ttl
-        self.cap = cap
+        self.issued_at: int = issued_at
+        self.started_at: int = started_at
+        self.expires_at: int = expires_at
+        self.kid: str = kid
+        self.context: str = context
+        self.ttl: int = ttl
+        self.cap: int | None = cap
         self.refused: str | None = None
         self.given_up: tuple[bytes, ...] = ()
         self._now = now
         self._origin = origin
-        self.overflowed = overflowed
+        self.overflowed: Overflowed | None = overflowed
 
     @property
     def state(self) -> StateT:
         """The application's data."""
-        return self._whole() if type(self._state) is Members else self._state
+        state: Any = self._state
+        return self._whole() if type(state) is Members else state
 
     @state.setter
     def state(self, state: StateT) -> None:

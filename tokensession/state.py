@@ -31,7 +31,7 @@ def _write_unknown(value: Any) -> msgspec.Raw:
     raise TypeError(f"a {type(value).__name__}, which msgpack does not have")
 
 
-encode_msgpack = msgspec.msgpack.Encoder(enc_hook=_write_unknown).encode
+encode_msgpack: Callable[[Any], bytes] = msgspec.msgpack.Encoder(enc_hook=_write_unknown).encode
 
 
 def pack_state(state: Any) -> bytes:

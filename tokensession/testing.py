@@ -47,7 +47,7 @@ class FixedClock:
     """
 
     def __init__(self, now: int = FIXED_NOW) -> None:
-        self.now = now
+        self.now: int = now
         self._stopped: list[ModuleType] = []
 
     def advance(self, seconds: int) -> None:

@@ -137,8 +137,8 @@ class Salt:
     __slots__ = ("_count", "_forks", "_until", "cipher", "value")
 
     def __init__(self, value: bytes, cipher: AESGCM) -> None:
-        self.value = value
-        self.cipher = cipher
+        self.value: bytes = value
+        self.cipher: AESGCM = cipher
         self._count = count()
         self._until = monotonic() + SECONDS_PER_SALT
         self._forks = _forks
@@ -164,10 +164,10 @@ class TokenKey:
 
     def __init__(self, key: Key, context: bytes, *, former: TokenKey | None = None) -> None:
         self.key = key
-        self.kid = key.kid
-        self.header = key.header
+        self.kid: str = key.kid
+        self.header: bytes = key.header
         # The Unix second from which its tokens are no longer read; none ever are when revoked.
-        self.until = 0 if key.revoked else math.inf if key.exp is None else key.exp
+        self.until: float = 0 if key.revoked else math.inf if key.exp is None else key.exp
         self._context = context
         self._salt: Salt | None = None
         self.ready: _Signature | None = None  # `signature`, once it has been asked for

@@ -30,7 +30,7 @@ class Bar:
 
     Attributes:
         label: Its name.
-        value: Its length.
+        value: Its length; what is below zero (a difference that noise swallowed) is drawn as zero.
         low: Of the first quartile, or the value itself.
         high: Of the third quartile, or the value itself.
         own: Whether it is this library's, which is drawn darker.
@@ -51,7 +51,7 @@ def chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
         unit: What the numbers are, and which are better.
         bars: From top to bottom; at least one.
     """
-    longest = max(max(bar.high, bar.value) for bar in bars)
+    longest = max(max(bar.high, bar.value, 0) for bar in bars)
     scale = (WIDTH - _LABELS - _FIGURES) / (longest or 1)
     height = _TOP + _ROW * len(bars) + _BOTTOM
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
@@ -75,14 +75,14 @@ def chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
 def _bar(bar: Bar, top: float, scale: float) -> list[str]:
     middle = top + _ROW / 2
     colour = _OWN if bar.own else _OTHERS
-    end = _LABELS + max(bar.high, bar.value) * scale
+    end = _LABELS + max(bar.high, bar.value, 0) * scale
     lines = [
         _text(_LABELS - 10, middle + 4, bar.label, anchor="end"),
-        _block(_LABELS, top + 4, bar.value * scale, colour),
+        _block(_LABELS, top + 4, max(bar.value, 0) * scale, colour),
         _text(end + 8, middle + 4, f"{bar.value:,.2f}".removesuffix(".00")),
     ]
     if bar.high > bar.low:
-        low, high = _LABELS + bar.low * scale, _LABELS + bar.high * scale
+        low, high = (_LABELS + max(one, 0) * scale for one in (bar.low, bar.high))
         lines.append(_line(low, middle, high, middle, _TEXT))
         lines += [_line(x, middle - 3, x, middle + 3, _TEXT) for x in (low, high)]
     return lines

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN: Final = "tokensession"
-_CELL: Final = re.compile(r"^([\d.,]+)(?: \(([\d.,]+) to ([\d.,]+)\))?$")
+_CELL: Final = re.compile(r"^(-?[\d.,]+)(?: \((-?[\d.,]+) to (-?[\d.,]+)\))?$")
 
 
 def draw(readme: str, folder: Path) -> list[Path]:
@@ -21,6 +21,11 @@ def draw(readme: str, folder: Path) -> list[Path]:
             "Encoding and decoding a state of 245 bytes",
             "multiples of the hand-composed limit; median and quartiles; shorter is better",
             _column(_table(readme, "results", "State of 245 B"), "both"),
+        ),
+        "node": (
+            "The same state in Node and in Python",
+            "multiples of tokensession in Python; median and quartiles; shorter is better",
+            _column(_table(readme, "node", ""), "both"),
         ),
         "requests": (
             "What a session adds to a request of a Starlette application",

@@ -30,12 +30,15 @@ class Task:
         name: Of the task within its group.
         prepare: Gives, untimed, what to call and with what, one argument per call.
         around: Entered, untimed, before the calls of a turn and left after them.
+        elsewhere: Given how many calls, has another process make them, and gives nanoseconds per
+            call by that one's clock; then nothing is called here.
     """
 
     group: str
     name: str
     prepare: Callable[[int], tuple[Callable[[Any], object], Sequence[Any]]]
     around: Callable[[], AbstractContextManager[object]] = nullcontext
+    elsewhere: Callable[[int], float] | None = None
 
 
 def repeated(
@@ -139,6 +142,8 @@ def _calibrated(task: Task) -> int:
 
 
 def _turn(task: Task, calls: int) -> float:
+    if task.elsewhere is not None:
+        return task.elsewhere(calls)
     call, arguments = task.prepare(calls)
     with task.around():
         gc.disable()

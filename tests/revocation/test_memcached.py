@@ -129,7 +129,7 @@ def test_signing_out_is_final(memcached: Memcached, hs256: KeyRing) -> None:
     store.close()
 
 
-def test_a_restart_denies_until_it_is_made_again() -> None:
+def test_a_restart_denies_until_it_is_made_again(slow: None) -> None:
     """The marker is gone with all else, so nobody is taken for not revoked."""
     with Memcached() as server:
         store = MemcachedStore(server.url, timeout=60, may_forget=True)

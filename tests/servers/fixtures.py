@@ -13,35 +13,42 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def slow(request: pytest.FixtureRequest) -> None:
+    """Skip what takes this, in a short run."""
+    if request.config.getoption("fast"):
+        pytest.skip("--fast starts no server")
+
+
+@pytest.fixture(scope="session")
+def postgres(slow: None) -> Iterator[Postgres]:
     """Give a running PostgreSQL."""
     with Postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[Valkey]:
+def valkey(slow: None) -> Iterator[Valkey]:
     """Give a running Valkey."""
     with Valkey() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[Redis]:
+def redis_server(slow: None) -> Iterator[Redis]:
     """Give a running Redis."""
     with Redis() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def memcached() -> Iterator[Memcached]:
+def memcached(slow: None) -> Iterator[Memcached]:
     """Give a running Memcached."""
     with Memcached() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mongo() -> Iterator[Mongo]:
+def mongo(slow: None) -> Iterator[Mongo]:
     """Give a running server of MongoDB's protocol."""
     with Mongo() as server:
         yield server

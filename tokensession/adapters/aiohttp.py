@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 try:
     from aiohttp import web
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "tokensession.adapters.aiohttp needs aiohttp: pip install 'tokensession[aiohttp]'"
-    ) from missing
+    ) from _missing
 
 from tokensession.adapters.exchange import BODY, FAILED, in_thread, unavailable
 from tokensession.errors import ConfigError, StoreError

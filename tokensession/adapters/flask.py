@@ -16,10 +16,10 @@ from weakref import WeakKeyDictionary
 
 try:
     from flask import sessions
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
-    ) from missing
+    ) from _missing
 
 from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, unavailable
 from tokensession.adapters.wsgi import RequestHeaders

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 try:
     from quart import Response, sessions
     from quart.wrappers.response import IterableBody
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "tokensession.adapters.quart needs Quart: pip install 'tokensession[quart]'"
-    ) from missing
+    ) from _missing
 
 from tokensession.adapters.exchange import in_thread
 from tokensession.adapters.flask import ManagersByApp, Session

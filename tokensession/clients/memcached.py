@@ -12,10 +12,10 @@ from tokensession.errors import ConfigError, StoreError
 try:
     from pymemcache.client.base import PooledClient
     from pymemcache.exceptions import MemcacheError
-except ImportError as error:  # pragma: no cover  # the tests have it
+except ImportError as _missing:  # pragma: no cover  # the tests have it
     raise ConfigError(
         "MemcachedStore needs pymemcache: pip install 'tokensession[memcached]'"
-    ) from error
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

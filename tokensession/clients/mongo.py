@@ -14,8 +14,8 @@ from tokensession.errors import ConfigError, StoreError
 try:
     import pymongo
     from pymongo.errors import DuplicateKeyError, PyMongoError
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("MongoStore needs PyMongo: pip install 'tokensession[mongodb]'") from error
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("MongoStore needs PyMongo: pip install 'tokensession[mongodb]'") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

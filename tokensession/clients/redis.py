@@ -12,8 +12,8 @@ try:
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
     from redis.retry import Retry
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from error
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,8 +17,8 @@ try:
     import sqlalchemy as sa
     from sqlalchemy import event
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
-except ImportError as error:  # pragma: no cover  # the tests have it
-    raise ConfigError("SQLStore needs SQLAlchemy: pip install 'tokensession[sql]'") from error
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("SQLStore needs SQLAlchemy: pip install 'tokensession[sql]'") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -79,15 +79,15 @@ class Bench:
 
     def __init__(self, source: FileSource) -> None:
         self._source = source
-        self.store = MemoryStore()
-        self.keys = KeyRingWatcher(source)
+        self.store: MemoryStore = MemoryStore()
+        self.keys: KeyRingWatcher = KeyRingWatcher(source)
         self.policy = POLICY
-        self.cookie = Cookie()
+        self.cookie: Cookie = Cookie()
         self.codec: SessionCodec[Any] = SessionCodec(
             self.keys, context=self.cookie.context, policy=POLICY, revocation=self.store
         )
-        self.manager = SessionManager(self.codec, cookie=self.cookie)
-        self.seen = SeenSessions()
+        self.manager: SessionManager[Any] = SessionManager(self.codec, cookie=self.cookie)
+        self.seen: SeenSessions = SeenSessions()
         self.stolen: str | None = None
 
     def trial(self, token: str, now: int) -> Trial:

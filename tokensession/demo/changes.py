@@ -116,7 +116,7 @@ def _as_invoice(trial: Trial) -> Trial:
 
 
 _ONE = "One character in the middle of the {} is another."
-GROUPS: Final = {
+GROUPS: Final[dict[str, tuple[Change, ...]]] = {
     "What anyone can try": (
         Change("header", "Header", _ONE.format("header"), _in_the_middle("header")),
         Change("payload", "Payload", _ONE.format("ciphertext"), _in_the_middle("ciphertext")),
@@ -179,4 +179,6 @@ GROUPS: Final = {
 }
 """The prepared changes, by what they take."""
 
-PREPARED: Final = {change.name: change for group in GROUPS.values() for change in group}
+PREPARED: Final[dict[str, Change]] = {
+    change.name: change for group in GROUPS.values() for change in group
+}

@@ -16,10 +16,10 @@ try:
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
-except ImportError as missing:
+except ImportError as _missing:
     raise ConfigError(
         "keys in Redis or Valkey need redis-py: pip install 'tokensession[redis]'"
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -16,10 +16,10 @@ try:
     import sqlalchemy as sa
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
-except ImportError as missing:
+except ImportError as _missing:
     raise ConfigError(
         "keys in a SQL database need SQLAlchemy: pip install 'tokensession[sql]'"
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Generator

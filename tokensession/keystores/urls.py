@@ -31,15 +31,13 @@ def source_from_url(
 ) -> KeySource:
     """Return the source that a URL names.
 
-    =================================================  ==========================================
-    ``keys.json``, ``file:keys.json``                  a file
-    ``env:SESSION_KEYS``                               an environment variable that holds the keys
-    ``sqlite:///keys.db``                              a row of a SQLite database
-    ``postgresql://app@db.example/app``                a row of a PostgreSQL database
-    ``redis://``, ``rediss://``, ``unix:///socket``    a name on a Redis or Valkey server; also
-                                                       ``valkey://`` and ``valkeys://``
-    ``url:DATABASE_URL``                               the URL in an environment variable
-    =================================================  ==========================================
+    - ``keys.json``, ``file:keys.json``: a file
+    - ``env:SESSION_KEYS``: an environment variable that holds the keys
+    - ``sqlite:///keys.db``: a row of a SQLite database
+    - ``postgresql://app@db.example/app``: a row of a PostgreSQL database
+    - ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://``, ``unix:///socket``: a name on a
+      Redis or Valkey server
+    - ``url:DATABASE_URL``: the URL in an environment variable
 
     A fragment (``#shop``) names the row or the Redis name. Passwords come from the environment:
     in the URL that ``url:`` names, or in TOKENSESSION_SOURCE_PASSWORD.

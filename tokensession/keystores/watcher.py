@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import threading
 import weakref
 from dataclasses import dataclass, replace
+from random import SystemRandom
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -30,6 +30,7 @@ DEFAULT_REFRESH: Final = 60.0  # seconds
 DEFAULT_COOLDOWN: Final = 10.0  # seconds
 MAX_REFRESH: Final = 86400.0
 JITTER: Final = 0.2  # the part of the interval that is random, so that a fleet spreads its polls
+_RANDOM: Final = SystemRandom()  # the application's own generator may be seeded, and stays as it is
 STOP_SECONDS: Final = 2 * DEFAULT_COOLDOWN  # sources give up earlier
 
 _log = logging.getLogger("tokensession")
@@ -191,7 +192,7 @@ class KeyRingWatcher:
         while not self._stopped:
             self.reload()
             # No secret depends on it.
-            wake.wait(self._refresh * random.uniform(1 - JITTER, 1))  # noqa: S311
+            wake.wait(self._refresh * _RANDOM.uniform(1 - JITTER, 1))
             wake.clear()
 
     def reload(self) -> bool:

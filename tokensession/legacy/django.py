@@ -15,10 +15,10 @@ from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, c
 
 try:
     from django.core import signing
-except ImportError as missing:
+except ImportError as _missing:
     raise ConfigError(
         "cookies of Django are verified by Django: pip install 'tokensession[legacy-django]'"
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

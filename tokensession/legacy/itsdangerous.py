@@ -9,11 +9,11 @@ from tokensession.errors import BadClaims, BadSignature, ConfigError
 
 try:
     import itsdangerous
-except ImportError as missing:
+except ImportError as _missing:
     raise ConfigError(
         "cookies of Flask and Starlette are verified by itsdangerous: "
         "pip install 'tokensession[legacy-flask]' or 'tokensession[legacy-starlette]'"
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -35,7 +35,7 @@ class MemcachedStore:
     ) -> None:
         if item_limit < 2 * _ITEM_HEAD:
             raise ConfigError(f"item_limit must be at least {2 * _ITEM_HEAD} bytes")
-        self.largest = min(item_limit - _ITEM_HEAD, MAX_ENTRY)
+        self.largest: int = min(item_limit - _ITEM_HEAD, MAX_ENTRY)
         self._server = MemcachedServer(server, store="overflow", prefix=prefix, timeout=timeout)
         self._prefix = f"{prefix}:overflow:"
 

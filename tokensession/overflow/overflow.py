@@ -51,7 +51,7 @@ class Overflow:
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= most:
             raise ConfigError(f"limit must be from 1 to {most} bytes, which this store takes")
         self._store = store
-        self.limit = limit
+        self.limit: int = limit
 
     def put(
         self, packed: bytes, sid: bytes, context: bytes, *, dies_at: int, now: int

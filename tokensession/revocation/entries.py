@@ -38,8 +38,8 @@ class RevocationEntries:
     """
 
     def __init__(self) -> None:
-        self.everyone = NEVER
-        self.highest = NEVER
+        self.everyone: int = NEVER
+        self.highest: int = NEVER
         self._denied: dict[bytes, _Span] = {}
         self._marks: dict[bytes, Mark] = {}
         self._spans: dict[int, _Span] = {}

@@ -93,7 +93,7 @@ class Lookup:
     def __init__(
         self, store: Store, *, when_down: WhenDown = "deny", observer: Observer = SILENT
     ) -> None:
-        self.store = checked_store(store)
+        self.store: Store = checked_store(store)
         check_word("when_down", when_down)
         self._allow = when_down == "allow"
         self._observer = observer

@@ -54,7 +54,7 @@ class MemcachedStore:
         timeout: float = TIMEOUT,
         may_forget: bool = False,
     ) -> None:
-        self.capabilities = Capabilities(
+        self.capabilities: Capabilities = Capabilities(
             durable=False, lists_changes=False, loss_accepted=may_forget
         )
         self._server = MemcachedServer(server, store="revocation", prefix=prefix, timeout=timeout)

@@ -42,7 +42,7 @@ class MemoryStore:
         ConfigError: `max_denied` below 1.
     """
 
-    capabilities = Capabilities(durable=False, lists_changes=True, loss_accepted=True)
+    capabilities: Capabilities = Capabilities(durable=False, lists_changes=True, loss_accepted=True)
 
     def __init__(self, *, max_denied: int = 1_000_000) -> None:
         if max_denied < 1:

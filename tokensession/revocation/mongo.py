@@ -57,7 +57,7 @@ class MongoStore:
         ConfigError: A URL that is none, or a wrong argument.
     """
 
-    capabilities = Capabilities(durable=True, lists_changes=True)
+    capabilities: Capabilities = Capabilities(durable=True, lists_changes=True)
 
     def __init__(
         self,

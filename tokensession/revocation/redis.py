@@ -71,7 +71,7 @@ class RedisStore:
         self._server = RedisServer(
             url, store="revocation", prefix=prefix, timeout=timeout, replies=_REPLIES
         )
-        self.capabilities = Capabilities(
+        self.capabilities: Capabilities = Capabilities(
             durable=not may_forget, lists_changes=True, loss_accepted=may_forget
         )
         self._keys = [f"{{{prefix}}}:revocation:{member}" for member in _MEMBERS]

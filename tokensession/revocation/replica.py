@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from math import inf
-from random import uniform
+from random import SystemRandom
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 REFRESH: Final = 1.0  # seconds between two readings
 MAX_STALENESS: Final = 60.0  # seconds
 _JITTER: Final = 0.2  # of the interval, so that a fleet does not read in step
+_RANDOM: Final = SystemRandom()  # the application's own generator may be seeded, and stays as it is
 # Seconds after which everything is read again, as a last resort against a store that lost its
 # order in a way that its position does not show, such as one restored from a backup.
 _WHOLE_AGAIN: Final = 3600.0
@@ -65,7 +66,7 @@ class Replica:
         when_stale: WhenDown = "deny",
         observer: Observer = SILENT,
     ) -> None:
-        self.store = checked_store(store)
+        self.store: Store = checked_store(store)
         if not store.capabilities.lists_changes:
             raise ConfigError("this store cannot list its changes: use Lookup(store)")
         if not 0 < refresh < max_staleness < inf:
@@ -243,7 +244,7 @@ class Replica:
     def _follow(self, closed: threading.Event) -> None:
         while not closed.is_set():
             self._try_to_read()
-            closed.wait(self._refresh * uniform(1 - _JITTER, 1))  # noqa: S311  # no secret
+            closed.wait(self._refresh * _RANDOM.uniform(1 - _JITTER, 1))
 
     def _try_to_read(self) -> None:
         try:

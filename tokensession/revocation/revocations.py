@@ -72,7 +72,7 @@ class Revocations:
         self._leeway = policy.leeway
         self._observer = observer
         self.revokes: Callable[[bytes, int, Subject], bool] = check.revokes
-        self.blocking = check.blocking
+        self.blocking: bool = check.blocking
 
     def first_start(self, sid: bytes, subject: Subject, now: int) -> int:
         """Return when a session of `subject` that begins now is said to have begun.

@@ -53,7 +53,7 @@ class SQLStore:
         ConfigError: No such database or driver, a database in memory, or a wrong argument.
     """
 
-    capabilities = Capabilities(durable=True, lists_changes=True)
+    capabilities: Capabilities = Capabilities(durable=True, lists_changes=True)
 
     def __init__(
         self, url: str | Engine, *, prefix: str = "tokensession_", timeout: float = TIMEOUT

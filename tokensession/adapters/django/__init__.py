@@ -17,10 +17,10 @@ its verbs besides.
 
 try:
     import django  # noqa: F401  # asked for here, where its absence can be explained
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "tokensession.adapters.django needs Django: pip install 'tokensession[django]'"
-    ) from missing
+    ) from _missing
 
 from tokensession.adapters.django.middleware import SessionMiddleware
 from tokensession.adapters.django.store import SessionStore
