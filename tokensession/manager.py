@@ -98,7 +98,7 @@ class SessionManager(Generic[StateT]):
         # The codec, where its ring cannot become another in the middle of a request.
         self._pinned = codec if codec.pinned() is codec else None
         # Whether no request ever has to wait for anything.
-        self.storeless = codec.revocations is None and not codec.can_overflow
+        self.storeless: bool = codec.revocations is None and not codec.can_overflow
         self._takeover: Takeover[StateT] | None = None
         if self.legacy:
             # Only now, as for new applications starting is to cost nothing.
