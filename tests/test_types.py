@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 # Django has no types of its own, so neither has what is derived from it; and how SQLAlchemy types
-# statements differs between its versions, so those of one internal module are left to inference.
-UNTYPED = ("tokensession.adapters.django", "tokensession.revocation.sqltables")
+# statements differs between its versions, so those of two internal modules are left to inference.
+UNTYPED = (
+    "tokensession.adapters.django",
+    "tokensession.overflow.sqltable",
+    "tokensession.revocation.sqltables",
+)
 
 
 def completeness(folder: Path) -> dict[str, Any]:

@@ -60,10 +60,10 @@ class Database:
         engine = _engine(url, timeout) if isinstance(url, str) else url
         if not isinstance(engine, sa.Engine):
             raise ConfigError(f"url must be text or an engine, not {type(url).__name__}")
-        self.dialect = engine.dialect.name
+        self.dialect: str = engine.dialect.name
         if self.dialect not in ("postgresql", "sqlite"):
             raise ConfigError(f"SQLStore knows sqlite and postgresql, not {self.dialect}")
-        self.engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine: Engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._store = store
         self._timeout = timeout
         _dispose_after_fork(self.engine)
