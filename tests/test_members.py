@@ -141,3 +141,16 @@ def test_what_no_state_can_hold(managers: list[SessionManager[Any]], value: obje
     session["new"] = value
     with pytest.raises(StateError, match=r"state\.new"):
         manager.save(session, [])
+
+
+def test_another_codec_writes_it_whole(hs256: KeyRing) -> None:
+    """A codec without a store takes such a session like any other."""
+    state = {"cart": ["tea"] * 500, "n": 1}
+    codec: SessionCodec[Any] = SessionCodec(hs256, overflow=Overflow(MemoryStore()))
+    given = codec.new()
+    given.state = {**state, **BASKET}
+    session = codec.decode(codec.renew(given))
+    del session["basket"]
+    assert type(session._state) is Members
+    plain: SessionCodec[Any] = SessionCodec(hs256)
+    assert plain.decode(plain.renew(session)).state == state

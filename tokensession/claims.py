@@ -136,6 +136,8 @@ class UntypedState:
         Raises:
             StateError: A value that would be changed on the way; the path says where.
         """
+        if type(state) is Members:
+            state = state.whole()
         checked_state(state)
         return state if packed is None else msgspec.Raw(packed)
 

@@ -109,7 +109,7 @@ def _overflow(rows: list[dict[str, str]]) -> list[Bar]:
     bars = []
     for row in rows:
         label = f"{row['state, store']}, {row['request']}"
-        bars += _bar(f"{label}: Flask-Session", row["Flask-Session"], own=False)
+        bars += _bar(f"{label}: plain", row["plain sessions"], own=False)
         bars += _bar(f"{label}: ours", row[OWN], own=True)
     return bars
 

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from tokensession.overflow.store import Store
 
 OWN: Final = "tokensession"
-PEER: Final = "Flask-Session"
+PEER: Final = "plain sessions"
 READ: Final = "read"
+READ_ALL: Final = "read all"
 WRITE: Final = "read + write"
+KINDS: Final = (READ, READ_ALL, WRITE)
 SIZES: Final = {"10 kB": 3, "100 kB": 40}  # carts of the largest state
 _PATIENCE: Final = 60  # seconds, for a machine that is busy
 _BROWSER: Final = {"HTTP_HOST": "shop.example.com", "wsgi.url_scheme": "https"}
@@ -58,6 +60,7 @@ class Place:
 
     Attributes:
         name: The server's.
+        url: Where it is, of a server that other clients ask as well.
         own: Where states overflow to.
         peer: The plain sessions of the same client, where there are any.
     """
@@ -65,12 +68,17 @@ class Place:
     name: str
     own: Store
     peer: Callable[[Flask], Interface] | None
+    url: str = ""
 
 
 def state(size: str) -> dict[str, Any]:
     """Return a state of about that size."""
     account = STATES[-1].value
     return {**account, "carts": [account["cart"]] * SIZES[size]}
+
+
+# What is asked for: a value, or also the nine tenths that are in carts.
+KEYS: Final = {READ: ("user_id",), READ_ALL: ("user_id", "name", "cart", "carts", "flash")}
 
 
 def places(stack: ExitStack) -> list[Place]:
@@ -88,7 +96,7 @@ def places(stack: ExitStack) -> list[Place]:
         Place("SQLite", SQLStore(f"sqlite:///{folder}/overflow.db", timeout=_PATIENCE), None),
         Place("PostgreSQL", SQLStore(postgres.url, timeout=_PATIENCE), None),
         Place("Valkey", RedisStore(valkey.url, timeout=_PATIENCE),
-              lambda app: RedisSessionInterface(app, client=redis_client)),
+              lambda app: RedisSessionInterface(app, client=redis_client), valkey.url),
         Place("Memcached", MemcachedStore(memcached.url, timeout=_PATIENCE),
               lambda app: MemcachedSessionInterface(app, client=memcached_client)),
         Place("MongoDB's wire", MongoStore(mongo.url, timeout=_PATIENCE),
@@ -110,14 +118,14 @@ def tasks(found: Sequence[Place]) -> list[Task]:
             if place.peer is not None:
                 lanes.append(_Peer(place.peer, size))
             for lane in lanes:
-                made += [Task(group(place, size, kind), lane.name, lane.prepare(kind))
-                         for kind in (READ, WRITE)]  # fmt: skip
+                made += [Task(group(place.name, size, kind), lane.name, lane.prepare(kind))
+                         for kind in KINDS]  # fmt: skip
     return made
 
 
-def group(place: Place, size: str, kind: str) -> str:
+def group(place: str, size: str, kind: str) -> str:
     """Return the name of what is compared."""
-    return f"{place.name}, {size}, {kind}"
+    return f"{place}, {size}, {kind}"
 
 
 class _Own:
@@ -141,12 +149,14 @@ class _Own:
 
     def prepare(self, kind: str) -> Callable[[int], tuple[Callable[[Any], object], Sequence[Any]]]:
         """Return the `prepare` of a task."""
-        call = self._read if kind == READ else self._write
-        return lambda calls: (call, [None] * calls)
+        if kind == WRITE:
+            return lambda calls: (self._write, [None] * calls)
+        keys = KEYS[kind]
+        return lambda calls: (self._read, [keys] * calls)
 
-    def _read(self, _: object) -> None:
+    def _read(self, keys: Sequence[str]) -> None:
         session = self._manager.open([(b"cookie", self._cookie)])
-        assert session["user_id"]
+        assert all(session[key] for key in keys)
         headers: list[tuple[bytes, bytes]] = []
         self._manager.save(session, headers)
         assert len(headers) == 1
@@ -177,14 +187,15 @@ class _Peer:
         self._save(session)
         self._cookie = f"{self._app.config['SESSION_COOKIE_NAME']}={session.sid}"
         before = self._open()["seen_at"]
-        self._write((self._request(self._cookie), Response()))
+        self._write((self._request(self._cookie), Response(), ()))
         assert self._open()["seen_at"] == before + 1
 
     def prepare(self, kind: str) -> Callable[[int], tuple[Callable[[Any], object], Sequence[Any]]]:
         """Return the `prepare` of a task; Flask makes request and response in any case."""
-        call = self._read if kind == READ else self._write
+        call = self._write if kind == WRITE else self._read
+        keys = KEYS.get(kind, ())
         return lambda calls: (
-            call, [(self._request(self._cookie), Response()) for _ in range(calls)]
+            call, [(self._request(self._cookie), Response(), keys) for _ in range(calls)]
         )  # fmt: skip
 
     def _request(self, cookie: str) -> Request:
@@ -198,14 +209,14 @@ class _Peer:
             warnings.simplefilter("ignore")  # utcnow() is deprecated
             self._sessions.save_session(self._app, session, Response())
 
-    def _read(self, messages: tuple[Request, Response]) -> None:
-        request, response = messages
+    def _read(self, messages: tuple[Request, Response, Sequence[str]]) -> None:
+        request, response, keys = messages
         session = self._sessions.open_session(self._app, request)
-        assert session["user_id"]
+        assert all(session[key] for key in keys)
         self._sessions.save_session(self._app, session, response)
 
-    def _write(self, messages: tuple[Request, Response]) -> None:
-        request, response = messages
+    def _write(self, messages: tuple[Request, Response, Sequence[str]]) -> None:
+        request, response, _ = messages
         session = self._sessions.open_session(self._app, request)
         session["seen_at"] += 1
         self._sessions.save_session(self._app, session, response)

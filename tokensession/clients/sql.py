@@ -83,7 +83,7 @@ class Database:
             try:
                 with (
                     self.engine.connect() as connection,
-                    _limit(connection.connection.dbapi_connection, self._timeout),
+                    limit(connection.connection.dbapi_connection, self._timeout),
                 ):
                     return work(connection)
             except (SQLAlchemyError, TimeoutError) as error:
@@ -123,8 +123,13 @@ class Database:
         return f"the {self._store} store ({self.dialect}) failed: {reason}{hint}"
 
 
-def _limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager[None]:
-    """Let a connection's driver wait for so long; SQLite's waits for its lock alone."""
+def limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager[None]:
+    """Let a connection's driver wait for so long; SQLite's waits for its lock alone.
+
+    Args:
+        connection: As the driver made it.
+        timeout: Seconds, after which the block fails with a TimeoutError.
+    """
     descriptor = getattr(connection, "fileno", None)
     if descriptor is None or connection.closed:
         return contextlib.nullcontext()
@@ -178,7 +183,7 @@ def _prepare_connection(name: str, timeout: float) -> Callable[[Any, Any], None]
 
     def prepare(connection: Any, _: Any) -> None:
         try:
-            with _limit(connection, timeout):
+            with limit(connection, timeout):
                 cursor = connection.cursor()
                 for statement in statements:
                     cursor.execute(statement)

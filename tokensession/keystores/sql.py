@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
+from tokensession.clients.sql import limit
 from tokensession.errors import ConfigError, StoreError
 from tokensession.keystores.source import STORE_SECONDS
 
@@ -78,7 +79,7 @@ class SQLKeySource:
     def read(self) -> bytes | None:
         """Return the document's text, or None where there is no row."""
         query = sa.select(_TABLE.c.document).where(_TABLE.c.name == self._key)
-        with self._reported(), self._engine.connect() as connection:
+        with self._connected() as connection:
             document: str | None = connection.execute(query).scalar_one_or_none()
         return None if document is None else document.encode()
 
@@ -93,11 +94,20 @@ class SQLKeySource:
                 .values(document=text)
             )
         try:
-            with self._reported(), self._engine.begin() as connection:
+            with self._connected() as connection, connection.begin():
                 done = connection.execute(statement)
                 return over is None or done.rowcount == 1  # of inserts not every driver counts
         except _Exists:
             return False
+
+    @contextlib.contextmanager
+    def _connected(self) -> Generator[sa.Connection]:
+        with (
+            self._reported(),
+            self._engine.connect() as connection,
+            limit(connection.connection.dbapi_connection, STORE_SECONDS),
+        ):
+            yield connection
 
     @contextlib.contextmanager
     def _reported(self) -> Generator[None]:
@@ -105,7 +115,7 @@ class SQLKeySource:
             yield
         except IntegrityError:
             raise _Exists from None
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, TimeoutError) as error:
             # The text of these errors may hold the statement's values, which are the keys.
             raise StoreError(f"{self.name}: {_reason(error)}") from None
 
@@ -135,7 +145,9 @@ def _engine(database: str | sa.URL) -> sa.Engine:
         raise ConfigError(f"no database URL of SQLAlchemy: {type(error).__name__}") from None
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return str(error)
     cause = getattr(error, "orig", None)
     if cause is None:
         return type(error).__name__
