@@ -42,6 +42,7 @@ READERS: Final = 8
 SUBJECTS: Final = 6
 MAX_STALENESS: Final = 4.0  # seconds: the bound that is judged
 REFRESH: Final = 0.1
+TIMEOUT: Final = 1.0
 POLICY: Final = Policy(idle_timeout=1800, absolute_timeout=28_800)
 SERVERS: Final = {"postgres": Postgres, "valkey": Valkey, "redis": Redis, "mongo": Mongo}
 
@@ -75,13 +76,13 @@ class Note:
         self._file.write(json.dumps(line) + "\n")
 
 
-def open_store(kind: str, url: str) -> SQLStore | RedisStore | MongoStore:
+def open_store(kind: str, url: str, timeout: float = TIMEOUT) -> SQLStore | RedisStore | MongoStore:
     """Return the store of a history, as each process opens it for itself."""
     if kind == "postgres":
-        return SQLStore(url, timeout=1.0)
+        return SQLStore(url, timeout=timeout)
     if kind == "mongo":
-        return MongoStore(url, timeout=2.0)
-    return RedisStore(url, timeout=1.0)
+        return MongoStore(url, timeout=2 * timeout)
+    return RedisStore(url, timeout=timeout)
 
 
 def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
@@ -354,7 +355,7 @@ def _hits(line: dict[str, Any], sid: str, session: dict[str, Any]) -> bool:
 def run_history(plan: Plan) -> tuple[Judgement, Counter[str]]:
     """Run a history on a server of its own and judge it; return also what was killed."""
     with tempfile.TemporaryDirectory(prefix="ts-history-") as name, SERVERS[plan.kind]() as server:
-        store = open_store(plan.kind, server.url)
+        store = open_store(plan.kind, server.url, timeout=60)
         store.create()
         store.close()  # its children shall not have a connection of ours
         fleet = Fleet(plan, server, Path(name))
