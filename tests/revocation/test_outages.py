@@ -43,6 +43,7 @@ HOUR = 3600
 PATIENCE = 60  # seconds until what has to come is late
 GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
 TIMEOUT = 1.0
+STALE = 0.3  # seconds
 
 Codec = SessionCodec[Any]
 
@@ -81,13 +82,14 @@ class Nodes:
     """A node for each way to check, all of one store, and what their requests meet."""
 
     def __init__(self, connect: Callable[[], Store]) -> None:
-        quick = {"refresh": 0.02, "max_staleness": 0.3}
         checks: dict[str, Check] = {
             "lookup, deny": Lookup(connect()),
             "lookup, allow": Lookup(connect(), when_down="allow"),
             "replica": Replica(connect(), refresh=0.02),
-            "stale replica, deny": Replica(connect(), **quick),
-            "stale replica, allow": Replica(connect(), when_stale="allow", **quick),
+            "stale replica, deny": Replica(connect(), refresh=0.02, max_staleness=STALE),
+            "stale replica, allow": Replica(
+                connect(), refresh=0.02, max_staleness=STALE, when_stale="allow"
+            ),
         }
         self.replicas = [check for check in checks.values() if isinstance(check, Replica)]
         for replica in self.replicas:
@@ -159,7 +161,7 @@ def test_requests_go_on_or_are_refused_as_configured(kind: type[Server], trouble
             server.kill()
         else:
             server.pause()
-        wait_for(lambda: all(one.staleness > 0.3 for one in nodes.replicas))
+        wait_for(lambda: all(one.staleness > STALE for one in nodes.replicas))
         assert nodes.answers(token) == {
             "lookup, deny": "refused",
             "lookup, allow": "goes on",
