@@ -311,15 +311,16 @@ def judge(folder: Path) -> Judgement:
     ]
     verdicts = Judgement(Counter(line["what"] for line in lines))
     begun = {line["sid"]: line for line in lines if line["what"] == "begun"}
-    by_session: dict[str, list[dict[str, Any]]] = {}
-    wide = [line for line in lines if line["what"] in ("ended", "intends")]
-    for line in wide:
-        if line["kind"] == "session":
-            by_session.setdefault(line["sid"], []).append(line)
-    others = [line for line in wide if line["kind"] != "session"]
+    # By what they can hit, as there are many of both.
+    wide: dict[tuple[str, Any], list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["what"] in ("ended", "intends"):
+            name = {"session": "sid", "subject": "subject"}.get(line["kind"])
+            wide.setdefault((line["kind"], name and line[name]), []).append(line)
     ends: dict[str, tuple[float, float]] = {}
     for sid, session in begun.items():
-        relevant = by_session.get(sid, []) + [line for line in others if _hits(line, sid, session)]
+        keys = (("session", sid), ("subject", session["subject"]), ("before", None))
+        relevant = [line for key in keys for line in wide.get(key, ()) if _hits(line, sid, session)]
         # For sure from the moment at which the first call that ends it had returned;
         certain = [
             line["ended"] for line in relevant
@@ -349,7 +350,7 @@ _PRICE: Final = 5 + 1 + MAX_STALENESS  # seconds: the mark is 5 s ahead, seconds
 def _hits(line: dict[str, Any], sid: str, session: dict[str, Any]) -> bool:
     if line["kind"] == "before":
         return bool(session["start"] < line["before"])
-    return bool(line["subject"] == session["subject"] and line["keep"] != sid)
+    return line["kind"] == "session" or bool(line["keep"] != sid)
 
 
 def run_history(plan: Plan) -> tuple[Judgement, Counter[str]]:

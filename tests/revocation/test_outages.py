@@ -142,7 +142,7 @@ def today(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["down", "hangs"])
-@pytest.mark.parametrize("kind", [Postgres, Valkey, Redis, Mongo])
+@pytest.mark.parametrize("kind", [Postgres, Valkey, Mongo])
 def test_requests_go_on_or_are_refused_as_configured(kind: type[Server], trouble: str) -> None:
     """By each way to check; signing out fails with all of them, and all recover by themselves."""
     with kind() as server, Closing() as made:
