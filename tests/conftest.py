@@ -23,6 +23,7 @@ SLOW = (
     "load",
     "overflow/test_histories.py",
     "revocation/test_history.py",
+    "revocation/test_outages.py",
     "servers",
     "simulation",
 )

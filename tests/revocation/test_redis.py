@@ -77,7 +77,7 @@ class TestCluster(RedisContract):
         assert len(set.union(*nodes)) == len(cluster.nodes)
 
 
-def test_a_cluster_that_loses_a_node_or_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_loses_a_node_or_all(slow: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a StoreError in time, a copy goes on meanwhile, and all works again afterwards."""
     monkeypatch.setattr(replicas, "time", lambda: NOW)  # the day of these entries
     with Cluster() as cluster:

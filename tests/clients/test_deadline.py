@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensession.revocation import deadline as module
-from tokensession.revocation.deadline import Deadlines
+from tokensession.clients import deadline as module
+from tokensession.clients.deadline import Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
