@@ -1,160 +1,150 @@
-# ruff: noqa: T201, INP001 - a program that prints, beside others
-"""What revocation costs: the check against the decode, memory per entry, asking against a ping.
+# ruff: noqa: INP001 - a program beside the files that it reads, not a package
+"""Measures revocation: a copy's check against a decode, its memory, lookups, and delays.
 
-``python benchmarks/revocation.py [ENTRIES]`` (1,000,000 by default); on the servers of the tests.
+Usage: `python benchmarks/revocation.py [--rounds N] [--quick] [--write]`
+
+Needs the extra ``test``, whose servers it starts. The figures are information: the exit code is 0
+whatever they are.
 """
 
 from __future__ import annotations
 
-import os
-import resource
-import statistics
+import multiprocessing
 import sys
-import threading
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from time import monotonic, perf_counter, sleep, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import redis
 import sqlalchemy as sa
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the tests' servers
+
+from _measure.machine import machine
+from _measure.options import parser, write_section
+from _measure.revoked import (
+    delays,
+    denials_per_second,
+    lookup_tasks,
+    measure_copy,
+    middle_and_most,
+    open_store,
+)
+from _measure.rounds import run
+from _measure.table import Table
 
 from tests.servers import Postgres, Valkey
-from tokensession import KeyRing, Policy, SessionCodec
-from tokensession.revocation.decision import Denial
-from tokensession.revocation.memory import MemoryStore
-from tokensession.revocation.redis import RedisStore
-from tokensession.revocation.replica import Replica
-from tokensession.revocation.sql import SQLStore
-from tokensession.revocation.store import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tokensession.revocation.store import Position, Store
+    from tests.servers import Server
 
-POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
-
-
-class Full(MemoryStore):
-    """Gives so many random entries."""
-
-    entries = 0
-
-    def read(self, position: Position | None) -> Iterator[Batch]:
-        """Give them in batches, once."""
-        if position is None:
-            until = int(time())
-            for _ in range(0, self.entries, 5000):
-                sids = os.urandom(16 * 5000)
-                yield Batch(
-                    [(sids[at : at + 16], until + at % 28_800) for at in range(0, 80_000, 16)]
-                )
-        yield from super().read(position)
-
-
-def microseconds(call: Callable[[], Any], *, seconds: float = 0.5, rounds: int = 5) -> float:
-    """Return the least of the medians of a call."""
-    call()
-    found = []
-    for _ in range(rounds):
-        times = []
-        until = perf_counter() + seconds / rounds
-        while perf_counter() < until:
-            begun = perf_counter()
-            for _ in range(20):
-                call()
-            times.append((perf_counter() - begun) / 20)
-        found.append(statistics.median(times))
-    return min(found) * 1e6
+MARKER: Final = "<!-- revocation -->"
+ROUNDS: Final = 200
+QUICK_ROUNDS: Final = 20
+SIZES: Final = (1_000_000, 10_000_000)
+QUICK_SIZES: Final = (50_000,)
+PACKAGES: Final = ("tokensession", "cryptography", "msgspec", "sqlalchemy", "psycopg", "redis")
+MOST_OF_A_DECODE: Final = 0.1
+MOST_BYTES: Final = 100
+MOST_SECONDS: Final = 1.25  # "about a second": a reading each second, and what it takes
+COPY_CAPTION: Final = (
+    "A replica's copy: its memory, the time to read it, and what a check adds. Shares are of a "
+    "decode in the same round: median, and first to third quartile. Targets: the check at most "
+    f"{MOST_OF_A_DECODE}, at most {MOST_BYTES} bytes."
+)
+STORE_CAPTION: Final = (
+    "Asking the store each time, in microseconds (medians), against a bare round trip of the same "
+    "client; revocations per second by one process that writes from 1 and from 4 threads."
+)
+DELAY_CAPTION: Final = (
+    "Seconds after which a revocation was in force in all of 4 processes that follow the server, "
+    f"each by `Replica(store)` as it is by default. Target: about a second ({MOST_SECONDS} s)."
+)
 
 
-def replica(entries: int) -> None:
-    """Compare decoding with and without a replica, and count its memory."""
-    ring = KeyRing.generate()
-    store = Full()
-    store.entries = entries
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begun = perf_counter()
-    copy = Replica(store, refresh=1000, max_staleness=10_000)
-    copy.read()
-    load = perf_counter() - begun
-    used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    plain: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
-    asking: SessionCodec[Any] = SessionCodec(ring, policy=POLICY, revocation=copy)
-    state = {"user_id": 184467, "cart": ["ESPRESSO-1KG", "HAND-GRINDER"], "csrf": "x" * 32}
-    token = asking.encode(state, subject="184467")
-    session = asking.decode(token)
-    asking.revoke_subject("somebody else")
-    without = microseconds(lambda: plain.decode(token))
-    with_it = microseconds(lambda: asking.decode(token))
-    check = microseconds(lambda: copy.revokes(session.sid, session.started_at, session.subject))
-    late = microseconds(lambda: copy.revokes(session.sid, session.started_at + 99, "184467"))
-    print(f"{entries} entries: {used / entries:.0f} bytes each, read in {load:.2f} s")
-    print(
-        f"decode {without:.2f} us, with a replica {with_it:.2f} us ({with_it / without - 1:+.1%})"
-    )
-    print(f"check {check:.2f} us = {check / without:.1%} of a decode; begun after the last mark: "
-          f"{late:.2f} us = {late / without:.1%}")  # fmt: skip
-    copy.close()
+def main() -> None:
+    """Run the program."""
+    options = parser("Measures revocation.", rounds=ROUNDS, quick_rounds=QUICK_ROUNDS).parse_args()
+    rounds = QUICK_ROUNDS if options.quick else options.rounds
+    section = "\n\n".join([
+        f"{machine(PACKAGES)} {rounds} rounds.",
+        *_copies(QUICK_SIZES if options.quick else SIZES, rounds),
+        *_stores(rounds, seconds=0.5 if options.quick else 5, trials=5 if options.quick else 50),
+    ])  # fmt: skip
+    if options.write:
+        write_section(MARKER, section)
+    sys.stdout.write(section + "\n")
 
 
-def stores() -> None:
-    """Compare a lookup with a bare round trip of the same client, and count writes."""
-    with Postgres() as postgres, Valkey() as valkey:
-        sql = SQLStore(postgres.url, timeout=60)
-        fast = RedisStore(valkey.url, timeout=60)
-        engine = sa.create_engine(postgres.url, isolation_level="AUTOCOMMIT")
+def _copies(sizes: tuple[int, ...], rounds: int) -> list[str]:
+    table = Table([
+        "entries", "bytes each", "read in, s", "decode, us", "check, us", "check / decode",
+        "begun after the last mark", "decode with it / without", "met",
+    ])  # fmt: skip
+    for size in sizes:
+        sys.stderr.write(f"{size:,} entries\n")
+        # A process for each, so that none has the memory of another.
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            copy = pool.submit(measure_copy, size, rounds).result()
+        met = copy.share.middle <= MOST_OF_A_DECODE and copy.bytes_each <= MOST_BYTES
+        table.add(
+            f"{size:,}", f"{copy.bytes_each:.0f}", f"{copy.seconds:.1f}", f"{copy.decode:.1f}",
+            f"{copy.check:.2f}", str(copy.share), str(copy.after), str(copy.with_it),
+            "pass" if met else "miss",
+        )  # fmt: skip
+    return [COPY_CAPTION, str(table)]
 
-        def ping_sql() -> None:
-            with engine.connect() as connection:
-                connection.execute(sa.select(1)).one()
 
-        client = redis.Redis.from_url(valkey.url)
-        for name, store, ping in (("postgresql", sql, ping_sql), ("valkey", fast, client.ping)):
+def _stores(rounds: int, *, seconds: float, trials: int) -> list[str]:
+    asked = Table(["store", "round trip", "lookup", "ratio", "by 1 thread", "by 4 threads"])
+    heard = Table(["store", "median", "at most", "revocations", "met"])
+    for name, server in (("PostgreSQL", Postgres()), ("Valkey", Valkey())):
+        sys.stderr.write(f"{name}\n")
+        with server, closing(open_store(name, server.url)) as store:
             store.create()
-            compare(name, store, ping)
-            delay(name, store)
-        sql.close()
-        fast.close()
-        engine.dispose()
-        client.close()
+            with closing(_Pings(name, server)) as pings:
+                times = run(lookup_tasks(name, store, pings.ping), rounds)
+            asked.add(
+                name,
+                f"{times.microseconds(name, 'round trip'):.0f}",
+                f"{times.microseconds(name, 'lookup'):.0f}",
+                str(times.ratio([(name, "lookup")], [(name, "round trip")])),
+                f"{denials_per_second(store, seconds):.0f}",
+                f"{denials_per_second(store, seconds, 4):.0f}",
+            )
+            middle, most = middle_and_most(delays(name, server.url, trials))
+            met = "pass" if most <= MOST_SECONDS else "miss"
+            heard.add(name, f"{middle:.2f}", f"{most:.2f}", str(trials), met)
+    return [STORE_CAPTION, str(asked), DELAY_CAPTION, str(heard)]
 
 
-def compare(name: str, store: Store, ping: Callable[[], Any]) -> None:
-    """Print what a lookup takes against a ping, and how many revocations a second there are."""
-    sid, subject = os.urandom(16), os.urandom(32)
-    trip, lookup = microseconds(ping), microseconds(lambda: store.look_up(sid, subject))
-    now = int(time())
-    begun, count = monotonic(), 0
-    while monotonic() < begun + 1:
-        store.deny(Denial(os.urandom(16), None, now, now + 28_805), now=now)
-        count += 1
-    print(f"{name}: round trip {trip:.0f} us, lookup {lookup:.0f} us ({lookup / trip:.2f} times), "
-          f"{count} revocations a second by one writer")  # fmt: skip
+class _Pings:
+    """Bare round trips of the client that a store has.
 
+    Attributes:
+        ping: Makes one.
+    """
 
-def delay(name: str, store: Store) -> None:
-    """Print how long it takes until a replica that reads each second has heard."""
-    copy = Replica(store)
-    copy.read()
-    delays = []
-    now = int(time())
-    for _ in range(8):
-        sid = os.urandom(16)
-        copy.revokes(sid, now, None)
-        store.deny(Denial(sid, None, now, now + 28_805), now=now)
-        begun = monotonic()
-        while not copy.revokes(sid, now, None):
-            sleep(0.001)
-        delays.append(monotonic() - begun)
-        threading.Event().wait(0.13)
-    copy.close()
-    print(f"{name}: in force elsewhere after {statistics.median(delays):.2f} s, at most "
-          f"{max(delays):.2f} s")  # fmt: skip
+    def __init__(self, name: str, server: Server) -> None:
+        self.ping: Callable[[], Any]
+        if name == "PostgreSQL":
+            engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT")
+            self.close: Callable[[], None] = engine.dispose
+            one = sa.select(1)
+
+            def ping() -> None:
+                with engine.connect() as connection:
+                    connection.execute(one).one()
+
+            self.ping = ping
+        else:
+            client = redis.Redis.from_url(server.url)
+            self.ping, self.close = client.ping, client.close
 
 
 if __name__ == "__main__":
-    replica(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
-    stores()
+    main()

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from tokensession import KeyRing
 
-from .servers.fixtures import memcached, mongo, postgres, redis_server, slow, valkey
+from .servers.fixtures import cluster, memcached, mongo, postgres, redis_server, slow, valkey
 
-__all__ = ["memcached", "mongo", "postgres", "redis_server", "slow", "valkey"]
+__all__ = ["cluster", "memcached", "mongo", "postgres", "redis_server", "slow", "valkey"]
 
 FOLDER = Path(__file__).parent
 # What --fast leaves out: other languages' programs, browsers, deployments and whole fleets.
@@ -23,6 +23,7 @@ SLOW = (
     "load",
     "overflow/test_histories.py",
     "revocation/test_history.py",
+    "revocation/test_outages.py",
     "servers",
     "simulation",
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import fastapi
 import msgspec
+import prometheus_client
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -24,6 +25,8 @@ from tokensession import KeyRing, Session, SessionCodec, SessionManager
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.cli import main
 from tokensession.policy import Policy
+from tokensession.revocation.memory import MemoryStore
+from tokensession.revocation.replica import Replica
 from tokensession.vectors import CODES, WORDS, load
 
 if TYPE_CHECKING:
@@ -124,6 +127,56 @@ def test_every_example_of_the_guides_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert results.failed == 0
     commands = re.findall(r"^\$ tokensession (.*)$", guide.read_text(), re.MULTILINE)
     assert [main(shlex.split(command)) for command in commands] == [0] * 7
+
+
+def test_the_example_of_prometheus_runs() -> None:
+    """As it is shown: what happens is in what the service exposes."""
+    (example,) = re.findall(
+        r"```python\n(from prometheus_client.*?)```",
+        (ROOT / "docs" / "revocation.md").read_text(),
+        re.DOTALL,
+    )
+    names: dict[str, Any] = {}
+    exec(example, names)  # noqa: S102  # our own text
+    metrics = names["Metrics"]()
+    store = MemoryStore()
+    replica = Replica(store, observer=metrics)
+    replica.read()
+    codec: SessionCodec[Any] = SessionCodec(
+        tokensession.KeyRing.generate(),
+        policy=Policy(idle_timeout=1800, absolute_timeout=28_800),
+        revocation=replica,
+        observer=metrics,
+    )
+    token = codec.encode({}, subject="ada")
+    codec.revoke(codec.decode(token))
+    for refused in (token, "garbage"):
+        with pytest.raises(tokensession.TokenError):
+            codec.decode(refused)
+    replica.read()
+    replica.close()
+    metrics.replica_stale(7.5)
+    metrics.store_failed("read")
+    metrics.ring_reloaded(3)
+    told = dict(
+        line.rsplit(" ", 1)
+        for line in prometheus_client.generate_latest().decode().splitlines()
+        if line.startswith("session_") and "_created" not in line
+    )
+    for one in vars(names["Metrics"]).values():
+        if hasattr(one, "collect"):
+            prometheus_client.REGISTRY.unregister(one)
+    assert told == {
+        "session_decoded_total": "1.0",
+        'session_refused_total{code="revoked"}': "1.0",
+        'session_refused_total{code="malformed"}': "1.0",
+        'session_revocations_total{what="session"}': "1.0",
+        'session_store_failures_total{operation="read"}': "1.0",
+        "session_replica_entries": "1.0",
+        "session_replica_skipped_total": "0.0",
+        "session_replica_stale_seconds": "7.5",
+        "session_ring_serial": "3.0",
+    }
 
 
 def test_every_command_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def draw(readme: str, folder: Path) -> list[Path]:
         "revocation": (
             "Whether a session is revoked: a replica's check, a lookup and what they stand beside",
             "microseconds; shorter is better",
-            _revocation(_section(readme, "revocation")),
+            _revocation(readme),
         ),
         "overflow": (
             "Sessions of 10 and 100 kB in a store",
@@ -124,18 +124,13 @@ def _load(rows: list[dict[str, str]]) -> list[Bar]:
     ]
 
 
-def _revocation(text: str) -> list[Bar]:
+def _revocation(readme: str) -> list[Bar]:
     bars = []
-    for words, label, own in (
-        (r"decode ([\d.]+) us", "decode", False),
-        (r"with a replica ([\d.]+) us", "decode with a replica", True),
-        (r"^check ([\d.]+) us", "a replica's check alone", True),
-    ):
-        for figure in re.findall(words, text, re.MULTILINE):
-            bars += _bar(label, figure, own=own)
-    for store, trip, lookup in re.findall(
-        r"^(\w+): round trip (\d+) us, lookup (\d+) us", text, re.MULTILINE
-    ):
-        bars += _bar(f"{store}: a bare round trip", trip, own=False)
-        bars += _bar(f"{store}: a lookup", lookup, own=True)
+    for row in _table(readme, "revocation", "A replica's copy"):
+        entries = row["entries"]
+        bars += _bar(f"{entries} entries: a decode without a check", row["decode, us"], own=False)
+        bars += _bar(f"{entries} entries: a replica's check", row["check, us"], own=True)
+    for row in _table(readme, "revocation", "Asking the store each time"):
+        bars += _bar(f"{row['store']}: a bare round trip", row["round trip"], own=False)
+        bars += _bar(f"{row['store']}: a lookup", row["lookup"], own=True)
     return bars

@@ -42,6 +42,7 @@ READERS: Final = 8
 SUBJECTS: Final = 6
 MAX_STALENESS: Final = 4.0  # seconds: the bound that is judged
 REFRESH: Final = 0.1
+TIMEOUT: Final = 1.0
 POLICY: Final = Policy(idle_timeout=1800, absolute_timeout=28_800)
 SERVERS: Final = {"postgres": Postgres, "valkey": Valkey, "redis": Redis, "mongo": Mongo}
 
@@ -75,13 +76,13 @@ class Note:
         self._file.write(json.dumps(line) + "\n")
 
 
-def open_store(kind: str, url: str) -> SQLStore | RedisStore | MongoStore:
+def open_store(kind: str, url: str, timeout: float = TIMEOUT) -> SQLStore | RedisStore | MongoStore:
     """Return the store of a history, as each process opens it for itself."""
     if kind == "postgres":
-        return SQLStore(url, timeout=1.0)
+        return SQLStore(url, timeout=timeout)
     if kind == "mongo":
-        return MongoStore(url, timeout=2.0)
-    return RedisStore(url, timeout=1.0)
+        return MongoStore(url, timeout=2 * timeout)
+    return RedisStore(url, timeout=timeout)
 
 
 def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
@@ -310,15 +311,16 @@ def judge(folder: Path) -> Judgement:
     ]
     verdicts = Judgement(Counter(line["what"] for line in lines))
     begun = {line["sid"]: line for line in lines if line["what"] == "begun"}
-    by_session: dict[str, list[dict[str, Any]]] = {}
-    wide = [line for line in lines if line["what"] in ("ended", "intends")]
-    for line in wide:
-        if line["kind"] == "session":
-            by_session.setdefault(line["sid"], []).append(line)
-    others = [line for line in wide if line["kind"] != "session"]
+    # By what they can hit, as there are many of both.
+    wide: dict[tuple[str, Any], list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["what"] in ("ended", "intends"):
+            name = {"session": "sid", "subject": "subject"}.get(line["kind"])
+            wide.setdefault((line["kind"], name and line[name]), []).append(line)
     ends: dict[str, tuple[float, float]] = {}
     for sid, session in begun.items():
-        relevant = by_session.get(sid, []) + [line for line in others if _hits(line, sid, session)]
+        keys = (("session", sid), ("subject", session["subject"]), ("before", None))
+        relevant = [line for key in keys for line in wide.get(key, ()) if _hits(line, sid, session)]
         # For sure from the moment at which the first call that ends it had returned;
         certain = [
             line["ended"] for line in relevant
@@ -348,13 +350,13 @@ _PRICE: Final = 5 + 1 + MAX_STALENESS  # seconds: the mark is 5 s ahead, seconds
 def _hits(line: dict[str, Any], sid: str, session: dict[str, Any]) -> bool:
     if line["kind"] == "before":
         return bool(session["start"] < line["before"])
-    return bool(line["subject"] == session["subject"] and line["keep"] != sid)
+    return line["kind"] == "session" or bool(line["keep"] != sid)
 
 
 def run_history(plan: Plan) -> tuple[Judgement, Counter[str]]:
     """Run a history on a server of its own and judge it; return also what was killed."""
     with tempfile.TemporaryDirectory(prefix="ts-history-") as name, SERVERS[plan.kind]() as server:
-        store = open_store(plan.kind, server.url)
+        store = open_store(plan.kind, server.url, timeout=60)
         store.create()
         store.close()  # its children shall not have a connection of ours
         fleet = Fleet(plan, server, Path(name))

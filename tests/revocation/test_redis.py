@@ -1,19 +1,30 @@
-"""The Redis store on Redis 7 and on Valkey 9."""
+"""The Redis store on Redis 7, on Valkey 9, and on a cluster of three masters."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.servers import Cluster
+from tokensession import StoreError
+from tokensession.overflow.redis import RedisStore as OverflowStore
 from tokensession.revocation import redis as redisstore
+from tokensession.revocation import replica as replicas
+from tokensession.revocation.redis import RedisStore
+from tokensession.revocation.replica import Replica
 
-from .contract import StoreContract
+from .conftest import new_prefix
+from .contract import ADA, NOW, StoreContract, denial, sid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tokensession.revocation.store import Store
+
+
+GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
 
 
 class RedisContract(StoreContract):
@@ -35,3 +46,71 @@ class TestValkey(RedisContract):
     def new_store(self, new_valkey: Callable[[], Store]) -> Callable[[], Store]:
         """Make a store on Valkey per call."""
         return new_valkey
+
+
+class TestCluster(RedisContract):
+    """Each store's keys have one slot, so its scripts run as one step on the node that has it."""
+
+    @pytest.fixture
+    def new_store(self, cluster: Cluster) -> Iterator[Callable[[], Store]]:
+        """Make a store per call, each with a client of its own."""
+        made: list[RedisStore] = []
+
+        def make() -> RedisStore:
+            made.append(RedisStore(cluster.client(60), prefix=new_prefix()))
+            made[-1].create()
+            return made[-1]
+
+        yield make
+        for store in made:
+            store.close()
+
+    def test_stores_are_on_different_nodes(
+        self, cluster: Cluster, new_store: Callable[[], Any]
+    ) -> None:
+        """By their prefixes; all keys of one are on one."""
+        nodes = [
+            {cluster.holder(key).port for key in new_store()._keys}
+            for _ in range(20)
+        ]  # fmt: skip
+        assert all(len(ports) == 1 for ports in nodes)
+        assert len(set.union(*nodes)) == len(cluster.nodes)
+
+
+def test_a_cluster_that_loses_a_node_or_all(slow: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a StoreError in time, a copy goes on meanwhile, and all works again afterwards."""
+    monkeypatch.setattr(replicas, "time", lambda: NOW)  # the day of these entries
+    with Cluster() as cluster:
+        store = RedisStore(cluster.client(1))
+        overflow = OverflowStore(cluster.client(1))
+        store.create()
+        store.deny(denial(1), now=NOW)
+        replica = Replica(store)
+        replica.read()
+        node = cluster.holder(store._keys[0])
+        for nodes, hangs in (([node], True), ([node], False), (cluster.nodes, False)):
+            for one in nodes:
+                (one.pause if hangs else one.kill)()
+            calls: list[Callable[[], object]] = [
+                lambda: store.look_up(sid(1), ADA),
+                lambda: replica.deny(denial(2), now=NOW),
+                replica.read,
+            ]
+            for call in calls:
+                begun = monotonic()
+                with pytest.raises(StoreError, match=r"\(redis\) failed"):
+                    call()
+                assert monotonic() - begun < GENEROUS
+            assert replica.look_up(sid(1), ADA).denied
+            assert not replica.look_up(sid(2), ADA).denied
+            for one in nodes:
+                (one.resume if hangs else one.start)()
+            cluster.wait()
+            assert store.look_up(sid(1), ADA).denied
+            replica.read()
+        for one in cluster.nodes:
+            one.kill()
+        with pytest.raises(StoreError, match=r"\(redis\) failed"):
+            overflow.get(bytes(16))
+        overflow.close()
+        store.close()

@@ -4,10 +4,11 @@ Every server is a context manager with a `url`; it can be killed and started aga
 data, and ends with the process that started it, however that dies.
 """
 
+from .cluster import Cluster
 from .memcached import Memcached
 from .mongo import Mongo
-from .postgres import Postgres
+from .postgres import Postgres, Standby
 from .process import Server
 from .redis import Redis, Valkey
 
-__all__ = ["Memcached", "Mongo", "Postgres", "Redis", "Server", "Valkey"]
+__all__ = ["Cluster", "Memcached", "Mongo", "Postgres", "Redis", "Server", "Standby", "Valkey"]

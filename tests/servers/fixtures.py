@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import Memcached, Mongo, Postgres, Redis, Valkey
+from . import Cluster, Memcached, Mongo, Postgres, Redis, Valkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,13 @@ def redis_server(slow: None) -> Iterator[Redis]:
     """Give a running Redis."""
     with Redis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(slow: None) -> Iterator[Cluster]:
+    """Give a running Redis Cluster."""
+    with Cluster() as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")

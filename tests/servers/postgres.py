@@ -53,3 +53,25 @@ class Postgres(Server):
         """By its own tool."""
         ready = [str(_binaries() / "pg_isready"), "-q", "-h", str(self.folder), "-U", "postgres"]
         return subprocess.run(ready, check=False).returncode == 0  # noqa: S603
+
+
+class Standby(Postgres):
+    """A cluster that follows another one and can be read, until it is promoted.
+
+    Args:
+        primary: The one that it follows, running.
+    """
+
+    def __init__(self, primary: Postgres) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def prepare(self) -> None:
+        """Copy the primary, and what tells it to follow."""
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "nobody", "nogroup")
+        copy = [str(_binaries() / "pg_basebackup"), "-h", str(self._primary.folder),
+                "-U", "postgres", "-D", str(self.folder / "data"), "-c", "fast", "-R"]  # fmt: skip
+        subprocess.run(  # noqa: S603  # our own command
+            [*self.guard(), *copy], check=True, capture_output=True, cwd="/"
+        )

@@ -139,6 +139,18 @@ class Server:
         """Let it go on after `pause`."""
         self._signal(signal.SIGCONT)
 
+    def limit_files(self, size: int | str = "unlimited") -> None:
+        """Let no file of it grow beyond so many bytes, as if the disk were full there."""
+        if self._process is None:
+            raise ServerError(f"{type(self).__name__} is not running")
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            # The soft limit alone, which can be raised again without privileges.
+            limit = ["prlimit", f"--pid={pid}", f"--fsize={size}:"]
+            command = [*self.guard(), *limit]
+            done = subprocess.run(command, check=False, capture_output=True)  # noqa: S603  # ours
+            if done.returncode and Path(f"/proc/{pid}").exists():  # else it has just ended
+                raise ServerError(f"no limit for {pid}: {done.stderr.decode()}")
+
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is None:

@@ -10,7 +10,7 @@ from tokensession.errors import ConfigError, StoreError
 try:
     import redis
     from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
+    from redis.exceptions import RedisClusterException, RedisError
     from redis.retry import Retry
 except ImportError as _missing:  # pragma: no cover  # the tests have it
     raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from _missing
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 TIMEOUT: Final = 1.0  # seconds
+# A client of a cluster has an error of its own, which is no RedisError, where no node answers.
+_ERRORS: Final = (RedisError, RedisClusterException)
 
 Client = redis.Redis | redis.RedisCluster
 _Result = TypeVar("_Result")
@@ -72,10 +74,10 @@ class RedisServer:
         """
         try:
             return call(self.client)
-        except RedisError as error:
+        except _ERRORS as error:
             raise StoreError(self._complaint(error)) from error
 
-    def _complaint(self, error: RedisError) -> str:
+    def _complaint(self, error: Exception) -> str:
         reason = str(error)
         for code, text in self._replies.items():
             if code in reason:
