@@ -50,7 +50,6 @@ class Mutant:
         path: The function whose body was changed, from the outermost class down; empty where it
             was something that runs when the module is imported.
         first_line: Where that function begins, decorators included.
-        tree: The whole module.
     """
 
     module: str
@@ -59,7 +58,16 @@ class Mutant:
     change: str
     path: tuple[str, ...]
     first_line: int
-    tree: ast.Module
+
+    def compiled(self) -> CodeType:
+        """Return the code of the whole module."""
+        tree = ast.parse(source_of(self.module).read_text())
+        for number, (place, _, changed) in enumerate(_all_changes(tree)):
+            if number == self.number:
+                place.put(changed)
+                break
+        ast.fix_missing_locations(tree)
+        return compile(tree, str(source_of(self.module)), "exec")
 
     def __str__(self) -> str:
         """Give what a reader needs to find it."""
@@ -74,23 +82,22 @@ def source_of(module: str) -> Path:
 def mutants(module: str) -> Iterator[Mutant]:
     """Yield every mutant of a module, in the order of its source."""
     tree = ast.parse(source_of(module).read_text())
-    number = 0
+    for number, (place, word, _) in enumerate(_all_changes(tree)):
+        node = place.get()
+        was = ast.unparse(node).splitlines()[0][:70]
+        first = 0
+        if place.function is not None:
+            decorators = place.function.decorator_list
+            first = min(node.lineno for node in (*decorators, place.function))
+        yield Mutant(module, number, _lines(node), f"{was}  ->  {word}", place.path, first)
+
+
+def _all_changes(tree: ast.Module) -> Iterator[tuple[_Place, str, ast.AST]]:
+    """Yield each change of a module: where, a word for it, and what is put there."""
     for place in list(_places(tree, (), None)):
         node = place.get()
         for word, changed in changes(node):
-            ast.copy_location(changed, node)
-            place.put(changed)
-            mutant = ast.fix_missing_locations(copy.deepcopy(tree))
-            place.put(node)
-            was = ast.unparse(node).splitlines()[0][:70]
-            first = 0
-            if place.function is not None:
-                decorators = place.function.decorator_list
-                first = min(node.lineno for node in (*decorators, place.function))
-            yield Mutant(
-                module, number, _lines(node), f"{was}  ->  {word}", place.path, first, mutant
-            )
-            number += 1
+            yield place, word, ast.copy_location(changed, node)
 
 
 def changes(node: Any) -> Iterator[tuple[str, Any]]:  # noqa: C901  # one line for each kind
@@ -212,7 +219,7 @@ def put_into_process(mutant: Mutant) -> bool:
     if not mutant.path:
         return False
     name = f"tokensession.{mutant.module}"
-    code = compile(mutant.tree, str(source_of(mutant.module)), "exec")
+    code = mutant.compiled()
     for part in mutant.path:
         found = [item for item in code.co_consts if isinstance(item, CodeType)]
         found = [item for item in found if item.co_name == part]
@@ -258,4 +265,4 @@ class ImportedInstead(MetaPathFinder, Loader):
         """Run the mutant."""
         path = str(source_of(self._mutant.module))
         module.__file__ = path
-        exec(compile(self._mutant.tree, path, "exec"), vars(module))  # noqa: S102  # the mutant
+        exec(self._mutant.compiled(), vars(module))  # noqa: S102  # the mutant
