@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -118,6 +119,44 @@ def test_ttl_is_cut_at_the_end_of_the_session(
 ) -> None:
     """No token outlives its session."""
     assert Policy(absolute_timeout=1000).ttl(window, age, cap) == ttl
+
+
+@dataclass
+class _Token:
+    """The dates of one."""
+
+    issued_at: int = NOW
+    started_at: int = NOW
+    ttl: int = 100
+    cap: int | None = None
+
+
+@pytest.mark.parametrize(
+    ("passed", "retiring", "due"),
+    [(0, False, False), (49, False, False), (50, False, True), (99, False, True),
+     (0, True, True), (49, True, True)],
+)  # fmt: skip
+def test_renewal_is_due_by_the_fraction_or_by_the_key(
+    passed: int, *, retiring: bool, due: bool
+) -> None:
+    """From the very second at which half of the window has passed, or at once as its key leaves."""
+    policy = Policy(absolute_timeout=1000, renew_after=0.5)
+    now = NOW + passed
+    assert policy.renewal_is_due(_Token(), now=now, key_is_retiring=retiring) is due
+
+
+@pytest.mark.parametrize(
+    ("absolute", "age", "cap", "due"),
+    [(1000, 899, None, True), (1000, 900, None, False), (1000, 950, None, False),
+     (1000, 99, 200, True), (1000, 100, 200, False), (None, 10**6, None, True)],
+)  # fmt: skip
+def test_no_renewal_of_what_lives_until_the_end(
+    absolute: int | None, age: int, cap: int | None, *, due: bool
+) -> None:
+    """A token whose window ends with its session or after it cannot be bettered; any other can."""
+    policy = Policy(absolute_timeout=absolute)
+    token = _Token(started_at=NOW - age, cap=cap)
+    assert policy.renewal_is_due(token, now=NOW + 60, key_is_retiring=True) is due
 
 
 @pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf, "1", True, 2**53, 1e300, [1]])
