@@ -2,8 +2,9 @@
 
 Usage: `python -m tests.attacks.fuzz TARGET [--runs 10000000] [--seed 1] [--corpus FOLDER]`
 
-TARGET is decode, claims, keys, cookies or legacy. It ends with exit code 0 after so many runs, or at the
-first input that gave anything but what the documentation promises, which it writes to a file.
+TARGET is decode, claims, keys, cookies or legacy. It ends with exit code 0 after so many runs, or
+at the first input that gave anything but what the documentation promises, which it writes to a
+file.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def fuzz_legacy(data: bytes) -> None:
     The first byte chooses the library, the second what the rest is: cookies as they stand, what
     is signed, or its payload, compressed or not.
     """
-    if len(data) < 2:  # noqa: PLR2004
+    if len(data) < 2:
         return
     reader, sign, before, after = LEGACY[data[0] % len(LEGACY)]
     kind, content = data[1] % 4, data[2:]
@@ -187,7 +188,7 @@ def fuzz_legacy(data: bytes) -> None:
     elif kind == 1:
         values = sign(content.decode("latin-1").encode("ascii", "replace"))
     else:
-        dot = b"." if kind == 3 else b""  # noqa: PLR2004
+        dot = b"." if kind == 3 else b""
         payload = zlib.compress(content) if dot else content
         values = sign(before + dot + b64url_encode(payload) + after)
     try:

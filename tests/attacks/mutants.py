@@ -27,7 +27,7 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import coverage
 import pytest
@@ -297,8 +297,9 @@ def _try_all(tests: _Tests, options: argparse.Namespace, anew: list[_Anew], out:
         picked = random.Random(options.seed).sample(range(total), min(options.sample, total))  # noqa: S311
         made = [made[index] for index in sorted(picked)]
     fast = [seconds for seconds in known.seconds.values() if seconds < SLOWEST]
-    out.write(f"{len(made)} of {total} mutants (seed {options.seed}); {len(fast)} tests that take "
-              f"{sum(fast):.0f} s, without {len(known.seconds) - len(fast)} slower ones\n")  # fmt: skip
+    out.write(f"{len(made)} of {total} mutants (seed {options.seed})\n")
+    slow = len(known.seconds) - len(fast)
+    out.write(f"{len(fast)} tests that take {sum(fast):.0f} s; {slow} slower ones not used\n")
     out.flush()
     counts: Counter[tuple[str, bool]] = Counter()
     reading, writing = os.pipe()

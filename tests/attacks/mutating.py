@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import functools
 import sys
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
@@ -100,7 +99,7 @@ def _all_changes(tree: ast.Module) -> Iterator[tuple[_Place, str, ast.AST]]:
             yield place, word, ast.copy_location(changed, node)
 
 
-def changes(node: Any) -> Iterator[tuple[str, Any]]:  # noqa: C901  # one line for each kind
+def changes(node: Any) -> Iterator[tuple[str, Any]]:  # noqa: C901, PLR0912  # one case for each kind
     """Yield what a node can be replaced by, each with a word for it."""
     match node:
         case ast.Compare():
@@ -216,9 +215,17 @@ def put_into_process(mutant: Mutant) -> bool:
     Returns:
         False where that cannot be done.
     """
-    if not mutant.path:
+    code, function = _code_of(mutant), _function_of(mutant)
+    if code is None or function is None:
         return False
-    name = f"tokensession.{mutant.module}"
+    try:
+        function.__code__ = code
+    except ValueError:  # another number of variables from around it
+        return False
+    return True
+
+
+def _code_of(mutant: Mutant) -> CodeType | None:
     code = mutant.compiled()
     for part in mutant.path:
         found = [item for item in code.co_consts if isinstance(item, CodeType)]
@@ -226,28 +233,24 @@ def put_into_process(mutant: Mutant) -> bool:
         if part == mutant.path[-1]:
             found = [item for item in found if item.co_firstlineno == mutant.first_line]
         if len(found) != 1:
-            return False
+            return None
         (code,) = found
-    function: Any = sys.modules[name]
+    return code if mutant.path else None
+
+
+def _function_of(mutant: Mutant) -> FunctionType | None:
+    found: Any = sys.modules[f"tokensession.{mutant.module}"]
     for part in mutant.path:
-        function = vars(function)[part]
-    while not isinstance(function, FunctionType):
-        match function:
+        found = vars(found)[part]
+    while found is not None and not isinstance(found, FunctionType):
+        match found:
             case staticmethod() | classmethod():
-                function = function.__func__
+                found = found.__func__
             case property():
-                function = function.fget
-            case functools.partial():
-                function = function.func
+                found = found.fget
             case _:
-                if not hasattr(function, "__wrapped__"):
-                    return False
-                function = function.__wrapped__
-    try:
-        function.__code__ = code
-    except ValueError:  # another number of variables from around it
-        return False
-    return True
+                found = getattr(found, "__wrapped__", None)
+    return found
 
 
 class ImportedInstead(MetaPathFinder, Loader):

@@ -1,4 +1,4 @@
-"""Mutation testing for long enough to be a check of the tool, and that what it makes are mutants."""
+"""Mutation testing for long enough to check the tool; and what it makes are mutants."""
 
 from __future__ import annotations
 
