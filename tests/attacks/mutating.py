@@ -86,8 +86,8 @@ def mutants(module: str) -> Iterator[Mutant]:
         was = ast.unparse(node).splitlines()[0][:70]
         first = 0
         if place.function is not None:
-            decorators = place.function.decorator_list
-            first = min(node.lineno for node in (*decorators, place.function))
+            decorated = [above.lineno for above in place.function.decorator_list]
+            first = min([place.function.lineno, *decorated])
         yield Mutant(module, number, _lines(node), f"{was}  ->  {word}", place.path, first)
 
 
@@ -121,11 +121,11 @@ def changes(node: Any) -> Iterator[tuple[str, Any]]:  # noqa: C901, PLR0912  # o
         case ast.Constant(value=bytes(value)):
             yield ("b''" if value else "b'x'"), ast.Constant(b"" if value else b"x")
         case ast.BinOp(op=operator) if type(operator) in _OPERATORS:
-            changed = ast.BinOp(node.left, _OPERATORS[type(operator)](), node.right)
-            yield ast.unparse(changed)[:70], changed
+            other_way = ast.BinOp(node.left, _OPERATORS[type(operator)](), node.right)
+            yield ast.unparse(other_way)[:70], other_way
         case ast.AugAssign(op=operator) if type(operator) in _OPERATORS:
-            changed = ast.AugAssign(node.target, _OPERATORS[type(operator)](), node.value)
-            yield ast.unparse(changed)[:70], changed
+            by_other = ast.AugAssign(node.target, _OPERATORS[type(operator)](), node.value)
+            yield ast.unparse(by_other)[:70], by_other
         case ast.IfExp():
             yield "swapped", ast.IfExp(node.test, node.orelse, node.body)
         case ast.Return(value=ast.Constant(value=bool() | None)):
@@ -205,8 +205,8 @@ def _is_no_code(node: ast.AST) -> bool:
 
 def _lines(node: Any) -> tuple[int, int]:
     """Return the lines that run where a node does: of a branch, those of its condition."""
-    last = node.test if isinstance(node, ast.If) else node
-    return node.lineno, last.end_lineno
+    last: Any = node.test if isinstance(node, ast.If) else node
+    return int(node.lineno), int(last.end_lineno)
 
 
 def put_into_process(mutant: Mutant) -> bool:
