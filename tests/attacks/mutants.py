@@ -26,13 +26,21 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import coverage
 import pytest
 
-from .mutating import ImportedInstead, Mutant, mutants, put_into_process, source_of
+from .mutating import (
+    ImportedInstead,
+    Mutant,
+    mutants,
+    put_into_process,
+    source_of,
+    unchanged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,6 +64,8 @@ MEMORY = 16 << 30  # bytes of address space; a mutant that grows without end fai
 SLOWEST = 2.0  # seconds of processor time; no test that takes longer is used
 _SERVERS = {"memcached", "mongo", "postgres", "redis_server", "valkey"}
 _OPTIONS = ["-p", "no:cacheprovider", "-p", "no:terminal", "-o", "addopts="]
+# What the parent has imported is not rewritten, which pytest would warn of.
+_ANEW = [*_OPTIONS, "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 
 class _Known:
@@ -65,6 +75,16 @@ class _Known:
         self.seconds: dict[str, float] = {}
         self.lines: dict[str, dict[int, set[str]]] = {}
         self.failed: list[str] = []
+
+    @property
+    def usable(self) -> list[str]:
+        """The tests that pass without any mutant, and soon."""
+        failed = set(self.failed)
+        return [
+            name
+            for name, seconds in self.seconds.items()
+            if seconds < SLOWEST and name not in failed
+        ]
 
     def running(self, mutant: Mutant) -> set[str]:
         """Return the tests that run a mutant's lines, or for what is imported any of its module."""
@@ -166,16 +186,13 @@ def _learn(tests: _Tests, modules: Iterable[str]) -> _Known:
             measured.stop()
             with warnings.catch_warnings(action="ignore"):  # that nothing ran any of the modules
                 data = measured.get_data()
+            # Where a failed test has gone says nothing, and a slow one is of no use.
+            usable = set(known.usable)
             for module in modules:
                 found = data.contexts_by_lineno(str(source_of(module)))
-                # Where a failed test has gone says nothing, and a slow one is of no use.
                 known.lines[module] = {
-                    line: {
-                        name for name in names
-                        if 0 <= known.seconds.get(name, -1) < SLOWEST and name not in known.failed
-                    }
-                    for line, names in found.items()
-                }  # fmt: skip
+                    line: usable.intersection(names) for line, names in found.items()
+                }
             Path(file.name).write_bytes(pickle.dumps(known))
             return 0
 
@@ -219,20 +236,24 @@ def _answer(options: argparse.Namespace, asked: IO[bytes], answers: IO[bytes]) -
     import msgspec  # noqa: F401, PLC0415
     import starlette.testclient  # noqa: F401, PLC0415
 
+    import tests.servers.fixtures  # noqa: F401, PLC0415
+
+    for plugin in entry_points(group="pytest11"):
+        plugin.load()
     made = {module: list(mutants(module)) for module in options.modules}
     while True:
         try:
             module, number, names, seconds = pickle.load(asked)  # noqa: S301  # our parent's
         except EOFError:
             return
-        mutant = made[module][number]
+        mutant = unchanged(module) if number < 0 else made[module][number]
 
         def work(mutant: Mutant = mutant, names: list[str] = names) -> int:
             sys.meta_path.insert(0, ImportedInstead(mutant))
             passed: list[bool] = []
             tests = _Tests(lambda tests: passed.append(tests.all_pass(names)))
             files = {name.partition("::")[0]: None for name in names}
-            pytest.main([*_OPTIONS, *(str(ROOT / file) for file in files)], plugins=[tests])
+            pytest.main([*_ANEW, *(str(ROOT / file) for file in files)], plugins=[tests])
             return 0 if passed == [True] else 1
 
         pickle.dump(_in_child(work, seconds) == 0, answers)
@@ -258,7 +279,7 @@ class _Trial:
         if mutant.path and names and not self._survives_here(mutant, names, seconds):
             return False
         # What a file of tests does while it is imported is no test's, and may be what fails.
-        whole = [name for name in known if own in name and name not in self._known.failed]
+        whole = [name for name in self._known.usable if own in name]
         if whole and not self._anew.survives(mutant, whole, seconds + 5 * len(whole)):
             return False
         return bool(mutant.path) or not names or self._anew.survives(mutant, names, seconds)
@@ -301,6 +322,9 @@ def _try_all(tests: _Tests, options: argparse.Namespace, anew: list[_Anew], out:
     slow = len(known.seconds) - len(fast)
     out.write(f"{len(fast)} tests that take {sum(fast):.0f} s; {slow} slower ones not used\n")
     out.flush()
+    if not anew[0].survives(unchanged(options.modules[0]), known.usable, 60 + 10 * sum(fast)):
+        out.write("the tests fail where everything is imported anew: nothing can be said\n")
+        return 2
     counts: Counter[tuple[str, bool]] = Counter()
     reading, writing = os.pipe()
     for job in range(options.jobs):

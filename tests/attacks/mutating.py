@@ -78,6 +78,11 @@ def source_of(module: str) -> Path:
     return PACKAGE / f"{module.replace('.', '/')}.py"
 
 
+def unchanged(module: str) -> Mutant:
+    """Return what is no mutant: a copy in which nothing is wrong, and which has to survive."""
+    return Mutant(module, -1, (1, 1), "nothing", (), 0)
+
+
 def mutants(module: str) -> Iterator[Mutant]:
     """Yield every mutant of a module, in the order of its source."""
     tree = ast.parse(source_of(module).read_text())
