@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hmac
 import json
+import logging
 import sys
 import tempfile
 import zlib
@@ -261,6 +262,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--corpus", type=Path, help="kept between runs; a temporary one if none")
     options = parser.parse_args()
+    logging.getLogger("tokensession").disabled = True  # it tells of each legacy cookie
     with tempfile.TemporaryDirectory() as temporary:
         corpus = options.corpus or Path(temporary)
         corpus.mkdir(exist_ok=True)
