@@ -606,3 +606,44 @@ def test_the_kid_of_an_unknown_header_is_not_repeated(hs256: KeyRing) -> None:
         decode(f"{header}.AAAA.AAAA", hs256)
     assert "evil" not in str(caught.value)
     assert tokensession.UnknownKey is UnknownKey
+
+
+# -- sessions that began elsewhere ----------------------------------------------------------
+
+BOUNDED: SessionCodec[Any] = SessionCodec(
+    RINGS[0], policy=Policy(idle_timeout=50, absolute_timeout=1000)
+)
+
+
+@pytest.mark.parametrize(("age", "left"), [(0, 50), (949, 50), (950, 50), (951, 49), (999, 1)])
+def test_what_is_adopted_keeps_its_start(age: int, left: int) -> None:
+    """Its token lives for an idle window, or for what is left of the session, to the second."""
+    token = BOUNDED.adopt(
+        {"a": 1}, sid=b"s" * 16, start=NOW - age, subject="ada", cap=None, now=NOW
+    )
+    session = BOUNDED.decode(token, now=NOW)
+    assert (session.sid, session.subject, session.state) == (b"s" * 16, "ada", {"a": 1})
+    assert (session.started_at, session.issued_at) == (NOW - age, NOW)
+    assert session.expires_at == NOW + left
+
+
+def test_what_begins_in_a_moment_is_adopted_from_then_on() -> None:
+    """Where another clock is ahead, no token is older than its session."""
+    token = BOUNDED.adopt({}, sid=bytes(16), start=NOW + 5, subject=None, cap=None, now=NOW)
+    session = BOUNDED.decode(token, now=NOW)
+    assert (session.started_at, session.issued_at) == (NOW + 5, NOW + 5)
+
+
+@pytest.mark.parametrize(("age", "cap"), [(1000, None), (1001, None), (60, 60)])
+def test_what_has_ended_is_not_adopted(age: int, cap: int | None) -> None:
+    """By the policy's limit or by the session's own, from its very second on."""
+    with pytest.raises(Expired, match="not taken over"):
+        BOUNDED.adopt({}, sid=bytes(16), start=NOW - age, subject=None, cap=cap, now=NOW)
+
+
+def test_a_cap_is_held_against_the_policy() -> None:
+    """As much as is granted passes, and no cap does; a second more is refused."""
+    BOUNDED.check_cap(None)
+    BOUNDED.check_cap(1000)
+    with pytest.raises(ConfigError, match="exceeds the policy's longest"):
+        BOUNDED.check_cap(1001)
