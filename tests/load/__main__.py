@@ -1,9 +1,9 @@
 # ruff: noqa: T201 - a program that prints
 """The long form: ``python -m tests.load [--seconds 120] [--server KIND] [--write]``.
 
-Revocations are in Valkey. For each kind of server the users go on for so long, through two rotations; then wrk, where it is
-installed, asks for one path after another. ``--write`` puts the tables into benchmarks/README.md.
-The exit code is 1 if a session was lost or came back, whatever the figures are.
+Revocations are in Valkey. For each kind of server the users go on for so long, through two
+rotations; then wrk, where it is installed, asks for one path after another. ``--write`` puts the
+tables into benchmarks/README.md. The exit code is 1 if a session was lost or came back, whatever the figures are.
 """
 
 from __future__ import annotations
