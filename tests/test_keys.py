@@ -679,3 +679,43 @@ def test_a_thousand_keys(hs256: KeyRing) -> None:
     token = encode({"n": 1}, hs256)
     assert decode(token, ring).kid == next(iter(hs256)).kid
     assert len(ring.states(NOW)) == 1000
+
+
+@pytest.mark.parametrize("text", ["hs-1", b"hs-1", ""])
+def test_text_is_no_list_of_keys(text: Any) -> None:
+    """Its letters are not taken for keys, and the message says what it is for."""
+    with pytest.raises(ConfigError, match="made of keys, not of text"):
+        KeyRing(text)
+
+
+def test_a_secret_is_used_under_one_kid() -> None:
+    """In rings that are put together from keys, as in documents."""
+    (jwk,) = KeyRing.generate(kid="a").to_jwks(private=True)["keys"]
+    one, other = (
+        next(iter(KeyRing.from_jwks({"keys": [{**jwk, "kid": kid}]}))) for kid in ("a", "b")
+    )
+    with pytest.raises(ConfigError, match="hold the same k"):
+        KeyRing([one, other])
+
+
+def test_a_file_ends_with_a_line_end(hs256: KeyRing) -> None:
+    """As editors and tools expect of text."""
+    assert hs256.to_json().endswith(b"}\n")
+
+
+def test_a_file_that_others_can_read_is_refused_unless_that_is_said(tmp_path: Path) -> None:
+    """Without a word about it, the file is the process's alone."""
+    path = tmp_path / "keys.json"
+    ring = KeyRing.open(path)
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="others"):
+        KeyRing.open(path)
+    assert KeyRing.open(path, shared_file=True).serial == ring.serial
+
+
+def test_an_empty_variable_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to put there."""
+    monkeypatch.setenv("TOKENSESSION_KEYS", "")
+    for name in ("TOKENSESSION_KEYS", "TOKENSESSION_KEYS_NOT_THERE"):
+        with pytest.raises(ConfigError, match=f"variable {name} is missing or empty; set it to"):
+            KeyRing.from_env(name)

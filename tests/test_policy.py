@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,9 @@ from tokensession.claims import MAX_SECONDS
 from tokensession.policy import whole_seconds
 
 from .conftest import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -71,14 +74,30 @@ def test_longest_may_equal_the_absolute_timeout() -> None:
 @pytest.mark.parametrize(
     ("profile", "idle", "absolute"),
     [
-        (Policy.owasp(), 1800, 28800),
-        (Policy.aal1(), 2592000, 2592000),
-        (Policy.aal2(), 1800, 43200),
+        (Policy.owasp, 1800, 28800),
+        (Policy.aal1, 2592000, 2592000),
+        (Policy.aal2, 1800, 43200),
     ],
 )
-def test_profiles(profile: Policy, idle: int, absolute: int) -> None:
+def test_profiles(profile: Callable[[], Policy], idle: int, absolute: int) -> None:
     """The named profiles have the figures of their sources."""
-    assert (profile.idle_timeout, profile.absolute_timeout) == (idle, absolute)
+    policy = profile()
+    assert (policy.idle_timeout, policy.absolute_timeout) == (idle, absolute)
+
+
+def test_what_holds_unless_it_is_said() -> None:
+    """Half an hour of idleness and 12 hours in all, renewed at half, with a minute of leeway."""
+    assert Policy() == Policy(
+        idle_timeout=1800, absolute_timeout=43200, longest=None, renew_after=0.5, leeway=60
+    )
+
+
+@pytest.mark.parametrize("fraction", [1, 1.0, 0.001])
+def test_the_fraction_may_be_all_of_the_window(fraction: float) -> None:
+    """The upper boundary is inside: then a token is renewed only as its key leaves."""
+    policy = Policy(renew_after=fraction)
+    assert policy.renew_after == fraction
+    assert policy.renewal_is_due(_Token(), now=NOW + 100, key_is_retiring=False)
 
 
 def test_leeway_is_closed() -> None:
