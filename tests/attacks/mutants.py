@@ -8,7 +8,8 @@ to learn which of them run which line. Then each mutant has a process of its own
 that run its line run until one fails: the likeliest first, for at most a bounded time. Survivors
 are tried again where everything is imported anew, by the tests of their module, and what runs when
 it is imported by all. Those that nothing kills are listed; the exit code is 1 when fewer than 90 %
-are killed. What survives, and why it may, stands in README.md.
+are killed. What survives, and why it may, stands in README.md. An interrupt ends it with a report
+of what has been tried.
 """
 
 from __future__ import annotations
@@ -329,8 +330,10 @@ def _try_all(tests: _Tests, options: argparse.Namespace, anew: list[_Anew], out:
         return 2
     counts: Counter[tuple[str, bool]] = Counter()
     reading, writing = os.pipe()
+    workers: list[int] = []
     for job in range(options.jobs):
-        if os.fork() == 0:
+        workers.append(os.fork())
+        if workers[-1] == 0:
             os.close(reading)
             trial = _Trial(tests, known, anew[job])
             for index in range(job, len(made), options.jobs):
@@ -338,6 +341,7 @@ def _try_all(tests: _Tests, options: argparse.Namespace, anew: list[_Anew], out:
                 os.write(writing, pickle.dumps(answer).ljust(64, b"\0"))
             os._exit(0)
     os.close(writing)
+    signal.signal(signal.SIGINT, lambda *_: [os.kill(worker, signal.SIGKILL) for worker in workers])
     with os.fdopen(reading, "rb") as answers:
         while record := answers.read(64):
             index, survived = pickle.loads(record)  # noqa: S301  # our children's
