@@ -316,3 +316,11 @@ def test_only_states_without_a_type_are_rewritten_alike() -> None:
     """A type can have got another field since, so its bytes are compared after writing anew."""
     assert UntypedState.rewrites_alike
     assert not TypedState.rewrites_alike
+
+
+def test_what_goes_into_the_claims_is_checked_first() -> None:
+    """As it is, or packed already: a state of core values passes and is given back."""
+    form = UntypedState()
+    assert form.checked({"a": 1}) == {"a": 1}
+    with pytest.raises(StateError, match=r"^state\.a"):
+        form.checked({"a": 2**53})

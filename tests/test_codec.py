@@ -647,3 +647,25 @@ def test_a_cap_is_held_against_the_policy() -> None:
     BOUNDED.check_cap(1000)
     with pytest.raises(ConfigError, match="exceeds the policy's longest"):
         BOUNDED.check_cap(1001)
+
+
+@pytest.mark.parametrize("ring", RINGS, ids=("HS256", "Ed25519", "ES256"))
+def test_the_length_of_a_token_is_known_before_it_is_made(ring: KeyRing) -> None:
+    """To the character, whatever the rest of the division by three."""
+    (key,) = SessionCodec(ring)._rings.current.by_header.values()
+    for size in range(1, 40):
+        token = key.token(bytes(size), key.salt(), bytes(12))
+        assert key.token_length(size) == len(token)
+
+
+@pytest.mark.parametrize("wrong", [2**53, float("nan"), object(), "\ud800", {1: 2}])
+def test_what_would_change_on_the_way_is_never_sealed(wrong: Any) -> None:
+    """In any state that is written: of a new session, a renewed one, and one from elsewhere."""
+    session = CODECS[0].decode(TOKENS[0], now=NOW)
+    session.state["wrong"] = wrong
+    with pytest.raises(StateError, match=r"^state\.wrong"):
+        CODECS[0].encode({"wrong": wrong}, now=NOW)
+    with pytest.raises(StateError, match=r"^state\.wrong"):
+        CODECS[0].renew(session, now=NOW)
+    with pytest.raises(StateError, match=r"^state\.wrong"):
+        CODECS[0].adopt({"wrong": wrong}, sid=bytes(16), start=NOW, subject=None, cap=None, now=NOW)

@@ -719,3 +719,12 @@ def test_an_empty_variable_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPa
     for name in ("TOKENSESSION_KEYS", "TOKENSESSION_KEYS_NOT_THERE"):
         with pytest.raises(ConfigError, match=f"variable {name} is missing or empty; set it to"):
             KeyRing.from_env(name)
+
+
+def test_a_fingerprint_tells_secrets_apart() -> None:
+    """Equal documents have one, in 16 hex digits; another secret under the same kid has another."""
+    ring, other = KeyRing.generate(kid="a"), KeyRing.generate(kid="a")
+    again = KeyRing.from_jwks(ring.to_jwks(private=True))
+    assert ring.fingerprint == again.fingerprint != other.fingerprint
+    assert len(ring.fingerprint) == 16
+    assert set(ring.fingerprint) <= set("0123456789abcdef")

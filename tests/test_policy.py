@@ -100,6 +100,14 @@ def test_the_fraction_may_be_all_of_the_window(fraction: float) -> None:
     assert policy.renewal_is_due(_Token(), now=NOW + 100, key_is_retiring=False)
 
 
+def test_the_longest_durations_are_inside() -> None:
+    """136 years of a session, an hour of leeway, and a second of either."""
+    longest = Policy(idle_timeout=MAX_SECONDS, absolute_timeout=MAX_SECONDS, leeway=3600)
+    assert longest.ttl(MAX_SECONDS, 0, None) == MAX_SECONDS
+    assert Policy(idle_timeout=1, absolute_timeout=1, longest=1, leeway=0).longest_cap == 1
+    longest.check_cap(MAX_SECONDS)
+
+
 def test_leeway_is_closed() -> None:
     """A token from exactly the leeway ahead is valid, one second more is not."""
     policy = Policy(leeway=60)
@@ -186,7 +194,8 @@ def test_a_wrong_clock_is_refused(now: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "seconds"), [(1.999, 1), (-0.5, -1), (5, 5), (2**53 - 1, 2**53 - 1)]
+    ("now", "seconds"),
+    [(1.999, 1), (-0.5, -1), (5, 5), (2**53 - 1, 2**53 - 1), (1 - 2**53, 1 - 2**53)],
 )
 def test_now_is_floored(now: float, seconds: int) -> None:
     """Parts of a second count as not yet passed."""

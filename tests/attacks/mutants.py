@@ -44,7 +44,7 @@ from .mutating import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
 # What "codec, claims and keys" are made of: tokens, what they say, and the keys that make them.
@@ -329,28 +329,39 @@ def _try_all(tests: _Tests, options: argparse.Namespace, anew: list[_Anew], out:
         out.write("the tests fail where everything is imported anew: nothing can be said\n")
         return 2
     counts: Counter[tuple[str, bool]] = Counter()
+    for index, survived in _answers(tests, known, anew, made):
+        counts[made[index].module, survived] += 1
+        if survived:
+            out.write(f"survives: {made[index]}\n")
+            out.flush()
+    return _report(counts, len(made), options, out, time.monotonic() - began)
+
+
+def _answers(
+    tests: _Tests, known: _Known, anew: list[_Anew], made: list[Mutant]
+) -> Iterator[tuple[int, bool]]:
+    """Yield which mutant survived or not, as each has been tried by one of several processes."""
     reading, writing = os.pipe()
     workers: list[int] = []
-    for job in range(options.jobs):
+    for job, importing in enumerate(anew):
         workers.append(os.fork())
         if workers[-1] == 0:
             os.close(reading)
-            trial = _Trial(tests, known, anew[job])
-            for index in range(job, len(made), options.jobs):
+            trial = _Trial(tests, known, importing)
+            for index in range(job, len(made), len(anew)):
                 answer = (index, trial.survives(made[index]))
                 os.write(writing, pickle.dumps(answer).ljust(64, b"\0"))
             os._exit(0)
     os.close(writing)
-    signal.signal(signal.SIGINT, lambda *_: [os.kill(worker, signal.SIGKILL) for worker in workers])
+
+    def stop(*_: object) -> None:
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+
+    signal.signal(signal.SIGINT, stop)
     with os.fdopen(reading, "rb") as answers:
         while record := answers.read(64):
-            index, survived = pickle.loads(record)  # noqa: S301  # our children's
-            mutant = made[index]
-            counts[mutant.module, survived] += 1
-            if survived:
-                out.write(f"survives: {mutant}\n")
-                out.flush()
-    return _report(counts, len(made), options, out, time.monotonic() - began)
+            yield pickle.loads(record)  # noqa: S301  # our children's
 
 
 def _report(
