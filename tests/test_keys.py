@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, UnknownKey, decode, encode
 from tokensession.jwk import generate_key
+from tokensession.schedule import Schedule
 
 from .conftest import NOW
 
@@ -728,3 +729,29 @@ def test_a_fingerprint_tells_secrets_apart() -> None:
     assert ring.fingerprint == again.fingerprint != other.fingerprint
     assert len(ring.fingerprint) == 16
     assert set(ring.fingerprint) <= set("0123456789abcdef")
+
+
+def test_a_rotation_config_is_written_into_the_document(hs256: KeyRing) -> None:
+    """With the next serial; members of it that are not the library's are kept."""
+    document = hs256.to_jwks(private=True) | {"serial": 3, "rotation": {"owner": "ops"}}
+    schedule = Schedule(period=10_000, propagation=900, token_lifetime=3600)
+    changed = KeyRing.from_jwks(document).with_schedule(schedule)
+    assert changed.serial == 4
+    assert changed.schedule == schedule
+    rotation = changed.to_jwks(private=True)["rotation"]
+    assert rotation == {"owner": "ops", **schedule.to_member()}
+    assert hs256.with_schedule(schedule).schedule == schedule  # where there was none
+
+
+def test_only_revocations_are_taken_over_from_another_ring() -> None:
+    """The ring keeps its serial and its other keys; where it knows them all, it is the same."""
+    ring = KeyRing([generate_key(kid="a"), generate_key(kid="b")], serial=5)
+    other = KeyRing([ring["a"], ring["b"], generate_key(kid="c")], serial=9)
+    assert ring.with_revocations_of(other) is ring
+    revoked = other.revoke("b", now=NOW).revoke("c", now=NOW)
+    taken = ring.with_revocations_of(revoked)
+    assert taken.serial == 5
+    assert [key.kid for key in taken] == ["a", "b"]
+    assert [key.revoked for key in taken] == [False, True]
+    assert taken.with_revocations_of(revoked) is taken
+    assert taken["a"] is ring["a"]
