@@ -669,3 +669,34 @@ def test_what_would_change_on_the_way_is_never_sealed(wrong: Any) -> None:
         CODECS[0].renew(session, now=NOW)
     with pytest.raises(StateError, match=r"^state\.wrong"):
         CODECS[0].adopt({"wrong": wrong}, sid=bytes(16), start=NOW, subject=None, cap=None, now=NOW)
+
+
+def test_a_salt_lives_as_long_as_the_specification_says() -> None:
+    """4096 tokens or a quarter of an hour, by which its bound on repeats is computed."""
+    assert (TOKENS_PER_SALT, SECONDS_PER_SALT) == (4096, 900.0)
+
+
+@pytest.mark.parametrize("ring", RINGS, ids=("HS256", "Ed25519", "ES256"))
+def test_what_was_derived_is_kept_for_the_same_material_alone(ring: KeyRing) -> None:
+    """Not for another secret, nor where a reader takes a minter's place."""
+    (key,) = ring
+    first = tokenkeys.TokenKey(key, b"session")
+    salt, signature = first.salt(), first.signature
+    same = tokenkeys.TokenKey(key.with_members(exp=NOW), b"session", former=first)
+    assert same.salt() is salt
+    assert same.signature is signature
+    others = [next(iter(KeyRing.generate(key.algorithm, kid=key.kid)))]
+    if key.algorithm != "HS256":
+        others.append(key.reader())
+    for other in others:
+        assert not first.has_material_of(other)
+        assert tokenkeys.TokenKey(other, b"session", former=first).signature is not signature
+
+
+def test_a_tombstone_derives_nothing() -> None:
+    """It is no key's equal, not even its own, and says what it lacks."""
+    (key,) = RINGS[0]
+    tombstone = tokenkeys.TokenKey(key.with_members(revoked={}).tombstone(), b"session")
+    assert not tombstone.has_material_of(tombstone.key)
+    with pytest.raises(ConfigError, match="has no material left"):
+        tombstone.cipher(bytes(8))

@@ -755,3 +755,54 @@ def test_only_revocations_are_taken_over_from_another_ring() -> None:
     assert [key.revoked for key in taken] == [False, True]
     assert taken.with_revocations_of(revoked) is taken
     assert taken["a"] is ring["a"]
+
+
+def test_a_new_key_may_be_due_at_once_where_it_is_said(hs256: KeyRing) -> None:
+    """No propagation and no leeway are what they are: 0 s."""
+    ring = hs256.add(propagation=0, now=NOW)
+    (old,) = (key.kid for key in hs256)
+    retired = ring.retire(old, token_lifetime=100, leeway=0, now=NOW)
+    assert retired[old].exp == NOW + 100
+
+
+def test_a_known_kid_is_named(hs256: KeyRing) -> None:
+    """What is wrong is said of the key that was to be added."""
+    (key,) = hs256
+    with pytest.raises(ConfigError, match=f"the ring has a key '{key.kid}' already"):
+        hs256.add(key, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("dates", "until"),
+    [
+        ([(NOW, None)], float("inf")),
+        ([(NOW, None), (NOW + 100, None)], NOW + 100),
+        ([(NOW, NOW + 50), (NOW + 100, None)], NOW + 50),
+        ([(NOW, None), (NOW - 100, NOW + 30)], NOW + 30),
+    ],
+)
+def test_a_signer_is_known_until_the_next_change(dates: Any, until: float) -> None:
+    """From the second that was asked for to the next that could choose another."""
+    keys = [
+        generate_key(kid=f"k{number}", nbf=nbf).with_members(
+            **({} if exp is None else {"exp": exp})
+        )
+        for number, (nbf, exp) in enumerate(dates)
+    ]
+    signer = KeyRing(keys).signer(NOW)
+    assert signer is not None
+    assert (signer.key.kid, signer.since, signer.until) == ("k0", NOW, until)
+
+
+def test_a_key_is_shown_with_its_dates_and_whether_it_is_revoked() -> None:
+    """And never with its material."""
+    ring = KeyRing([generate_key(kid="a", nbf=7)])
+    assert repr(ring["a"]) == "<Key 'a' HS256 nbf=7, exp=None can_mint=True>"
+    revoked = ring.revoke("a", now=NOW)["a"]
+    assert repr(revoked) == "<Key 'a' HS256 nbf=7, exp=None, revoked can_mint=True>"
+
+
+def test_what_is_no_algorithm_makes_no_key() -> None:
+    """Said of the key that was asked for, not of a document that nobody has seen."""
+    with pytest.raises(ConfigError, match=r"^no key can be made: "):
+        KeyRing.generate("HS512")
