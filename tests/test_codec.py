@@ -37,6 +37,7 @@ from tokensession import (
 )
 from tokensession.base64url import b64url_decode, b64url_encode
 from tokensession.codec import CACHED_CIPHERS, MAX_TOKEN
+from tokensession.jwk import generate_key
 from tokensession.tokenkeys import SECONDS_PER_SALT, TOKENS_PER_SALT, derive
 
 from .conftest import NOW
@@ -700,3 +701,19 @@ def test_a_tombstone_derives_nothing() -> None:
     assert not tombstone.has_material_of(tombstone.key)
     with pytest.raises(ConfigError, match="has no material left"):
         tombstone.cipher(bytes(8))
+
+
+def test_a_successor_signs_from_its_very_second_on() -> None:
+    """Not a second later, whatever was found for the one before."""
+    first, second = (generate_key(kid=kid, nbf=nbf)
+                     for kid, nbf in (("a", NOW), ("b", NOW + 100)))  # fmt: skip
+    codec = SessionCodec(KeyRing([first, second]))
+    for now, kid in ((NOW, "a"), (NOW + 99, "a"), (NOW + 100, "b"), (NOW + 99, "a")):
+        assert codec.decode(codec.encode({}, now=now), now=now).kid == kid
+
+
+def test_a_ring_without_a_signer_says_so() -> None:
+    """What is missing, and what to do about it."""
+    reader = SessionCodec(KeyRing.generate("Ed25519").reader())
+    with pytest.raises(ConfigError, match="no key of the ring can sign"):
+        reader.encode({}, now=NOW)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, UnknownKey, decode, encode
+from tokensession.base64url import b64url_encode
 from tokensession.jwk import generate_key
 from tokensession.schedule import Schedule
 
@@ -806,3 +807,21 @@ def test_what_is_no_algorithm_makes_no_key() -> None:
     """Said of the key that was asked for, not of a document that nobody has seen."""
     with pytest.raises(ConfigError, match=r"^no key can be made: "):
         KeyRing.generate("HS512")
+
+
+def test_an_unknown_algorithm_is_named_as_such(hs256: KeyRing) -> None:
+    """With those that there are, and why a newer document needs newer readers first."""
+    (jwk,) = hs256.to_jwks(private=True)["keys"]
+    with pytest.raises(ConfigError, match="none of HS256, Ed25519, ES256 and A256GCM"):
+        KeyRing.from_jwks({"keys": [{**jwk, "alg": "X25519"}]})
+
+
+@pytest.mark.parametrize(
+    "secret", [b'{"a":"bcdefghijklmnopqrstuvwxyz"}', b'"abcdefghijklmnopqrstuvwxyz0123"',
+               b'["abcdefghijklmnopqrstuvwxyz01"]'],
+)  # fmt: skip
+def test_json_that_is_no_key_may_be_a_secret(secret: bytes) -> None:
+    """Only a JWK or a set of them is one; 32 other bytes may look like anything."""
+    k = b64url_encode(secret).decode()
+    ring = KeyRing.from_jwks({"keys": [{"kty": "oct", "kid": "a", "alg": "HS256", "k": k}]})
+    assert ring["a"].secret == secret
