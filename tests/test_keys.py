@@ -825,3 +825,21 @@ def test_json_that_is_no_key_may_be_a_secret(secret: bytes) -> None:
     k = b64url_encode(secret).decode()
     ring = KeyRing.from_jwks({"keys": [{"kty": "oct", "kid": "a", "alg": "HS256", "k": k}]})
     assert ring["a"].secret == secret
+
+
+def test_dates_reach_to_the_last_exact_integer(hs256: KeyRing) -> None:
+    """2**53 - 1 is a date, and one more is none."""
+    (jwk,) = hs256.to_jwks(private=True)["keys"]
+    ring = KeyRing.from_jwks({"keys": [{**jwk, "nbf": 2**53 - 2, "exp": 2**53 - 1}]})
+    assert [(key.nbf, key.exp) for key in ring] == [(2**53 - 2, 2**53 - 1)]
+    with pytest.raises(ConfigError, match="exp must be whole Unix seconds"):
+        KeyRing.from_jwks({"keys": [{**jwk, "exp": 2**53}]})
+
+
+def test_a_tombstone_keeps_all_but_the_material(algorithm: str) -> None:
+    """Its name, its dates and why; nothing that signs, verifies or decrypts."""
+    ring = KeyRing([generate_key(algorithm, kid="a", nbf=7)]).revoke("a", reason="lost", now=NOW)
+    (left,) = ring["a"].tombstone().to_jwks(private=True)
+    assert left.pop("revoked") == {"revoked_at": NOW, "reason": "lost"}
+    assert left.keys() <= {"kty", "kid", "alg", "crv", "use", "nbf"}
+    assert (left["kid"], left["alg"], left["nbf"]) == ("a", algorithm, 7)
