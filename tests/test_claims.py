@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import msgspec
 import pytest
 
-from tokensession import BadClaims, StateError
+from tokensession import BadClaims, BadState, StateError
 from tokensession.claims import Claims, TypedState, UntypedState, write_claims
 
 SID = bytes(range(16))
@@ -190,3 +190,137 @@ def test_bad_claims_come_before_a_bad_state() -> None:
         TypedState(Preferences).read(write({"theme": "x"}, age=6))
     with pytest.raises(BadClaims, match="nested"):
         TypedState(Preferences).read(write(msgspec.Raw(b"\x91" * 600 + b"\xc0")))
+
+
+def test_claims_never_change() -> None:
+    """They are a value, which caches and threads may share."""
+    claims, _ = UntypedState().read(write())
+    with pytest.raises(AttributeError, match="immutable"):
+        claims.iat = 6  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("pad_to", [2, 3, 16, 255, 256])
+def test_a_pad_is_as_short_as_can_be(pad_to: int) -> None:
+    """At least the two bytes that begin it, and less than a whole multiple more."""
+    for length in range(2 * pad_to):
+        bare = len(write("x" * length)) + 1  # with the nil of the cap
+        assert 2 <= len(write("x" * length, pad_to=pad_to)) - bare < pad_to + 2
+
+
+FORMATS = [UntypedState(), TypedState(list)]
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=["untyped", "typed"])
+def test_deep_claims_are_refused_before_they_are_decoded(form: Any) -> None:
+    """Levels that a decoder might still follow are too many for it beyond 512; bytes never are."""
+    nested: Any = []
+    for _ in range(510):
+        nested = [nested]
+    assert form.read(write(nested))[1] is None  # 511 levels and the claims themselves
+    with pytest.raises(BadClaims, match="nested deeper than 512 levels"):
+        form.read(write([[nested]]))
+    assert form.read(write(["x" * 600]))[0].state == ["x" * 600]
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=["untyped", "typed"])
+def test_a_session_may_be_as_old_as_time(form: Any) -> None:
+    """An age of all of iat is a start at 0; a second more is none."""
+    assert form.read(write([], age=5))[0].age == 5
+    with pytest.raises(BadClaims, match="age exceeds iat"):
+        form.read(msgspec.msgpack.encode([SID, 5, 60, 6, None, []]))
+
+
+def _deep(levels: int) -> Any:
+    return [_deep(levels - 1)] if levels else "leaf"
+
+
+def test_a_state_is_packed_as_it_is() -> None:
+    """With and without one that was there before, and whatever kind of state that was."""
+    form, state = UntypedState(), {"a": 1, "b": [2], "c": {"d": None}}
+    whole = msgspec.msgpack.encode(state)
+    formers: list[Any] = [None, {}, state, {"a": 1}, {"a": 2, "z": 3}, [1], "text"]
+    for former in formers:
+        packed = None if former is None else msgspec.msgpack.encode(former)
+        assert bytes(form.pack(state, packed)) == whole
+        assert bytes(form.pack([1, 2], packed)) == b"\x92\x01\x02"
+
+
+@pytest.mark.parametrize("wrong", [2**60, float("nan"), _deep(32), "\ud800", object()])
+def test_what_is_packed_is_checked(wrong: Any) -> None:
+    """A member that would be changed on the way is named, whether others were there before."""
+    form = UntypedState()
+    for former in (None, {}, {"a": 1}, {"a": 1, "b": 2}):
+        packed = None if former is None else msgspec.msgpack.encode(former)
+        with pytest.raises(StateError, match=r"^state\.b"):
+            form.pack({"a": 1, "b": wrong}, packed)
+
+
+def test_what_has_not_changed_is_not_checked_again() -> None:
+    """Of a state that was read, which may hold what another writer should not have written."""
+    form, odd = UntypedState(), {"odd": _deep(40), "n": 1}
+    former = msgspec.msgpack.encode(odd)
+    assert bytes(form.pack(odd, former)) == former
+    assert msgspec.msgpack.decode(form.pack({**odd, "n": 2}, former)) == {**odd, "n": 2}
+    with pytest.raises(StateError, match=r"^state\.odd"):
+        form.pack({**odd, "odd": _deep(41)}, former)
+
+
+class Basket(msgspec.Struct):
+    """A type whose state can begin by itself."""
+
+    items: list[int] = []
+
+
+class Owned(msgspec.Struct):
+    """A type whose state cannot."""
+
+    owner: str
+
+
+def test_a_new_state_is_the_types_own() -> None:
+    """Its defaults where it has them all, else None; a dict without a type."""
+    assert TypedState(Basket).empty() == Basket()
+    assert TypedState(Owned).empty() is None
+    assert UntypedState().empty() == {}
+
+
+def test_a_typed_state_is_packed_and_read_apart_from_claims() -> None:
+    """As one value of its type, checked like any other."""
+    form = TypedState(Basket)
+    packed = form.pack(Basket([1, 2]), None)
+    assert bytes(packed) == b"\x81\xa5items\x92\x01\x02"
+    assert form.read_state(bytes(packed)) == Basket([1, 2])
+    assert UntypedState().read_state(bytes(packed)) == {"items": [1, 2]}
+    with pytest.raises(StateError):
+        form.pack(Basket([2**60]), None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "packed", "words"),
+    [
+        (Basket, b"\x81\xa5items\x91\xa1x", "state.items[0] (Expected int, got str)"),
+        (list[int], b"\x91\xa1x", "state (Expected int, got str)"),
+        (Owned, b"\x80", "state (Object missing required field owner)"),
+        (Owned, b"\x81", "state"),
+        (Owned, b"\xc1", "state"),
+    ],
+)
+def test_a_state_kept_apart_that_misfits_is_told(kind: Any, packed: bytes, words: str) -> None:
+    """By the field where msgspec names one, and never by a claim's name."""
+    name = getattr(kind, "__name__", str(kind))
+    with pytest.raises(BadState, match=re.escape(f"{words} does not fit {name}")):
+        TypedState(kind).read_state(packed)
+
+
+def test_only_states_without_a_type_are_rewritten_alike() -> None:
+    """A type can have got another field since, so its bytes are compared after writing anew."""
+    assert UntypedState.rewrites_alike
+    assert not TypedState.rewrites_alike
+
+
+def test_what_goes_into_the_claims_is_checked_first() -> None:
+    """As it is, or packed already: a state of core values passes and is given back."""
+    form = UntypedState()
+    assert form.checked({"a": 1}) == {"a": 1}
+    with pytest.raises(StateError, match=r"^state\.a"):
+        form.checked({"a": 2**53})

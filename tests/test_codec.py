@@ -37,6 +37,7 @@ from tokensession import (
 )
 from tokensession.base64url import b64url_decode, b64url_encode
 from tokensession.codec import CACHED_CIPHERS, MAX_TOKEN
+from tokensession.jwk import generate_key
 from tokensession.tokenkeys import SECONDS_PER_SALT, TOKENS_PER_SALT, derive
 
 from .conftest import NOW
@@ -606,3 +607,113 @@ def test_the_kid_of_an_unknown_header_is_not_repeated(hs256: KeyRing) -> None:
         decode(f"{header}.AAAA.AAAA", hs256)
     assert "evil" not in str(caught.value)
     assert tokensession.UnknownKey is UnknownKey
+
+
+# -- sessions that began elsewhere ----------------------------------------------------------
+
+BOUNDED: SessionCodec[Any] = SessionCodec(
+    RINGS[0], policy=Policy(idle_timeout=50, absolute_timeout=1000)
+)
+
+
+@pytest.mark.parametrize(("age", "left"), [(0, 50), (949, 50), (950, 50), (951, 49), (999, 1)])
+def test_what_is_adopted_keeps_its_start(age: int, left: int) -> None:
+    """Its token lives for an idle window, or for what is left of the session, to the second."""
+    token = BOUNDED.adopt(
+        {"a": 1}, sid=b"s" * 16, start=NOW - age, subject="ada", cap=None, now=NOW
+    )
+    session = BOUNDED.decode(token, now=NOW)
+    assert (session.sid, session.subject, session.state) == (b"s" * 16, "ada", {"a": 1})
+    assert (session.started_at, session.issued_at) == (NOW - age, NOW)
+    assert session.expires_at == NOW + left
+
+
+def test_what_begins_in_a_moment_is_adopted_from_then_on() -> None:
+    """Where another clock is ahead, no token is older than its session."""
+    token = BOUNDED.adopt({}, sid=bytes(16), start=NOW + 5, subject=None, cap=None, now=NOW)
+    session = BOUNDED.decode(token, now=NOW)
+    assert (session.started_at, session.issued_at) == (NOW + 5, NOW + 5)
+
+
+@pytest.mark.parametrize(("age", "cap"), [(1000, None), (1001, None), (60, 60)])
+def test_what_has_ended_is_not_adopted(age: int, cap: int | None) -> None:
+    """By the policy's limit or by the session's own, from its very second on."""
+    with pytest.raises(Expired, match="not taken over"):
+        BOUNDED.adopt({}, sid=bytes(16), start=NOW - age, subject=None, cap=cap, now=NOW)
+
+
+def test_a_cap_is_held_against_the_policy() -> None:
+    """As much as is granted passes, and no cap does; a second more is refused."""
+    BOUNDED.check_cap(None)
+    BOUNDED.check_cap(1000)
+    with pytest.raises(ConfigError, match="exceeds the policy's longest"):
+        BOUNDED.check_cap(1001)
+
+
+@pytest.mark.parametrize("ring", RINGS, ids=("HS256", "Ed25519", "ES256"))
+def test_the_length_of_a_token_is_known_before_it_is_made(ring: KeyRing) -> None:
+    """To the character, whatever the rest of the division by three."""
+    (key,) = SessionCodec(ring)._rings.current.by_header.values()
+    for size in range(1, 40):
+        token = key.token(bytes(size), key.salt(), bytes(12))
+        assert key.token_length(size) == len(token)
+
+
+@pytest.mark.parametrize("wrong", [2**53, float("nan"), object(), "\ud800", {1: 2}])
+def test_what_would_change_on_the_way_is_never_sealed(wrong: Any) -> None:
+    """In any state that is written: of a new session, a renewed one, and one from elsewhere."""
+    session = CODECS[0].decode(TOKENS[0], now=NOW)
+    session.state["wrong"] = wrong
+    with pytest.raises(StateError, match=r"^state\.wrong"):
+        CODECS[0].encode({"wrong": wrong}, now=NOW)
+    with pytest.raises(StateError, match=r"^state\.wrong"):
+        CODECS[0].renew(session, now=NOW)
+    with pytest.raises(StateError, match=r"^state\.wrong"):
+        CODECS[0].adopt({"wrong": wrong}, sid=bytes(16), start=NOW, subject=None, cap=None, now=NOW)
+
+
+def test_a_salt_lives_as_long_as_the_specification_says() -> None:
+    """4096 tokens or a quarter of an hour, by which its bound on repeats is computed."""
+    assert (TOKENS_PER_SALT, SECONDS_PER_SALT) == (4096, 900.0)
+
+
+@pytest.mark.parametrize("ring", RINGS, ids=("HS256", "Ed25519", "ES256"))
+def test_what_was_derived_is_kept_for_the_same_material_alone(ring: KeyRing) -> None:
+    """Not for another secret, nor where a reader takes a minter's place."""
+    (key,) = ring
+    first = tokenkeys.TokenKey(key, b"session")
+    salt, signature = first.salt(), first.signature
+    same = tokenkeys.TokenKey(key.with_members(exp=NOW), b"session", former=first)
+    assert same.salt() is salt
+    assert same.signature is signature
+    others = [next(iter(KeyRing.generate(key.algorithm, kid=key.kid)))]
+    if key.algorithm != "HS256":
+        others.append(key.reader())
+    for other in others:
+        assert not first.has_material_of(other)
+        assert tokenkeys.TokenKey(other, b"session", former=first).signature is not signature
+
+
+def test_a_tombstone_derives_nothing() -> None:
+    """It is no key's equal, not even its own, and says what it lacks."""
+    (key,) = RINGS[0]
+    tombstone = tokenkeys.TokenKey(key.with_members(revoked={}).tombstone(), b"session")
+    assert not tombstone.has_material_of(tombstone.key)
+    with pytest.raises(ConfigError, match="has no material left"):
+        tombstone.cipher(bytes(8))
+
+
+def test_a_successor_signs_from_its_very_second_on() -> None:
+    """Not a second later, whatever was found for the one before."""
+    first, second = (generate_key(kid=kid, nbf=nbf)
+                     for kid, nbf in (("a", NOW), ("b", NOW + 100)))  # fmt: skip
+    codec = SessionCodec(KeyRing([first, second]))
+    for now, kid in ((NOW, "a"), (NOW + 99, "a"), (NOW + 100, "b"), (NOW + 99, "a")):
+        assert codec.decode(codec.encode({}, now=now), now=now).kid == kid
+
+
+def test_a_ring_without_a_signer_says_so() -> None:
+    """What is missing, and what to do about it."""
+    reader = SessionCodec(KeyRing.generate("Ed25519").reader())
+    with pytest.raises(ConfigError, match="no key of the ring can sign"):
+        reader.encode({}, now=NOW)

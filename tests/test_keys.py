@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, UnknownKey, decode, encode
+from tokensession.base64url import b64url_encode
 from tokensession.jwk import generate_key
+from tokensession.schedule import Schedule
 
 from .conftest import NOW
 
@@ -679,3 +681,165 @@ def test_a_thousand_keys(hs256: KeyRing) -> None:
     token = encode({"n": 1}, hs256)
     assert decode(token, ring).kid == next(iter(hs256)).kid
     assert len(ring.states(NOW)) == 1000
+
+
+@pytest.mark.parametrize("text", ["hs-1", b"hs-1", ""])
+def test_text_is_no_list_of_keys(text: Any) -> None:
+    """Its letters are not taken for keys, and the message says what it is for."""
+    with pytest.raises(ConfigError, match="made of keys, not of text"):
+        KeyRing(text)
+
+
+def test_a_secret_is_used_under_one_kid() -> None:
+    """In rings that are put together from keys, as in documents."""
+    (jwk,) = KeyRing.generate(kid="a").to_jwks(private=True)["keys"]
+    one, other = (
+        next(iter(KeyRing.from_jwks({"keys": [{**jwk, "kid": kid}]}))) for kid in ("a", "b")
+    )
+    with pytest.raises(ConfigError, match="hold the same k"):
+        KeyRing([one, other])
+
+
+def test_a_file_ends_with_a_line_end(hs256: KeyRing) -> None:
+    """As editors and tools expect of text."""
+    assert hs256.to_json().endswith(b"}\n")
+
+
+def test_a_file_that_others_can_read_is_refused_unless_that_is_said(tmp_path: Path) -> None:
+    """Without a word about it, the file is the process's alone."""
+    path = tmp_path / "keys.json"
+    ring = KeyRing.open(path)
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="others"):
+        KeyRing.open(path)
+    assert KeyRing.open(path, shared_file=True).serial == ring.serial
+
+
+def test_an_empty_variable_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to put there."""
+    monkeypatch.setenv("TOKENSESSION_KEYS", "")
+    for name in ("TOKENSESSION_KEYS", "TOKENSESSION_KEYS_NOT_THERE"):
+        with pytest.raises(ConfigError, match=f"variable {name} is missing or empty; set it to"):
+            KeyRing.from_env(name)
+
+
+def test_a_fingerprint_tells_secrets_apart() -> None:
+    """Equal documents have one, in 16 hex digits; another secret under the same kid has another."""
+    ring, other = KeyRing.generate(kid="a"), KeyRing.generate(kid="a")
+    again = KeyRing.from_jwks(ring.to_jwks(private=True))
+    assert ring.fingerprint == again.fingerprint != other.fingerprint
+    assert len(ring.fingerprint) == 16
+    assert set(ring.fingerprint) <= set("0123456789abcdef")
+
+
+def test_a_rotation_config_is_written_into_the_document(hs256: KeyRing) -> None:
+    """With the next serial; members of it that are not the library's are kept."""
+    document = hs256.to_jwks(private=True) | {"serial": 3, "rotation": {"owner": "ops"}}
+    schedule = Schedule(period=10_000, propagation=900, token_lifetime=3600)
+    changed = KeyRing.from_jwks(document).with_schedule(schedule)
+    assert changed.serial == 4
+    assert changed.schedule == schedule
+    rotation = changed.to_jwks(private=True)["rotation"]
+    assert rotation == {"owner": "ops", **schedule.to_member()}
+    assert hs256.with_schedule(schedule).schedule == schedule  # where there was none
+
+
+def test_only_revocations_are_taken_over_from_another_ring() -> None:
+    """The ring keeps its serial and its other keys; where it knows them all, it is the same."""
+    ring = KeyRing([generate_key(kid="a"), generate_key(kid="b")], serial=5)
+    other = KeyRing([ring["a"], ring["b"], generate_key(kid="c")], serial=9)
+    assert ring.with_revocations_of(other) is ring
+    revoked = other.revoke("b", now=NOW).revoke("c", now=NOW)
+    taken = ring.with_revocations_of(revoked)
+    assert taken.serial == 5
+    assert [key.kid for key in taken] == ["a", "b"]
+    assert [key.revoked for key in taken] == [False, True]
+    assert taken.with_revocations_of(revoked) is taken
+    assert taken["a"] is ring["a"]
+
+
+def test_a_new_key_may_be_due_at_once_where_it_is_said(hs256: KeyRing) -> None:
+    """No propagation and no leeway are what they are: 0 s."""
+    ring = hs256.add(propagation=0, now=NOW)
+    (old,) = (key.kid for key in hs256)
+    retired = ring.retire(old, token_lifetime=100, leeway=0, now=NOW)
+    assert retired[old].exp == NOW + 100
+
+
+def test_a_known_kid_is_named(hs256: KeyRing) -> None:
+    """What is wrong is said of the key that was to be added."""
+    (key,) = hs256
+    with pytest.raises(ConfigError, match=f"the ring has a key '{key.kid}' already"):
+        hs256.add(key, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("dates", "until"),
+    [
+        ([(NOW, None)], float("inf")),
+        ([(NOW, None), (NOW + 100, None)], NOW + 100),
+        ([(NOW, NOW + 50), (NOW + 100, None)], NOW + 50),
+        ([(NOW, None), (NOW - 100, NOW + 30)], NOW + 30),
+    ],
+)
+def test_a_signer_is_known_until_the_next_change(dates: Any, until: float) -> None:
+    """From the second that was asked for to the next that could choose another."""
+    keys = [
+        generate_key(kid=f"k{number}", nbf=nbf).with_members(
+            **({} if exp is None else {"exp": exp})
+        )
+        for number, (nbf, exp) in enumerate(dates)
+    ]
+    signer = KeyRing(keys).signer(NOW)
+    assert signer is not None
+    assert (signer.key.kid, signer.since, signer.until) == ("k0", NOW, until)
+
+
+def test_a_key_is_shown_with_its_dates_and_whether_it_is_revoked() -> None:
+    """And never with its material."""
+    ring = KeyRing([generate_key(kid="a", nbf=7)])
+    assert repr(ring["a"]) == "<Key 'a' HS256 nbf=7, exp=None can_mint=True>"
+    revoked = ring.revoke("a", now=NOW)["a"]
+    assert repr(revoked) == "<Key 'a' HS256 nbf=7, exp=None, revoked can_mint=True>"
+
+
+def test_what_is_no_algorithm_makes_no_key() -> None:
+    """Said of the key that was asked for, not of a document that nobody has seen."""
+    with pytest.raises(ConfigError, match=r"^no key can be made: "):
+        KeyRing.generate("HS512")
+
+
+def test_an_unknown_algorithm_is_named_as_such(hs256: KeyRing) -> None:
+    """With those that there are, and why a newer document needs newer readers first."""
+    (jwk,) = hs256.to_jwks(private=True)["keys"]
+    with pytest.raises(ConfigError, match="none of HS256, Ed25519, ES256 and A256GCM"):
+        KeyRing.from_jwks({"keys": [{**jwk, "alg": "X25519"}]})
+
+
+@pytest.mark.parametrize(
+    "secret", [b'{"a":"bcdefghijklmnopqrstuvwxyz"}', b'"abcdefghijklmnopqrstuvwxyz0123"',
+               b'["abcdefghijklmnopqrstuvwxyz01"]'],
+)  # fmt: skip
+def test_json_that_is_no_key_may_be_a_secret(secret: bytes) -> None:
+    """Only a JWK or a set of them is one; 32 other bytes may look like anything."""
+    k = b64url_encode(secret).decode()
+    ring = KeyRing.from_jwks({"keys": [{"kty": "oct", "kid": "a", "alg": "HS256", "k": k}]})
+    assert ring["a"].secret == secret
+
+
+def test_dates_reach_to_the_last_exact_integer(hs256: KeyRing) -> None:
+    """2**53 - 1 is a date, and one more is none."""
+    (jwk,) = hs256.to_jwks(private=True)["keys"]
+    ring = KeyRing.from_jwks({"keys": [{**jwk, "nbf": 2**53 - 2, "exp": 2**53 - 1}]})
+    assert [(key.nbf, key.exp) for key in ring] == [(2**53 - 2, 2**53 - 1)]
+    with pytest.raises(ConfigError, match="exp must be whole Unix seconds"):
+        KeyRing.from_jwks({"keys": [{**jwk, "exp": 2**53}]})
+
+
+def test_a_tombstone_keeps_all_but_the_material(algorithm: str) -> None:
+    """Its name, its dates and why; nothing that signs, verifies or decrypts."""
+    ring = KeyRing([generate_key(algorithm, kid="a", nbf=7)]).revoke("a", reason="lost", now=NOW)
+    (left,) = ring["a"].tombstone().to_jwks(private=True)
+    assert left.pop("revoked") == {"revoked_at": NOW, "reason": "lost"}
+    assert left.keys() <= {"kty", "kid", "alg", "crv", "use", "nbf"}
+    assert (left["kid"], left["alg"], left["nbf"]) == ("a", algorithm, 7)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokensession.nesting import SAFE_NESTING, _depth_exceeds, nests_too_deep
+from tokensession.nesting import _NOT_OPENING, SAFE_NESTING, _depth_exceeds, nests_too_deep
 
 OPENINGS = {
     "fixarray": b"\x91",
@@ -34,6 +34,51 @@ def test_depth_is_exact_at_the_limit(opening: bytes, before: bytes) -> None:
     innermost = b"\x92" + before + b"\xc0"  # one level: an array of two
     assert not nests_too_deep(opening * (SAFE_NESTING - 1) + innermost)
     assert nests_too_deep(opening * SAFE_NESTING + innermost)
+
+
+# One value of each form of msgpack, whose content would open arrays if it were read as values.
+_SIZES = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,
+          0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17, 0xC0: 0, 0xC2: 0, 0xC3: 0, 0x00: 0, 0x7F: 0,
+          0xE0: 0, 0xFF: 0, **{0xA0 + length: length for length in range(32)}}  # fmt: skip
+_WHOLE = [bytes((first,)) + b"\x91" * size for first, size in _SIZES.items()]
+_WHOLE += [
+    bytes((first,)) + length.to_bytes(width, "big") + b"\x91" * (extra + length)
+    for first, width, extra in (
+        (0xC4, 1, 0), (0xC5, 2, 0), (0xC6, 4, 0), (0xC7, 1, 1), (0xC8, 2, 1), (0xC9, 4, 1),
+        (0xD9, 1, 0), (0xDA, 2, 0), (0xDB, 4, 0),
+    )
+    for length in (0, 1, 200)
+]  # fmt: skip
+_WHOLE += [
+    head + b"\xc0" * items
+    for head, items in (
+        (b"\x90", 0), (b"\x92", 2), (b"\x9f", 15), (b"\x80", 0), (b"\x82", 4), (b"\x8f", 30),
+        (b"\xdc\x01\x01", 257), (b"\xdd\x00\x00\x01\x01", 257),
+        (b"\xde\x00\x03", 6), (b"\xdf\x00\x00\x00\x03", 6),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", _WHOLE, ids=lambda value: value[:5].hex())
+def test_each_form_is_passed_over_exactly(value: bytes) -> None:
+    """What stands after a value is neither taken for a part of it, nor the other way round."""
+    data = b"\x92" + value + b"\x91" * 3 + b"\xc0"
+    assert not _depth_exceeds(data, 4)
+    assert _depth_exceeds(data, 3)
+
+
+@pytest.mark.parametrize("first", [*range(0x80, 0xA0), *range(0xDC, 0xE0)])
+def test_whatever_can_open_is_counted(first: int) -> None:
+    """Enough bytes that begin an array or a map are looked at closely, of each kind alike."""
+    assert bytes((first,)) not in _NOT_OPENING
+    assert len(_NOT_OPENING) == 256 - 32 - 4
+
+
+def test_few_enough_bytes_that_open_are_not_looked_at() -> None:
+    """Neither data no longer than the levels that are safe, nor with no more that could open."""
+    assert not nests_too_deep(b"\x91" * SAFE_NESTING)
+    assert nests_too_deep(b"\x91" * (SAFE_NESTING + 1))
+    assert not nests_too_deep(b"\x91" * SAFE_NESTING + b"\xc0" * 100)
 
 
 def test_many_small_containers_are_not_deep() -> None:

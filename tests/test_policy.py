@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from tokensession.claims import MAX_SECONDS
 from tokensession.policy import whole_seconds
 
 from .conftest import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -70,14 +74,38 @@ def test_longest_may_equal_the_absolute_timeout() -> None:
 @pytest.mark.parametrize(
     ("profile", "idle", "absolute"),
     [
-        (Policy.owasp(), 1800, 28800),
-        (Policy.aal1(), 2592000, 2592000),
-        (Policy.aal2(), 1800, 43200),
+        (Policy.owasp, 1800, 28800),
+        (Policy.aal1, 2592000, 2592000),
+        (Policy.aal2, 1800, 43200),
     ],
 )
-def test_profiles(profile: Policy, idle: int, absolute: int) -> None:
+def test_profiles(profile: Callable[[], Policy], idle: int, absolute: int) -> None:
     """The named profiles have the figures of their sources."""
-    assert (profile.idle_timeout, profile.absolute_timeout) == (idle, absolute)
+    policy = profile()
+    assert (policy.idle_timeout, policy.absolute_timeout) == (idle, absolute)
+
+
+def test_what_holds_unless_it_is_said() -> None:
+    """Half an hour of idleness and 12 hours in all, renewed at half, with a minute of leeway."""
+    assert Policy() == Policy(
+        idle_timeout=1800, absolute_timeout=43200, longest=None, renew_after=0.5, leeway=60
+    )
+
+
+@pytest.mark.parametrize("fraction", [1, 1.0, 0.001])
+def test_the_fraction_may_be_all_of_the_window(fraction: float) -> None:
+    """The upper boundary is inside: then a token is renewed only as its key leaves."""
+    policy = Policy(renew_after=fraction)
+    assert policy.renew_after == fraction
+    assert policy.renewal_is_due(_Token(), now=NOW + 100, key_is_retiring=False)
+
+
+def test_the_longest_durations_are_inside() -> None:
+    """136 years of a session, an hour of leeway, and a second of either."""
+    longest = Policy(idle_timeout=MAX_SECONDS, absolute_timeout=MAX_SECONDS, leeway=3600)
+    assert longest.ttl(MAX_SECONDS, 0, None) == MAX_SECONDS
+    assert Policy(idle_timeout=1, absolute_timeout=1, longest=1, leeway=0).longest_cap == 1
+    longest.check_cap(MAX_SECONDS)
 
 
 def test_leeway_is_closed() -> None:
@@ -120,6 +148,44 @@ def test_ttl_is_cut_at_the_end_of_the_session(
     assert Policy(absolute_timeout=1000).ttl(window, age, cap) == ttl
 
 
+@dataclass
+class _Token:
+    """The dates of one."""
+
+    issued_at: int = NOW
+    started_at: int = NOW
+    ttl: int = 100
+    cap: int | None = None
+
+
+@pytest.mark.parametrize(
+    ("passed", "retiring", "due"),
+    [(0, False, False), (49, False, False), (50, False, True), (99, False, True),
+     (0, True, True), (49, True, True)],
+)  # fmt: skip
+def test_renewal_is_due_by_the_fraction_or_by_the_key(
+    passed: int, *, retiring: bool, due: bool
+) -> None:
+    """From the very second at which half of the window has passed, or at once as its key leaves."""
+    policy = Policy(absolute_timeout=1000, renew_after=0.5)
+    now = NOW + passed
+    assert policy.renewal_is_due(_Token(), now=now, key_is_retiring=retiring) is due
+
+
+@pytest.mark.parametrize(
+    ("absolute", "age", "cap", "due"),
+    [(1000, 899, None, True), (1000, 900, None, False), (1000, 950, None, False),
+     (1000, 99, 200, True), (1000, 100, 200, False), (None, 10**6, None, True)],
+)  # fmt: skip
+def test_no_renewal_of_what_lives_until_the_end(
+    absolute: int | None, age: int, cap: int | None, *, due: bool
+) -> None:
+    """A token whose window ends with its session or after it cannot be bettered; any other can."""
+    policy = Policy(absolute_timeout=absolute)
+    token = _Token(started_at=NOW - age, cap=cap)
+    assert policy.renewal_is_due(token, now=NOW + 60, key_is_retiring=True) is due
+
+
 @pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf, "1", True, 2**53, 1e300, [1]])
 def test_a_wrong_clock_is_refused(now: Any) -> None:
     """Now is a finite number of Unix seconds."""
@@ -128,7 +194,8 @@ def test_a_wrong_clock_is_refused(now: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "seconds"), [(1.999, 1), (-0.5, -1), (5, 5), (2**53 - 1, 2**53 - 1)]
+    ("now", "seconds"),
+    [(1.999, 1), (-0.5, -1), (5, 5), (2**53 - 1, 2**53 - 1), (1 - 2**53, 1 - 2**53)],
 )
 def test_now_is_floored(now: float, seconds: int) -> None:
     """Parts of a second count as not yet passed."""

@@ -192,3 +192,22 @@ def test_other_subjects_are_refused(subject: Any) -> None:
     """A bool is no subject, nor is anything that would come back changed."""
     with pytest.raises(StateError, match=r"^subject: "):
         check_subject(subject)
+
+
+class _Name(str):
+    """Text, and more."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (_Name("ada"), "a _Name, which would come back as str; convert it"),
+        ({1}, "a set, which msgpack does not keep; convert it"),
+    ],
+)
+def test_what_a_state_cannot_hold_is_told_with_a_remedy(value: Any, words: str) -> None:
+    """What only derives from a core type by that type; what is none by what to do."""
+    with pytest.raises(StateError, match=f"^state.a: {words}"):
+        check_state({"a": value})

@@ -13,7 +13,7 @@ pytest.importorskip("atheris", reason="atheris has wheels for Linux alone")
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("target", ["decode", "claims", "keys", "cookies"])
+@pytest.mark.parametrize("target", ["decode", "claims", "keys", "cookies", "legacy"])
 def test_nothing_but_what_is_promised(target: str, tmp_path: Path) -> None:
     """A few thousand inputs grown from the vectors end as the documentation says."""
     done = subprocess.run(  # noqa: S603  # our own module

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 from typing import Any, Self
 
-from .app import BARE, COOKIE
+from .app import BARE, COOKIE, POLICY
 
 VISITS = 12  # requests of one session
 PER_CONNECTION = 20  # requests before a new connection, so that every worker is met
+# Seconds after which a cookie that was signed out of is not tried again: it nears its own end, by
+# which it would be refused too, so that nothing could be told of the revocation.
+REPLAYABLE = POLICY.idle_timeout / 2
 _PATIENCE = 60  # seconds until a request without an answer is a failure
 _PAUSE = 0.05  # seconds before what was answered 503 is asked again
 
@@ -160,8 +163,9 @@ class User:
 
     async def _come_back(self) -> None:
         tally = self._tally
-        heard = monotonic() - self._staleness
-        old = [cookie for cookie, since in tally.dead if since < heard]
+        now = monotonic()
+        tally.dead = [(cookie, since) for cookie, since in tally.dead if since > now - REPLAYABLE]
+        old = [cookie for cookie, since in tally.dead if since < now - self._staleness]
         for cookie in self._random.sample(old, min(3, len(old))):
             seen, _ = await self.ask("/read", cookie)
             tally.replayed += 1

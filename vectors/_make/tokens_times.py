@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .claims_model import IAT, MAX_SAFE, MAX_UINT32, Claims
+from .msgpack import mapping
 from .rings import HS
 from .token_cases import LEEWAY, NOW, Reading, accepted, draft, refused
 
@@ -207,7 +208,19 @@ def _types() -> Iterator[Case]:
         draft(HS, "type-fits-with-more", more),
         reading,
     )
+    repeated = [*fitting.items(), ("user_id", "42")]
+    yield accepted(
+        "type-fits-at-last",
+        "R10",
+        "Of two equal keys the last has the type's value, and the first has not.",
+        typed,
+        draft(
+            HS, "type-fits-at-last", Claims(state=mapping([("user_id", "42"), *fitting.items()]))
+        ),
+        reading,
+    )
     others: list[tuple[str, str, Value]] = [
+        ("fits-at-first", "Of two equal keys the last is a text.", mapping(repeated)),
         ("nil", "A state of nil where a map is asked for.", None),
         ("array", "An array where a map is asked for.", [42]),
         ("text", "A text where a map is asked for.", "user_id"),
