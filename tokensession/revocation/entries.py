@@ -55,7 +55,7 @@ class RevocationEntries:
         return is_revoked(
             sid,
             started_at,
-            denied=sid in self._denied,
+            denied=self._denied.holds(sid),
             everyone=self.everyone,
             mark=mark,
             kept=kept,
