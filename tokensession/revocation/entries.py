@@ -1,7 +1,7 @@
 """Entries in the memory of a process: of the memory store, and of a replica.
 
 Readers need no lock, as each step that they take is one of the interpreter's; writers hold one of
-their own. A denied session id takes about 45 bytes: twice its 16, its span, and their containers.
+their own. A denied session id takes about 60 bytes: twice its 16, its span, and their containers.
 """
 
 from __future__ import annotations
