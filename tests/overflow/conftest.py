@@ -92,7 +92,7 @@ SERVERS = ("postgres", "valkey", "redis_server", "memcached", "mongo")
 
 
 @pytest.fixture(params=SERVERS)
-def killable(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Store]]:
+def killable(slow: None, request: pytest.FixtureRequest) -> Iterator[tuple[Server, Store]]:
     """Give a server that can be killed, and a store on it, of each kind in turn."""
     from tests.servers import Memcached, Mongo, Postgres, Redis, Valkey  # noqa: PLC0415
 

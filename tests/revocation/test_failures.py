@@ -43,7 +43,7 @@ def redis_store(url: str, timeout: float) -> RedisStore:
     ("kind", "connect"), [(Postgres, sql_store), (Valkey, redis_store)], ids=["postgres", "valkey"]
 )
 def test_a_server_that_dies_hangs_and_comes_back(
-    kind: type[Server], connect: Callable[[str, float], Any]
+    slow: None, kind: type[Server], connect: Callable[[str, float], Any]
 ) -> None:
     """Dead or hanging, it fails in time; back again, it works at once, with all that it had."""
     with kind() as server:
