@@ -188,6 +188,11 @@ class SessionCodec(Generic[StateT]):
             self._revocations = Revocations(revocation, self._policy, observer or SILENT)
             self._revokes = self._revocations.revokes
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether its ring is one for good."""
+        return isinstance(self._rings, FixedRing)
+
     def pinned(self) -> SessionCodec[StateT]:
         """Return this codec with the ring of this moment.
 

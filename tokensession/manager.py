@@ -96,7 +96,7 @@ class SessionManager(Generic[StateT]):
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self._nothing = codec.pack(codec.new())
         # The codec, where its ring cannot become another in the middle of a request.
-        self._pinned = codec if codec.pinned() is codec else None
+        self._pinned = codec if codec.is_pinned else None
         # Whether no request ever has to wait for anything.
         self.storeless: bool = codec.revocations is None and not codec.can_overflow
         self._takeover: Takeover[StateT] | None = None

@@ -485,10 +485,11 @@ def followed(shelf: Shelf) -> Iterator[KeyRingWatcher]:
 
 class TestThread:
     def test_it_starts_on_first_use(self, shelf: Shelf, ring: KeyRing) -> None:
-        """Not with the watcher, nor with a codec; and reads at once, since that may be long ago."""
+        """Not with watcher, codec or manager; and reads at once, since that may be long ago."""
         read = threading.Event()
         with KeyRingWatcher(shelf, 3600) as watcher:
             codec: SessionCodec[Any] = SessionCodec(watcher)
+            SessionManager(codec)
             assert watcher._thread is None
             shelf.document = ring.add(now=NOW).to_json()
             shelf.before = read.set
