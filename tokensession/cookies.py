@@ -119,10 +119,13 @@ class Cookie:
         by_name = dict(fields)
         if b"cookie" not in by_name:
             return []
-        line = by_name[b"cookie"]
-        if len(by_name) != len(fields):  # some header came in several lines, perhaps this one
-            line = b"; ".join(value for name, value in fields if name == b"cookie")
-        values = self._values(b";" + line)
+        if len(by_name) == len(fields):
+            values = self._values(b";" + by_name[b"cookie"])
+        else:  # some header came in several lines, perhaps this one
+            values = []
+            for name, line in fields:
+                if name == b"cookie" and len(values) <= MAX_CANDIDATES:
+                    values += self._values(b";" + line)[: MAX_CANDIDATES + 1]
         if len(values) == 1:
             return [values[0].strip(b" \t")]
         return [value.strip(b" \t") for value in values[: MAX_CANDIDATES + 1]]
