@@ -46,9 +46,11 @@ class RevocationEntries:
 
     def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
         """Tell whether a session is revoked."""
+        if started_at > self.highest and started_at > self.everyone:
+            # Begun after every mark, as nearly all are: what is left of the decision is its id.
+            return self._denied.holds(sid)
         mark, kept = NEVER, None
-        # A session that began after the last mark of all needs no look at its subject's.
-        if subject is not None and started_at <= self.highest:
+        if subject is not None:
             found = self._marks.get(subject_key(subject))  # type: ignore[arg-type]  # not None
             if found is not None:
                 mark, kept = found.instant, found.kept
