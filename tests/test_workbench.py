@@ -199,6 +199,16 @@ class TestKeyRing:
         visitor.send("/rotate")  # as nothing is pending any more
         assert sorted(visitor.bench.keys.ring.states().values()) == ["active", "pending", "revoked"]
 
+    def test_a_rotation_in_the_second_of_a_revocation(self) -> None:
+        """The key after that signs later than the one that took over, whatever their kids."""
+        for _ in range(16):
+            ring = rotated(first_ring(NOW), NOW)
+            active = ring.active(NOW)
+            assert active is not None
+            ring, _events = revoke_key(ring, active.kid, NOW, reason="a test")
+            states = sorted(rotated(ring, NOW).states(NOW).values())
+            assert states == ["active", "pending", "revoked"]
+
     @pytest.mark.parametrize("kid", ["", "none", "<b>"])
     def test_a_key_that_is_not_there(self, visitor: Visitor, kid: str) -> None:
         """It is refused, and the ring stays."""

@@ -233,10 +233,10 @@ class TestFull:
         """With a file that may not grow: "database or disk is full"."""
         store = made(SQLStore(sqlite_url))
         store.create()
-        with store._engine.connect() as connection:
+        with store._database.engine.connect() as connection:
             pages = [connection.exec_driver_sql("PRAGMA page_count").scalar_one() + 1]
 
-        @sa.event.listens_for(store._engine, "checkout")
+        @sa.event.listens_for(store._database.engine, "checkout")
         def limit(connection: Any, *_: Any) -> None:
             connection.execute(f"PRAGMA max_page_count = {pages[0]}")
 

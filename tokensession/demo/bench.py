@@ -56,8 +56,12 @@ def rotated(ring: KeyRing, now: int) -> KeyRing:
     if len(ring) >= MAX_KEYS:
         raise ConfigError(_FULL.format(len(ring)))
     superseded = ring.active(now)
-    ring = ring.add(propagation=SCHEDULE.propagation, now=now)
-    return ring if superseded is None else ring.retire(superseded.kid, now=now)
+    if superseded is None:
+        return ring.add(propagation=SCHEDULE.propagation, now=now)
+    # After the key that signs, which signs ahead of its date where the one before was revoked.
+    nbf = max(now + SCHEDULE.propagation, superseded.nbf + 1)
+    ring = ring.add(nbf=nbf, propagation=SCHEDULE.propagation, now=now)
+    return ring.retire(superseded.kid, now=now)
 
 
 class Bench:
