@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tokensession import KeyRing
+from tokensession.revocation import replica
 
 from .servers.fixtures import cluster, memcached, mongo, postgres, redis_server, slow, valkey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["cluster", "memcached", "mongo", "postgres", "redis_server", "slow", "valkey"]
 
@@ -35,6 +40,18 @@ settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _replicas_end() -> Iterator[None]:
+    """Let no replica go on reading when the tests of its module are over.
+
+    Clients of servers draw from ``random``, which Hypothesis must have for itself.
+    """
+    yield
+    for one in list(replica._replicas):
+        one.close()
+
 
 _RINGS = {algorithm: KeyRing.generate(algorithm) for algorithm in ALGORITHMS}
 

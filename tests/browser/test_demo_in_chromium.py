@@ -267,7 +267,7 @@ def test_sessions_by_keyboard(page: Page) -> None:
     page.get_by_role("button", name="Sign out").press("Enter")
     page.get_by_role("link", name="replay my previous cookie").press("Enter")
     page.locator("#replayed").get_by_role("heading", name="Step 9 refuses it: revoked").wait_for()
-    assert page.evaluate("document.activeElement.id") == "replayed"
+    page.wait_for_function("document.activeElement.id === 'replayed'")
     check_looks(page)
     press_until(page, "Replay my previous cookie")
     page.keyboard.press("Enter")
