@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a program beside the files that it reads, not a package
 """Measures our codec beside those of Node: iron-session, Auth.js, jose, fastify secure-session.
 
-Usage: `python benchmarks/node.py [--rounds N] [--quick] [--markdown] [--write]`
+Usage: `python benchmarks/node.py [--rounds N] [--quick] [--write]`
 
 Needs the extra ``benchmarks``, and Node with npm, which installs the peers into benchmarks/node;
 without them the section says so. The exit code is 0 whatever the figures are.
@@ -10,7 +10,7 @@ without them the section says so. The exit code is 0 whatever the figures are.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from _measure.nodepeers import TTL, NodePeers, NoNode, install
 from _measure.nodereport import GROUP, OWN, NodeReport
@@ -20,9 +20,6 @@ from _measure.states import TYPICAL
 
 from tokensession import KeyRing, Policy, SessionCodec
 
-if TYPE_CHECKING:
-    import argparse
-
 MARKER: Final = "<!-- node -->"
 ROUNDS: Final = 200
 QUICK_ROUNDS: Final = 12
@@ -30,7 +27,9 @@ QUICK_ROUNDS: Final = 12
 
 def main() -> None:
     """Run the program."""
-    options = _options()
+    options = parser(
+        "Measures codecs of Node.", rounds=ROUNDS, quick_rounds=QUICK_ROUNDS
+    ).parse_args()
     try:
         install()
         section = _measured(QUICK_ROUNDS if options.quick else options.rounds)
@@ -59,14 +58,6 @@ def _measured(rounds: int) -> str:
         times = run(tasks, rounds)
     characters = {OWN: len(token), **{row.name: len(row.token) for row in peers.rows}}
     return NodeReport(times, characters, peers.versions, peers.missing, rounds).markdown()
-
-
-def _options() -> argparse.Namespace:
-    made = parser("Measures codecs of Node.", rounds=ROUNDS, quick_rounds=QUICK_ROUNDS)
-    made.add_argument(
-        "--markdown", action="store_true", help="print the section, as it does without this"
-    )
-    return made.parse_args()
 
 
 if __name__ == "__main__":

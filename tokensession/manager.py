@@ -208,7 +208,7 @@ class SessionManager(Generic[StateT]):
             return False
         if len(values) > 1:  # to tell which is good takes all of them
             return True
-        self._prepare(session, fetch=False)
+        self._prepare(session, values, fetch=False)
         return isinstance(session.prepared, tuple) and session.prepared[-1] is not None
 
     def prepare(self, session: RequestSession[StateT]) -> None:
@@ -216,15 +216,16 @@ class SessionManager(Generic[StateT]):
 
         Whatever cannot be told is raised when the session is opened, if it ever is.
         """
-        self._prepare(session, fetch=True)
+        values = self.cookie.read(session.headers)
+        if values or self._takeover is not None:
+            self._prepare(session, values, fetch=True)
 
-    def _prepare(self, session: RequestSession[StateT], *, fetch: bool) -> None:
-        values, prepared = self.cookie.read(session.headers), session.prepared
-        if not values and self._takeover is None:
-            return
+    def _prepare(
+        self, session: RequestSession[StateT], values: list[bytes], *, fetch: bool
+    ) -> None:
         try:
-            if isinstance(prepared, tuple):
-                session.prepared = session.codec.fetched(prepared)
+            if isinstance(session.prepared, tuple):
+                session.prepared = session.codec.fetched(session.prepared)
                 return
             session.codec = self._codec.pinned()
             at = whole_seconds(session.now)

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from websockets.sync.client import connect
 
+from tests.overflow.recording import RecordingStore
 from tokensession import (
     ConfigError,
     Cookie,
@@ -39,7 +40,6 @@ from tokensession import (
     StateError,
     StoreError,
 )
-from tokensession.overflow import memory as overflow
 from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
 
@@ -149,30 +149,10 @@ class WatchedStore(Watched, MemoryStore):
         return super().mark(subject, keep, now=now, life=life)
 
 
-class WatchedOverflow(Watched, overflow.MemoryStore):
+class WatchedOverflow(Watched, RecordingStore):
     """A store of states that are too large for a cookie."""
 
     every = ("put", "get", "keep", "delete")
-
-    def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Note the call."""
-        self._called("put")
-        super().put(name, entry, until=until, now=now)
-
-    def get(self, name: bytes) -> bytes | None:
-        """Note the call."""
-        self._called("get")
-        return super().get(name)
-
-    def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """Note the call."""
-        self._called("keep")
-        return super().keep(name, until=until, now=now)
-
-    def delete(self, name: bytes) -> None:
-        """Note the call."""
-        self._called("delete")
-        super().delete(name)
 
 
 STORE = WatchedStore()

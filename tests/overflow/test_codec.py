@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.conftest import NOW
+from tests.overflow.recording import RecordingStore
 from tokensession import (
     BadState,
     ConfigError,
@@ -41,7 +42,7 @@ POLICY = Policy(idle_timeout=1800, absolute_timeout=7200)
 SID, OTHER = b"s" * 16, b"o" * 16
 
 
-class Watched(MemoryStore):
+class Watched(RecordingStore):
     """A memory store that tells what it was asked, and can be down."""
 
     def __init__(self) -> None:
@@ -53,26 +54,6 @@ class Watched(MemoryStore):
         self.calls.append(name)
         if self.down:
             raise StoreError("down")
-
-    def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Put, and tell."""
-        self._called("put")
-        super().put(name, entry, until=until, now=now)
-
-    def get(self, name: bytes) -> bytes | None:
-        """Get, and tell."""
-        self._called("get")
-        return super().get(name)
-
-    def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """Keep, and tell."""
-        self._called("keep")
-        return super().keep(name, until=until, now=now)
-
-    def delete(self, name: bytes) -> None:
-        """Delete, and tell."""
-        self._called("delete")
-        super().delete(name)
 
 
 def large(size: int = 20_000) -> dict[str, Any]:

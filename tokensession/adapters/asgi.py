@@ -113,10 +113,12 @@ class _Exchange:
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send what the application sends, with what the session needs."""
+        if self.replaced:
+            return _nothing()
         if self.begun or message["type"] not in _BEGINS:
-            return _nothing() if self.replaced else self._send(message)
+            return self._send(message)
         manager = self._manager
-        if not manager.storeless or self.replaced:
+        if not manager.storeless:
             return self._begin(message)
         headers = message["headers"] = [*message.get("headers", ())]
         manager.save(self._session, headers, varies=message["type"] != "websocket.accept")
@@ -125,8 +127,6 @@ class _Exchange:
 
     async def _begin(self, message: Message) -> None:
         """Begin the response where that may need a store."""
-        if self.replaced:
-            return
         headers = [*message.get("headers", ())]
         manager, session = self._manager, self._session
         failure = session.unknown if message.get("status") == FAILED else None

@@ -54,7 +54,7 @@ class RedisServer:
     ) -> None:
         check_timeout(timeout)
         check_prefix(prefix)
-        self.client: Any = connect(url, timeout) if isinstance(url, str) else url
+        self.client: Any = _connect(url, timeout) if isinstance(url, str) else url
         if not isinstance(self.client, Client):
             raise ConfigError(f"url must be text or a client, not {type(url).__name__}")
         if self.client.get_encoder().decode_responses:
@@ -85,19 +85,14 @@ class RedisServer:
         return f"the {self._store} store (redis) failed: {first_line(error)}"
 
 
-def connect(url: str, timeout: float, *, retries: int = 1) -> redis.Redis:
+def _connect(url: str, timeout: float) -> redis.Redis:
     """Return a client, which has not connected yet.
-
-    Args:
-        url: Where.
-        timeout: Seconds.
-        retries: How often a call is made anew whose connection a restarted server has closed;
-            nothing else is retried.
 
     Raises:
         ConfigError: A URL that is none.
     """
-    retry = Retry(NoBackoff(), retries, supported_errors=(redis.ConnectionError,))
+    # Once more where a restarted server has closed the connection, and for nothing else.
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     try:
         return redis.Redis.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry

@@ -70,10 +70,7 @@ class DeniedIds:
 
     def add(self, sid: bytes, span: bytes) -> bool:
         """Add an id, or move it to a later span; tell whether that changed anything."""
-        key = hash(sid)
-        number = key & _LAST_SHARD
-        shard = self._shards[number]
-        place = (key >> _SHARD_BITS) & (len(shard) - 1)
+        number, shard, place = self._place_of(sid)
         bucket = shard[place]
         at = _find(bucket, sid)
         if at >= 0:
@@ -89,10 +86,7 @@ class DeniedIds:
 
     def remove(self, sid: bytes, span: bytes) -> bool:
         """Remove an id unless it is in another span; tell whether it was removed."""
-        key = hash(sid)
-        number = key & _LAST_SHARD
-        shard = self._shards[number]
-        place = (key >> _SHARD_BITS) & (len(shard) - 1)
+        number, shard, place = self._place_of(sid)
         bucket = shard[place]
         at = _find(bucket, sid)
         if at < 0 or bucket[at + SID_BYTES : at + _RECORD] != span:
@@ -100,6 +94,13 @@ class DeniedIds:
         shard[place] = bucket[:at] + bucket[at + _RECORD :]
         self._counts[number] -= 1
         return True
+
+    def _place_of(self, sid: bytes) -> tuple[int, list[bytes], int]:
+        """Return a shard's number, the shard, and where in it an id's bucket is."""
+        key = hash(sid)
+        number = key & _LAST_SHARD
+        shard = self._shards[number]
+        return number, shard, (key >> _SHARD_BITS) & (len(shard) - 1)
 
     def _grow(self, number: int) -> None:
         """Give a shard twice as many buckets; readers have the old one until it is whole."""
