@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
+from tests.adapters.servers import PATIENCE
 from tests.browser.chromium import complaints_of, launch
 from tests.conftest import NOW
 from tokensession import KeyRing, Policy, Session, decode, encode
@@ -677,7 +679,7 @@ def test_in_chromium_by_keyboard(tab: Page) -> None:
     tab.wait_for_selector("#result")
     assert "Step 2 refuses it: unknown_key" in tab.locator("#result h3").inner_text()
     assert tab.locator('#result [aria-current="step"] .verdict').inner_text() == "refused"
-    assert tab.evaluate("document.activeElement.id") == "result"
+    expect(tab.locator("#result")).to_be_focused(timeout=1000 * PATIENCE)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     tab.goto("/")

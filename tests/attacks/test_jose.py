@@ -122,7 +122,9 @@ def _encoded_keys() -> Iterator[tuple[str, bytes]]:
     yield "JWK Set", json.dumps({"keys": []}).encode() + b" " * 30
 
 
-@pytest.mark.parametrize(("name", "data"), list(_encoded_keys()), ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("name", "data"), [pytest.param(name, data, id=name) for name, data in _encoded_keys()]
+)
 def test_an_encoded_key_as_secret(name: str, data: bytes) -> None:
     """CVE-2017-11424, CVE-2022-29217, CVE-2024-33663: PEM, DER, SSH and JWK text is no secret."""
     for text in (b64u(data), data.decode("latin-1")):

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.adapters.servers import PATIENCE
 from tokensession.demo.server import server_of, temporary_bench
@@ -206,7 +207,7 @@ def test_a_token_is_taken_apart_by_keyboard(page: Page) -> None:
         press_until(page, "Take it apart")
         page.keyboard.press("Enter")
         page.locator("#pasted").get_by_role("heading", name=verdict).wait_for()
-        assert page.evaluate("document.activeElement.id") == "pasted"
+        expect(page.locator("#pasted")).to_be_focused(timeout=1000 * PATIENCE)
         press_until(page, "Every byte of it")
         page.keyboard.press("Enter")
         assert page.locator(".bytes .part-signature").first.is_visible()
@@ -267,7 +268,7 @@ def test_sessions_by_keyboard(page: Page) -> None:
     page.get_by_role("button", name="Sign out").press("Enter")
     page.get_by_role("link", name="replay my previous cookie").press("Enter")
     page.locator("#replayed").get_by_role("heading", name="Step 9 refuses it: revoked").wait_for()
-    page.wait_for_function("document.activeElement.id === 'replayed'")
+    expect(page.locator("#replayed")).to_be_focused(timeout=1000 * PATIENCE)
     check_looks(page)
     press_until(page, "Replay my previous cookie")
     page.keyboard.press("Enter")
