@@ -79,7 +79,8 @@ class MongoCollection:
         """Close the connections; the next call makes new ones."""
         client = self._clients.pop(os.getpid(), None)
         if client is not None:
-            client.close()
+            with pymongo.timeout(self._timeout):  # the driver takes leave of its server
+                client.close()
 
     def run(self, call: Callable[[Collection[Document]], _Result]) -> _Result:
         """Do something with the collection.
