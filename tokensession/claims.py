@@ -82,7 +82,7 @@ def write_claims(
     claims: tuple[Any, ...] = (sid, iat, ttl, age, sub, state)
     if cap is not None or pad_to:
         claims = (*claims, cap)
-    packed = checked_text(encode_msgpack, claims, state)
+    packed = checked_text(claims, state)
     return _pad(packed, pad_to) if pad_to else packed
 
 
@@ -183,7 +183,7 @@ class UntypedState:
     @staticmethod
     def _checked(changed: Any, state: Any) -> bytes:
         checked_state(changed)
-        return checked_text(encode_msgpack, state, changed)
+        return checked_text(state, changed)
 
     def read_state(self, packed: bytes) -> Any:
         """Return a state that was kept apart from its claims; of a map, its `Members`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 from math import isnan
 from types import NoneType
@@ -41,7 +40,7 @@ def pack_state(state: Any) -> bytes:
         StateError: A value that would be changed on the way; the path says where.
     """
     checked_state(state)
-    return checked_text(encode_msgpack, state, state)
+    return checked_text(state, state)
 
 
 def checked_state(state: Any) -> Any:
@@ -57,14 +56,14 @@ def checked_state(state: Any) -> Any:
     return state
 
 
-def checked_text(encode: Callable[[Any], bytes], value: Any, state: Any) -> bytes:
-    """Return `value` encoded, after the encoder has found all text in it to be UTF-8.
+def checked_text(value: Any, state: Any) -> bytes:
+    """Return `value` in msgpack, after the encoder has found all text in it to be UTF-8.
 
     Raises:
         StateError: A lone surrogate in `state`, which is part of the value.
     """
     try:
-        return encode(value)
+        return encode_msgpack(value)
     except UnicodeEncodeError:
         pass
     # Said here and not above, so that no exception behind this one holds the text.
@@ -81,20 +80,22 @@ def check_state(state: Any) -> None:
     _check_value(state, "state", 1)
 
 
-_KEYS = frozenset({str})
 _TEXT = frozenset({str, bool, bytes, NoneType})
 _SCALARS = _TEXT | {int, float}
 _CONTAINERS = frozenset({dict, list, tuple})
 
 
-def _is_plain(value: Any, depth: int) -> bool:
+def _is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost more than they say
     """Tell quickly that a container holds core values only; what is rare is left to the walk.
 
     Exact types: whatever only derives from them would come back as its base.
     """
     if type(value) is dict:
-        if not _KEYS.issuperset(map(type, value)) or "__proto__" in value:
+        if "__proto__" in value:
             return False
+        for key in value:
+            if type(key) is not str:
+                return False
         value = value.values()
     for item in value:
         kind = type(item)
@@ -138,9 +139,13 @@ def _check_key(key: Any, path: str) -> None:
 
 
 def _check_text(text: str, path: str) -> None:
-    with contextlib.suppress(UnicodeEncodeError):
+    try:
         text.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
         return
+    # Said here and not above, as `checked_text` does.
     raise StateError(path, "text with a lone surrogate, which UTF-8 cannot hold")
 
 

@@ -134,10 +134,10 @@ class _Asymmetric:
 class Salt:
     """A writer's salt with its cipher, and what is left of its life."""
 
-    __slots__ = ("_count", "_forks", "_until", "cipher", "value")
+    __slots__ = ("_count", "_forks", "_until", "cipher", "head")
 
     def __init__(self, value: bytes, cipher: AESGCM) -> None:
-        self.value: bytes = value
+        self.head: bytes = VERSION_BYTE + value  # what a payload begins with
         self.cipher: AESGCM = cipher
         self._count = count()
         self._until = monotonic() + SECONDS_PER_SALT
@@ -230,7 +230,7 @@ class TokenKey:
         header = self.header
         # Step 4: seal, with the header segment as associated data.
         sealed = salt.cipher.encrypt(nonce, plaintext, header)
-        payload = b64url_encode(VERSION_BYTE + salt.value + nonce + sealed)
+        payload = b64url_encode(salt.head + nonce + sealed)
         # Step 5: sign header and payload.
         signature = (self.ready or self.signature).sign(payload)
-        return b"%b.%b.%b" % (header, payload, signature)
+        return b".".join((header, payload, signature))
