@@ -54,7 +54,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
     @property
     def session_key(self) -> str | None:
-        """The token that `save` made, or that it was opened with; of a request's, the session id."""
+        """The token that `save` made, or that it was opened with. A request's: the session id."""
         return self._token
 
     def __setitem__(self, key: str, value: Any) -> None:
