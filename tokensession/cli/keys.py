@@ -36,7 +36,7 @@ _READER_NOTE: Final = (
 
 def add_commands(commands: Commands) -> None:
     """Add the noun ``keys`` and its verbs."""
-    summary = "make, list and hand out keys"
+    summary = "make, rotate, revoke, list and hand out keys"
     verbs: Commands = commands.add_parser(
         "keys", help=summary, description="Make keys, rotate and list them, give readers theirs."
     ).add_subparsers(metavar="VERB", required=True)
