@@ -160,14 +160,18 @@ def rotate(args: Namespace) -> int:
     """Do what is due."""
 
     def change(ring: KeyRing, now: int) -> tuple[KeyRing, tuple[Event, ...]]:
-        if ring.schedule is None:
-            raise InputError(
-                "the document has no rotation config; set it with `tokensession keys schedule "
-                "SOURCE --token-lifetime S`"
-            )
-        return plan(ring, now, ring.schedule)
+        return plan(ring, now, _schedule(ring))
 
     return _change(args, change)
+
+
+def _schedule(ring: KeyRing) -> Schedule:
+    if ring.schedule is None:
+        raise InputError(
+            "the document has no rotation config; set it with `tokensession keys schedule SOURCE "
+            "--token-lifetime S`"
+        )
+    return ring.schedule
 
 
 def revoke(args: Namespace) -> int:
@@ -184,8 +188,7 @@ def retire(args: Namespace) -> int:
     """Let a superseded key expire."""
 
     def change(ring: KeyRing, now: int) -> tuple[KeyRing, tuple[Event, ...]]:
-        leeway = {} if ring.schedule is None else {"leeway": ring.schedule.leeway}
-        retired = ring.retire(args.kid, now=now, **leeway)
+        retired = ring.retire(args.kid, now=now, leeway=_schedule(ring).leeway)
         exp = retired[args.kid].exp
         if exp is None or exp == ring[args.kid].exp:
             return ring, ()
