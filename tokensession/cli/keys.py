@@ -20,6 +20,7 @@ from tokensession.cli.streams import (
 from tokensession.jwk import Algorithm, generate_key
 from tokensession.keyfiles import replace_private_file
 from tokensession.keys import KeyRing
+from tokensession.keystores.file import FileSource
 from tokensession.keystores.source import create
 from tokensession.keystores.urls import source_from_url
 from tokensession.policy import whole_seconds
@@ -109,8 +110,10 @@ def new(args: Namespace) -> int:
         prepare()
     if not create(source, ring):
         raise InputError(f"{source.name} exists already; it was left as it is")
+    is_file = isinstance(source, FileSource)
+    place = f"file       {args.file}" if is_file else f"source     {source.name}"
     for key in ring:
-        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\nfile       {args.file}")
+        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\n{place}")
     return DONE
 
 
