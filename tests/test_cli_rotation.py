@@ -174,7 +174,7 @@ class TestRetire:
         assert "retired   first     verifies until 2026-07-26T05:36:00Z" in result.out
         assert "nothing to do" in cli("keys", "retire", path, "first", "--now", NOW).out
         only = cli.keys(KeyRing.generate(kid="a"), "only.json")
-        assert_complaint(cli("keys", "retire", only, "a"), "needs token_lifetime")
+        assert_complaint(cli("keys", "retire", only, "a"), "tokensession keys schedule")
 
 
 class TestStatus:

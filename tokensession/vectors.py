@@ -95,6 +95,10 @@ def load(folder: Path, name: str) -> dict[str, Any]:
             raise VectorError(f"{name}.json: not the file {name!r} of format {FORMAT}")
         if content["count"] != len(cases) or len({case["id"] for case in cases}) != len(cases):
             raise VectorError(f"{name}.json: count is not the number of different cases")
+    except FileNotFoundError as error:
+        raise VectorError(
+            f"{name}.json is not in {folder}: name the folder of the files"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VectorError(f"{name}.json: {type(error).__name__}: {error}") from error
     if not words <= WORDS[name]:

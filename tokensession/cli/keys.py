@@ -20,6 +20,7 @@ from tokensession.cli.streams import (
 from tokensession.jwk import Algorithm, generate_key
 from tokensession.keyfiles import replace_private_file
 from tokensession.keys import KeyRing
+from tokensession.keystores.file import FileSource
 from tokensession.keystores.source import create
 from tokensession.keystores.urls import source_from_url
 from tokensession.policy import whole_seconds
@@ -36,7 +37,7 @@ _READER_NOTE: Final = (
 
 def add_commands(commands: Commands) -> None:
     """Add the noun ``keys`` and its verbs."""
-    summary = "make, list and hand out keys"
+    summary = "make, rotate, revoke, list and hand out keys"
     verbs: Commands = commands.add_parser(
         "keys", help=summary, description="Make keys, rotate and list them, give readers theirs."
     ).add_subparsers(metavar="VERB", required=True)
@@ -109,8 +110,10 @@ def new(args: Namespace) -> int:
         prepare()
     if not create(source, ring):
         raise InputError(f"{source.name} exists already; it was left as it is")
+    is_file = isinstance(source, FileSource)
+    place = f"file       {args.file}" if is_file else f"source     {source.name}"
     for key in ring:
-        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\nfile       {args.file}")
+        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\n{place}")
     return DONE
 
 

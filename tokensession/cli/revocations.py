@@ -52,7 +52,9 @@ def add_commands(commands: Commands) -> None:
     _add_dry_run(sweep_parser)
     parser = _add(verbs, "check", check, "tell whether a session is revoked: exit code 1 if it is")
     _add_sid(parser, required=True)
-    parser.add_argument("--start", type=float, required=True, metavar="T", help="when it began")
+    parser.add_argument(
+        "--start", type=float, required=True, metavar="T", help="the Unix second at which it began"
+    )
     parser.add_argument("--subject", metavar="TEXT", help="whose it is")
 
 
@@ -83,8 +85,10 @@ def _add_revoke(commands: Commands) -> None:
         commands, "revoke", revoke, "end one session, all of a subject, or all before an instant"
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sid", metavar="HEX", help="one session, by the 32 digits of its id")
-    what.add_argument("--subject", metavar="TEXT", help="all sessions of a subject")
+    what.add_argument("--sid", metavar="HEX", help="one session, by the 32 hex digits of its id")
+    what.add_argument(
+        "--subject", metavar="TEXT", help="all sessions of a subject; of an integer, its digits"
+    )
     what.add_argument("--all", action="store_true", help="all sessions begun so far")
     what.add_argument(
         "--all-before", type=float, metavar="T", help="all sessions begun before a Unix second"

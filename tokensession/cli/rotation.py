@@ -20,7 +20,7 @@ from tokensession.keystores.urls import source_from_url
 from tokensession.outlook import check, upcoming
 from tokensession.policy import whole_seconds
 from tokensession.rotation import Event, plan, revoke_key
-from tokensession.schedule import Schedule
+from tokensession.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION, Schedule
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -49,19 +49,26 @@ def add_commands(verbs: Commands) -> None:
     """Add the verbs to the noun ``keys``."""
     parser = _verb(verbs, "rotate", "do what is due: add, retire and remove keys", rotate)
     _add_changing(parser)
-    parser = _verb(verbs, "status", "show states, dates and what happens next", status)
+    summary = "show states, dates and what happens next; exit code 1 if somebody must look"
+    parser = _verb(verbs, "status", summary, status)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser = _verb(verbs, "check", "hold the numbers against each other", check_numbers)
-    parser.add_argument("--refresh", type=int, metavar="S", help="seconds between two polls")
+    summary = "tell whether keys, rotation config and your numbers fit; exit code 1 if not"
+    parser = _verb(verbs, "check", summary, check_numbers)
     parser.add_argument(
-        "--idle-timeout", type=int, metavar="S", help="seconds of the longest idle timeout or ttl"
+        "--refresh", type=int, metavar="S", help="seconds between two readings of a watcher"
+    )
+    parser.add_argument(
+        "--idle-timeout",
+        type=int,
+        metavar="S",
+        help="seconds of the longest idle timeout or ttl of your codecs",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser = _verb(verbs, "schedule", "set how often keys rotate", set_schedule)
     add_schedule(parser)
     _add_changing(parser)
     parser = _verb(verbs, "revoke", "end a key and all of its sessions", revoke)
-    parser.add_argument("kid", metavar="KID", help="the key")
+    parser.add_argument("kid", metavar="KID", help="the key's id")
     parser.add_argument("--reason", metavar="TEXT", help="words for the record")
     parser.add_argument(
         "--activate-new-now",
@@ -70,7 +77,7 @@ def add_commands(verbs: Commands) -> None:
     )
     _add_changing(parser)
     parser = _verb(verbs, "retire", "let a superseded key expire after its last tokens", retire)
-    parser.add_argument("kid", metavar="KID", help="the key")
+    parser.add_argument("kid", metavar="KID", help="the key's id")
     _add_changing(parser)
 
 
@@ -80,13 +87,25 @@ def add_schedule(parser: ArgumentParser) -> None:
         "--token-lifetime",
         type=int,
         metavar="S",
-        help="seconds of the longest ttl that any codec mints",
+        help="seconds of the longest idle timeout or ttl of your codecs; without it no key rotates",
     )
-    parser.add_argument("--period", type=int, metavar="S", help="seconds for which a key signs")
     parser.add_argument(
-        "--propagation", type=int, metavar="S", help="seconds until every process has a new key"
+        "--period",
+        type=int,
+        metavar="S",
+        help=f"seconds for which a key signs (at first {DEFAULT_PERIOD}, 90 days)",
     )
-    parser.add_argument("--next-algorithm", choices=get_args(Algorithm), help="of the keys to come")
+    parser.add_argument(
+        "--propagation",
+        type=int,
+        metavar="S",
+        help=f"seconds until every process has a new key (at first {DEFAULT_PROPAGATION})",
+    )
+    parser.add_argument(
+        "--next-algorithm",
+        choices=get_args(Algorithm),
+        help="of the keys to come (at first that of the newest)",
+    )
 
 
 def schedule_of(args: Namespace, former: Schedule | None = None) -> Schedule | None:
@@ -141,14 +160,18 @@ def rotate(args: Namespace) -> int:
     """Do what is due."""
 
     def change(ring: KeyRing, now: int) -> tuple[KeyRing, tuple[Event, ...]]:
-        if ring.schedule is None:
-            raise InputError(
-                "the document has no rotation config; set it with `tokensession keys schedule "
-                "SOURCE --token-lifetime S`"
-            )
-        return plan(ring, now, ring.schedule)
+        return plan(ring, now, _schedule(ring))
 
     return _change(args, change)
+
+
+def _schedule(ring: KeyRing) -> Schedule:
+    if ring.schedule is None:
+        raise InputError(
+            "the document has no rotation config; set it with `tokensession keys schedule SOURCE "
+            "--token-lifetime S`"
+        )
+    return ring.schedule
 
 
 def revoke(args: Namespace) -> int:
@@ -165,8 +188,7 @@ def retire(args: Namespace) -> int:
     """Let a superseded key expire."""
 
     def change(ring: KeyRing, now: int) -> tuple[KeyRing, tuple[Event, ...]]:
-        leeway = {} if ring.schedule is None else {"leeway": ring.schedule.leeway}
-        retired = ring.retire(args.kid, now=now, **leeway)
+        retired = ring.retire(args.kid, now=now, leeway=_schedule(ring).leeway)
         exp = retired[args.kid].exp
         if exp is None or exp == ring[args.kid].exp:
             return ring, ()

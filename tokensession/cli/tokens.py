@@ -73,7 +73,9 @@ def _add_encode(commands: Commands) -> None:
         metavar="S",
         help=f"seconds that it lives (default: {DEFAULT_TTL}, or what the ring allows)",
     )
-    parser.add_argument("--cap", type=int, metavar="S", help="seconds until its session ends")
+    parser.add_argument(
+        "--cap", type=int, metavar="S", help="seconds until its session ends, whatever its renewals"
+    )
     add_now(parser)
     parser.set_defaults(run=encode)
 
@@ -122,7 +124,8 @@ def _add_context(parser: ArgumentParser) -> None:
         "--context",
         default=DEFAULT_CONTEXT,
         metavar="C",
-        help=f"the purpose (default: {DEFAULT_CONTEXT})",
+        help="the purpose: of a cookie's token its name without __Host- or __Secure- (default: "
+        f"{DEFAULT_CONTEXT})",
     )
 
 

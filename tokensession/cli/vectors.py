@@ -26,7 +26,12 @@ def add_commands(commands: Commands) -> None:
         "give another word or value than they expect. Exit code 1 if there are any.",
     )
     parser.add_argument(
-        "folder", nargs="?", default="vectors", metavar="DIR", help="where the files are (vectors)"
+        "folder",
+        nargs="?",
+        default="vectors",
+        metavar="DIR",
+        help="where the files are, which the repository has and the package has not (default: "
+        "vectors)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run_vectors)

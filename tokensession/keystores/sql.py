@@ -152,4 +152,6 @@ def _reason(error: Exception) -> str:
     if cause is None:
         return type(error).__name__
     first = str(cause).strip().partition("\n")[0]
+    if _TABLE.name in first and ("no such table" in first or "does not exist" in first):
+        first += "; `tokensession keys new` makes it"
     return f"{type(cause).__name__}: {first}" if first else type(cause).__name__

@@ -135,10 +135,14 @@ class Replica:
         if staleness < self._max_staleness:
             self._fresh_until = self._read_at + self._max_staleness
         elif not self._allow:
-            since = "has not been read yet" if staleness == inf else f"is {staleness:.0f} s old"
+            if staleness == inf:
+                raise StoreError(
+                    "the copy of the revocation list has not been read yet: call read() when the "
+                    "service starts, and see in the log whether reading fails"
+                )
             raise StoreError(
-                f"the copy of the revocation list {since}, more than the {self._max_staleness:g} s "
-                "of max_staleness: is its store reachable?"
+                f"the copy of the revocation list is {staleness:.0f} s old, more than the "
+                f"{self._max_staleness:g} s of max_staleness: is its store reachable?"
             )
 
     # -- telling -------------------------------------------------------------------------------

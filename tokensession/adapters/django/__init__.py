@@ -7,8 +7,8 @@
     TOKENSESSION_KEYS = KeyRing.open(BASE_DIR / "session-keys.json")
 
 and in MIDDLEWARE ``tokensession.adapters.django.SessionMiddleware`` in the place of Django's own.
-TOKENSESSION_KEYS may be a `SessionManager`; TOKENSESSION_POLICY says when sessions end (the OWASP
-profile when it is not there).
+TOKENSESSION_KEYS may be a `SessionManager`; otherwise TOKENSESSION_POLICY says when sessions end
+(the OWASP profile when it is not there), and TOKENSESSION_REVOCATION is a store of revocations.
 
 Add ``tokensession.adapters.django`` to INSTALLED_APPS to have unsafe settings found by Django's
 system checks. ``request.session`` is the session, with all that Django's own can do, and

@@ -23,7 +23,7 @@ _EXPIRY = "_session_expiry"  # Django's own key for what set_expiry was given
 
 
 class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # Django has no types
-    """The session of one request, as Django's users and applications know it.
+    """A session as Django's users and applications know it; that of a request is one too.
 
     Signing in through ``django.contrib.auth`` begins a new session, whose subject is the user's
     primary key; signing out ends it. What `set_expiry` is given is kept by the token itself.
@@ -54,7 +54,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
     @property
     def session_key(self) -> str | None:
-        """The token that `save` made, or that the session was opened with."""
+        """The token that `save` made, or that it was opened with. A request's: the session id."""
         return self._token
 
     def __setitem__(self, key: str, value: Any) -> None:
