@@ -46,21 +46,19 @@ class RevocationEntries:
 
     def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
         """Tell whether a session is revoked."""
-        if started_at > self.highest and started_at > self.everyone:
-            # Begun after every mark, as nearly all are: what is left of the decision is its id.
+        mark = None
+        if started_at <= self.highest and subject is not None:
+            mark = self._marks.get(subject_key(subject))  # type: ignore[arg-type]  # not None
+        if mark is None and started_at > self.everyone:
+            # As nearly all are: what is left of the decision is its id.
             return self._denied.holds(sid)
-        mark, kept = NEVER, None
-        if subject is not None:
-            found = self._marks.get(subject_key(subject))  # type: ignore[arg-type]  # not None
-            if found is not None:
-                mark, kept = found.instant, found.kept
         return is_revoked(
             sid,
             started_at,
             denied=self._denied.holds(sid),
             everyone=self.everyone,
-            mark=mark,
-            kept=kept,
+            mark=NEVER if mark is None else mark.instant,
+            kept=None if mark is None else mark.kept,
         )
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
