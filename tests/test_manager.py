@@ -106,6 +106,21 @@ class TestConfiguration:
         with pytest.raises(ConfigError, match="cookie must be a Cookie or a Header, not str"):
             SessionManager(codec, cookie="session")  # type: ignore[call-overload]
 
+    @pytest.mark.parametrize(
+        "cookie",
+        [Cookie(name="__Host-admin"), Header(context="admin")],
+        ids=repr,
+    )
+    def test_one_cookie_in_the_place_of_another(
+        self, hs256: KeyRing, cookie: Cookie | Header
+    ) -> None:
+        """A codec left at the context of the default cookie is refused for any other."""
+        with pytest.raises(ConfigError, match=r"SessionCodec\(..., context='admin'\)"):
+            SessionManager(SessionCodec(hs256), cookie=cookie)
+        for context in ("admin", "tenant 7"):
+            manager = SessionManager(SessionCodec(hs256, context=context), cookie=cookie)
+            assert manager.open((), now=NOW).context == context
+
     def test_a_manager_is_taken_as_it_is(self, manager: SessionManager[Any]) -> None:
         """It has everything in it."""
         assert manager_of(manager) is manager

@@ -12,7 +12,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from tokensession.claims import StateT
-from tokensession.codec import SessionCodec
+from tokensession.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.cookies import MAX_CANDIDATES, Cookie, Header, add_vary, forbid_storing
 from tokensession.errors import (
     ConfigError,
@@ -56,7 +56,8 @@ class SessionManager(Generic[StateT]):
             are taken over where a request has no cookie of ours.
 
     Raises:
-        ConfigError: Arguments of other types, or legacy cookies that cannot be taken over.
+        ConfigError: Arguments of other types, a codec whose tokens would do for another cookie, or
+            legacy cookies that cannot be taken over.
     """
 
     __slots__ = ("_codec", "_nothing", "_pinned", "_takeover", "cookie", "legacy", "storeless")
@@ -91,6 +92,12 @@ class SessionManager(Generic[StateT]):
             raise ConfigError(f"cookie must be a Cookie or a Header, not {type(cookie).__name__}")
         if not isinstance(codec, SessionCodec):
             codec = SessionCodec(codec, context=cookie.context, policy=Policy.owasp())
+        elif codec.context == DEFAULT_CONTEXT != cookie.context:
+            raise ConfigError(
+                f"the codec's context is {DEFAULT_CONTEXT!r}, that of the default cookie, so its "
+                f"tokens would do in the place of that one's: give it the context of this cookie, "
+                f"SessionCodec(..., context={cookie.context!r}), or one of its own"
+            )
         self._codec = codec
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)

@@ -119,8 +119,9 @@ class RequestSession(Session[StateT]):
     def check(self) -> None:
         """Raise now what the writing would raise when the response begins.
 
-        For an application that wants to answer it: by then, frameworks answer 500. A session that
-        needs no writing raises nothing.
+        For an application that wants to answer it: by then, frameworks answer 500. The change stays
+        in the session, so take it back before you answer. A session that needs no writing raises
+        nothing.
 
         Raises:
             StateError: A state that would be changed on the way.

@@ -108,8 +108,11 @@ def test_it_overflows_where_browsers_would_drop_the_cookie(
 ) -> None:
     """Name and value of 4096 bytes fit; the least that does not goes to the store."""
     name = "__Host-a-rather-long-name-of-a-cookie"
-    codec: SessionCodec[Any] = SessionCodec(hs256, policy=POLICY, overflow=Overflow(watched))
-    plain: SessionCodec[Any] = SessionCodec(hs256, policy=POLICY)
+    context = Cookie(name=name).context
+    plain: SessionCodec[Any] = SessionCodec(hs256, context=context, policy=POLICY)
+    codec: SessionCodec[Any] = SessionCodec(
+        hs256, context=context, policy=POLICY, overflow=Overflow(watched)
+    )
 
     def page(size: int) -> Callable[[RequestSession[Any]], object]:
         return lambda session: session.update(data=bytes(size))

@@ -296,6 +296,38 @@ class TestThread:
         replica.close()
         assert threading.active_count() == before
 
+    def test_it_starts_with_a_reading(self) -> None:
+        """So a process that is asked late is not stale, and neither is a child that is."""
+        store = MemoryStore()
+        replica = Replica(store, refresh=0.01)
+        replica.read()
+        store.deny(denial(1), now=NOW)
+        wait_for(lambda: replica.size == 1)  # and nobody has asked
+        child = os.fork()
+        if child == 0:
+            try:
+                store.deny(denial(2), now=NOW)
+                wait_for(lambda: replica.size == 2)
+            except BaseException:  # noqa: BLE001  # it must not become a second pytest
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        replica.close()
+
+    def test_closed_it_stays_so(self) -> None:
+        """Neither a reading nor a fork starts it again."""
+        replica = Replica(MemoryStore())
+        replica.read()
+        replica.close()
+        before = threading.active_count()
+        replica.read()
+        child = os.fork()
+        if child == 0:
+            os._exit(threading.active_count())
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        assert threading.active_count() == before
+
     @pytest.mark.parametrize("how", ["before", "oddly"])
     def test_it_outlives_a_failing_store(self, how: str, caplog: pytest.LogCaptureFixture) -> None:
         """Whatever it fails with: one warning for each outage, and it goes on when it can."""

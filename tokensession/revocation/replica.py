@@ -38,8 +38,9 @@ _replicas: weakref.WeakSet[Replica] = weakref.WeakSet()
 class Replica:
     """Follows a store, and answers from memory.
 
-    Its thread starts with the first check, in each process of its own: before that nothing is
-    read, and until the first reading has ended it is stale. What this process revokes is in force
+    Its thread starts with `read` or with the first check, whichever is first, and then again in
+    each child after a fork: before that nothing is read, and until the first reading has ended it
+    is stale. What this process revokes is in force
     in it at once; elsewhere after about `refresh` seconds, and after `max_staleness` at the latest.
     It keeps what it has heard until that has ended by itself, whatever becomes of the store.
 
@@ -129,8 +130,7 @@ class Replica:
         return self._entries.denied_count + self._entries.mark_count
 
     def _check_freshness(self) -> None:
-        if self._thread is None:
-            self._start()
+        self._start()
         staleness = self.staleness
         if staleness < self._max_staleness:
             self._fresh_until = self._read_at + self._max_staleness
@@ -185,6 +185,8 @@ class Replica:
     def read(self) -> None:
         """Read now what has changed, or everything at first; for the start of a service, and tests.
 
+        From then on the replica follows its store.
+
         Raises:
             StoreError: The store could not be read; what was read of it counts nevertheless.
         """
@@ -202,10 +204,10 @@ class Replica:
             if whole:
                 self._whole_at = begun
             self._read_at = begun
-            if self._thread is not None:  # else the next check is to start it
-                self._fresh_until = begun + self._max_staleness
+            self._fresh_until = begun + self._max_staleness
             with self._lock:
                 self._entries.expire(int(time()) - SWEEP_MARGIN)
+        self._start()
         if skipped:
             _log.warning("%d entries of the revocation store are garbage and were skipped", skipped)
         self._observer.replica_read(self.size, skipped)
@@ -235,8 +237,10 @@ class Replica:
             thread.join()
 
     def _start(self) -> None:
+        if self._thread is not None:
+            return
         with self._starting:
-            if self._thread is None:
+            if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(
                     target=self._follow,
                     args=(self._closed,),
@@ -265,11 +269,17 @@ class Replica:
             _log.warning("the revocation list can be read again")
         self._failing = False
 
+    def _after_fork(self) -> None:
+        follows = self._thread is not None and not self._closed.is_set()
+        self._begin_anew()
+        if follows:
+            self._start()
 
-def _after_fork() -> None:
+
+def _follow_in_child() -> None:
     for replica in list(_replicas):
-        replica._begin_anew()  # noqa: SLF001  # its own module
+        replica._after_fork()  # noqa: SLF001  # its own module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_follow_in_child)
