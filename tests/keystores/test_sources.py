@@ -213,7 +213,7 @@ class TestURLs:
             ("mysql://db", "a key source is a file, env:NAME"),
             ("redis://[", "no URL"),
             ("sqlite+nonsense:///x.db", "no database URL"),
-            ("redis://cache:port", "no Redis URL"),
+            ("redis://cache:port", "redis-py reads"),
         ],
     )
     def test_refused(self, url: str, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,10 +184,15 @@ def test_memcached(memcached: Memcached, capsys: pytest.CaptureFixture[str]) -> 
 
 
 class TestRefused:
-    def test_passwords_on_the_command_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize(
+        "url", ["redis://me:hunter2@h", "valkey://:hunter2@h", "postgresql://h/db?password=hunter2"]
+    )
+    def test_passwords_on_the_command_line(
+        self, url: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """They belong into the environment, and are never shown."""
-        code, out, err = Terminal("redis://me:hunter2@h", capsys)("revocations", "count")
-        assert (code, "env:SESSION_STORE" in err) == (2, True)
+        code, out, err = Terminal(url, capsys)("revocations", "count")
+        assert (code, "url:SESSION_STORE" in err) == (2, True)
         assert "hunter2" not in out + err
 
     def test_the_environment(
@@ -198,15 +204,13 @@ class TestRefused:
         """Holds the URL by a name; passwords are masked."""
         monkeypatch.setenv("STORE", sqlite_url)
         assert Terminal("env:STORE", capsys)("revocations", "create")[0] == 0
+        assert Terminal("url:STORE", capsys)("revocations", "count")[0] == 0
         monkeypatch.delenv("STORE")
         assert "STORE is not set" in Terminal("env:STORE", capsys)("revocations", "count")[2]
-        monkeypatch.setenv("STORE", "postgresql+psycopg://me:hunter2@h/db")
-
-        class Arguments:
-            store = "env:STORE"
-
-        arguments: Any = Arguments()
-        assert store_name(arguments) == "postgresql+psycopg://me:***@h/db"
+        for url in ("postgresql://me:{}@h/db", "valkeys://:{}@h", "postgres:///db?password={}&a=b"):
+            monkeypatch.setenv("STORE", url.format("hunter2"))
+            arguments: Any = SimpleNamespace(store="url:STORE")
+            assert store_name(arguments) == url.format("***")
 
     @pytest.mark.parametrize(
         ("url", "reason"),
@@ -215,6 +219,7 @@ class TestRefused:
             ("sqlite://", "in memory"),
             ("sqlite:////no/such/folder/r.db", "unable to open"),
             ("redis://h:port", "redis-py reads"),
+            ("valkey://h:port", "redis-py reads"),
             ("memcached://", "server must be"),
             ("memcached://h", "cannot count"),
             ("mongodb:/h", "must begin with mongodb://"),

@@ -12,12 +12,12 @@ from tokensession.revocation.store import Store
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-_ENVIRONMENT: Final = "env:"
-_SQL: Final = ("sqlite:", "postgresql:", "postgresql+")
-_REDIS: Final = ("redis:", "rediss:", "unix:")
+_ENVIRONMENT: Final = ("env:", "url:")  # the second as for key sources, where the first is another
+_SQL: Final = ("sqlite:", "postgresql:", "postgresql+", "postgres:")
+_REDIS: Final = ("redis:", "rediss:", "valkey:", "valkeys:", "unix:")
 _MONGO: Final = ("mongodb:", "mongodb+srv:")
 _MEMCACHED: Final = "memcached://"
-_PASSWORD = re.compile(r"(//[^/@:]*):[^@]*@")
+_PASSWORD = re.compile(r"(//[^/@:]*:)[^@]*(?=@)|([?&]password=)[^&]*")
 
 
 class ClosableStore(Store, Protocol):
@@ -34,8 +34,8 @@ def add_store(parser: ArgumentParser) -> None:
         "--store",
         required=True,
         metavar="URL",
-        help="sqlite:///FILE, postgresql+psycopg://..., redis://..., unix://... (Redis), "
-        "mongodb://..., memcached://HOST:PORT, memcached:///SOCKET; or env:NAME for an environment "
+        help="sqlite:///FILE, postgresql://..., redis://..., valkey://..., unix://... (Redis), "
+        "mongodb://..., memcached://HOST:PORT, memcached:///SOCKET; or url:NAME for an environment "
         "variable that holds it, as it must where it has a password",
     )
     parser.add_argument(
@@ -77,14 +77,14 @@ def open_store(args: Namespace) -> ClosableStore:
         server = f"unix:{server}" if server.startswith("/") else server
         return memcached.MemcachedStore(server, may_forget=True, **options)
     raise InputError(
-        "the store's URL begins with sqlite:, postgresql:, redis:, rediss:, unix:, mongodb:, "
-        "mongodb+srv: or memcached://"
+        "the store's URL begins with sqlite:, postgresql:, redis:, rediss:, valkey:, valkeys:, "
+        "unix:, mongodb:, mongodb+srv: or memcached://"
     )
 
 
 def store_name(args: Namespace) -> str:
     """Return the store's URL for people, without its password."""
-    return _PASSWORD.sub(r"\1:***@", _url(args.store))
+    return _PASSWORD.sub(r"\1\2***", _url(args.store))
 
 
 def _options(args: Namespace, *names: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _options(args: Namespace, *names: str) -> dict[str, Any]:
 
 def _url(name: str) -> str:
     if name.startswith(_ENVIRONMENT):
-        variable = name.removeprefix(_ENVIRONMENT)
+        variable = name.partition(":")[2]
         url = os.environ.get(variable, "")
         if not url:
             raise InputError(f"the environment variable {variable} is not set")
@@ -110,6 +110,6 @@ def _url(name: str) -> str:
     if _PASSWORD.search(name):
         raise InputError(
             "the store's URL has a password, and arguments show in process lists: put the URL into "
-            "an environment variable and name that, as in --store env:SESSION_STORE"
+            "an environment variable and name that, as in --store url:SESSION_STORE"
         )
     return name

@@ -13,7 +13,9 @@ try:
     from redis.exceptions import RedisClusterException, RedisError
     from redis.retry import Retry
 except ImportError as _missing:  # pragma: no cover  # the tests have it
-    raise ConfigError("RedisStore needs redis-py: pip install 'tokensession[redis]'") from _missing
+    raise ConfigError(
+        "Redis and Valkey need redis-py: pip install 'tokensession[redis]'"
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 1.0  # seconds
 # A client of a cluster has an error of its own, which is no RedisError, where no node answers.
 _ERRORS: Final = (RedisError, RedisClusterException)
+
+_SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 
 Client = redis.Redis | redis.RedisCluster
 _Result = TypeVar("_Result")
@@ -54,7 +58,7 @@ class RedisServer:
     ) -> None:
         check_timeout(timeout)
         check_prefix(prefix)
-        self.client: Any = _connect(url, timeout) if isinstance(url, str) else url
+        self.client: Any = connect(url, timeout) if isinstance(url, str) else url
         if not isinstance(self.client, Client):
             raise ConfigError(f"url must be text or a client, not {type(url).__name__}")
         if self.client.get_encoder().decode_responses:
@@ -85,19 +89,30 @@ class RedisServer:
         return f"the {self._store} store (redis) failed: {first_line(error)}"
 
 
-def _connect(url: str, timeout: float) -> redis.Redis:
+def connect(url: str, timeout: float) -> redis.Redis:
     """Return a client, which has not connected yet.
+
+    Args:
+        url: As redis-py reads it; ``valkey`` and ``valkeys`` are other names of its first two
+            schemes.
+        timeout: Seconds that a call may take at the most.
 
     Raises:
         ConfigError: A URL that is none.
     """
     # Once more where a restarted server has closed the connection, and for nothing else.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    scheme, colon, rest = url.partition(":")
     try:
         return redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+            _SCHEMES.get(scheme, scheme) + colon + rest,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=retry,
         )
     except ValueError:
         pass
     # Said here, so that no exception behind this one shows a URL, which may have a password.
-    raise ConfigError("url is not one that redis-py reads: redis://HOST, rediss://, unix://")
+    raise ConfigError(
+        "url is not one that redis-py reads: redis://HOST, rediss://, unix://, valkey://, valkeys://"
+    )

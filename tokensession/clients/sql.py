@@ -136,10 +136,22 @@ def limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager[
     return DEADLINES.limit(descriptor(), timeout)
 
 
+def database_url(url: str | sa.URL) -> sa.URL:
+    """Return a URL as SQLAlchemy reads it; for PostgreSQL with the driver of our extra.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    parsed = sa.make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
 def _engine(url: str, timeout: float) -> Engine:
     name = ""
     try:
-        parsed = sa.make_url(url)
+        parsed = database_url(url)
         name = parsed.get_backend_name()
         if name == "sqlite":
             if parsed.database in (None, "", ":memory:"):
@@ -156,7 +168,7 @@ def _engine(url: str, timeout: float) -> Engine:
     except (ArgumentError, NoSuchModuleError) as error:
         # The message must not show a URL, which may have a password.
         raise ConfigError(
-            "url is not one that SQLAlchemy reads: sqlite:///FILE or postgresql+psycopg://..."
+            "url is not one that SQLAlchemy reads: sqlite:///FILE or postgresql://..."
         ) from error
     except ImportError as error:
         extra = "postgresql" if name == "postgresql" else "sql"

@@ -9,17 +9,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.redis import connect  # first, as it says which extra is missing
+from tokensession.errors import StoreError
 from tokensession.keystores.source import STORE_SECONDS
 
-try:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-except ImportError as _missing:
-    raise ConfigError(
-        "keys in Redis or Valkey need redis-py: pip install 'tokensession[redis]'"
-    ) from _missing
+import redis  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -38,7 +32,7 @@ class RedisKeySource:
     """The document under one name of a Redis or Valkey server.
 
     Args:
-        server: A URL of redis-py (``redis://``, ``rediss://``, ``unix://``), or a client.
+        server: A URL as `RedisStore` takes it, or a client.
         key: The name.
 
     Raises:
@@ -47,15 +41,7 @@ class RedisKeySource:
 
     def __init__(self, server: str | redis.Redis, *, key: str = DEFAULT_NAME) -> None:
         if isinstance(server, str):
-            try:
-                server = redis.Redis.from_url(
-                    server,
-                    socket_timeout=STORE_SECONDS,
-                    socket_connect_timeout=STORE_SECONDS,
-                    retry=Retry(NoBackoff(), 0),  # the next poll is the next try
-                )
-            except ValueError:
-                raise ConfigError("no Redis URL: redis://, rediss:// or unix://") from None
+            server = connect(server, STORE_SECONDS)
         self._server: Any = server
         self._key = key
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.clients.sql import limit
+from tokensession.clients.sql import database_url, limit
 from tokensession.errors import ConfigError, StoreError
 from tokensession.keystores.source import STORE_SECONDS
 
@@ -126,9 +126,7 @@ class _Exists(Exception):  # noqa: N818  # no error: another writer was faster
 
 def _engine(database: str | sa.URL) -> sa.Engine:
     try:
-        url = sa.make_url(database)
-        if url.drivername in ("postgresql", "postgres"):
-            url = url.set(drivername="postgresql+psycopg")
+        url = database_url(database)
         driver = url.get_dialect()().driver
         ours = {
             name: value

@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 PASSWORD: Final = "TOKENSESSION_SOURCE_PASSWORD"  # noqa: S105  # a variable's name
 
 _SQL: Final = ("sqlite", "postgresql", "postgres")
-_REDIS: Final = {
-    "redis": "redis",
-    "rediss": "rediss",
-    "valkey": "redis",
-    "valkeys": "rediss",
-    "unix": "unix",
-}
+_REDIS: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
 
 
 def source_from_url(
@@ -83,7 +77,7 @@ def _store(url: str, password: str | None) -> KeySource:
     if scheme in _REDIS:
         from tokensession.keystores import redis  # noqa: PLC0415  # likewise
 
-        address = _REDIS[scheme] + _with_password(bare, password).removeprefix(scheme)
+        address = _with_password(bare, password)
         return redis.RedisKeySource(address, key=key or redis.DEFAULT_NAME)
     raise ConfigError(
         "a key source is a file, env:NAME, url:NAME, sqlite:, postgresql:, redis:, rediss:, "
