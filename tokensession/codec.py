@@ -306,7 +306,7 @@ class SessionCodec(Generic[StateT]):
 
     def new(self, *, now: float | None = None) -> Session[StateT]:
         """Return a session that begins now, empty: of nobody, and without a token yet."""
-        return Session(*self.new_fields(whole_seconds(now)))
+        return Session(self.new_fields(whole_seconds(now)))
 
     def new_fields(self, at: int) -> SessionFields[StateT]:
         """Return what `new` makes a session of, at the Unix second `at`."""
@@ -584,7 +584,7 @@ class SessionCodec(Generic[StateT]):
             StoreError: With revocation or overflow, a store that cannot be asked; see `Lookup` and
                 `Replica`.
         """
-        return Session(*self.read(token, int(time()) if now is None else whole_seconds(now)))
+        return Session(self.read(token, int(time()) if now is None else whole_seconds(now)))
 
     def read(  # noqa: C901, PLR0912  # the ten steps of the SPEC, in one place
         self, token: str | bytes, at: int, *, fetch: bool = True

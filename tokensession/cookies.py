@@ -115,19 +115,12 @@ class Cookie:
         Unicode white space from names, and unquote values, so that a cookie which a sibling
         subdomain may set could pass for a ``__Host-`` one.
         """
-        fields = [*headers]
-        by_name = dict(fields)
-        if b"cookie" not in by_name:
-            return []
-        if len(by_name) == len(fields):
-            values = self._values(b";" + by_name[b"cookie"])
-        else:  # some header came in several lines, perhaps this one
-            values = []
-            for name, line in fields:
-                if name == b"cookie" and len(values) <= MAX_CANDIDATES:
-                    values += self._values(b";" + line)[: MAX_CANDIDATES + 1]
-        if len(values) == 1:
-            return [values[0].strip(b" \t")]
+        values: list[bytes] = []
+        for name, line in headers:
+            if name == b"cookie":
+                values += self._values(b";" + line)
+                if len(values) > MAX_CANDIDATES:
+                    break
         return [value.strip(b" \t") for value in values[: MAX_CANDIDATES + 1]]
 
     def write(self, token: str, max_age: int) -> tuple[bytes, bytes]:

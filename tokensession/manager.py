@@ -316,12 +316,11 @@ class SessionManager(Generic[StateT]):
         except StoreError as error:
             session.unknown = error
             raise
-        Session.__init__(session, *(fields or codec.new_fields(at)))
+        Session.__init__(session, fields or codec.new_fields(at))
         session.refused = refused
-        taken = fields is not None and not values
-        session.presented = bool(values) or taken or refused is not None
+        session.presented = fields is not None or bool(values) or refused is not None
         # The state of a session that was taken over has still to be written, whatever it is.
-        packed = None if taken else codec.pack_found(session)
+        packed = codec.pack_found(session) if values or fields is None else None
         session.before = (session.sid, packed, session.ttl, session.cap)
         if not self.storeless:
             session.found = Found(session.subject, session.started_at, session.kid)

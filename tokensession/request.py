@@ -240,6 +240,11 @@ class UnopenedSession(RequestSession[StateT]):
     opened: ClassVar[bool] = False
     becomes: ClassVar[type[RequestSession[Any]]] = RequestSession
 
+    def __getitem__(self, key: str) -> Any:
+        """Open the session, as nearly all requests do, and return a value of its state."""
+        self.open()
+        return self[key]
+
     def __getattr__(self, name: str) -> Any:
         """Open the session, as a value of it is asked for that is not there yet."""
         if name not in _VALUES:

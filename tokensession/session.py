@@ -32,7 +32,7 @@ class Origin(NamedTuple, Generic[StateT]):
     empty_state: Callable[[], StateT]
 
 
-# What a session is made of, in the order of its constructor.
+# What a session is made of.
 SessionFields = tuple[
     StateT, bytes, Subject, int, int, int, str, str, int, int | None, int, Origin[StateT],
     Overflowed | None,
@@ -80,37 +80,28 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         "ttl",
     )
 
-    def __init__(
-        self,
-        state: StateT,
-        sid: bytes,
-        subject: Subject,
-        issued_at: int,
-        started_at: int,
-        expires_at: int,
-        kid: str,
-        context: str,
-        ttl: int,
-        cap: int | None,
-        now: int,
-        origin: Origin[StateT],
-        overflowed: Overflowed | None = None,
-    ) -> None:
-        self._state = state
-        self.sid: bytes = sid
-        self._subject = subject
-        self.issued_at: int = issued_at
-        self.started_at: int = started_at
-        self.expires_at: int = expires_at
-        self.kid: str = kid
-        self.context: str = context
-        self.ttl: int = ttl
-        self.cap: int | None = cap
-        self.refused: str | None = None
-        self.given_up: tuple[bytes, ...] = ()
-        self._now = now
-        self._origin = origin
-        self.overflowed: Overflowed | None = overflowed
+    _state: StateT
+    sid: bytes
+    _subject: Subject
+    issued_at: int
+    started_at: int
+    expires_at: int
+    kid: str
+    context: str
+    ttl: int
+    cap: int | None
+    _now: int
+    _origin: Origin[StateT]
+    overflowed: Overflowed | None
+    refused: str | None
+    given_up: tuple[bytes, ...]
+
+    def __init__(self, fields: SessionFields[StateT]) -> None:
+        (self._state, self.sid, self._subject, self.issued_at, self.started_at, self.expires_at,
+         self.kid, self.context, self.ttl, self.cap, self._now, self._origin,
+         self.overflowed) = fields  # fmt: skip
+        self.refused = None
+        self.given_up = ()
 
     @property
     def state(self) -> StateT:
