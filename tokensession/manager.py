@@ -9,7 +9,7 @@ import contextlib
 import logging
 from dataclasses import replace
 from time import time
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, overload
 
 from tokensession.claims import StateT
 from tokensession.codec import DEFAULT_CONTEXT, SessionCodec
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tokensession.revocation.store import Store
     from tokensession.session import SessionFields
 
+FAILED: Final = 500  # what frameworks make of an error; of a StoreError it is to be a 503
 _NAMED_KEYS = 3  # of a state that is too large
 
 _log = logging.getLogger("tokensession")
@@ -130,6 +131,7 @@ class SessionManager(Generic[StateT]):
         session: RequestSession[StateT],
         headers: Headers,
         *,
+        status: int = 200,
         varies: bool = True,
         now: float | None = None,
     ) -> None:
@@ -138,6 +140,7 @@ class SessionManager(Generic[StateT]):
         Args:
             session: As `open` gave it.
             headers: The response's headers, changed in place.
+            status: The response's.
             varies: False for a response that caches never see, such as a WebSocket's.
             now: Unix seconds; the system's clock when None.
 
@@ -146,9 +149,12 @@ class SessionManager(Generic[StateT]):
             SessionTooLarge: A token that browsers would drop; names the largest keys.
             ConfigError: A changed session and a ring that cannot sign.
             StoreError: What ends with this response could not be recorded, or with overflow the
-                state not be written. Answer 503 with these headers: after a sign-out they delete
-                the cookie all the same.
+                state not be written; or the application failed (status 500) because nobody could
+                tell whether the session lives. Answer 503 with these headers: after a sign-out
+                they delete the cookie all the same.
         """
+        if session.unknown is not None and status == FAILED:
+            raise session.unknown
         if session.opened:
             if varies:
                 add_vary(headers, self.cookie.vary)

@@ -19,7 +19,7 @@ except ImportError as _missing:
         "tokensession.adapters.aiohttp needs aiohttp: pip install 'tokensession[aiohttp]'"
     ) from _missing
 
-from tokensession.adapters.exchange import BODY, FAILED, in_thread, unavailable
+from tokensession.adapters.exchange import BODY, in_thread, unavailable
 from tokensession.errors import ConfigError, StoreError
 from tokensession.manager import SessionManager, manager_of
 from tokensession.request import RequestSession
@@ -74,9 +74,6 @@ def setup(
         session = request.get(key)
         if session is None or session.closed:
             return
-        if session.unknown is not None and response.status == FAILED:
-            session.close(readable=False)
-            raise _refusal(manager, session.unknown)
         handshake = isinstance(response, web.WebSocketResponse)
         try:
             await _save(manager, session, response, varies=not handshake)
@@ -152,7 +149,7 @@ async def _save(
         for name in _MERGED
         for value in headers.getall(name, ())
     ]
-    save = partial(manager.save, session, fields, varies=varies)
+    save = partial(manager.save, session, fields, status=response.status, varies=varies)
     try:
         if manager.saving_blocks(session):
             await in_thread(save)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, in_thread, unavailable
+from tokensession.adapters.exchange import BODY, UNAVAILABLE, in_thread, unavailable
 from tokensession.errors import StoreError
 from tokensession.manager import SessionManager, manager_of
 
@@ -129,17 +129,16 @@ class _Exchange:
         """Begin the response where that may need a store."""
         headers = [*message.get("headers", ())]
         manager, session = self._manager, self._session
-        failure = session.unknown if message.get("status") == FAILED else None
+        status = message.get("status", 200)
         varies = message["type"] != "websocket.accept"
+        save = partial(manager.save, session, headers, status=status, varies=varies)
         try:
-            if failure is None and manager.saving_blocks(session):
-                await in_thread(partial(manager.save, session, headers, varies=varies))
-            elif failure is None:
-                manager.save(session, headers, varies=varies)
+            if manager.saving_blocks(session):
+                await in_thread(save)
+            else:
+                save()
         except StoreError as error:
-            failure = error
-        if failure is not None:
-            await self.refuse(failure, headers)
+            await self.refuse(error, headers)
             return
         message["headers"] = headers
         self.begun = True

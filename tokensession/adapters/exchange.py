@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tokensession.errors import StoreError
     from tokensession.manager import SessionManager
 
-FAILED: Final = 500  # what frameworks make of an error; of a StoreError it is a 503
 UNAVAILABLE: Final = 503
 BODY: Final = b"Service Unavailable"
 

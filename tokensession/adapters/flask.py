@@ -21,7 +21,7 @@ except ImportError as _missing:
         "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
     ) from _missing
 
-from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, unavailable
+from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.codec import SessionCodec
 from tokensession.cookies import Cookie
@@ -101,16 +101,13 @@ class Managers(NamedTuple):
         manager = self.permanent if permanent else self.until_closed
         headers, merged = response.headers, ("vary", "cache-control")
         fields = [(n.encode(), v.encode("latin-1")) for n in merged for v in headers.getlist(n)]
-        failure = session.unknown if response.status_code == FAILED else None
-        if failure is None:
-            try:
-                manager.save(session, fields)
-            except StoreError as error:
-                failure = error
-        if failure is not None:
+        try:
+            manager.save(session, fields, status=response.status_code)
+        except StoreError as error:
             own = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers]
-            _refuse(response, unavailable(manager, failure, own + fields))
-        elif session.opened:
+            _refuse(response, unavailable(manager, error, own + fields))
+            return
+        if session.opened:
             for name in merged:
                 headers.remove(name)
             for field, value in fields:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, unavailable
+from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
 from tokensession.cookies import add_vary
 from tokensession.errors import StoreError
-from tokensession.manager import SessionManager, manager_of
+from tokensession.manager import FAILED, SessionManager, manager_of
 
 if TYPE_CHECKING:
     from tokensession.cookies import Headers
@@ -139,14 +139,12 @@ class _Exchange:
             return _write_nothing
         fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
         if not self.begun:
-            failure = session.unknown if status.startswith(str(FAILED)) else None
-            if failure is None:
-                try:
-                    manager.save(session, fields)
-                except StoreError as error:
-                    failure = error
-            if failure is not None:
-                return self.refuse(failure, fields)
+            try:
+                manager.save(
+                    session, fields, status=FAILED if status.startswith(str(FAILED)) else 200
+                )
+            except StoreError as error:
+                return self.refuse(error, fields)
             self.begun = True
         elif session.opened:  # an error page in place of a response that had been prepared
             add_vary(fields, manager.cookie.vary)

@@ -11,10 +11,11 @@ from django.http import HttpResponse
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
-from tokensession.adapters.exchange import BODY, FAILED, UNAVAILABLE, unavailable
+from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.cookies import add_vary
 from tokensession.errors import StoreError
+from tokensession.manager import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
