@@ -208,6 +208,19 @@ class TestReloading:
         # With it, the document has nothing that is not in use any more.
         assert watcher.reload()
 
+    def test_a_revoked_key_with_the_secret_of_another(self, ring: KeyRing, shelf: Shelf) -> None:
+        """The revocation is believed, and following goes on: the next document is taken over."""
+        one, other = ring.to_jwks(private=True)["keys"]
+        swapped = [one | {"k": other["k"], "revoked": {}}, other | {"k": one["k"]}]
+        shelf.document = changed(ring, serial=6, keys=swapped)
+        watcher = Idle(shelf)
+        watcher._ring = ring
+        assert not watcher.reload()
+        assert watcher.ring.states() == {"a": "revoked", "b": "active"}
+        shelf.document = changed(ring, serial=7, keys=[one | {"revoked": {}}, other])
+        assert watcher.reload()
+        assert watcher.ring.serial == 7
+
     def test_staleness(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
         """Seconds since the source was last in order."""
         clock = [100.0]

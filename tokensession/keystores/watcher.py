@@ -203,13 +203,11 @@ class KeyRingWatcher:
         """
         with self._reading:
             try:
-                document = self._source.read()
+                verdict = judge(self._ring, self._source.name, self._source.read())
             except TokenSessionError as error:
                 verdict = Verdict(self._ring, str(error))
             except Exception as error:  # noqa: BLE001  # a source of somebody else's must not end this
                 verdict = Verdict(self._ring, f"{self._source.name}: {type(error).__name__}")
-            else:
-                verdict = judge(self._ring, self._source.name, document)
             self._take(verdict)
         return verdict.problem is None
 
