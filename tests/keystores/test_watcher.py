@@ -551,6 +551,28 @@ class TestThread:
             assert watcher.status().polls == 1
             release.set()
 
+    def test_a_system_without_threads_to_give(
+        self, shelf: Shelf, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No ring is used that nobody follows: each use tries again."""
+        changed = threading.Event()
+        watcher = KeyRingWatcher(shelf, refresh=0.01, callback=lambda _: changed.set())
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+
+        def fail(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            for _ in range(2):
+                with pytest.raises(StoreError, match="shelf: not followed: can't start"):
+                    codec.encode({})
+        codec.encode({})
+        shelf.document = ring.add(now=NOW).to_json()
+        assert changed.wait(PATIENCE)
+        assert watcher.ring.serial == 6
+        watcher.stop()
+
     def test_after_stopping(self, shelf: Shelf) -> None:
         """The ring stays in use, and no thread comes back."""
         watcher = KeyRingWatcher(shelf)
