@@ -208,6 +208,20 @@ class TestReading:
         replica.read()
         assert replica.size == 1
 
+    @pytest.mark.parametrize("heard", [True, False])
+    def test_the_later_end_counts(self, heard: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+        """A mark by a service of shorter sessions keeps ending the longer ones of another."""
+        store = MemoryStore()
+        replica = Replica(store)
+        store.mark(ADA, None, now=NOW, life=10 * LIFE)
+        if heard:
+            replica.read()
+        replica.mark(ADA, None, now=NOW, life=LIFE)
+        replica.read()
+        monkeypatch.setattr(module, "time", lambda: NOW + 5 * LIFE)
+        replica.read()
+        assert replica.revokes(sid(1), NOW, "ada")
+
     def test_garbage_is_counted(self, caplog: pytest.LogCaptureFixture) -> None:
         """And reported, while the rest is in force."""
 
