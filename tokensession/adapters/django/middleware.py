@@ -101,10 +101,15 @@ def _refusal(headers: Headers, cookies: SimpleCookie | None = None) -> Any:
 
 def _write(response: Any, headers: Headers) -> None:
     """Write headers into a response, where Django keeps its cookies by themselves."""
+    written: set[str] = set()
     for field, value in headers:
         if field == b"set-cookie":
-            cookie = _Written(value.decode("ascii"))
-            response.cookies[cookie.key] = cookie
+            line = value.decode("ascii")
+            cookie = _Written(line)
+            # Of one name there can be several, as of old cookies with another domain or path. All
+            # are sent, whatever they are kept by.
+            response.cookies[line if cookie.key in written else cookie.key] = cookie
+            written.add(cookie.key)
         else:
             response[field.decode("ascii").title()] = value.decode("latin-1")
 
