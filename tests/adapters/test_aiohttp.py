@@ -235,3 +235,40 @@ def test_revocation() -> None:
     app = web.Application()
     with pytest.raises(ConfigError, match="a manager has its policy"):
         setup(app, SESSIONS["asking"], revocation=store)
+
+
+def test_a_503_keeps_the_cookies_of_the_response() -> None:
+    """As every adapter does; aiohttp makes headers of them only when it prepares the response."""
+    store = WatchedStore()
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
+    token = codec.encode({}, subject="ada")
+
+    async def sign_out(request: web.Request) -> web.StreamResponse:
+        kind, session = request.match_info["kind"], await get_session(request)
+        response = web.HTTPFound("/") if kind == "redirect" else web.Response()
+        response.set_cookie("b", "2")
+        try:
+            session.clear()
+        except StoreError:
+            response.set_status(500)
+        if isinstance(response, web.HTTPException):
+            raise response
+        return response
+
+    async def talk() -> None:
+        app = web.Application()
+        setup(app, RING, policy=POLICY, revocation=store)
+        app.router.add_get("/{kind}", sign_out)
+        async with TestClient(TestServer(app)) as client:
+            headers = {"Cookie": f"{COOKIE}={token}"}
+            for down, kind, own in (
+                ("deny", "response", [COOKIE + DELETED_BY]),
+                ("deny", "redirect", [COOKIE + DELETED_BY]),
+                ("look_up", "response", []),
+            ):
+                with store.down(down):
+                    response = await client.get(f"/{kind}", headers=headers)
+                assert response.status == 503
+                assert response.headers.getall("Set-Cookie") == ["b=2; Path=/", *own]
+
+    asyncio.run(talk())

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
+    from tokensession.cookies import Headers
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.policy import Policy
@@ -76,7 +77,7 @@ def setup(
             return
         if session.unknown is not None and response.status == FAILED:
             session.close(readable=False)
-            raise _refusal(manager, session.unknown)
+            raise _refusal(manager, session.unknown, _cookies(response))
         handshake = isinstance(response, web.WebSocketResponse)
         try:
             await _save(manager, session, response, varies=not handshake)
@@ -159,8 +160,7 @@ async def _save(
         else:
             save()
     except StoreError as error:
-        cookies = [(b"set-cookie", line.encode()) for line in headers.getall("Set-Cookie", ())]
-        answer = _refusal(manager, error, cookies + fields)
+        answer = _refusal(manager, error, _cookies(response) + fields)
         if response.prepared:  # a stream's writer has been set up already, and is not set back
             if response.compression:
                 answer.headers["Content-Encoding"] = headers["Content-Encoding"]
@@ -172,6 +172,14 @@ async def _save(
             headers.popall(name, None)
         for field, value in fields:
             headers.add(field.decode(), value.decode("utf-8", "surrogateescape"))
+
+
+def _cookies(response: web.StreamResponse) -> Headers:
+    """Return the response's cookies as headers, which aiohttp makes of them when it prepares it."""
+    lines = list(response.headers.getall("Set-Cookie", ()))
+    if not response.prepared:
+        lines += [cookie.OutputString() for cookie in response.cookies.values()]
+    return [(b"set-cookie", line.encode()) for line in lines]
 
 
 def _refusal(
