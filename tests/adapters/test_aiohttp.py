@@ -272,3 +272,41 @@ def test_a_503_keeps_the_cookies_of_the_response() -> None:
                 assert response.headers.getall("Set-Cookie") == ["b=2; Path=/", *own]
 
     asyncio.run(talk())
+
+
+def test_a_middleware_around_ours_may_answer() -> None:
+    """With its own response, which says of the session what the one that it replaces said."""
+
+    @web.middleware
+    async def pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as answer:
+            headers = {"Vary": "Accept", "Cache-Control": "public"}
+            return web.Response(status=answer.status, headers=headers)
+
+    async def answer(request: web.Request) -> web.Response:
+        kind, session = request.match_info["kind"], await get_session(request)
+        if kind == "write":
+            session["n"] = 1
+        if kind != "nothing":
+            len(session)
+        raise web.HTTPNotFound
+
+    async def talk() -> None:
+        app = web.Application(middlewares=[pages])
+        setup(app, RING, policy=POLICY)
+        app.router.add_get("/{kind}", answer)
+        async with TestClient(TestServer(app)) as client:
+            for kind, varies, stored, count in (
+                ("nothing", "Accept", "public", 0),
+                ("read", "Accept, Cookie", "public", 0),
+                ("write", "Accept, Cookie", "no-store", 1),
+            ):
+                response = await client.get(f"/{kind}")
+                assert response.status == 404
+                assert response.headers["Vary"] == varies
+                assert response.headers["Cache-Control"] == stored
+                assert len(response.headers.getall("Set-Cookie", ())) == count
+
+    asyncio.run(talk())
