@@ -17,12 +17,14 @@ import httpx
 import msgspec
 import pytest
 from django.contrib.auth import SESSION_KEY, update_session_auth_hash
+from django.core.cache import caches
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.signals import got_request_exception
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.test import Client, override_settings
+from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
+from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -580,3 +582,25 @@ def test_old_cookies_of_one_name_are_all_deleted() -> None:
         "__Host-session=; Max-Age=0", "session.sig=; Max-Age=0", "session=; Max-Age=0",
     ]  # fmt: skip
     assert sum("Domain=example.org" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize(("writes", "stored"), [(True, 0), (False, 1)])
+def test_no_cache_of_djangos_stores_a_cookie(writes: bool, stored: int) -> None:  # noqa: FBT001
+    """Whichever directives its version knows: it is told by the request."""
+    served: list[HttpRequest] = []
+
+    def page(request: HttpRequest) -> HttpResponse:
+        served.append(request)
+        if writes:
+            request.session["n"] = 1
+        return HttpResponse()
+
+    memory = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    with override_settings(CACHES=memory):
+        whole = UpdateCacheMiddleware(SessionMiddleware(FetchFromCacheMiddleware(page)))
+        for _ in range(2):
+            request = RequestFactory().get("/", headers={"Cookie": "theme=light"})
+            whole(request)
+        assert len(served) == 2 - stored
+        assert getattr(served[0], "_cache_update_cache") is not writes  # noqa: B009  # theirs
+        caches["default"].clear()

@@ -76,6 +76,10 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
                 manager.save(session, fields)
             except StoreError as error:
                 return self._refused(response, error, fields)
+            if any(name == b"set-cookie" for name, _ in fields):
+                # Django's own cache for whole sites, which is around this middleware, knows nothing
+                # of no-store in its older versions, and would give the cookie to others.
+                request._cache_update_cache = False  # noqa: SLF001  # asked by that cache alone
         if session.opened:
             _write(response, fields)
             if response.streaming:
