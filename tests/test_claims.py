@@ -312,6 +312,46 @@ def test_a_state_kept_apart_that_misfits_is_told(kind: Any, packed: bytes, words
         TypedState(kind).read_state(packed)
 
 
+class Picky(msgspec.Struct):
+    """A state that checks itself in a way that msgspec does not take for a check."""
+
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what is below 0, one way or another."""
+        assert self.count != -1
+        if self.count < 0:
+            raise LookupError(self.count)
+
+
+@pytest.mark.parametrize("count", [-1, -2])
+def test_whatever_a_type_raises_of_a_state_is_a_misfit(count: int) -> None:
+    """Of a state that is read and of one that is to be written."""
+    form, state = TypedState(Picky), Picky()
+    _, misfit = form.read(write({"count": count}))
+    assert misfit == "state does not fit Picky"
+    with pytest.raises(BadState, match="state does not fit Picky"):
+        form.read_state(msgspec.msgpack.encode({"count": count}))
+    state.count = count
+    with pytest.raises(StateError, match="state: does not fit Picky"):
+        form.checked(state)
+
+
+@pytest.mark.parametrize("count", ["hunter2", "hunter2\ud800"])
+def test_no_error_of_a_typed_state_has_it_behind_itself(count: Any) -> None:
+    """As reports of errors show what led to them."""
+    with pytest.raises(StateError) as caught:
+        TypedState(Counter).checked(spoilt(count))
+    assert caught.value.__context__ is None
+
+
+def spoilt(count: Any) -> Counter:
+    """Return a state with something else where a number belongs."""
+    counter = Counter(1)
+    counter.count = count
+    return counter
+
+
 def test_only_states_without_a_type_are_rewritten_alike() -> None:
     """A type can have got another field since, so its bytes are compared after writing anew."""
     assert UntypedState.rewrites_alike

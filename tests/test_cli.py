@@ -324,6 +324,11 @@ class TestKeysList:
         monkeypatch.setenv("SESSION_KEYS", ring.to_json().decode())
         assert "mine" in cli("keys", "list", "env:SESSION_KEYS").out
 
+    def test_from_a_file_by_its_url(self, cli: Cli) -> None:
+        """As `keys rotate` takes it."""
+        path = cli.keys(KeyRing.generate(kid="mine"))
+        assert "mine" in cli("keys", "list", f"file:{path}").out
+
     @pytest.mark.parametrize("value", [None, "", "{"])
     def test_a_bad_variable(
         self, cli: Cli, monkeypatch: pytest.MonkeyPatch, value: str | None

@@ -19,7 +19,7 @@ from tokensession.base64url import b64url_encode
 from tokensession.jwk import generate_key
 from tokensession.schedule import Schedule
 
-from .conftest import NOW
+from .conftest import ALGORITHMS, NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -756,6 +756,27 @@ def test_only_revocations_are_taken_over_from_another_ring() -> None:
     assert [key.revoked for key in taken] == [False, True]
     assert taken.with_revocations_of(revoked) is taken
     assert taken["a"] is ring["a"]
+
+
+def test_a_revocation_is_taken_over_without_the_material_beside_it() -> None:
+    """The other document may hold another key under the kid, or another's secret."""
+    ring = KeyRing([generate_key(kid="a"), generate_key(kid="b")], serial=5)
+    swapped = ring.to_jwks(private=True)["keys"]
+    swapped[0] |= {"k": swapped[1]["k"], "revoked": {"revoked_at": NOW, "reason": "leaked"}}
+    others = [KeyRing.from_jwks({"keys": swapped[:1]}), *map(other_a, ALGORITHMS)]
+    for other in others:
+        taken = ring.with_revocations_of(other)
+        assert taken.states(NOW) == {"a": "revoked", "b": "active"}
+        assert taken["a"].material() == ring["a"].material()
+        documents = [found.to_jwks(private=True)["keys"][0] for found in (taken, other)]
+        assert documents[0]["revoked"] == documents[1]["revoked"]
+        # So the document that is right again is taken over.
+        ring.revoke("a", now=NOW).check_successor_of(taken)
+
+
+def other_a(algorithm: str) -> KeyRing:
+    """Return a ring of another key of this name, which is revoked."""
+    return KeyRing.generate(algorithm, kid="a").revoke("a", now=NOW)
 
 
 def test_a_new_key_may_be_due_at_once_where_it_is_said(hs256: KeyRing) -> None:

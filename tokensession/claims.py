@@ -46,7 +46,7 @@ class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=F
 
 
 # What the checks of an application's own type may raise, besides msgspec's errors.
-_OWN_ERRORS: Final = (TypeError, LookupError, AttributeError, ArithmeticError)
+_OWN_ERRORS: Final = (TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
 _AGE: Final = "claims are not those of a session: age exceeds iat"
 _TOO_DEEP: Final = f"claims are nested deeper than {SAFE_NESTING} levels"
 
@@ -225,16 +225,19 @@ class TypedState(Generic[StateT]):
         Raises:
             StateError: Not of the type, not made of core values, or changed by the round trip.
         """
+        core: Any = None
         try:
             packed = packed or encode_msgpack(state)
             core = msgspec.msgpack.decode(packed)
         except UNWRITABLE:
-            raise StateError("state", f"msgspec cannot write this {self._name}") from None
+            packed = None
+        if packed is None:
+            # Said here, so that no exception behind this one holds the state; so it is in `_fit`.
+            raise StateError("state", f"msgspec cannot write this {self._name}")
         checked_state(core)
-        try:
-            back = self._decode_state(packed)
-        except msgspec.ValidationError as error:
-            raise StateError(_where(error, "state"), f"does not fit {self._name}") from None
+        back, misfit = self._fit(packed)
+        if misfit is not None:
+            raise StateError(misfit, f"does not fit {self._name}")
         # A type without equality differs even from itself, read twice; then nothing can be said.
         if back != state and back == self._decode_state(packed):
             raise StateError(
@@ -282,13 +285,18 @@ class TypedState(Generic[StateT]):
         Raises:
             BadState: It does not fit the type.
         """
-        misfit = "state"
+        state, misfit = self._fit(packed)
+        if misfit is not None:
+            raise BadState(f"{misfit} does not fit {self._name}")
+        return cast("StateT", state)
+
+    def _fit(self, packed: bytes) -> tuple[StateT | None, str | None]:
+        """Return the state in `packed` and None, or None and how it misses the type."""
         try:
-            return self._decode_state(packed)
+            return self._decode_state(packed), None
         except (*UNREADABLE, *_OWN_ERRORS) as error:
-            if isinstance(error, msgspec.ValidationError):
-                misfit = _where(error, "state")
-        raise BadState(f"{misfit} does not fit {self._name}")
+            described = isinstance(error, msgspec.ValidationError)
+            return None, _where(error, "state") if described else "state"
 
 
 def _empty_of(state_type: type[StateT]) -> Callable[[], StateT]:

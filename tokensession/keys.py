@@ -491,12 +491,18 @@ class KeyRing:
         """Return this ring without the keys that another document of it revokes.
 
         The serial stays: this is what a process may believe of a document that it cannot take
-        over, since a revocation is for good.
+        over, since a revocation is for good. The material stays too, as the document may hold
+        another under the same kid.
         """
-        revoked = {key.kid: key for key in other if key.revoked}
+        revoked = {key.kid: key.to_jwks(private=True)[0]["revoked"] for key in other if key.revoked}
         if all(key.revoked for key in self if key.kid in revoked):
             return self
-        keys = [revoked.get(key.kid, key) for key in self]
+        keys = [
+            key.with_members(revoked=revoked[key.kid])
+            if key.kid in revoked and not key.revoked
+            else key
+            for key in self
+        ]
         return KeyRing(keys, serial=self._serial, members=self._members)
 
     def _changed(self, keys: Iterable[Key], members: Mapping[str, Any]) -> KeyRing:

@@ -166,8 +166,9 @@ class TokenKey:
         self.key = key
         self.kid: str = key.kid
         self.header: bytes = key.header
-        # The Unix second from which its tokens are no longer read; none ever are when revoked.
-        self.until: float = 0 if key.revoked else math.inf if key.exp is None else key.exp
+        # The Unix second from which its tokens are no longer read; none ever are when revoked, not
+        # even by a clock before 1970.
+        self.until: float = -math.inf if key.revoked else math.inf if key.exp is None else key.exp
         self._context = context
         self._salt: Salt | None = None
         self.ready: _Signature | None = None  # `signature`, once it has been asked for

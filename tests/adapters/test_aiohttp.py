@@ -235,3 +235,78 @@ def test_revocation() -> None:
     app = web.Application()
     with pytest.raises(ConfigError, match="a manager has its policy"):
         setup(app, SESSIONS["asking"], revocation=store)
+
+
+def test_a_503_keeps_the_cookies_of_the_response() -> None:
+    """As every adapter does; aiohttp makes headers of them only when it prepares the response."""
+    store = WatchedStore()
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
+    token = codec.encode({}, subject="ada")
+
+    async def sign_out(request: web.Request) -> web.StreamResponse:
+        kind, session = request.match_info["kind"], await get_session(request)
+        response = web.HTTPFound("/") if kind == "redirect" else web.Response()
+        response.set_cookie("b", "2")
+        try:
+            session.clear()
+        except StoreError:
+            response.set_status(500)
+        if isinstance(response, web.HTTPException):
+            raise response
+        return response
+
+    async def talk() -> None:
+        app = web.Application()
+        setup(app, RING, policy=POLICY, revocation=store)
+        app.router.add_get("/{kind}", sign_out)
+        async with TestClient(TestServer(app)) as client:
+            headers = {"Cookie": f"{COOKIE}={token}"}
+            for down, kind, own in (
+                ("deny", "response", [COOKIE + DELETED_BY]),
+                ("deny", "redirect", [COOKIE + DELETED_BY]),
+                ("look_up", "response", []),
+            ):
+                with store.down(down):
+                    response = await client.get(f"/{kind}", headers=headers)
+                assert response.status == 503
+                assert response.headers.getall("Set-Cookie") == ["b=2; Path=/", *own]
+
+    asyncio.run(talk())
+
+
+def test_a_middleware_around_ours_may_answer() -> None:
+    """With its own response, which says of the session what the one that it replaces said."""
+
+    @web.middleware
+    async def pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as answer:
+            headers = {"Vary": "Accept", "Cache-Control": "public"}
+            return web.Response(status=answer.status, headers=headers)
+
+    async def answer(request: web.Request) -> web.Response:
+        kind, session = request.match_info["kind"], await get_session(request)
+        if kind == "write":
+            session["n"] = 1
+        if kind != "nothing":
+            len(session)
+        raise web.HTTPNotFound
+
+    async def talk() -> None:
+        app = web.Application(middlewares=[pages])
+        setup(app, RING, policy=POLICY)
+        app.router.add_get("/{kind}", answer)
+        async with TestClient(TestServer(app)) as client:
+            for kind, varies, stored, count in (
+                ("nothing", "Accept", "public", 0),
+                ("read", "Accept, Cookie", "public", 0),
+                ("write", "Accept, Cookie", "no-store", 1),
+            ):
+                response = await client.get(f"/{kind}")
+                assert response.status == 404
+                assert response.headers["Vary"] == varies
+                assert response.headers["Cache-Control"] == stored
+                assert len(response.headers.getall("Set-Cookie", ())) == count
+
+    asyncio.run(talk())

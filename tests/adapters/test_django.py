@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import io
 import sys
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
+import msgspec
 import pytest
 from django.contrib.auth import SESSION_KEY, update_session_auth_hash
+from django.core.cache import caches
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.signals import got_request_exception
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.test import Client, override_settings
+from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
+from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -38,6 +43,7 @@ from tokensession import (
     encode,
 )
 from tokensession.adapters import asgi, wsgi
+from tokensession.legacy.express import ExpressReader
 
 from .conformance import (
     COOKIE,
@@ -490,6 +496,8 @@ def test_good_settings() -> None:
     ("changed", "found"),
     [
         ({"TOKENSESSION_KEYS": None}, "tokensession.E001"),
+        ({"TOKENSESSION_KEYS": {"keys": []}}, "tokensession.E001"),
+        ({"TOKENSESSION_POLICY": {"idle_timeout": 60}}, "tokensession.E001"),
         ({"SESSION_COOKIE_HTTPONLY": False}, "tokensession.E001"),
         ({"TOKENSESSION_REVOCATION": "a store"}, "tokensession.E001"),
         ({"SESSION_COOKIE_DOMAIN": "example.org"}, "tokensession.E001"),
@@ -527,3 +535,72 @@ def test_a_manager_in_the_settings() -> None:
     assert "tokensession.E001" in problems(TOKENSESSION_KEYS=header)
     with override_settings(**named):
         assert SessionStore().session_key is None
+
+
+class Visit(msgspec.Struct):
+    """A state of its own type."""
+
+    pages: int = 0
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_typed_state(closes: bool) -> None:  # noqa: FBT001
+    """It has no keys, so the settings say whether its cookie ends with the browser."""
+    manager = SessionManager(SessionCodec(RING, state_type=Visit, policy=POLICY))
+    with override_settings(TOKENSESSION_KEYS=manager, SESSION_EXPIRE_AT_BROWSER_CLOSE=closes):
+        request = request_with_session()
+        request.session.state.pages += 1
+        cookie = cookie_after(request)
+        assert ("Max-Age" in cookie.OutputString()) is not closes
+        again = request_with_session(cookie.value)
+        assert again.session.state.pages == 1
+        assert cookie_after(again) is None
+
+
+def test_old_cookies_of_one_name_are_all_deleted() -> None:
+    """One that stayed would bring its session back after signing out."""
+    readers = [
+        ExpressReader(
+            "old", until="2099-01-31", since=0, subject=lambda state: state["u"], domain=domain
+        )
+        for domain in (None, "example.org")
+    ]
+    signer = hmac.digest(b"old", b"session=eyJ1IjoiYSJ9", "sha1")
+    signature = urlsafe_b64encode(signer).rstrip(b"=").decode()
+    with override_settings(TOKENSESSION_KEYS=SessionManager(RING, legacy=readers)):
+        request = HttpRequest()
+        request.META["HTTP_COOKIE"] = f"session=eyJ1IjoiYSJ9; session.sig={signature}"
+
+        def sign_out(request: HttpRequest) -> HttpResponse:
+            request.session.flush()
+            return HttpResponse()
+
+        response = SessionMiddleware(sign_out)(request)
+    lines = [cookie.OutputString() for cookie in response.cookies.values()]
+    deleted = [line.split("; Expires")[0] for line in lines if "example.org" not in line]
+    assert sorted(deleted) == [
+        "__Host-session=; Max-Age=0", "session.sig=; Max-Age=0", "session=; Max-Age=0",
+    ]  # fmt: skip
+    assert sum("Domain=example.org" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize(("writes", "stored"), [(True, 0), (False, 1)])
+def test_no_cache_of_djangos_stores_a_cookie(writes: bool, stored: int) -> None:  # noqa: FBT001
+    """Whichever directives its version knows: it is told by the request."""
+    served: list[HttpRequest] = []
+
+    def page(request: HttpRequest) -> HttpResponse:
+        served.append(request)
+        if writes:
+            request.session["n"] = 1
+        return HttpResponse()
+
+    memory = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    with override_settings(CACHES=memory):
+        whole = UpdateCacheMiddleware(SessionMiddleware(FetchFromCacheMiddleware(page)))
+        for _ in range(2):
+            request = RequestFactory().get("/", headers={"Cookie": "theme=light"})
+            whole(request)
+        assert len(served) == 2 - stored
+        assert getattr(served[0], "_cache_update_cache") is not writes  # noqa: B009  # theirs
+        caches["default"].clear()

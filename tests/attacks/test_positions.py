@@ -373,6 +373,12 @@ class TestClock:
         for at in (0, NOW - 10, NOW, NOW + 10):
             with pytest.raises(UnknownKey):
                 revoked.decode(CODEC.encode({}, now=at), now=at)
+        # Before 1970 too, whether its material is there or gone.
+        tombstone = RING.revoke("k1", now=NOW)["k1"].tombstone()
+        gone: SessionCodec[Any] = SessionCodec(KeyRing([tombstone]), policy=POLICY)
+        for codec in (revoked, gone):
+            with pytest.raises(UnknownKey, match="revoked"):
+                codec.decode(CODEC.encode({}, now=0), now=-1)
 
 
 def test_every_test_that_security_names_is_there() -> None:

@@ -106,6 +106,23 @@ def test_a_call_that_begins_when_the_thread_goes_to_rest_is_seen() -> None:
         assert one.recv(1) == b""
 
 
+def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is begun that nobody could end; the next call tries again."""
+    deadlines = Deadlines()
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pair() as (one, other):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            with pytest.raises(TimeoutError, match="start new"), deadlines.limit(0, LONG):
+                raise AssertionError
+        with deadlines.limit(one.fileno(), 0.01):
+            assert one.recv(1) == b""
+        assert other.recv(1) == b""
+
+
 def test_threads_that_begin_at_once_share_one_thread() -> None:
     """Whoever was second finds it there."""
     deadlines = Deadlines()

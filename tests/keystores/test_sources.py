@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +184,7 @@ class TestURLs:
             ("valkeys://cache.example:7000/2#b", "redis cache.example:7000/2#b"),
             ("unix:///run/valkey.sock#b", "redis /run/valkey.sock/0#b"),
             ("url:WHERE", "redis cache.example:6379/1#tokensession:keys"),
+            ("url:OPTION", "postgresql+psycopg://db.example/app#session-keys"),
         ],
     )  # fmt: skip
     def test_what_a_url_names(self, url: str, name: str) -> None:
@@ -190,6 +192,7 @@ class TestURLs:
         environment = {
             "TOKENSESSION_SOURCE_PASSWORD": "hunter2/@#",
             "WHERE": "redis://u:hunter3@cache.example:6379/1",
+            "OPTION": "postgresql://db.example/app?user=app&password=hunter4",
         }
         source = source_from_url(url, environment=environment)
         assert source.name == name
@@ -202,6 +205,23 @@ class TestURLs:
         assert sql._engine.url.password == "hunter2/@#:%41"
         redis: Any = source_from_url("redis://db", environment=variables)
         assert redis._server.connection_pool.connection_kwargs["password"] == "hunter2/@#:%41"
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://app:hun@t:er2@db/app",
+            "postgresql://app:hunter2@er2@db/app",
+            "redis://:hunter2/er2@cache",
+            "redis://cache?hunter2=er2",
+            "sqlite:///keys.db?timeout=hunter2",
+        ],
+    )
+    def test_what_is_no_url_is_not_shown(self, url: str) -> None:
+        """Nor by an exception behind the one that says so: a part of it may be a password."""
+        with pytest.raises(ConfigError, match=r"^(no|url is not one)") as caught:
+            source_from_url("url:WHERE", environment={"WHERE": url})
+        text = "".join(traceback.format_exception(caught.value))
+        assert "er2" not in text.replace(url, "") + repr(caught.value.__context__)
 
     @pytest.mark.parametrize(
         ("url", "reason"),

@@ -208,6 +208,19 @@ class TestReloading:
         # With it, the document has nothing that is not in use any more.
         assert watcher.reload()
 
+    def test_a_revoked_key_with_the_secret_of_another(self, ring: KeyRing, shelf: Shelf) -> None:
+        """The revocation is believed, and following goes on: the next document is taken over."""
+        one, other = ring.to_jwks(private=True)["keys"]
+        swapped = [one | {"k": other["k"], "revoked": {}}, other | {"k": one["k"]}]
+        shelf.document = changed(ring, serial=6, keys=swapped)
+        watcher = Idle(shelf)
+        watcher._ring = ring
+        assert not watcher.reload()
+        assert watcher.ring.states() == {"a": "revoked", "b": "active"}
+        shelf.document = changed(ring, serial=7, keys=[one | {"revoked": {}}, other])
+        assert watcher.reload()
+        assert watcher.ring.serial == 7
+
     def test_staleness(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
         """Seconds since the source was last in order."""
         clock = [100.0]
@@ -537,6 +550,28 @@ class TestThread:
                 codec.decode(tokensession.encode({}, KeyRing.generate()))
             assert watcher.status().polls == 1
             release.set()
+
+    def test_a_system_without_threads_to_give(
+        self, shelf: Shelf, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No ring is used that nobody follows: each use tries again."""
+        changed = threading.Event()
+        watcher = KeyRingWatcher(shelf, refresh=0.01, callback=lambda _: changed.set())
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+
+        def fail(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            for _ in range(2):
+                with pytest.raises(StoreError, match="shelf: not followed: can't start"):
+                    codec.encode({})
+        codec.encode({})
+        shelf.document = ring.add(now=NOW).to_json()
+        assert changed.wait(PATIENCE)
+        assert watcher.ring.serial == 6
+        watcher.stop()
 
     def test_after_stopping(self, shelf: Shelf) -> None:
         """The ring stays in use, and no thread comes back."""

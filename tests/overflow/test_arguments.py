@@ -25,6 +25,10 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: RedisStore(REDIS, timeout=0), "timeout must be above 0"),
     (lambda: RedisStore(REDIS, prefix="a b"), "prefix must be 1 to 64"),
     (lambda: RedisStore("secret-host"), "url is not one that redis-py reads"),
+    (lambda: RedisStore("redis://localhost:1?secret=1"), "url is not one that redis-py reads"),
+    (lambda: RedisStore(REDIS, timeout="1"), "number of seconds, not str"),  # type: ignore[arg-type]
+    (lambda: RedisStore(REDIS, timeout=True), "number of seconds, not bool"),
+    (lambda: RedisStore(REDIS, timeout=float("inf")), "at most 3600 seconds, not inf"),
     (lambda: RedisStore(7), "url must be text or a client, not int"),  # type: ignore[arg-type]
     (lambda: RedisStore(redis.Redis(decode_responses=True)), "without decode_responses"),
     (lambda: MemcachedStore(""), "server must be host:port"),
@@ -42,6 +46,8 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: SQLStore("sqlite://"), "in memory is lost with its connection"),
     (lambda: SQLStore("nonsense"), "url is not one that SQLAlchemy reads"),
     (lambda: SQLStore("nosuch://host"), "url is not one that SQLAlchemy reads"),
+    (lambda: SQLStore("postgresql+psycopg://u:a@b:secret@h/d"), "not one that SQLAlchemy reads"),
+    (lambda: SQLStore(f"{SQLITE}?timeout=secret"), "url is not one that SQLAlchemy reads"),
     (lambda: SQLStore("postgresql+asyncpg://u:secret@h/d"), r"driver .* missing \(asyncpg\)"),
     (lambda: SQLStore(7), "url must be text or an engine, not int"),  # type: ignore[arg-type]
 ]
@@ -52,7 +58,7 @@ def test_wrong_arguments(make: Callable[[], object], message: str) -> None:
     """Each is named with what would be right, and no message shows a URL."""
     with pytest.raises(ConfigError, match=message) as found:
         make()
-    assert "secret" not in str(found.value)
+    assert "secret" not in f"{found.value} {found.value.__context__!r}"
 
 
 def test_another_database_is_refused() -> None:

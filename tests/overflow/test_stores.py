@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -203,6 +204,23 @@ def test_a_forked_child_has_connections_of_its_own(store: Store) -> None:
             os._exit(status)
     assert [store.get(name(1)) for _ in range(20)] == [b"entry"] * 20
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_fork_while_another_thread_writes() -> None:
+    """The child has no such thread, and so nobody who would unlock its copy."""
+    store = MemoryStore()
+    with store._lock:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                signal.alarm(20)  # ends it, should it wait
+                store.put(name(1), b"entry", until=100, now=0)
+                status = 0 if store.get(name(1)) == b"entry" else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.get(name(1)) is None
 
 
 def test_a_killed_server(killable: tuple[Server, Store]) -> None:

@@ -229,11 +229,13 @@ class StoreContract:
             for end in ends:
                 store.deny(denial(end, until=NOW + end), now=NOW)
                 store.deny(denial(1, until=NOW + end), now=NOW)
-        store.mark(ADA, None, now=NOW, life=10)
-        store.mark(ADA, None, now=NOW, life=LATE)
+            for subject, lives in ((ADA, ends), (BOB, ends[::-1])):
+                for life in lives:
+                    store.mark(subject, None, now=NOW, life=life)
         store.sweep(now=NOW + LATE - 5000)
         assert store.look_up(sid(1), ADA).denied
-        assert store.look_up(sid(1), ADA).mark == NOW + 6
+        assert store.look_up(sid(1), ADA).mark == NOW + 8
+        assert store.look_up(sid(1), BOB).mark == NOW + 8
         assert not store.look_up(sid(10), None).denied
 
     def test_sweeping_is_bounded(self, store: Store) -> None:

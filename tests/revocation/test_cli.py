@@ -207,10 +207,27 @@ class TestRefused:
         assert Terminal("url:STORE", capsys)("revocations", "count")[0] == 0
         monkeypatch.delenv("STORE")
         assert "STORE is not set" in Terminal("env:STORE", capsys)("revocations", "count")[2]
-        for url in ("postgresql://me:{}@h/db", "valkeys://:{}@h", "postgres:///db?password={}&a=b"):
-            monkeypatch.setenv("STORE", url.format("hunter2"))
-            arguments: Any = SimpleNamespace(store="url:STORE")
-            assert store_name(arguments) == url.format("***")
+
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            ("postgresql://me:hunter2@h/db", "postgresql://me:***@h/db"),
+            ("postgresql+psycopg://h/db?user=me&password=hunter2", "postgresql+psycopg://h/db"),
+            ("postgresql+psycopg://h/db?password=hun@ter2", "postgresql+psycopg://***"),
+            ("postgres:///db?password=hunter2&a=b", "postgres:///db"),
+            ("valkeys://:hunter2@h", "valkeys://:***@h"),
+            ("redis://:hun@ter2@h/0", "redis://:***@h/0"),
+            ("redis://:hun/t?er2@h/0", "redis://:***@h/0"),
+            ("mongodb://me@h", "mongodb://me@h"),
+            ("unix:///run/a@b.sock?password=hunter2", "unix:///run/a@b.sock"),
+            ("memcached:///run/m.sock", "memcached:///run/m.sock"),
+        ],
+    )
+    def test_names_for_people(self, url: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither the password nor options, wherever a client would take one from."""
+        monkeypatch.setenv("STORE", url)
+        arguments: Any = SimpleNamespace(store="url:STORE")
+        assert store_name(arguments) == name
 
     @pytest.mark.parametrize(
         ("url", "reason"),

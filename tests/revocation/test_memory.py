@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +49,24 @@ class TestMemoryStore(StoreContract):
 def test_it_is_a_store() -> None:
     """By the protocol."""
     assert isinstance(MemoryStore(), Store)
+
+
+def test_a_fork_while_another_thread_writes() -> None:
+    """The child has no such thread, and so nobody who would unlock its copy."""
+    store = MemoryStore()
+    store.deny(denial(1), now=NOW)
+    with store._lock:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                signal.alarm(20)  # ends it, should it wait
+                store.deny(denial(2), now=NOW)
+                status = 0 if store.count() == (2, 0) else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.count() == (1, 0)
 
 
 def test_who_falls_behind_reads_everything(monkeypatch: pytest.MonkeyPatch) -> None:

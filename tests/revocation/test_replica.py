@@ -24,6 +24,8 @@ from .contract import ADA, LIFE, NOW, denial, key, sid, spared
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tokensession.revocation.lookup import WhenDown
+
 RING = KeyRing.generate()
 POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
 PATIENCE = 20  # seconds until what has to come is late
@@ -106,6 +108,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert monotonic() < deadline
         sleep(0.005)
+
+
+def no_thread(_: threading.Thread) -> None:
+    """Fail as a system does that has no thread to give."""
+    raise RuntimeError("can't start new thread")
 
 
 @pytest.mark.usefixtures("still")
@@ -200,6 +207,20 @@ class TestReading:
         replica = Replica(store)
         replica.read()
         assert replica.size == 1
+
+    @pytest.mark.parametrize("heard", [True, False])
+    def test_the_later_end_counts(self, heard: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+        """A mark by a service of shorter sessions keeps ending the longer ones of another."""
+        store = MemoryStore()
+        replica = Replica(store)
+        store.mark(ADA, None, now=NOW, life=10 * LIFE)
+        if heard:
+            replica.read()
+        replica.mark(ADA, None, now=NOW, life=LIFE)
+        replica.read()
+        monkeypatch.setattr(module, "time", lambda: NOW + 5 * LIFE)
+        replica.read()
+        assert replica.revokes(sid(1), NOW, "ada")
 
     def test_garbage_is_counted(self, caplog: pytest.LogCaptureFixture) -> None:
         """And reported, while the rest is in force."""
@@ -344,6 +365,31 @@ class TestThread:
         replica.close()
         assert set(watcher.failed) == {"read"}
         assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+
+    @pytest.mark.parametrize("word", ["deny", "allow"])
+    def test_a_system_without_threads_to_give(
+        self, word: WhenDown, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Each check tries again, and until then the copy is as old as it is."""
+        store, watcher = MemoryStore(), Watcher()
+        replica = Replica(store, refresh=0.01, when_stale=word, observer=watcher)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_thread)
+            for _ in range(2):
+                if word == "deny":
+                    with pytest.raises(StoreError, match="has not been read yet"):
+                        replica.revokes(sid(1), NOW, None)
+                else:
+                    assert not replica.revokes(sid(1), NOW, None)
+            assert watcher.failed == ["read", "read"]
+            assert caplog.text.count("cannot be read: can't start new thread") == 1
+            replica.read()
+            assert not replica.revokes(sid(1), NOW, None)
+            assert watcher.failed == ["read"] * 4
+        assert not replica.revokes(sid(1), NOW, None)
+        store.deny(denial(1), now=NOW)
+        wait_for(lambda: replica.size == 1)
+        replica.close()
 
     def test_a_child_has_a_thread_of_its_own(self) -> None:
         """After a fork it keeps what it has heard, and goes on hearing."""

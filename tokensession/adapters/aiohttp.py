@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 try:
     from aiohttp import web
@@ -20,6 +21,7 @@ except ImportError as _missing:
     ) from _missing
 
 from tokensession.adapters.exchange import BODY, in_thread, unavailable
+from tokensession.cookies import add_vary, forbid_storing
 from tokensession.errors import ConfigError, StoreError
 from tokensession.manager import SessionManager, manager_of
 from tokensession.request import RequestSession
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
+    from tokensession.cookies import Headers
     from tokensession.keys import KeyRing
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.policy import Policy
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 SESSION: Final = web.RequestKey("tokensession", RequestSession[Any])
 
 _MERGED: Final = ("Vary", "Cache-Control")
+# Each session's response, with what that says of it; None for nothing.
+_SavedWith = WeakKeyDictionary[RequestSession[Any], "tuple[web.StreamResponse, Headers | None]"]
 
 
 def setup(
@@ -69,14 +74,16 @@ def setup(
         ConfigError: Wrong arguments.
     """
     manager = manager_of(keys, policy=policy, cookie_name=cookie_name, revocation=revocation)
+    saved: _SavedWith = WeakKeyDictionary()
 
     async def save(request: web.BaseRequest, response: web.StreamResponse) -> None:
         session = request.get(key)
         if session is None or session.closed:
+            _carry_over(manager, session, saved, response)
             return
         handshake = isinstance(response, web.WebSocketResponse)
         try:
-            await _save(manager, session, response, varies=not handshake)
+            saved[session] = await _save(manager, session, response, varies=not handshake)
         finally:
             session.close(readable=handshake)
 
@@ -142,13 +149,8 @@ async def _save(
     response: web.StreamResponse,
     *,
     varies: bool,
-) -> None:
-    headers = response.headers
-    fields = [
-        (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
-        for name in _MERGED
-        for value in headers.getall(name, ())
-    ]
+) -> tuple[web.StreamResponse, Headers | None]:
+    headers, fields = response.headers, _merged(response)
     save = partial(manager.save, session, fields, status=response.status, varies=varies)
     try:
         if manager.saving_blocks(session):
@@ -156,19 +158,63 @@ async def _save(
         else:
             save()
     except StoreError as error:
-        cookies = [(b"set-cookie", line.encode()) for line in headers.getall("Set-Cookie", ())]
-        answer = _refusal(manager, error, cookies + fields)
+        answer = _refusal(manager, error, _cookies(response) + fields)
         if response.prepared:  # a stream's writer has been set up already, and is not set back
             if response.compression:
                 answer.headers["Content-Encoding"] = headers["Content-Encoding"]
             if "Transfer-Encoding" in headers:
                 answer.enable_chunked_encoding()
         raise answer from error
-    if session.opened:
-        for name in _MERGED:
-            headers.popall(name, None)
-        for field, value in fields:
-            headers.add(field.decode(), value.decode("utf-8", "surrogateescape"))
+    if not session.opened:
+        return response, None
+    _write(response, fields)
+    return response, fields
+
+
+def _carry_over(
+    manager: SessionManager[Any],
+    session: RequestSession[Any] | None,
+    saved: _SavedWith,
+    response: web.StreamResponse,
+) -> None:
+    """Let a response say of the session what one said that it takes the place of.
+
+    A middleware around ours may answer by a response of its own.
+    """
+    former, said = (None, None) if session is None else saved.get(session, (None, None))
+    if said is None or former is response:
+        return
+    fields = _merged(response)
+    add_vary(fields, manager.cookie.vary)
+    own = [(name, value) for name, value in said if name not in (b"vary", b"cache-control")]
+    if own:
+        fields += own
+        forbid_storing(fields)
+    _write(response, fields)
+
+
+def _merged(response: web.StreamResponse) -> Headers:
+    """Return those headers of a response that are merged with ours."""
+    return [
+        (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
+        for name in _MERGED
+        for value in response.headers.getall(name, ())
+    ]
+
+
+def _write(response: web.StreamResponse, fields: Headers) -> None:
+    for name in _MERGED:
+        response.headers.popall(name, None)
+    for field, value in fields:
+        response.headers.add(field.decode(), value.decode("utf-8", "surrogateescape"))
+
+
+def _cookies(response: web.StreamResponse) -> Headers:
+    """Return the response's cookies as headers, which aiohttp makes of them when it prepares it."""
+    lines = list(response.headers.getall("Set-Cookie", ()))
+    if not response.prepared:
+        lines += [cookie.OutputString() for cookie in response.cookies.values()]
+    return [(b"set-cookie", line.encode()) for line in lines]
 
 
 def _refusal(

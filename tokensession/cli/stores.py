@@ -17,7 +17,8 @@ _SQL: Final = ("sqlite:", "postgresql:", "postgresql+", "postgres:")
 _REDIS: Final = ("redis:", "rediss:", "valkey:", "valkeys:", "unix:")
 _MONGO: Final = ("mongodb:", "mongodb+srv:")
 _MEMCACHED: Final = "memcached://"
-_PASSWORD = re.compile(r"(//[^/@:]*:)[^@]*(?=@)|([?&]password=)[^&]*")
+_PASSWORD = re.compile(r"//[^/@:]*:[^@]*@|[?&][^=&]*password=", re.IGNORECASE)
+_USER = re.compile(r"[^/?#]*")
 
 
 class ClosableStore(Store, Protocol):
@@ -83,8 +84,15 @@ def open_store(args: Namespace) -> ClosableStore:
 
 
 def store_name(args: Namespace) -> str:
-    """Return the store's URL for people, without its password."""
-    return _PASSWORD.sub(r"\1\2***", _url(args.store))
+    """Return the store's URL for people: without password and options, which may hold one."""
+    scheme, separator, rest = _url(args.store).partition("://")
+    credentials, at, place = rest.rpartition("@")
+    if rest.startswith("/"):  # a file, and nobody who asks
+        credentials, at, place = "", "", rest
+    user, colon, _ = credentials.partition(":")
+    if not _USER.fullmatch(user):  # the @ is in an option, and the host before it
+        return f"{scheme}{separator}***"
+    return f"{scheme}{separator}{user}{colon and ':***'}{at}{place.partition('?')[0]}"
 
 
 def _options(args: Namespace, *names: str) -> dict[str, Any]:

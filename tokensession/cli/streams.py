@@ -77,7 +77,7 @@ def open_keys(args: Namespace) -> KeyRing:
             "KEYS is the name of a file or env:NAME, not a key document: arguments show in "
             "process lists, so take those keys out of use"
         )
-    if "://" in name or name.startswith("url:"):
+    if "://" in name or name.startswith(("url:", "file:")):
         return load_ring(source_from_url(name, shared_file=args.shared_file))
     return KeyRing.open(name, create=False, shared_file=args.shared_file)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from tokensession.errors import ConfigError
 
+_LONGEST_TIMEOUT: Final = 3600  # seconds; no request waits for so long
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -14,10 +15,14 @@ def check_timeout(seconds: float) -> None:
     """Refuse a timeout that is none.
 
     Raises:
-        ConfigError: Not above 0.
+        ConfigError: No number above 0 and at most 3600.
     """
-    if not seconds > 0:
-        raise ConfigError(f"timeout must be above 0 seconds, not {seconds}")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ConfigError(f"timeout must be a number of seconds, not {type(seconds).__name__}")
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise ConfigError(
+            f"timeout must be above 0 and at most {_LONGEST_TIMEOUT} seconds, not {seconds}"
+        )
 
 
 def check_prefix(prefix: str) -> None:

@@ -38,7 +38,7 @@ class Deadlines:
         """Shut the socket of a file descriptor unless the block ends in time.
 
         Raises:
-            TimeoutError: It did not, and so failed.
+            TimeoutError: It did not, and so failed; or nobody can see to it, and it is not begun.
         """
         if self._pid != os.getpid():  # the thread stayed with the parent
             self._begin_anew()
@@ -61,10 +61,14 @@ class Deadlines:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._watch, name="tokensession-deadlines", daemon=True
                 )
-                self._thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has none to give
+                    raise TimeoutError(f"nobody could end a call in time: {error}") from error
+                self._thread = thread
 
     def _watch(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.clients.arguments import check_prefix, check_timeout, first_line
@@ -103,15 +104,16 @@ def connect(url: str, timeout: float) -> redis.Redis:
     # Once more where a restarted server has closed the connection, and for nothing else.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     scheme, colon, rest = url.partition(":")
-    try:
-        return redis.Redis.from_url(
+    with contextlib.suppress(ValueError, TypeError):
+        client = redis.Redis.from_url(
             _SCHEMES.get(scheme, scheme) + colon + rest,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=retry,
         )
-    except ValueError:
-        pass
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # looks at the URL's options, and no more
+        return client
     # Said here, so that no exception behind this one shows a URL, which may have a password.
     raise ConfigError(
         "url is not one that redis-py reads: redis://HOST, rediss://, unix://, valkey://, valkeys://"

@@ -30,6 +30,10 @@ TIMEOUT: Final = 2.0  # seconds
 _LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a process that hangs can hold a lock
 _LOCK: Final = 0x746F6B656E  # of those who make tables at once; any number that is ours
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NO_URL: Final = (
+    "url is not one that SQLAlchemy reads: sqlite:///FILE or postgresql://..., where "
+    "@ : / # in a password are written %40 %3A %2F %23"
+)
 
 _Result = TypeVar("_Result")
 
@@ -140,42 +144,45 @@ def database_url(url: str | sa.URL) -> sa.URL:
     """Return a URL as SQLAlchemy reads it; for PostgreSQL with the driver of our extra.
 
     Raises:
-        ArgumentError: It is none.
+        ConfigError: It is none. Neither its text nor what is behind it shows a part of the URL,
+            which may have a password.
     """
-    parsed = sa.make_url(url)
+    parsed = None
+    with contextlib.suppress(ArgumentError, ValueError):
+        parsed = sa.make_url(url)
+    if parsed is None or "@" in (parsed.host or ""):
+        raise ConfigError(_NO_URL)
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
 
 
 def _engine(url: str, timeout: float) -> Engine:
-    name = ""
+    parsed = database_url(url)
+    name = parsed.get_backend_name()
+    if name == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise ConfigError(
+                "a SQLite database in memory is lost with its connection: name a file "
+                "(sqlite:///sessions.db), or use MemoryStore"
+            )
+        options: dict[str, Any] = {"timeout": timeout}
+    else:
+        options = {"connect_timeout": max(2, round(timeout))}  # libpq knows no less than 2
+    engine = None
     try:
-        parsed = database_url(url)
-        name = parsed.get_backend_name()
-        if name == "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                raise ConfigError(
-                    "a SQLite database in memory is lost with its connection: name a file "
-                    "(sqlite:///sessions.db), or use MemoryStore"
-                )
-            options: dict[str, Any] = {"timeout": timeout}
-        else:
-            options = {"connect_timeout": max(2, round(timeout))}  # libpq knows no less than 2
-        engine = sa.create_engine(
-            parsed, connect_args=options, pool_timeout=timeout, hide_parameters=True
-        )
-    except (ArgumentError, NoSuchModuleError) as error:
-        # The message must not show a URL, which may have a password.
-        raise ConfigError(
-            "url is not one that SQLAlchemy reads: sqlite:///FILE or postgresql://..."
-        ) from error
+        with contextlib.suppress(ArgumentError, NoSuchModuleError, ValueError):
+            engine = sa.create_engine(
+                parsed, connect_args=options, pool_timeout=timeout, hide_parameters=True
+            )
     except ImportError as error:
         extra = "postgresql" if name == "postgresql" else "sql"
         raise ConfigError(
             f"the driver of this database is missing ({error.name}): "
             f"pip install 'tokensession[{extra}]'"
         ) from error
+    if engine is None:
+        raise ConfigError(_NO_URL)
     # First, as SQLAlchemy itself asks a new database some questions.
     event.listen(engine, "connect", _prepare_connection(name, timeout), insert=True)
     return engine

@@ -64,8 +64,9 @@ class SQLKeySource:
 
     @property
     def name(self) -> str:
-        """Database and row, without the password."""
-        return f"{self._engine.url.render_as_string(hide_password=True)}#{self._key}"
+        """Database and row, without the password, and without options, which may hold one."""
+        url = self._engine.url.set(query={})
+        return f"{url.render_as_string(hide_password=True)}#{self._key}"
 
     def create(self) -> None:
         """Make the table, if it is not there.
@@ -125,8 +126,9 @@ class _Exists(Exception):  # noqa: N818  # no error: another writer was faster
 
 
 def _engine(database: str | sa.URL) -> sa.Engine:
+    url = database_url(database)
+    reason = ""
     try:
-        url = database_url(database)
         driver = url.get_dialect()().driver
         ours = {
             name: value
@@ -139,8 +141,10 @@ def _engine(database: str | sa.URL) -> sa.Engine:
             f"the database's driver is not installed ({error.name}); for PostgreSQL: "
             "pip install 'tokensession[postgresql]'"
         ) from None
-    except SQLAlchemyError as error:
-        raise ConfigError(f"no database URL of SQLAlchemy: {type(error).__name__}") from None
+    except (SQLAlchemyError, ValueError) as error:
+        reason = type(error).__name__
+    # Said here, so that no exception behind this one shows a part of the URL.
+    raise ConfigError(f"no database URL of SQLAlchemy: {reason}")
 
 
 def _reason(error: Exception) -> str:

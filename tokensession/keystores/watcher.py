@@ -15,7 +15,7 @@ from random import SystemRandom
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from tokensession.errors import ConfigError, TokenSessionError
+from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.keystores.source import load_ring
 from tokensession.keystores.succession import Verdict, judge
 
@@ -141,11 +141,15 @@ class KeyRingWatcher:
     # -- what codecs use ---------------------------------------------------------------------
 
     def attach(self, follower: Follower) -> None:
-        """Give a follower the ring in use and each that follows, and see that the thread runs."""
+        """See that the thread runs, and give a follower the ring in use and each that follows.
+
+        Raises:
+            StoreError: As for `start`; the follower has no ring then, and asks again.
+        """
+        self.start()
         with self._lock:
             self._followers.add(follower)
             follower.follow(self._ring)
-        self.start()
 
     def missed(self) -> None:
         """Take note that a token came under a key that the ring does not list. Never waits."""
@@ -158,13 +162,21 @@ class KeyRingWatcher:
     # -- the thread --------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start following, in this process, unless it has started or was stopped for good."""
+        """Start following, in this process, unless it has started or was stopped for good.
+
+        Raises:
+            StoreError: The system has no thread to give; the next call tries again.
+        """
         with self._lock:
             if self._thread is None and not self._stopped:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._run, args=(self._wake,), name="tokensession-keys", daemon=True
                 )
-                self._thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise StoreError(f"{self._source.name}: not followed: {error}") from error
+                self._thread = thread
 
     def stop(self) -> None:
         """Stop following, for good; the ring stays in use."""
@@ -203,13 +215,11 @@ class KeyRingWatcher:
         """
         with self._reading:
             try:
-                document = self._source.read()
+                verdict = judge(self._ring, self._source.name, self._source.read())
             except TokenSessionError as error:
                 verdict = Verdict(self._ring, str(error))
             except Exception as error:  # noqa: BLE001  # a source of somebody else's must not end this
                 verdict = Verdict(self._ring, f"{self._source.name}: {type(error).__name__}")
-            else:
-                verdict = judge(self._ring, self._source.name, document)
             self._take(verdict)
         return verdict.problem is None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tokensession.errors import BadClaims, BadSignature, ConfigError
 from tokensession.legacy.payload import inflated_text, json_object
 from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
+from tokensession.state import MAX_INT
 
 try:
     from django.core import signing
@@ -67,8 +68,8 @@ class DjangoReader(LegacyReader):
             start = signing.b62_decode(moment)
         except (ValueError, IndexError):
             start = -1
-        if start < 0:
-            raise BadClaims("what was signed holds no time")
+        if not 0 <= start <= MAX_INT:
+            raise BadClaims("what was signed holds no time of this world")
         check_age(start, self.max_age, now)
         state = json_object(inflated_text(payload.encode("ascii")))
         return LegacySession(state, start, signed.encode("ascii"))

@@ -80,10 +80,14 @@ class RevocationEntries:
             self._leaving(span).sids.extend(sid)
 
     def put_mark(self, subject: bytes, mark: Mark) -> None:
-        """Put a mark, unless a later one of this subject is there."""
+        """Put a mark, unless a later one of this subject is there; of two ends the later counts."""
         known = self._marks.get(subject)
-        if known is not None and (known.instant, known.revision) >= (mark.instant, mark.revision):
-            return
+        if known is not None:
+            until = max(known.until, mark.until)
+            later = (mark.instant, mark.revision) > (known.instant, known.revision)
+            mark = (mark if later else known)._replace(until=until)
+            if mark == known:
+                return
         # First what it is found by: a reader sees the mark at once, or not yet.
         self.highest = max(self.highest, mark.instant)
         self._marks[subject] = mark

@@ -5,8 +5,10 @@ A restart forgets them, and no other process knows them: choosing this store say
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from tokensession.revocation.store import Position
 
 _KEPT_CHANGES: Final = 10_000  # what a replica that reads late can still follow
+
+_stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
 
 class MemoryStore:
@@ -54,6 +58,11 @@ class MemoryStore:
         self._changes: deque[Batch] = deque(maxlen=_KEPT_CHANGES)
         # Of each subject's denied ids the greatest start, and the end of an entry for it.
         self._starts: dict[bytes, tuple[int, int]] = {}
+        self._begin_anew()
+        _stores.add(self)
+
+    def _begin_anew(self) -> None:
+        """Be unlocked: in a new object, or in a child, whose parent may have been writing."""
         self._lock = threading.Lock()
 
     def create(self) -> None:
@@ -185,3 +194,12 @@ class MemoryStore:
     def _changed(self, change: Batch) -> None:
         self._changes.append(change)
         self._position += 1
+
+
+def _after_fork() -> None:
+    for store in list(_stores):
+        store._begin_anew()  # noqa: SLF001  # its own module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

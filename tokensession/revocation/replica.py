@@ -133,7 +133,8 @@ class Replica:
         self._start()
         staleness = self.staleness
         if staleness < self._max_staleness:
-            self._fresh_until = self._read_at + self._max_staleness
+            if self._thread is not None:
+                self._fresh_until = self._read_at + self._max_staleness
         elif not self._allow:
             if staleness == inf:
                 raise StoreError(
@@ -204,10 +205,11 @@ class Replica:
             if whole:
                 self._whole_at = begun
             self._read_at = begun
-            self._fresh_until = begun + self._max_staleness
             with self._lock:
                 self._entries.expire(int(time()) - SWEEP_MARGIN)
         self._start()
+        if self._thread is not None:  # else the next check is to start it
+            self._fresh_until = begun + self._max_staleness
         if skipped:
             _log.warning("%d entries of the revocation store are garbage and were skipped", skipped)
         self._observer.replica_read(self.size, skipped)
@@ -240,14 +242,20 @@ class Replica:
         if self._thread is not None:
             return
         with self._starting:
-            if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(
-                    target=self._follow,
-                    args=(self._closed,),
-                    name="tokensession-replica",
-                    daemon=True,
-                )
-                self._thread.start()
+            if self._thread is not None or self._closed.is_set():
+                return
+            thread = threading.Thread(
+                target=self._follow,
+                args=(self._closed,),
+                name="tokensession-replica",
+                daemon=True,
+            )
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has none to give: the next check tries again
+                self._failed(str(error))
+            else:
+                self._thread = thread
 
     def _follow(self, closed: threading.Event) -> None:
         while not closed.is_set():
@@ -258,12 +266,7 @@ class Replica:
         try:
             self.read()
         except Exception as error:  # noqa: BLE001  # a thread that dies would be noticed too late
-            self._observer.store_failed("read")
-            self._observer.replica_stale(self.staleness)
-            if not self._failing:  # once per outage
-                reason = str(error) if isinstance(error, StoreError) else type(error).__name__
-                _log.warning("the revocation list cannot be read: %s", reason)
-            self._failing = True
+            self._failed(str(error) if isinstance(error, StoreError) else type(error).__name__)
             return
         if self._failing:
             _log.warning("the revocation list can be read again")
@@ -274,6 +277,13 @@ class Replica:
         self._begin_anew()
         if follows:
             self._start()
+
+    def _failed(self, reason: str) -> None:
+        self._observer.store_failed("read")
+        self._observer.replica_stale(self.staleness)
+        if not self._failing:  # once per outage
+            _log.warning("the revocation list cannot be read: %s", reason)
+        self._failing = True
 
 
 def _follow_in_child() -> None:

@@ -36,7 +36,10 @@ def configured_manager() -> SessionManager[Any]:
         )
     if not isinstance(keys, SessionManager):
         policy = Policy.owasp() if policy is None else policy
-        return _manager(keys, policy, revocation, _cookie())
+        try:
+            return _manager(keys, policy, revocation, _cookie())
+        except TypeError:  # what is not hashable is none of these, which is told without the cache
+            return _manager.__wrapped__(keys, policy, revocation, _cookie())
     if policy is not None or revocation is not None:
         raise ConfigError(
             "TOKENSESSION_KEYS is a manager, which has its policy and revocation: give them there"

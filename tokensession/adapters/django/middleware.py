@@ -77,6 +77,10 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
                 manager.save(session, fields)
             except StoreError as error:
                 return self._refused(response, error, fields)
+            if any(name == b"set-cookie" for name, _ in fields):
+                # Django's own cache for whole sites, which is around this middleware, knows nothing
+                # of no-store in its older versions, and would give the cookie to others.
+                request._cache_update_cache = False  # noqa: SLF001  # asked by that cache alone
         if session.opened:
             _write(response, fields)
             if response.streaming:
@@ -102,10 +106,15 @@ def _refusal(headers: Headers, cookies: SimpleCookie | None = None) -> Any:
 
 def _write(response: Any, headers: Headers) -> None:
     """Write headers into a response, where Django keeps its cookies by themselves."""
+    written: set[str] = set()
     for field, value in headers:
         if field == b"set-cookie":
-            cookie = _Written(value.decode("ascii"))
-            response.cookies[cookie.key] = cookie
+            line = value.decode("ascii")
+            cookie = _Written(line)
+            # Of one name there can be several, as of old cookies with another domain or path. All
+            # are sent, whatever they are kept by.
+            response.cookies[line if cookie.key in written else cookie.key] = cookie
+            written.add(cookie.key)
         else:
             response[field.decode("ascii").title()] = value.decode("latin-1")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
@@ -92,6 +94,12 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
     async def aset_expiry(self, value: int | datetime | timedelta | str | None) -> None:
         """Give the session an expiry of its own; see `set_expiry`."""
         self.set_expiry(value)
+
+    def get_expire_at_browser_close(self) -> bool:
+        """Tell whether the cookie ends with the browser: `set_expiry` says so, or the settings."""
+        if isinstance(self._state, MutableMapping):  # as opposed to a state of a type
+            return bool(SessionBase.get_expire_at_browser_close(self))
+        return bool(settings.SESSION_EXPIRE_AT_BROWSER_CLOSE)
 
     def get_session_cookie_age(self) -> int:
         """Return the seconds of the session's idle window."""
