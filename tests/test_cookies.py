@@ -104,6 +104,9 @@ class TestConfigErrors:
             ({"name": "__Host-Http-a", "domain": "example.org"}, "binds the cookie to one host"),
             ({"path": "/shop"}, "the prefix __Host- needs path=/"),
             ({"name": "__host-s", "path": "/shop"}, "the prefix __Host- needs path=/"),
+            ({"http_development": "false"}, "http_development must be True or False, not str"),
+            ({"partitioned": 0}, "partitioned must be True or False, not int"),
+            ({"persistent": None}, "persistent must be True or False, not NoneType"),
             ({"http_development": True}, 'Cookie(name="session", http_development=True)'),
             ({"name": "__Secure-s", "http_development": True}, "over plain http use another name"),
             (

@@ -638,7 +638,11 @@ class SessionCodec(Generic[StateT]):
             # Step 10: the application's type, of a state that may be elsewhere.
             overflowed = self._reference(plaintext, claims.sid) if MARK in plaintext else None
             if misfit is not None and overflowed is None:
-                raise BadState(misfit)
+                raise BadState(misfit)  # noqa: TRY301  # a step as any other
+        except BadState as error:
+            # Raised by step 10 alone, so the steps before it have passed.
+            error.bearer = claims.sid, claims.sub, iat - age, key.kid  # type: ignore[union-attr]
+            raise self._refused(error) from None
         except TokenError as error:
             raise self._refused(error) from None
         except NotCanonical:
@@ -684,7 +688,8 @@ class SessionCodec(Generic[StateT]):
         try:
             found = self._overflow.get(overflowed.reference, fields[1], self._encoded_context)
             state = self._format.read_state(found.packed or b"")
-        except TokenError as error:
+        except BadState as error:
+            error.bearer = fields[1], fields[2], fields[4], fields[6]
             raise self._refused(error) from None
         if self._observer is not None:
             self._observer.decoded()

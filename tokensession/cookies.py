@@ -61,6 +61,7 @@ class Cookie:
     _attributes: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        self._check_switches()
         if not _matches(_TOKEN, self.name):
             raise ConfigError("a cookie's name is made of letters, digits and !#$%&'*+.^_`|~-")
         if self.same_site not in ("Lax", "Strict", "None"):
@@ -92,6 +93,13 @@ class Cookie:
         object.__setattr__(self, "room", MAX_COOKIE - len(self.name))
         object.__setattr__(self, "_values", re.compile(pair).findall)
         object.__setattr__(self, "_attributes", "".join(attributes))
+
+    def _check_switches(self) -> None:
+        # "false", as from an environment variable, would count as true.
+        for name in ("partitioned", "persistent", "http_development"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ConfigError(f"{name} must be True or False, not {type(value).__name__}")
 
     def _check_development(self, prefix: str) -> None:
         if prefix:

@@ -140,9 +140,15 @@ class Revoked(TokenError):
 
 
 class BadState(TokenError):
-    """The state does not fit the application's type (SPEC 5, step 10)."""
+    """The state does not fit the application's type (SPEC 5, step 10).
+
+    Attributes:
+        bearer: Session id, subject, start and kid of the session, which all other checks have
+            accepted, so that it can be ended nevertheless; None where that is not known.
+    """
 
     code = "bad_state"
+    bearer: tuple[bytes, str | int | None, int, str] | None = None
 
 
 class StateLost(BadState):

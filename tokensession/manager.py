@@ -15,6 +15,7 @@ from tokensession.claims import StateT
 from tokensession.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.cookies import MAX_CANDIDATES, Cookie, Header, add_vary, forbid_storing
 from tokensession.errors import (
+    BadState,
     ConfigError,
     Expired,
     Malformed,
@@ -161,8 +162,8 @@ class SessionManager(Generic[StateT]):
             at = int(time()) if now is None else whole_seconds(now)
             after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
             try:
-                if not self.storeless or session.revokes_others:
-                    self._revoke(session, at)
+                if not self.storeless or session.ends_others_of is not None:
+                    self._revoke(session, after, at)
                 change = self._change(session, after, at)
             except Expired as error:
                 change = self._gone(session, after, error)
@@ -201,8 +202,10 @@ class SessionManager(Generic[StateT]):
         revocations = self._codec.revocations
         if revocations is None:
             return False
-        ends = session.sid != session.before[0] or session.revokes_others
-        return ends or (revocations.blocking and not session.kid)
+        if self.is_changed(session) and session.found.kid and session.sid != session.found.sid:
+            return True
+        ends_others = session.ends_others_of is not None
+        return ends_others or (revocations.blocking and not session.kid)
 
     def look_ahead(self, session: RequestSession[StateT]) -> bool:
         """Tell whether opening the session does I/O, so that async callers `prepare` it first.
@@ -258,6 +261,13 @@ class SessionManager(Generic[StateT]):
                 "is lost: change it before the first byte is sent"
             )
 
+    def is_changed(self, session: RequestSession[StateT]) -> bool:
+        """Tell whether a session is not as it was found, or as it was saved last."""
+        if not session.opened:
+            return False
+        after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
+        return after != session.before
+
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
         now = max(whole_seconds(session.now), session.started_at)
@@ -308,15 +318,18 @@ class SessionManager(Generic[StateT]):
         now, prepared = session.now, session.prepared
         at = int(time()) if now is None else whole_seconds(now)
         values = self.cookie.read(session.headers)
-        if prepared is None:
-            session.codec = self._pinned or self._codec.pinned()
-        codec = session.codec
         refused: str | None = None
+        bearer = None
         try:
+            if prepared is None:
+                session.codec = self._pinned or self._codec.pinned()
+            codec = session.codec
             if prepared is None and len(values) == 1:  # as most requests have it
                 fields: SessionFields[StateT] | None = codec.read(values[0], at)
             else:
                 fields = self._prepared(session, values, at)
+        except BadState as error:
+            fields, refused, bearer = None, error.code, error.bearer
         except TokenError as error:
             fields, refused = None, error.code
         except StoreError as error:
@@ -329,7 +342,9 @@ class SessionManager(Generic[StateT]):
         packed = codec.pack_found(session) if values or fields is None else None
         session.before = (session.sid, packed, session.ttl, session.cap)
         if not self.storeless:
-            session.found = Found(session.subject, session.started_at, session.kid)
+            # One that is refused for its state alone is ended by what takes its place.
+            own = session.sid, session.subject, session.started_at, session.kid
+            session.found = Found(*(bearer or own))
 
     def _prepared(
         self, session: RequestSession[StateT], values: list[bytes], at: int
@@ -362,20 +377,23 @@ class SessionManager(Generic[StateT]):
             raise Malformed(f"{len(values)} cookies of one name, of which {len(good)} are good")
         return good[0]
 
-    def _revoke(self, session: RequestSession[StateT], now: int) -> None:
+    def _revoke(self, session: RequestSession[StateT], after: Snapshot, now: int) -> None:
         """End what ends with this response, and date what begins with it."""
         revocations, codec = self._codec.revocations, session.codec
-        if revocations is not None and codec.can_mint:
-            found, sid = session.found, session.before[0]
-            # Whoever signs in without having been signed in keeps what was nobody's.
-            signs_in = found.subject is None and session.subject is not None
-            if found.kid and session.sid != sid and not signs_in:
+        if revocations is not None and codec.can_mint and after != session.before:
+            sid, subject, started_at, kid = session.found
+            # Whoever signs in, and no more, without having been signed in keeps what was nobody's.
+            once = len(session.given_up) == 1
+            signs_in = once and subject is None and session.subject is not None
+            if kid and session.sid != sid and not signs_in:
                 if session.kid:  # it goes on under another id
-                    revocations.replace(sid, session.sid, found.subject, found.started_at, now)
+                    revocations.replace(sid, session.sid, subject, started_at, now)
                 else:
-                    revocations.deny(sid, found.subject, found.started_at, now)
-        if session.revokes_others and session.subject is not None:
-            codec.revoke_subject(session.subject, keep=session, now=now)
+                    revocations.deny(sid, subject, started_at, now)
+        if session.ends_others_of is not None:
+            subject = session.ends_others_of
+            same = session.subject is not None and str(session.subject) == str(subject)
+            codec.revoke_subject(subject, keep=session if same else None, now=now)
         if revocations is None or session.kid:
             return
         if session.subject is not None or codec.pack(session) != self._nothing:

@@ -30,11 +30,13 @@ class Found(NamedTuple):
     """Whose session a request carried, before the application changed anything.
 
     Attributes:
+        sid: Its id.
         subject: Whose it was.
         started_at: When it began.
         kid: The key of its token; "" where the request had no session.
     """
 
+    sid: bytes
     subject: Subject
     started_at: int
     kid: str
@@ -73,13 +75,13 @@ class RequestSession(Session[StateT]):
         "before",
         "closed",
         "codec",
+        "ends_others_of",
         "found",
         "headers",
         "now",
         "prepared",
         "presented",
         "renewable",
-        "revokes_others",
         "unknown",
     )
 
@@ -87,7 +89,7 @@ class RequestSession(Session[StateT]):
     found: Found
     # What the request carries, where that was read ahead; or why it could not be.
     prepared: SessionFields[StateT] | TokenError | StoreError | None
-    revokes_others: bool  # whether the subject's other sessions end with the response
+    ends_others_of: Subject  # whose other sessions end with the response
     unknown: StoreError | None  # why nobody could tell, when the application asked for it
     codec: SessionCodec[StateT]  # with the one ring that this request sees
     presented: bool  # whether the request carried anything under the cookie's name
@@ -107,8 +109,8 @@ class RequestSession(Session[StateT]):
         self.headers = headers
         self.now = now
         self.renewable = True
-        self.closed = self._unreadable = self.revokes_others = False
-        self.prepared = self.unknown = None
+        self.closed = self._unreadable = False
+        self.prepared = self.unknown = self.ends_others_of = None
 
     def open(self) -> None:
         """Open the session, so that the response says that it depends on it."""
@@ -121,7 +123,8 @@ class RequestSession(Session[StateT]):
 
         For an application that wants to answer it: by then, frameworks answer 500. The change stays
         in the session, so take it back before you answer. A session that needs no writing raises
-        nothing.
+        nothing. A state that overflows is written to its store: in asynchronous code do it in a
+        thread, as with `confirm`.
 
         Raises:
             StateError: A state that would be changed on the way.
@@ -129,13 +132,15 @@ class RequestSession(Session[StateT]):
             ConfigError: A changed session and a ring that cannot sign.
             Expired: The session's end has come during the request, and the change goes with it.
                 The response will not fail: it deletes the cookie.
+            StoreError: With overflow, a store that cannot be written.
         """
         self._opener.check(self)
 
     def revoke_others(self) -> None:
         """End all other sessions of the subject when the response is saved, and keep this one.
 
-        "Log out my other devices". Where that cannot be recorded, the response is a 503.
+        "Log out my other devices"; with `clear` after it, also this one. Where that cannot be
+        recorded, the response is a 503.
 
         Raises:
             ConfigError: The session has no subject, or the response has begun.
@@ -143,7 +148,7 @@ class RequestSession(Session[StateT]):
         self._check_open()
         if self.subject is None:
             raise ConfigError("nobody is signed in, so there are no other sessions to end")
-        self.revokes_others = True
+        self.ends_others_of = self.subject
 
     def confirm(self) -> None:
         """Ask the store of revocations now, whatever is asked otherwise; it does I/O.

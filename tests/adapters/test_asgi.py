@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import nullcontext
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from websockets.sync.client import connect
 
 from tokensession import ConfigError, Header, KeyRing, Policy, SessionCodec, SessionManager
 from tokensession.adapters.asgi import SessionMiddleware
+from tokensession.revocation.memory import MemoryStore
 
 from .conformance import ADMIN_CODEC, ADMIN_COOKIE, CODEC, COOKIE, POLICY, RING, listed, token_of
 from .servers import PATIENCE, Site, serve_asgi
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     import httpx
     from starlette.requests import Request
     from starlette.websockets import WebSocket
+
+    from tokensession.adapters.asgi import Receive, Scope, Send
 
 API: SessionCodec[Any] = SessionCodec(RING, context="api", policy=Policy.owasp())
 
@@ -66,6 +71,14 @@ async def check(request: Request) -> Response:
     return Response("{}")
 
 
+async def refuse(websocket: WebSocket) -> None:
+    """Do what the query names, and accept no connection."""
+    session: Any = websocket.scope["session"]
+    for verb in websocket.query_params:
+        getattr(session, verb)()
+    await websocket.close(1008)
+
+
 async def socket(websocket: WebSocket) -> None:
     """Count the connection in the session, and answer what it is."""
     session: Any = websocket.scope["session"]
@@ -83,6 +96,7 @@ ROUTES = [
     Route("/idle", idle),
     Route("/check", check),
     WebSocketRoute("/socket", socket),
+    WebSocketRoute("/refuse", refuse),
 ]
 
 
@@ -233,3 +247,54 @@ def test_an_application_that_checks_first() -> None:
         response = site.get("/check", f"{COOKIE}={CODEC.encode({'a': 1})}")
         assert (response.status_code, response.text) == (413, "SessionTooLarge")
         assert "set-cookie" not in response.headers
+
+
+def test_an_application_that_sends_one_message_again() -> None:
+    """What it keeps, for a constant answer or as a cache, has nothing of anybody's session."""
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"b")]}
+    kept = dict(start)
+
+    async def constant(scope: Scope, receive: Receive, send: Send) -> None:
+        if b"sign-in" in scope["query_string"]:
+            scope["session"].sign_in("ada")
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
+
+    for store in (None, MemoryStore()):
+        app = SessionMiddleware(constant, RING, policy=POLICY, revocation=store)
+        with serve_asgi(app) as site:
+            assert CODEC.decode(token_of(site.get("/?sign-in"))).subject == "ada"
+            assert "set-cookie" not in site.get("/").headers
+        assert start == kept
+
+
+@pytest.mark.parametrize("revocation", [None, MemoryStore()], ids=["bare", "revocation"])
+@pytest.mark.parametrize("verb", ["", "clear", "regenerate"])
+def test_a_websocket_that_is_refused(revocation: MemoryStore | None, verb: str) -> None:
+    """No cookie can be set, so a change raises; what ended is recorded, and renewals can wait."""
+    app = SessionMiddleware(
+        Starlette(routes=ROUTES), RING, policy=POLICY, cookie_name=COOKIE, revocation=revocation
+    )
+    token = CODEC.encode({}, subject="ada", now=time() - POLICY.idle_timeout + 100)
+    ended = 0 if revocation is None else revocation.count().denied
+    sent = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    scope = {
+        "type": "websocket",
+        "path": "/refuse",
+        "headers": [(b"cookie", f"{COOKIE}={token}".encode())],
+        "query_string": f"{verb}=".encode() if verb else b"",
+        "extensions": {},
+        "subprotocols": [],
+    }
+    with pytest.raises(ConfigError, match="refused") if verb else nullcontext():
+        asyncio.run(app(scope, receive, send))
+    assert sent == ["websocket.close"]
+    if revocation is not None:
+        assert revocation.count().denied == ended + bool(verb)

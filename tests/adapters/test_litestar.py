@@ -123,3 +123,21 @@ class TestLitestar(
         )
         with serve_asgi(app) as site:  # type: ignore[arg-type]  # its scopes are TypedDicts
             yield site
+
+
+@get("/cached", cache=60)
+async def cached(request: AnyRequest) -> str:
+    """Change the session in a page that Litestar keeps."""
+    request.session["seen"] = 1
+    return "kept"
+
+
+def test_a_page_that_is_kept_has_no_cookie() -> None:
+    """What Litestar gives others from its cache is nobody's session."""
+    middleware = DefineMiddleware(_SESSIONS, keys=SESSIONS["session"])
+    app = Litestar([cached], middleware=[middleware], openapi_config=None, logging_config=None)
+    with serve_asgi(app) as site:  # type: ignore[arg-type]  # its scopes are TypedDicts
+        first, second = site.get("/cached"), site.get("/cached")
+    assert first.text == second.text == "kept"
+    assert "set-cookie" in first.headers
+    assert "set-cookie" not in second.headers

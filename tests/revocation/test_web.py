@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,9 +13,19 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 
-from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionManager, StoreError
+from tokensession import (
+    ConfigError,
+    KeyRing,
+    Overflow,
+    Policy,
+    Revoked,
+    SessionCodec,
+    SessionManager,
+    StoreError,
+)
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.manager import manager_of
+from tokensession.overflow.memory import MemoryStore as OverflowStore
 from tokensession.revocation.lookup import Lookup
 from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
@@ -188,6 +199,13 @@ def fresh_replica(store: Store) -> Replica:
     return replica
 
 
+@dataclass
+class Cart:
+    """A state of a type."""
+
+    items: int
+
+
 @pytest.fixture(params=[Lookup, fresh_replica], ids=["lookup", "replica"])
 def site(request: pytest.FixtureRequest) -> Site:
     """Give a site that asks its store, or a replica."""
@@ -245,6 +263,22 @@ class TestWhatEnds:
         cookie = given(site.get("/act?sign_in=ada&revoke_others="))
         assert [site.subject(one) for one in (phone, cookie)] == ["revoked", "ada"]
 
+    def test_all_my_devices(self, site: Site) -> None:
+        """End the others, then sign out: all end, and not those of whoever signs in after it."""
+        phone, laptop, bob = site.sign_in(), site.sign_in(), given(site.get("/act?sign_in=bob"))
+        assert deletes(site.get("/act?revoke_others=&clear=", laptop))
+        assert [site.subject(one) for one in (phone, laptop, bob)] == ["revoked", "revoked", "bob"]
+        tablet, phone = site.sign_in(), site.sign_in()
+        taken_over = given(site.get("/act?revoke_others=&sign_in=bob", tablet))
+        subjects = [site.subject(one) for one in (phone, tablet, taken_over, bob)]
+        assert subjects == ["revoked", "revoked", "bob", "bob"]
+
+    def test_clearing_what_was_nobodys(self, site: Site) -> None:
+        """Ends it, whoever signs in after that."""
+        cookie = given(site.get("/act?set=1"))
+        given(site.get("/act?clear=&sign_in=ada", cookie))
+        assert site.subject(cookie) == "revoked"
+
     def test_nothing_ends_by_reading(self, site: Site) -> None:
         """Nor by writing, nor where there was no session."""
         cookie = site.sign_in()
@@ -269,6 +303,41 @@ def raise_from(site: Site, cookie: str) -> None:
     if site.subject(cookie) == "revoked":  # a lookup has seen it already
         raise Revoked
     site.get("/act?confirm=", cookie)
+
+
+class TestStateThatCannotBeRead:
+    """It does not keep a session from being ended, where it is all that is wrong with it."""
+
+    @pytest.mark.parametrize("lost", [False, True], ids=["of another type", "lost"])
+    def test_signing_out(self, *, lost: bool) -> None:
+        """Reading ends nothing; what takes the session's place ends it."""
+        store, states = Store(), OverflowStore()
+        overflow = Overflow(states) if lost else None
+        codec: SessionCodec[Any] = SessionCodec(
+            RING, policy=POLICY, revocation=store, overflow=overflow
+        )
+        token = codec.encode({"items": "x" * (9000 if lost else 1)}, subject="ada")
+        strict: SessionCodec[Any] = SessionCodec(
+            RING, policy=POLICY, revocation=store, overflow=overflow, state_type=Cart
+        )
+        manager = SessionManager(strict)
+        sent = [(b"cookie", f"{NAME}={token}".encode())]
+        states.sweep(now=2**40)
+
+        session = manager.open(sent)
+        assert session.refused == "bad_state"
+        headers: list[tuple[bytes, bytes]] = []
+        manager.save(session, headers)
+        assert (headers, store.count()) == ([(b"vary", b"Cookie")], (0, 0))
+
+        session = manager.open(sent)
+        session.clear()
+        assert manager.saving_blocks(session)
+        manager.save(session, headers)
+        assert b"Max-Age=0" in dict(headers)[b"set-cookie"]
+        assert store.count() == (1, 0)
+        with pytest.raises(Revoked):
+            codec.decode(token)
 
 
 class TestStoreThatIsDown:

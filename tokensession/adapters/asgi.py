@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.adapters.exchange import BODY, UNAVAILABLE, in_thread, unavailable
-from tokensession.errors import StoreError
+from tokensession.errors import ConfigError, StoreError
 from tokensession.manager import SessionManager, manager_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_BEGINS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+_REFUSES: Final = "websocket.close"  # a WebSocket that has not been accepted
+_BEGINS = {"http.response.start", "websocket.accept", "websocket.http.response.start", _REFUSES}
 _TRY_AGAIN_LATER: Final = 1013  # of WebSocket's close codes
 
 
@@ -40,7 +41,7 @@ class SessionMiddleware:
 
     The session is opened on first access; a request that never touches it costs next to nothing.
     It can be changed until the response begins (for a WebSocket: until it is accepted); later
-    changes raise a ConfigError.
+    changes raise a ConfigError, and so do those before a WebSocket is refused.
 
     Args:
         app: The application.
@@ -118,19 +119,22 @@ class _Exchange:
         if self.begun or message["type"] not in _BEGINS:
             return self._send(message)
         manager = self._manager
-        if not manager.storeless:
+        if not manager.storeless or message["type"] == _REFUSES:
             return self._begin(message)
-        headers = message["headers"] = [*message.get("headers", ())]
+        headers = [*message.get("headers", ())]
         manager.save(self._session, headers, varies=message["type"] != "websocket.accept")
         self.begun = True
-        return self._send(message)
+        # A copy, as the application may keep its own for other requests (Litestar's cache does).
+        return self._send({**message, "headers": headers})
 
     async def _begin(self, message: Message) -> None:
         """Begin the response where that may need a store."""
         headers = [*message.get("headers", ())]
         manager, session = self._manager, self._session
+        refuses = message["type"] == _REFUSES
+        changed = refuses and manager.is_changed(session)
         status = message.get("status", 200)
-        varies = message["type"] != "websocket.accept"
+        varies = not refuses and message["type"] != "websocket.accept"
         save = partial(manager.save, session, headers, status=status, varies=varies)
         try:
             if manager.saving_blocks(session):
@@ -140,9 +144,14 @@ class _Exchange:
         except StoreError as error:
             await self.refuse(error, headers)
             return
-        message["headers"] = headers
         self.begun = True
-        await self._send(message)
+        await self._send(message if refuses else {**message, "headers": headers})
+        if changed and headers:
+            raise ConfigError(
+                "the session was changed before its WebSocket was refused, and that change is "
+                "lost, as a refusal sets no cookie: accept the WebSocket, or answer it by HTTP "
+                "(the extension websocket.http.response)"
+            )
 
     async def refuse(self, error: StoreError, headers: list[tuple[bytes, bytes]]) -> None:
         """Answer 503; of the response's headers those stay that a 503 keeps."""
