@@ -582,7 +582,7 @@ class SessionCodec(Generic[StateT]):
             TokenError: No session; its subclass and ``code`` say which check failed (SPEC 5).
             ConfigError: `now` is no finite number.
             StoreError: With revocation or overflow, a store that cannot be asked; see `Lookup` and
-                `Replica`.
+                `Replica`. With a watcher, its thread cannot be started.
         """
         return Session(self.read(token, int(time()) if now is None else whole_seconds(now)))
 

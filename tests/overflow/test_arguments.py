@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tokensession import ConfigError, StoreError
 from tokensession.overflow.memcached import MemcachedStore
+from tokensession.overflow.memory import MemoryStore
 from tokensession.overflow.mongo import MongoStore
 from tokensession.overflow.redis import RedisStore
 from tokensession.overflow.sql import SQLStore
@@ -36,6 +37,8 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: MemcachedStore("localhost:1", timeout=0), "timeout must be above 0"),
     (lambda: MemcachedStore("localhost:1", prefix=""), "prefix must be 1 to 64"),
     (lambda: MemcachedStore("localhost:1", item_limit=2047), "item_limit must be at least 2048"),
+    (lambda: MemcachedStore("localhost:1", item_limit="5"), "whole number"),  # type: ignore[arg-type]
+    (lambda: MemoryStore(room="5"), "room must be a whole number, not str"),  # type: ignore[arg-type]
     (lambda: MongoStore("http://localhost"), "url must begin with mongodb://"),
     (lambda: MongoStore(7), "url must begin with mongodb://"),  # type: ignore[arg-type]
     (lambda: MongoStore(MONGO, timeout=0), "timeout must be above 0"),

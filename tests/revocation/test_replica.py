@@ -290,6 +290,10 @@ class TestStaleness:
     def test_other_arguments(self) -> None:
         """Another word, no store, or one that lists no changes."""
         odd: Any = "perhaps"
+        with pytest.raises(ConfigError, match="refresh must be a number of seconds, not str"):
+            Replica(MemoryStore(), refresh=odd)
+        with pytest.raises(ConfigError, match="max_staleness must be a number of seconds"):
+            Replica(MemoryStore(), max_staleness=odd)
         with pytest.raises(ConfigError, match='"deny" or "allow"'):
             Replica(MemoryStore(), when_stale=odd)
         with pytest.raises(ConfigError, match="store of revocations"):

@@ -17,12 +17,33 @@ def check_timeout(seconds: float) -> None:
     Raises:
         ConfigError: No number above 0 and at most 3600.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise ConfigError(f"timeout must be a number of seconds, not {type(seconds).__name__}")
+    check_number("timeout", seconds)
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         raise ConfigError(
             f"timeout must be above 0 and at most {_LONGEST_TIMEOUT} seconds, not {seconds}"
         )
+
+
+def check_number(name: str, seconds: float) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ConfigError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+
+
+def check_size(name: str, number: int, least: int, why: str = "") -> None:
+    """Refuse what is no number of things, or too few.
+
+    Raises:
+        ConfigError: It is not, or below `least`, of which `why` gives the reason.
+    """
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ConfigError(f"{name} must be a whole number, not {type(number).__name__}")
+    if number < least:
+        raise ConfigError(f"{name} must be at least {least}{why}, not {number}")
 
 
 def check_prefix(prefix: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from tokensession.clients.arguments import check_size
 from tokensession.clients.memcached import TIMEOUT, MemcachedServer, expiry
-from tokensession.errors import ConfigError, StoreError
+from tokensession.errors import StoreError
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH
 
 _ITEM: Final = 2**20  # bytes; memcached's own default (-I)
@@ -33,8 +34,7 @@ class MemcachedStore:
         timeout: float = TIMEOUT,
         item_limit: int = _ITEM,
     ) -> None:
-        if item_limit < 2 * _ITEM_HEAD:
-            raise ConfigError(f"item_limit must be at least {2 * _ITEM_HEAD} bytes")
+        check_size("item_limit", item_limit, 2 * _ITEM_HEAD, " bytes")
         self.largest: int = min(item_limit - _ITEM_HEAD, MAX_ENTRY)
         self._server = MemcachedServer(server, store="overflow", prefix=prefix, timeout=timeout)
         self._prefix = f"{prefix}:overflow:"

@@ -7,7 +7,8 @@ import threading
 import weakref
 from typing import Final
 
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.arguments import check_size
+from tokensession.errors import StoreError
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY
 
 _ROOM: Final = 256_000_000  # bytes
@@ -28,8 +29,7 @@ class MemoryStore:
     largest = MAX_ENTRY
 
     def __init__(self, *, room: int = _ROOM) -> None:
-        if room < MAX_ENTRY:
-            raise ConfigError(f"room must be at least {MAX_ENTRY} bytes, that of one entry")
+        check_size("room", room, MAX_ENTRY, " bytes, the size of one entry")
         self._room = room
         self._used = 0
         self._puts = 0

@@ -12,7 +12,8 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from tokensession.errors import ConfigError, StoreError
+from tokensession.clients.arguments import check_size
+from tokensession.errors import StoreError
 from tokensession.revocation import decision
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.store import (
@@ -49,8 +50,7 @@ class MemoryStore:
     capabilities: Capabilities = Capabilities(durable=False, lists_changes=True, loss_accepted=True)
 
     def __init__(self, *, max_denied: int = 1_000_000) -> None:
-        if max_denied < 1:
-            raise ConfigError(f"max_denied must be 1 or more, not {max_denied}")
+        check_size("max_denied", max_denied, 1)
         self._max_denied = max_denied
         self._entries = RevocationEntries()
         self._epoch = secrets.token_hex(8)

@@ -11,6 +11,7 @@ from random import SystemRandom
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
+from tokensession.clients.arguments import check_number
 from tokensession.errors import ConfigError, StoreError
 from tokensession.observer import SILENT, Observer
 from tokensession.revocation.decision import Entries, replaced
@@ -70,6 +71,8 @@ class Replica:
         self.store: Store = checked_store(store)
         if not store.capabilities.lists_changes:
             raise ConfigError("this store cannot list its changes: use Lookup(store)")
+        check_number("refresh", refresh)
+        check_number("max_staleness", max_staleness)
         if not 0 < refresh < max_staleness < inf:
             raise ConfigError(
                 f"refresh must be above 0 and below max_staleness, not {refresh} and "
