@@ -323,9 +323,8 @@ class SessionManager(Generic[StateT]):
         try:
             if prepared is None:
                 session.codec = self._pinned or self._codec.pinned()
-            codec = session.codec
             if prepared is None and len(values) == 1:  # as most requests have it
-                fields: SessionFields[StateT] | None = codec.read(values[0], at)
+                fields: SessionFields[StateT] | None = session.codec.read(values[0], at)
             else:
                 fields = self._prepared(session, values, at)
         except BadState as error:
@@ -335,6 +334,7 @@ class SessionManager(Generic[StateT]):
         except StoreError as error:
             session.unknown = error
             raise
+        codec = session.codec
         Session.__init__(session, fields or codec.new_fields(at))
         session.refused = refused
         session.presented = fields is not None or bool(values) or refused is not None
