@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tokensession import ConfigError, KeyRing
-from tokensession.jwk import Key, generate_key, parse_keys
+from tokensession.jwk import Key, check_unpublished, generate_key, parse_keys
 from tokensession.published import published_source
 
 
@@ -113,9 +113,24 @@ def test_a_published_document_is_no_ring() -> None:
 def test_key_text_is_no_secret(text: bytes, encoded: bool) -> None:  # noqa: FBT001
     """PEM, DER, SSH and JWK text is refused as k, in base64url or (where it is text) as it is."""
     k = b64(text) if encoded else text.decode("latin-1")
-    with pytest.raises(ConfigError, match=r"k is (a|an|the text of a) .*(key|JWK)|canonical") as no:
+    reason = r"k is (a|an|the text of a) .*(key|JWK), which is no symmetric secret"
+    if not encoded and not text.isascii():  # a str of DER is nothing that anybody has
+        reason = "canonical"
+    with pytest.raises(ConfigError, match=reason) as no:
         parse_keys([{"kty": "oct", "kid": "a", "alg": "HS256", "k": k}])
     assert k not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "size", "needed"),
+    [("HS256", 31, "32 to 64"), ("HS256", 65, "32 to 64"), ("Ed25519", 33, "32")],
+)
+def test_how_long_a_secret_has_to_be(algorithm: str, size: int, needed: str) -> None:
+    """Said with the length it has, and that of its kind."""
+    listed = jwks(KeyRing.generate(algorithm))
+    listed[-1]["k"] = b64(bytes(range(size)))
+    with pytest.raises(ConfigError, match=f"k has {size} bytes; it must have {needed} random ones"):
+        parse_keys(listed)
 
 
 def test_random_secrets_are_no_key_text() -> None:
@@ -127,19 +142,21 @@ def test_random_secrets_are_no_key_text() -> None:
 
 
 def test_a_public_half_off_the_curve() -> None:
-    """About half of all x are no point; a reader's ring with one would refuse every token."""
+    """About half of all y are no point's; a reader's ring with one would refuse every token."""
     (key,) = KeyRing.generate("Ed25519")
     signature, encryption = key.to_jwks(private=True)
     del signature["d"]
 
     def refused(n: int) -> bool:
-        signature["x"] = b64(bytes([n]) + bytes(range(100, 131)))
+        signature["x"] = b64(n.to_bytes(32, "little"))
         with contextlib.suppress(ConfigError):
             parse_keys([signature, encryption])
             return False
         return True
 
-    assert 10 < sum(map(refused, range(40))) < 30
+    # As decoded by RFC 8032, 5.1.3: only 0 and 1, which are of small order, have an x besides.
+    points = {3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 19, 21, 23, 24, 25, 26, 27, 28, 29, 30}
+    assert {n for n in range(31) if not refused(n)} == points
     signature["x"] = b64((2**255 - 19 + 3).to_bytes(32, "little"))
     with pytest.raises(ConfigError, match="canonical encoding"):
         parse_keys([signature, encryption])
@@ -180,6 +197,81 @@ def test_published_secrets_are_known_by_their_bytes() -> None:
     assert published_source(bytes(range(32))) == "the bytes 00 to 1f"
     assert published_source(bytes(range(1, 33))) is not None
     assert published_source(bytes(range(2, 34))) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "members"),
+    [
+        (
+            "RFC 8037 appendix A.1",
+            {
+                "kty": "OKP", "crv": "Ed25519", "alg": "Ed25519",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+            },
+        ),
+        (
+            "RFC 7515 appendix A.3",
+            {
+                "kty": "EC", "crv": "P-256", "alg": "ES256",
+                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+                "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+            },
+        ),
+    ],
+    ids=["Ed25519", "ES256"],
+)  # fmt: skip
+def test_a_published_private_half_is_refused(source: str, members: dict[str, str]) -> None:
+    """Anyone can sign with it, whatever encrypts beside it; its reader is as good as another."""
+    encryption = jwks(KeyRing.generate("Ed25519"))[1] | {"kid": "a"}
+    keys = parse_keys([{**members, "kid": "a"}, encryption])
+    with pytest.raises(ConfigError, match=f"its d is a published example .{source}"):
+        check_unpublished(keys)
+    check_unpublished(key.reader() for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([{"alg": "A256GCM", "kty": "oct", "use": "enc"}, {}], "two JWKs for the same purpose"),
+        ([{}, {"alg": "Ed25519", "kty": "OKP", "crv": "Ed25519"}], "two JWKs for the same purpose"),
+        ([{"alg": None}, {}], "alg is missing"),
+        ([{"alg": 7}, {}], "alg is missing"),
+        ([{"alg": ["Ed25519"]}, {}], "alg is missing"),
+        ([{"alg": "EdDSA"}, {}], 'write "Ed25519"'),
+        ([{}, {"alg": "A128GCM"}], "alg is none of HS256, Ed25519, ES256 and A256GCM"),
+        ([{"kty": "EC"}, {}], "alg Ed25519 needs kty 'OKP'"),
+        ([{}, {"kty": "OKP"}], 'alg A256GCM needs kty "oct"'),
+        ([{"key_ops": None}, {}], "key_ops must be a list of str"),
+        ([{"key_ops": "sign"}, {}], "key_ops must be a list of str"),
+        ([{}, {"key_ops": ["encrypt", "decrypt", 5]}], "key_ops must be a list of str"),
+        ([{}, {"key_ops": [["encrypt"]]}], "key_ops must be a list of str"),
+        ([{"key_ops": ["verify"]}, {}], "must include sign, and nothing but sign and verify"),
+        ([{}, {"key_ops": ["decrypt"]}], "must include encrypt and decrypt, and nothing but"),
+    ],
+)
+def test_a_pair_is_refused_with_what_is_wrong(members: list[dict[str, Any]], reason: str) -> None:
+    """Of which key, and what was needed."""
+    listed = jwks(KeyRing.generate("Ed25519", kid="a"))
+    spoilt = [{**jwk, **changed} for jwk, changed in zip(listed, members, strict=True)]
+    with pytest.raises(ConfigError, match=f"^key 'a': .*{reason}"):
+        parse_keys(spoilt)
+
+
+def test_an_encryption_jwk_alone_is_refused() -> None:
+    """It says what is missing: nothing would sign."""
+    with pytest.raises(ConfigError, match="the A256GCM JWK stands without a signature JWK"):
+        parse_keys(jwks(KeyRing.generate("Ed25519"))[1:])
+
+
+@pytest.mark.parametrize("kid", ["", "a b", 5, ["a"], None])
+def test_a_jwk_without_a_good_kid_is_found_by_its_place(kid: object) -> None:
+    """There is no name to call it by."""
+    listed = [*jwks(KeyRing.generate()), *jwks(KeyRing.generate())]
+    listed[1]["kid"] = kid
+    with pytest.raises(ConfigError, match=r"^keys\[1\]: kid must be 1 to 32 characters"):
+        parse_keys(listed)
 
 
 def test_keys_are_values_of_their_jwks(ring: KeyRing) -> None:

@@ -857,6 +857,14 @@ def test_dates_reach_to_the_last_exact_integer(hs256: KeyRing) -> None:
         KeyRing.from_jwks({"keys": [{**jwk, "exp": 2**53}]})
 
 
+def test_a_serial_reaches_to_the_last_exact_integer(hs256: KeyRing) -> None:
+    """2**53 - 1 is the last serial; a change after it is refused."""
+    last = KeyRing([*hs256], serial=2**53 - 1)
+    assert KeyRing.from_jwks(last.to_jwks(private=True)).serial == 2**53 - 1
+    with pytest.raises(ConfigError, match="serial must be an integer from 0"):
+        last.add()
+
+
 def test_a_tombstone_keeps_all_but_the_material(algorithm: str) -> None:
     """Its name, its dates and why; nothing that signs, verifies or decrypts."""
     ring = KeyRing([generate_key(algorithm, kid="a", nbf=7)]).revoke("a", reason="lost", now=NOW)

@@ -201,8 +201,9 @@ def parse_keys(jwks: object) -> list[Key]:
     """Return the keys that a JWK Set's list of JWKs describes, each kid once.
 
     Raises:
-        ConfigError: Anything that SPEC section 7 refuses; the message names the kid, what is
-            wrong and the remedy, never the material.
+        ConfigError: Anything that SPEC section 7 refuses of a key; the message names the kid, what
+            is wrong and the remedy, never the material. What keys must not share is the ring's to
+            refuse.
     """
     if isinstance(jwks, str | bytes):
         raise ConfigError(
@@ -222,9 +223,7 @@ def parse_keys(jwks: object) -> list[Key]:
                 "(it stands in every token)"
             )
         by_kid.setdefault(kid, []).append(jwk)
-    keys = [_parse_key(kid, group) for kid, group in by_kid.items()]
-    check_reuse(keys)
-    return keys
+    return [_parse_key(kid, group) for kid, group in by_kid.items()]
 
 
 def check_reuse(keys: Iterable[Key]) -> None:
@@ -384,13 +383,13 @@ def _check_key_ops(jwk: Jwk, kid: str, allowed: tuple[str, ...], needed: tuple[s
         )
 
 
-def _unknown_algorithm(algorithm: object) -> str:
+def _unknown_algorithm(algorithm: str | None) -> str:
     if algorithm is None:
         return "alg is missing; write HS256, Ed25519, ES256 or A256GCM"
-    reason = _NAMES_OF_OTHERS.get(algorithm) if isinstance(algorithm, str) else None
-    return reason or (
+    return _NAMES_OF_OTHERS.get(
+        algorithm,
         "its alg is none of HS256, Ed25519, ES256 and A256GCM; a document from a newer version "
-        "needs readers of that version first"
+        "needs readers of that version first",
     )
 
 
