@@ -349,6 +349,7 @@ def _algorithms() -> Iterator[Case]:
         ("kty-of-hs256", "HS256 of kty OKP.", one(hs(kty="OKP"))),
         ("kty-of-ed25519", "Ed25519 of kty EC.", pair(sig(ED, kty="EC"), enc(ED))),
         ("kty-of-es256", "ES256 of kty OKP.", pair(sig(ES, kty="OKP"), enc(ES))),
+        ("kty-of-a256gcm", "A256GCM of kty OKP.", pair(sig(ED), enc(ED, kty="OKP"))),
         ("crv-x25519", "Ed25519 on the curve X25519.", pair(sig(ED, crv="X25519"), enc(ED))),
         ("crv-missing", "Ed25519 without a curve.", pair(without(sig(ED), "crv"), enc(ED))),
         ("crv-p384", "ES256 on the curve P-384.", pair(sig(ES, crv="P-384"), enc(ES))),
