@@ -183,6 +183,23 @@ def test_junk_is_refused(ring: KeyRing, junk: Any) -> None:
         decode(junk, ring)
 
 
+@pytest.mark.parametrize(
+    ("junk", "reason"),
+    [
+        ("a.b", "2 segments; a token has 3"),
+        ("x" * 8192, "1 segments; a token has 3"),
+        ("x" * 8193, "8193 characters; a token has at most 8192"),
+        ("ä.b.c", "a token is ASCII"),
+        ("é" * 4096, "a token is ASCII"),
+    ],
+)
+def test_what_is_framed_otherwise_is_refused_with_why(junk: str, reason: str) -> None:
+    """As text and as bytes."""
+    for token in (junk, junk.encode()):
+        with pytest.raises(Malformed, match=reason):
+            CODECS[0].decode(token, now=NOW)
+
+
 @given(
     st.text() | st.binary() | st.text("AQgw-_.=+/ ", min_size=1).map(lambda tail: TOKENS[0] + tail)
 )
@@ -435,6 +452,13 @@ def test_idle_and_absolute_expiry(ring: KeyRing) -> None:
         renewed = codec.decode(token, now=now)
         assert renewed.expires_at == min(now + 600, NOW + 1500)
     assert now == NOW + 1500
+
+
+def test_an_idle_window_as_long_as_the_session(hs256: KeyRing) -> None:
+    """A session lives to the last second of it, as a new one says itself."""
+    codec = SessionCodec(hs256, policy=Policy(idle_timeout=100, absolute_timeout=100))
+    session = codec.decode(codec.encode({}, now=NOW), now=NOW + 99)
+    assert session.expires_at == codec.new(now=NOW).expires_at == NOW + 100
 
 
 def test_renewal_keeps_the_sessions_own_lifetime(hs256: KeyRing) -> None:
@@ -705,6 +729,16 @@ def test_a_successor_signs_from_its_very_second_on() -> None:
     codec = SessionCodec(KeyRing([first, second]))
     for now, kid in ((NOW, "a"), (NOW + 99, "a"), (NOW + 100, "b"), (NOW + 99, "a")):
         assert codec.decode(codec.encode({}, now=now), now=now).kid == kid
+
+
+def test_a_key_is_retiring_from_the_very_second_on() -> None:
+    """Two that are due at once: one signs, and what the other signed alone is renewed."""
+    first, second = (generate_key(kid=kid, nbf=NOW) for kid in ("a", "b"))
+    session = SessionCodec(KeyRing([first])).new(now=NOW)
+    token = SessionCodec(KeyRing([first])).renew(session, now=NOW)
+    both = SessionCodec(KeyRing([first, second]))
+    assert both.renewal_is_due(both.decode(token, now=NOW), now=NOW)
+    assert not both.renewal_is_due(both.decode(both.renew(session, now=NOW), now=NOW), now=NOW)
 
 
 def test_there_is_a_signer_from_the_first_second_on() -> None:

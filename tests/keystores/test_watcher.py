@@ -481,6 +481,7 @@ class TestRequest:
         shelf.document = ring.with_schedule(Schedule(token_lifetime=60)).to_json()
         watcher.reload()
         assert codec.pinned() is not pinned
+        assert [one.is_pinned for one in (plain, codec, pinned)] == [True, False, True]
         pinned.new().sign_in("ada", ttl=61)
         with pytest.raises(ConfigError, match="token_lifetime"):
             codec.pinned().new().sign_in("ada", ttl=61)

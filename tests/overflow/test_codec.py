@@ -27,6 +27,7 @@ from tokensession import (
     decode,
     encode,
 )
+from tokensession.observer import Observer
 from tokensession.overflow.memory import MemoryStore
 from tokensession.overflow.overflow import KEPT_LONGER
 from tokensession.overflow.reference import Reference, reference_of, seal, unseal
@@ -285,6 +286,31 @@ def test_the_room_is_a_boundary(codec: SessionCodec[Any], watched: Watched) -> N
     assert fits == list(range(6000, fits[-1] + 1))
 
 
+@pytest.mark.parametrize(("subject", "padding"), [(None, 256), ("\N{KEY}" * 200, 0)])
+def test_what_is_written_without_waiting_fits(
+    hs256: KeyRing, watched: Watched, subject: str | None, padding: int
+) -> None:
+    """Whoever is told that nothing can wait is right, whatever else the token has to hold."""
+    codec: SessionCodec[Any] = SessionCodec(
+        hs256, policy=POLICY, padding=padding, overflow=Overflow(watched)
+    )
+    told = []
+    for size in range(0, 1500, 25):
+        session = codec.decode(codec.encode({"a": bytes(size)}, subject=subject, now=NOW), now=NOW)
+        told.append(codec.may_wait(session, 2000))
+        codec.reissue(session, NOW, room=2000)
+        assert told[-1] or watched.calls == []
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (False, True)
+    assert watched.calls
+
+
+def test_without_a_store_nothing_waits(hs256: KeyRing) -> None:
+    """However large the state."""
+    codec: SessionCodec[Any] = SessionCodec(hs256)
+    assert codec.may_wait(codec.new(), 1) is False
+
+
 def test_renewal_keeps_the_entry_and_extends_it(codec: SessionCodec[Any], watched: Watched) -> None:
     """An unchanged state is not written again; it lives as long as the new token, and a bit."""
     session = codec.decode(codec.encode(large(), now=NOW), now=NOW)
@@ -413,6 +439,40 @@ def test_an_entry_of_a_broken_writer_is_refused(
     fields = typed.read(typed.encode({"a": 1}, now=NOW), NOW)
     with pytest.raises(BadState):
         typed.fetched((fields[0], SID, *fields[2:-1], type(made)(made.reference, SID, None)))
+
+
+def test_what_is_here_is_not_fetched(codec: SessionCodec[Any], watched: Watched) -> None:
+    """A state that fits, or was fetched before, is given as it is, and no store asked."""
+    small = codec.read(codec.encode({"a": 1}, now=NOW), NOW, fetch=False)
+    whole = codec.read(codec.encode(large(), now=NOW), NOW)
+    watched.calls.clear()
+    assert codec.fetched(small) == small
+    assert codec.fetched(whole) == whole
+    assert watched.calls == []
+
+
+def test_an_observer_is_told_of_a_session_once_it_has_its_state(
+    hs256: KeyRing, watched: Watched
+) -> None:
+    """One that is read, and one that is lost, count as what they are in the end."""
+    told: list[str] = []
+
+    class Telling(Observer):
+        def decoded(self) -> None:
+            told.append("decoded")
+
+        def refused(self, code: str) -> None:
+            told.append(code)
+
+    codec: SessionCodec[Any] = SessionCodec(
+        hs256, policy=POLICY, overflow=Overflow(watched), observer=Telling()
+    )
+    token = codec.encode(large(), now=NOW)
+    codec.decode(token, now=NOW)
+    watched._entries.clear()
+    with pytest.raises(StateLost):
+        codec.decode(token, now=NOW)
+    assert told == ["decoded", "bad_state"]
 
 
 def test_expired_is_told_before_the_store_is_asked(
