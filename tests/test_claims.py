@@ -13,6 +13,7 @@ import pytest
 
 from tokensession import BadClaims, BadState, StateError
 from tokensession.claims import Claims, TypedState, UntypedState, write_claims
+from tokensession.state import encode_msgpack
 
 SID = bytes(range(16))
 EMPTY: dict[str, Any] = {}
@@ -253,6 +254,15 @@ def test_what_is_packed_is_checked(wrong: Any) -> None:
         packed = None if former is None else msgspec.msgpack.encode(former)
         with pytest.raises(StateError, match=r"^state\.b"):
             form.pack({"a": 1, "b": wrong}, packed)
+
+
+@pytest.mark.parametrize("wrong", [object(), 1j, range(3)])
+def test_what_cannot_be_written_is_not_written_as_nil(wrong: object) -> None:
+    """It would come back as None, or pass for the None that was there."""
+    with pytest.raises(TypeError, match="which msgpack does not have"):
+        encode_msgpack({"a": wrong})
+    with pytest.raises(StateError, match="cannot write"):
+        TypedState(dict[str, Any]).checked({"a": wrong})
 
 
 def test_what_has_not_changed_is_not_checked_again() -> None:

@@ -728,6 +728,9 @@ def test_a_fingerprint_tells_secrets_apart() -> None:
     ring, other = KeyRing.generate(kid="a"), KeyRing.generate(kid="a")
     again = KeyRing.from_jwks(ring.to_jwks(private=True))
     assert ring.fingerprint == again.fingerprint != other.fingerprint
+    (jwk,) = ring.to_jwks(private=True)["keys"]
+    otherwise = {"keys": [dict(reversed(jwk.items()))], "serial": 0}
+    assert KeyRing.from_jwks(otherwise).fingerprint == ring.fingerprint
     assert len(ring.fingerprint) == 16
     assert set(ring.fingerprint) <= set("0123456789abcdef")
 
