@@ -127,6 +127,17 @@ def test_a_typed_state(ring: KeyRing) -> None:
         codec.encode(Cart("x"), now=NOW)  # type: ignore[arg-type]
 
 
+def test_whose_state_does_not_fit_is_known(ring: KeyRing) -> None:
+    """So that the session can be ended; it began when it did, whatever its renewals."""
+    plain = SessionCodec(ring, policy=Policy.owasp())
+    session = plain.decode(plain.encode({"a": "x"}, subject="ada", now=NOW), now=NOW)
+    token = plain.renew(session, now=NOW + 100)
+    typed = SessionCodec(ring, policy=Policy.owasp(), state_type=dict[str, int])
+    with pytest.raises(BadState) as caught:
+        typed.decode(token, now=NOW + 100)
+    assert caught.value.bearer == (session.sid, "ada", NOW, session.kid)
+
+
 @pytest.mark.parametrize("padding", [2, 16, 256])
 def test_padding_hides_the_length(hs256: KeyRing, padding: int) -> None:
     """States of about the same size give tokens of exactly the same size."""

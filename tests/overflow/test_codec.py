@@ -180,6 +180,16 @@ def test_an_older_entry_of_the_session_is_refused(
         codec.decode(token, now=NOW)
 
 
+def test_whose_state_is_lost_is_known(codec: SessionCodec[Any], watched: Watched) -> None:
+    """So that the session can be ended; it began when it did, whatever its renewals."""
+    session = codec.decode(codec.encode(large(), subject="ada", now=NOW), now=NOW)
+    token = codec.renew(session, now=NOW + 100)
+    watched._entries.clear()
+    with pytest.raises(StateLost) as caught:
+        codec.decode(token, now=NOW + 100)
+    assert caught.value.bearer == (session.sid, "ada", NOW, session.kid)
+
+
 def test_a_lost_entry_loses_no_other_session(codec: SessionCodec[Any], watched: Watched) -> None:
     """Those with other entries live on, and so do those whose state fits."""
     lost, kept = codec.encode(large(), now=NOW), codec.encode(large(), now=NOW)
