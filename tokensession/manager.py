@@ -369,8 +369,11 @@ class SessionManager(Generic[StateT]):
         """Return the session of the one good value; of several, none can be told to be ours."""
         if len(values) <= 1:
             return codec.read(values[0], at, fetch=fetch) if values else None
+        if len(values) > MAX_CANDIDATES:
+            # Not the first of them: whoever can set cookies could push the true one out of sight.
+            raise Malformed(f"more than {MAX_CANDIDATES} cookies of one name")
         good = []
-        for value in values[:MAX_CANDIDATES]:
+        for value in values:
             with contextlib.suppress(TokenError):
                 good.append(codec.read(value, at))
         if len(good) != 1:
