@@ -19,6 +19,7 @@ from tokensession.errors import (
     ConfigError,
     Expired,
     Malformed,
+    Revoked,
     SessionTooLarge,
     StoreError,
     TokenError,
@@ -167,6 +168,11 @@ class SessionManager(Generic[StateT]):
                 change = self._change(session, after, at)
             except Expired as error:
                 change = self._gone(session, after, error)
+            except Revoked as error:
+                # Ended meanwhile, so it does not go on under another id. The cookie is left alone:
+                # it may be one that the other request has set.
+                _log.debug("session not written: %s", error.code)
+                change = None
             except StoreError:
                 if session.found.kid and not session.kid and session.subject is None:
                     self._append(headers, self.cookie.delete(), session, at)
@@ -281,7 +287,12 @@ class SessionManager(Generic[StateT]):
     def confirm(self, session: RequestSession[StateT]) -> None:
         """Ask the store of revocations now; see `RequestSession.confirm`."""
         try:
-            self._codec.confirm(session)
+            revocations = self._codec.revocations
+            if revocations is not None and session.kid and session.sid != session.found.sid:
+                # The store has still to hear of the new id, and the former is what may have ended.
+                revocations.confirm(*session.found[:3])
+            else:
+                self._codec.confirm(session)
         except StoreError as error:
             session.unknown = error
             raise
