@@ -279,6 +279,35 @@ def test_a_session_as_a_store() -> None:
     assert SessionStore("no token").is_empty()
 
 
+@pytest.mark.parametrize("verb", ["create", "save"])
+def test_each_visitor_has_a_session_key_of_their_own(verb: str) -> None:
+    """A cart that is stored under it is not that of everybody who has not signed in."""
+    keys = set()
+    for _ in range(2):
+        request = request_with_session()
+        assert request.session.session_key is None
+        getattr(request.session, verb)()
+        key = request.session.session_key
+        assert key == request.session.sid.hex()
+        again = request_with_session(cookie_after(request).value).session
+        assert again.session_key == key
+        again.create()
+        assert again.load() == request.session.load()
+        keys.add(key)
+    assert len(keys) == 2
+
+
+def test_the_session_key_of_who_has_just_signed_in() -> None:
+    """It is that of the requests that follow."""
+    request = request_with_session()
+    request.session[SESSION_KEY] = "42"
+    key = request.session.session_key
+    assert request_with_session(cookie_after(request).value).session.session_key == key
+    request.session = request_with_session().session
+    request.session.flush()
+    assert request.session.session_key is None
+
+
 def test_saving_what_cannot_be_sent_raises() -> None:
     """At once, where the application can answer it."""
     session = request_with_session().session
