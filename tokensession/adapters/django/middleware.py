@@ -49,10 +49,11 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             # Django calls this in a thread, and an asynchronous view in the event loop.
             self._manager.prepare(session)
 
-    def process_exception(self, request: Any, exception: Exception) -> Any:  # noqa: ARG002  # as Django calls it
+    def process_exception(self, request: Any, exception: Exception) -> Any:
         """Answer 503 where the store of revocations failed in a view."""
         if not isinstance(exception, StoreError):
             return None
+        request.session.close(readable=True)  # what was changed before an error is not kept
         return _refusal(unavailable(self._manager, exception, ()))
 
     def process_response(self, request: Any, response: Any) -> Any:
@@ -66,7 +67,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         ]
         if response.status_code == FAILED and session.unknown is not None:
             return self._refused(response, session.unknown, fields)
-        if response.status_code >= FAILED:
+        if response.status_code == FAILED or session.closed:
             session.close(readable=True)
             if session.opened:
                 add_vary(fields, self._manager.cookie.vary)
@@ -132,6 +133,10 @@ class _Written(Morsel[str]):
             if self.isReservedKey(key):
                 self[key] = text or True
         self._line = line
+
+    def __reduce__(self) -> tuple[type[_Written], tuple[str]]:
+        """Let caches and tests keep a response with it, and read that again."""
+        return _Written, (self._line,)
 
     def OutputString(self, attrs: Any = None) -> str:  # noqa: ARG002, N802  # as the base
         """Return the line."""
