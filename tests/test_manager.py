@@ -354,6 +354,27 @@ class TestRenewal:
         assert renewed.kid != "old"
         assert (renewed.sid, renewed.subject) == (session.sid, "42")
 
+    def test_what_a_longer_signature_leaves_no_room_for(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Is read until it expires: a rotation makes no request fail, and the log says why."""
+        former = KeyRing.generate(kid="old")
+        later = former.add("ES256", nbf=NOW, propagation=0, now=NOW - 3600)
+        old, new = (SessionManager(SessionCodec(ring, policy=POLICY)) for ring in (former, later))
+        session = request(old)
+        session["basket"] = "x" * 2900
+        token = token_in(response(old, session))
+        session = request(new, token)
+        assert len(session["basket"]) == 2900
+        session.check()
+        with caplog.at_level(logging.WARNING):
+            assert response(new, session) == {"vary": "Cookie"}
+        assert "session not renewed: the cookie __Host-session has " in caplog.text
+        session = request(new, token)
+        session["n"] = 1
+        with pytest.raises(SessionTooLarge):
+            response(new, session)
+
     def test_a_key_that_is_pending_here(self) -> None:
         """A token of a process with a fast clock is not renewed back to the older key."""
         first, second = two_keys()

@@ -433,7 +433,7 @@ class SessionManager(Generic[StateT]):
         packed = after[1]
         if packed is not None and after == session.before:
             due = session.renewable and session.kid and codec.renewal_is_due(session, now=now)
-            return self._write(session, packed, now) if due else None
+            return self._renew(session, packed, now) if due else None
         if not codec.can_mint:
             raise ConfigError(
                 "the session was changed, but this ring only reads: change sessions where the "
@@ -442,6 +442,19 @@ class SessionManager(Generic[StateT]):
         if session.subject is None and packed == self._nothing:
             return self.cookie.delete() if session.presented else None
         return self._write(session, packed, now)
+
+    def _renew(
+        self, session: RequestSession[StateT], packed: bytes, now: int
+    ) -> tuple[bytes, bytes] | None:
+        """Return what gives an unchanged session a fresh token, or None where that does not fit.
+
+        The signature of another algorithm may be longer. Whoever only reads is not to fail by it.
+        """
+        try:
+            return self._write(session, packed, now)
+        except SessionTooLarge as error:
+            _log.warning("session not renewed: %s", error)
+            return None
 
     def _write(
         self, session: RequestSession[StateT], packed: bytes | None, now: int
