@@ -272,7 +272,7 @@ class SessionManager(Generic[StateT]):
         if not session.opened:
             return False
         after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
-        return after != session.before
+        return after != session.before[: len(after)]
 
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
@@ -349,9 +349,9 @@ class SessionManager(Generic[StateT]):
         Session.__init__(session, fields or codec.new_fields(at))
         session.refused = refused
         session.presented = fields is not None or bool(values) or refused is not None
-        # The state of a session that was taken over has still to be written, whatever it is.
-        packed = codec.pack_found(session) if values or fields is None else None
-        session.before = (session.sid, packed, session.ttl, session.cap)
+        before = (session.sid, codec.pack_found(session), session.ttl, session.cap)
+        # One that was taken over has still to be written, whatever it is.
+        session.before = before if values or fields is None else (*before, True)
         if not self.storeless:
             # One that is refused for its state alone is ended by what takes its place.
             own = session.sid, session.subject, session.started_at, session.kid

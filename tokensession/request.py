@@ -44,6 +44,8 @@ class Found(NamedTuple):
 
 # What a change is told by: session id, packed state (None where it cannot be packed), ttl and cap.
 Snapshot = tuple[bytes, bytes | None, int, int | None]
+# The same of a session that has still to be written, which thereby equals none.
+Unwritten = tuple[bytes, bytes | None, int, int | None, bool]
 
 
 class Opener(Protocol):
@@ -85,7 +87,7 @@ class RequestSession(Session[StateT]):
         "unknown",
     )
 
-    before: Snapshot  # as it was found
+    before: Snapshot | Unwritten  # as it was found
     found: Found
     # What the request carries, where that was read ahead; or why it could not be.
     prepared: SessionFields[StateT] | TokenError | StoreError | None
