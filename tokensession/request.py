@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    NamedTuple,
+    NoReturn,
+    Protocol,
+    SupportsIndex,
+)
 
 from tokensession.claims import StateT
 from tokensession.errors import ConfigError, StoreError, TokenError
@@ -177,6 +186,13 @@ class RequestSession(Session[StateT]):
     def _check_open(self) -> None:
         if self.closed:
             raise ConfigError(_BEGUN)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be copied or pickled: signing out would leave the request's session alone."""
+        raise TypeError(
+            "the session of a request is neither copied nor pickled; copy its state instead: "
+            "session.copy()"
+        )
 
     @property
     def state(self) -> StateT:
