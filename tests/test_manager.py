@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -762,6 +763,32 @@ class TestConcurrency:
         writing["n"] = 1
         assert "set-cookie" in response(manager, writing)
         assert "set-cookie" not in response(manager, reading, now=NOW + 60)
+
+    @pytest.mark.parametrize("work", ["clear", "keys"])
+    def test_threads_of_one_request_open_one_session(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any], work: str
+    ) -> None:
+        """What one has changed is not undone by another that was still reading the cookie."""
+        session = request(manager, codec.encode({"n": 0}, subject="42", now=NOW))
+        read = codec.read
+
+        class Slow:
+            """A codec during whose reading another thread opens the session."""
+
+            def read(self, token: str, at: int) -> Any:
+                fields = read(token, at)
+                manager._pinned = codec
+                thread = threading.Thread(target=getattr(session, work))
+                thread.start()
+                thread.join()
+                return fields
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(codec, name)
+
+        manager._pinned = Slow()  # type: ignore[assignment]
+        assert session.get("n") == (None if work == "clear" else 0)
+        assert session.subject == (None if work == "clear" else "42")
 
     def test_several_managers_keep_apart(self, hs256: KeyRing) -> None:
         """Each session has its name and context; one's token is none under another's name."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import threading
 from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Generic, overload
@@ -46,6 +48,20 @@ FAILED: Final = 500  # what frameworks make of an error; of a StoreError it is t
 _NAMED_KEYS = 3  # of a state that is too large
 
 _log = logging.getLogger("tokensession")
+
+
+# Threads of one request that open its session at the same time take turns. In a child that was
+# forked by one of several threads it is unlocked, whatever the others were doing.
+_filling = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _filling  # noqa: PLW0603  # as fast as it gets, for each request asks for it
+    _filling = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class SessionManager(Generic[StateT]):
@@ -346,16 +362,22 @@ class SessionManager(Generic[StateT]):
         except StoreError as error:
             session.unknown = error
             raise
-        Session.__init__(session, fields or codec.new_fields(at))
-        session.refused = refused
-        session.presented = fields is not None or bool(values) or refused is not None
-        before = (session.sid, codec.pack_found(session), session.ttl, session.cap)
-        # One that was taken over has still to be written, whatever it is.
-        session.before = before if values or fields is None else (*before, True)
-        if not self.storeless:
-            # One that is refused for its state alone is ended by what takes its place.
-            own = session.sid, session.subject, session.started_at, session.kid
-            session.found = Found(*(bearer or own))
+        with _filling:
+            if session.opened and hasattr(session, "before"):
+                return  # another thread was faster, and may have changed it
+            Session.__init__(session, fields or codec.new_fields(at))
+            session.refused = refused
+            session.presented = fields is not None or bool(values) or refused is not None
+            before = (session.sid, codec.pack_found(session), session.ttl, session.cap)
+            # One that was taken over has still to be written, whatever it is.
+            session.before = before if values or fields is None else (*before, True)
+            if not self.storeless:
+                # One that is refused for its state alone is ended by what takes its place.
+                own = session.sid, session.subject, session.started_at, session.kid
+                session.found = Found(*(bearer or own))
+            if not session.opened:
+                # A class with __getattr__ makes every access slower, so it is left behind.
+                session.__class__ = session.becomes
 
     def _prepared(
         self, session: RequestSession[StateT], values: list[bytes], at: int

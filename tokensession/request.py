@@ -61,7 +61,10 @@ class Opener(Protocol):
     """What a request's session is opened by."""
 
     def load(self, session: RequestSession[Any]) -> None:
-        """Fill it with the values of the session that the request carries, or of a new one."""
+        """Fill it with the values of the session that the request carries, or of a new one.
+
+        One that is not open yet then is: its class is what it `becomes`.
+        """
 
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
@@ -105,6 +108,7 @@ class RequestSession(Session[StateT]):
     codec: SessionCodec[StateT]  # with the one ring that this request sees
     presented: bool  # whether the request carried anything under the cookie's name
     opened: ClassVar[bool] = True
+    becomes: ClassVar[type[RequestSession[Any]]]  # of one that is not open yet: its class then
     _opener: Opener
     closed: bool
     _unreadable: bool
@@ -289,5 +293,3 @@ class UnopenedSession(RequestSession[StateT]):
         if self._unreadable:
             raise ConfigError(_BEGUN_UNREAD)
         self._opener.load(self)
-        # A class with __getattr__ makes every access slower, so it is left behind.
-        self.__class__ = self.becomes  # type: ignore[assignment]
