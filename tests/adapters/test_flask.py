@@ -24,6 +24,9 @@ from tokensession import (
 )
 from tokensession.adapters.flask import SessionInterface
 from tokensession.adapters.wsgi import SessionMiddleware
+from tokensession.members import Members
+from tokensession.overflow.memory import MemoryStore as OverflowStore
+from tokensession.overflow.overflow import Overflow
 from tokensession.revocation.memory import MemoryStore
 
 from .conformance import (
@@ -228,6 +231,31 @@ def test_signing_in_keeps_a_session_permanent() -> None:
     assert "Max-Age" not in line
     session = decode(line.partition(";")[0].partition("=")[2], RING)
     assert (session.ttl, session.cap) == (1800, None)
+
+
+def test_of_a_large_state_no_more_is_read_than_is_asked_for() -> None:
+    """By asking whether it is permanent, which each response does, neither."""
+    overflow = Overflow(OverflowStore())
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=Policy.owasp(), overflow=overflow)
+    app = Flask("large")
+    app.session_interface = SessionInterface(SessionManager(codec))
+    states: list[Any] = []
+
+    @app.get("/write")
+    def write() -> str:
+        flask.session["a"], flask.session["large"] = 1, ["x" * 100] * 100
+        return ""
+
+    @app.get("/read")
+    def read() -> str:
+        session: Any = flask.session
+        states.append(session._get_current_object())
+        return str(session["a"])
+
+    client = app.test_client()
+    client.get("/write", base_url="https://test")
+    assert client.get("/read", base_url="https://test").text == "1"
+    assert type(states[0]._state) is Members
 
 
 def test_a_policy_of_ones_own_bounds_permanent_sessions() -> None:

@@ -27,6 +27,7 @@ from tokensession.codec import SessionCodec
 from tokensession.cookies import Cookie
 from tokensession.errors import ConfigError, StoreError
 from tokensession.manager import SessionManager, manager_of
+from tokensession.members import Members
 from tokensession.policy import Policy
 from tokensession.request import RequestSession, UnopenedSession
 
@@ -57,19 +58,23 @@ class Session(RequestSession[Any], sessions.SessionMixin):
 
         Setting it raises a ConfigError where the policy's `longest` is below `lifetime`.
         """
-        return not isinstance(self.state, dict) or bool(self.get("_permanent", False))
+        return not self._is_mapping or bool(self.get("_permanent", False))
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self["_permanent"] = bool(value)
         self.set_lifetime(self.lifetime if value else None)
 
+    @property
+    def _is_mapping(self) -> bool:  # as opposed to a state of a type; without reading all of it
+        return isinstance(self._state, dict | Members)
+
     def sign_in(
         self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
     ) -> None:
         """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
         super().sign_in(subject, ttl=ttl, cap=cap)
-        if ttl is cap is None and isinstance(self.state, dict) and self.permanent:
+        if ttl is cap is None and self._is_mapping and self.permanent:
             self.set_lifetime(self.lifetime)
 
 
