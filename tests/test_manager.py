@@ -6,6 +6,7 @@ import itertools
 import logging
 import re
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -789,6 +790,37 @@ class TestConcurrency:
         manager._pinned = Slow()  # type: ignore[assignment]
         assert session.get("n") == (None if work == "clear" else 0)
         assert session.subject == (None if work == "clear" else "42")
+
+    @pytest.mark.parametrize("transport", [Cookie(), Header()])
+    @pytest.mark.parametrize(
+        ("inner", "outer", "refused"),
+        [
+            ("clear", "renew", False), ("set", "renew", False), ("clear", "clear", False),
+            ("clear", "set", True), ("set", "clear", True),
+        ],
+    )  # fmt: skip
+    def test_two_sessions_of_one_cookie(
+        self, codec: SessionCodec[Any], transport: Any, inner: str, outer: str, *, refused: bool
+    ) -> None:
+        """What a mounted application says is undone by no middleware around it; not by renewal."""
+        manager = SessionManager(codec, cookie=transport)
+        due = codec.encode({"n": 0}, subject="42", now=NOW - IDLE * 3 // 4)
+
+        def save(verb: str, headers: Headers) -> None:
+            session = request(manager, due)
+            assert session["n"] == 0
+            if verb == "clear":
+                session.clear()
+            elif verb == "set":
+                session["n"] = 1
+            manager.save(session, headers, now=NOW)
+
+        said: Headers = []
+        save(inner, said)
+        headers = list(said)
+        with pytest.raises(ConfigError, match="two middlewares") if refused else nullcontext():
+            save(outer, headers)
+        assert headers == said
 
     def test_several_managers_keep_apart(self, hs256: KeyRing) -> None:
         """Each session has its name and context; one's token is none under another's name."""

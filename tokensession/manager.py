@@ -165,7 +165,8 @@ class SessionManager(Generic[StateT]):
         Raises:
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token that browsers would drop; names the largest keys.
-            ConfigError: A changed session and a ring that cannot sign.
+            ConfigError: A changed session and a ring that cannot sign, or a response that an inner
+                middleware has had say something else of the same cookie.
             StoreError: What ends with this response could not be recorded, or with overflow the
                 state not be written; or the application failed (status 500) because nobody could
                 tell whether the session lives. Answer 503 with these headers: after a sign-out
@@ -177,6 +178,7 @@ class SessionManager(Generic[StateT]):
             if varies:
                 add_vary(headers, self.cookie.vary)
             at = int(time()) if now is None else whole_seconds(now)
+            before = session.before
             after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
             try:
                 if not self.storeless or session.ends_others_of is not None:
@@ -196,9 +198,25 @@ class SessionManager(Generic[StateT]):
                 raise
             finally:
                 session.before = after
-            if change is not None:
+            if change is not None and self._may_say(change, headers, changed=after != before):
                 self._append(headers, change, session, at)
         session.close(readable=not varies)
+
+    def _may_say(self, change: tuple[bytes, bytes], headers: Headers, *, changed: bool) -> bool:
+        """Tell whether a response is to say this of the cookie, of which it may speak already.
+
+        A mounted application with a middleware of its own for the same cookie has its own session,
+        and a renewal of ours would bring back what was signed out there.
+        """
+        if not self.cookie.is_written(headers):
+            return True
+        if changed and change not in headers:
+            raise ConfigError(
+                "two middlewares have each changed a session of one cookie, and one of the changes "
+                "would be lost: leave out that of the mounted application, or give it another "
+                "cookie"
+            )
+        return False
 
     def _append(
         self,
