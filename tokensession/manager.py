@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import threading
 from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Generic, overload
@@ -48,20 +46,6 @@ FAILED: Final = 500  # what frameworks make of an error; of a StoreError it is t
 _NAMED_KEYS = 3  # of a state that is too large
 
 _log = logging.getLogger("tokensession")
-
-
-# Threads of one request that open its session at the same time take turns. In a child that was
-# forked by one of several threads it is unlocked, whatever the others were doing.
-_filling = threading.Lock()
-
-
-def _after_fork() -> None:
-    global _filling  # noqa: PLW0603  # as fast as it gets, for each request asks for it
-    _filling = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class SessionManager(Generic[StateT]):
@@ -192,31 +176,42 @@ class SessionManager(Generic[StateT]):
                 _log.debug("session not written: %s", error.code)
                 change = None
             except StoreError:
-                if session.found.kid and not session.kid and session.subject is None:
-                    self._append(headers, self.cookie.delete(), session, at)
+                self._delete_after_sign_out(headers, session, at)
                 session.close(readable=not varies)
                 raise
             finally:
                 session.before = after
-            if change is not None and self._may_say(change, headers, changed=after != before):
-                self._append(headers, change, session, at)
+            if change is not None:
+                if self.cookie.is_written(headers):
+                    changed = after != before[: len(after)]
+                    self._check_second(change, headers, changed=changed)
+                else:
+                    self._append(headers, change, session, at)
         session.close(readable=not varies)
 
-    def _may_say(self, change: tuple[bytes, bytes], headers: Headers, *, changed: bool) -> bool:
-        """Tell whether a response is to say this of the cookie, of which it may speak already.
+    def _delete_after_sign_out(
+        self, headers: Headers, session: RequestSession[StateT], at: int
+    ) -> None:
+        if session.found.kid and not session.kid and session.subject is None:
+            self._append(headers, self.cookie.delete(), session, at)
+
+    def _check_second(
+        self, change: tuple[bytes, bytes], headers: Headers, *, changed: bool
+    ) -> None:
+        """Refuse a change of ours that a response cannot say, as it speaks of the cookie already.
 
         A mounted application with a middleware of its own for the same cookie has its own session,
         and a renewal of ours would bring back what was signed out there.
+
+        Raises:
+            ConfigError: Each has changed its session.
         """
-        if not self.cookie.is_written(headers):
-            return True
         if changed and change not in headers:
             raise ConfigError(
                 "two middlewares have each changed a session of one cookie, and one of the changes "
                 "would be lost: leave out that of the mounted application, or give it another "
                 "cookie"
             )
-        return False
 
     def _append(
         self,
@@ -365,9 +360,10 @@ class SessionManager(Generic[StateT]):
         values = self.cookie.read(session.headers)
         refused: str | None = None
         bearer = None
+        codec = self._codec
         try:
             if prepared is None:
-                session.codec = self._pinned or self._codec.pinned()
+                session.codec = self._pinned or codec.pinned()
             codec = session.codec
             if prepared is None and len(values) == 1:  # as most requests have it
                 fields: SessionFields[StateT] | None = codec.read(values[0], at)
@@ -380,22 +376,22 @@ class SessionManager(Generic[StateT]):
         except StoreError as error:
             session.unknown = error
             raise
-        with _filling:
-            if session.opened and hasattr(session, "before"):
-                return  # another thread was faster, and may have changed it
-            Session.__init__(session, fields or codec.new_fields(at))
-            session.refused = refused
-            session.presented = fields is not None or bool(values) or refused is not None
-            before = (session.sid, codec.pack_found(session), session.ttl, session.cap)
-            # One that was taken over has still to be written, whatever it is.
-            session.before = before if values or fields is None else (*before, True)
-            if not self.storeless:
-                # One that is refused for its state alone is ended by what takes its place.
-                own = session.sid, session.subject, session.started_at, session.kid
-                session.found = Found(*(bearer or own))
-            if not session.opened:
-                # A class with __getattr__ makes every access slower, so it is left behind.
-                session.__class__ = session.becomes
+        kind = type(session)
+        if kind.opened and hasattr(session, "before"):
+            return  # another thread was faster, and may have changed it
+        Session.__init__(session, fields or codec.new_fields(at))
+        session.refused = refused
+        session.presented = fields is not None or bool(values) or refused is not None
+        before = (session.sid, codec.pack_found(session), session.ttl, session.cap)
+        # One that was taken over has still to be written, whatever it is.
+        session.before = before if values or fields is None else (*before, True)
+        if not self.storeless:
+            # One that is refused for its state alone is ended by what takes its place.
+            own = session.sid, session.subject, session.started_at, session.kid
+            session.found = Found(*(bearer or own))
+        if not kind.opened:
+            # A class with __getattr__ makes every access slower, so it is left behind.
+            session.__class__ = kind.becomes
 
     def _prepared(
         self, session: RequestSession[StateT], values: list[bytes], at: int

@@ -306,10 +306,10 @@ def test_a_change_where_an_error_is_answered_outside() -> None:
     caught: list[Exception] = []
 
     async def fail(request: Request) -> Response:
-        raise ValueError(request.session.subject)
+        raise ValueError(request.scope["session"].subject)
 
     async def answer(request: Request, error: Exception) -> Response:
-        assert request.session.subject == str(error) == "ada"
+        assert request.scope["session"].subject == str(error) == "ada"
         try:
             request.session.clear()
         except ConfigError as late:

@@ -284,7 +284,7 @@ def test_a_session_as_a_store() -> None:
 @pytest.mark.parametrize("verb", ["create", "save"])
 def test_each_visitor_has_a_session_key_of_their_own(verb: str) -> None:
     """A cart that is stored under it is not that of everybody who has not signed in."""
-    keys = set()
+    keys: set[Any] = set()
     for _ in range(2):
         request = request_with_session()
         assert request.session.session_key is None

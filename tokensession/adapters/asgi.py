@@ -82,7 +82,8 @@ class SessionMiddleware:
         session = manager.open(scope["headers"])
         if not manager.storeless and manager.look_ahead(session):
             await in_thread(lambda: manager.prepare(session))
-        scope[self._scope_key] = session
+        key = self._scope_key
+        scope[key] = session
         exchange = _Exchange(manager, session, scope, send)
         try:
             await self.app(scope, receive, exchange.send)
@@ -97,7 +98,7 @@ class SessionMiddleware:
             raise
         if exchange.begun:
             manager.check_unchanged(session)
-        if scope.get(self._scope_key) is not session:
+        if scope.get(key) is not session:
             self._check_place(scope)
 
     def _check_place(self, scope: Scope) -> None:

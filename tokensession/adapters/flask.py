@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -27,7 +28,6 @@ from tokensession.codec import SessionCodec
 from tokensession.cookies import Cookie
 from tokensession.errors import ConfigError, StoreError
 from tokensession.manager import SessionManager, manager_of
-from tokensession.members import Members
 from tokensession.policy import Policy
 from tokensession.request import RequestSession, UnopenedSession
 
@@ -67,7 +67,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
 
     @property
     def _is_mapping(self) -> bool:  # as opposed to a state of a type; without reading all of it
-        return isinstance(self._state, dict | Members)
+        return isinstance(self._state, MutableMapping)
 
     def sign_in(
         self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
