@@ -440,8 +440,7 @@ class SessionManager(Generic[StateT]):
                     revocations.replace(sid, session.sid, subject, started_at, now)
                 else:
                     revocations.deny(sid, subject, started_at, now)
-        if session.ends_others_of is not None:
-            subject = session.ends_others_of
+        for subject in session.ends_others_of or ():
             same = session.subject is not None and str(session.subject) == str(subject)
             codec.revoke_subject(subject, keep=session if same else None, now=now)
         if revocations is None or session.kid:

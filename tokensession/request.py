@@ -103,7 +103,8 @@ class RequestSession(Session[StateT]):
     found: Found
     # What the request carries, where that was read ahead; or why it could not be.
     prepared: SessionFields[StateT] | TokenError | StoreError | None
-    ends_others_of: Subject  # whose other sessions end with the response
+    # Whose other sessions end with the response, or None.
+    ends_others_of: tuple[str | int, ...] | None
     unknown: StoreError | None  # why nobody could tell, when the application asked for it
     codec: SessionCodec[StateT]  # with the one ring that this request sees
     presented: bool  # whether the request carried anything under the cookie's name
@@ -163,7 +164,7 @@ class RequestSession(Session[StateT]):
         self._check_open()
         if self.subject is None:
             raise ConfigError("nobody is signed in, so there are no other sessions to end")
-        self.ends_others_of = self.subject
+        self.ends_others_of = (*(self.ends_others_of or ()), self.subject)
 
     def confirm(self) -> None:
         """Ask the store of revocations now, whatever is asked otherwise; it does I/O.

@@ -288,6 +288,17 @@ class TestWhatEnds:
         subjects = [site.subject(one) for one in (phone, tablet, taken_over, bob)]
         assert subjects == ["revoked", "revoked", "bob", "bob"]
 
+    def test_the_other_devices_of_two_subjects(self, site: Site) -> None:
+        """Who signs in over another may ask for the same; both have asked."""
+        phone, laptop, bob = site.sign_in(), site.sign_in(), given(site.get("/act?sign_in=bob"))
+        manager = site.app._manager
+        session = manager.open([(b"cookie", f"{NAME}={laptop}".encode())])
+        session.revoke_others()
+        session.sign_in("bob")
+        session.revoke_others()
+        manager.save(session, [])
+        assert [site.subject(one) for one in (phone, bob)] == ["revoked", "revoked"]
+
     def test_clearing_what_was_nobodys(self, site: Site) -> None:
         """Ends it, whoever signs in after that."""
         cookie = given(site.get("/act?set=1"))
