@@ -529,6 +529,18 @@ def test_a_store_that_fails_in_a_view() -> None:
     assert COOKIE not in middleware.process_response(request, refusal).cookies
 
 
+def test_one_response_for_several_requests() -> None:
+    """It would give the cookie of one to the next, so it is an error once it carries one."""
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    constant = HttpResponse()
+    middleware.process_response(request_with_session(), constant)
+    request = request_with_session()
+    request.session["n"] = 1
+    middleware.process_response(request, constant)
+    with pytest.raises(ConfigError, match="a response for each request"):
+        middleware.process_response(request_with_session(), constant)
+
+
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda c: loads(dumps(c))])  # noqa: S301  # its own
 def test_a_response_that_is_copied(duplicate: Callable[[Any], Any]) -> None:
     """Its cookie is sent as it was, by tests that keep a response and caches of one's own."""

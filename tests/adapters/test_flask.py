@@ -233,6 +233,27 @@ def test_signing_in_keeps_a_session_permanent() -> None:
     assert (session.ttl, session.cap) == (1800, None)
 
 
+def test_one_response_for_several_requests() -> None:
+    """It would give the cookie of one to the next, so it is an error once it carries one."""
+    app = Flask("constant")
+    app.session_interface = SessionInterface(RING)
+    constant = Response("constant")
+
+    @app.get("/")
+    def home() -> Response:
+        if "sign-in" in request.args:
+            session: Any = flask.session
+            session.sign_in("ada")
+        return constant
+
+    client = app.test_client()
+    assert "Set-Cookie" not in client.get("/", base_url="https://test").headers
+    assert "Set-Cookie" in client.get("/?sign-in", base_url="https://test").headers
+    other = app.test_client().get("/", base_url="https://test")
+    assert other.status_code == 500
+    assert "Set-Cookie" not in other.headers
+
+
 def test_of_a_large_state_no_more_is_read_than_is_asked_for() -> None:
     """By asking whether it is permanent, which each response does, neither."""
     overflow = Overflow(OverflowStore())

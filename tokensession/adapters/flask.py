@@ -22,7 +22,13 @@ except ImportError as _missing:
         "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
     ) from _missing
 
-from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
+from tokensession.adapters.exchange import (
+    BODY,
+    CARRIES_COOKIE,
+    UNAVAILABLE,
+    check_fresh,
+    unavailable,
+)
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.codec import SessionCodec
 from tokensession.cookies import Cookie
@@ -102,6 +108,7 @@ class Managers(NamedTuple):
 
         Where the store of revocations failed, the response becomes a 503.
         """
+        check_fresh(response)
         permanent = not session.opened or session.permanent
         manager = self.permanent if permanent else self.until_closed
         headers, merged = response.headers, ("vary", "cache-control")
@@ -117,6 +124,8 @@ class Managers(NamedTuple):
                 headers.remove(name)
             for field, value in fields:
                 headers.add(field.decode("ascii"), value.decode("latin-1"))
+                if field.decode("ascii") not in merged:
+                    setattr(response, CARRIES_COOKIE, True)
 
 
 class ManagersByApp:

@@ -11,7 +11,13 @@ from django.http import HttpResponse
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
-from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
+from tokensession.adapters.exchange import (
+    BODY,
+    CARRIES_COOKIE,
+    UNAVAILABLE,
+    check_fresh,
+    unavailable,
+)
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.cookies import add_vary
 from tokensession.errors import StoreError
@@ -61,6 +67,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         session = getattr(request, "session", None)
         if not isinstance(session, SessionStore):
             return response
+        check_fresh(response)
         merged = ("Vary", "Cache-Control")
         fields = [
             (n.lower().encode(), response[n].encode("latin-1")) for n in merged if n in response
@@ -82,6 +89,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
                 # Django's own cache for whole sites, which is around this middleware, knows nothing
                 # of no-store in its older versions, and would give the cookie to others.
                 request._cache_update_cache = False  # noqa: SLF001  # asked by that cache alone
+                setattr(response, CARRIES_COOKIE, True)
         if session.opened:
             _write(response, fields)
             if response.streaming:
