@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -175,6 +176,22 @@ class TestLimits:
         """Browsers cap it at 400 days, so it says no more."""
         assert MAX_AGE == 400 * 86400
         assert f"; Max-Age={MAX_AGE + written};" in text(Cookie().write("t", MAX_AGE + given))
+
+    def test_what_is_written_already(self) -> None:
+        """This very cookie; not one of another name, domain or path, nor another header."""
+        cookie = Cookie(name="a", domain="example.org")
+        others = [
+            replace(cookie, name="b"),
+            replace(cookie, domain=None),
+            replace(cookie, path="/x"),
+        ]
+        for other in others:
+            assert not cookie.is_written([other.write("t", 60), other.delete()])
+        assert not cookie.is_written([(b"x-cookie", cookie.delete()[1]), (b"set-cookie", b"\xff")])
+        for written in (cookie.write("t", 60), cookie.delete()):
+            assert cookie.is_written([(b"set-cookie", b"b=1"), written])
+        assert Header().is_written([(b"vary", b"x"), Header().delete()])
+        assert not Header().is_written([(b"vary", b"x"), cookie.delete()])
 
     @pytest.mark.parametrize("count", [3, 4, 5, 6, 5000])
     def test_the_values_that_are_read(self, count: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -354,6 +356,27 @@ class TestRenewal:
         assert renewed.kid != "old"
         assert (renewed.sid, renewed.subject) == (session.sid, "42")
 
+    def test_what_a_longer_signature_leaves_no_room_for(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Is read until it expires: a rotation makes no request fail, and the log says why."""
+        former = KeyRing.generate(kid="old")
+        later = former.add("ES256", nbf=NOW, propagation=0, now=NOW - 3600)
+        old, new = (SessionManager(SessionCodec(ring, policy=POLICY)) for ring in (former, later))
+        session = request(old)
+        session["basket"] = "x" * 2900
+        token = token_in(response(old, session))
+        session = request(new, token)
+        assert len(session["basket"]) == 2900
+        session.check()
+        with caplog.at_level(logging.WARNING):
+            assert response(new, session) == {"vary": "Cookie"}
+        assert "session not renewed: the cookie __Host-session has " in caplog.text
+        session = request(new, token)
+        session["n"] = 1
+        with pytest.raises(SessionTooLarge):
+            response(new, session)
+
     def test_a_key_that_is_pending_here(self) -> None:
         """A token of a process with a fast clock is not renewed back to the older key."""
         first, second = two_keys()
@@ -658,13 +681,14 @@ class TestSeveralValues:
         ("values", "read"),
         [
             ("g", True), ("jg", True), ("jjg", True), ("jjjg", True), ("jjjjg", False),
-            ("gj", True), ("gjjjj", True), ("gg", False), ("gjjjg", True), ("j", False),
+            ("gj", True), ("gjjj", True), ("gjjjj", False), ("gg", False), ("gjjjg", False),
+            ("j", False),
         ],
     )  # fmt: skip
-    def test_the_first_four_count(
+    def test_one_of_at_most_four_counts(
         self, manager: SessionManager[Any], codec: SessionCodec[Any], values: str, *, read: bool
     ) -> None:
-        """Exactly one of them must be good (g), whatever junk (j) is beside it."""
+        """Exactly one must be good (g), beside at most three that are junk (j)."""
         tokens = {"g": codec.encode({"a": 1}, now=NOW), "j": "junk"}
         session = request(manager, *(tokens[value] for value in values))
         assert session.state == ({"a": 1} if read else {})
@@ -740,6 +764,63 @@ class TestConcurrency:
         writing["n"] = 1
         assert "set-cookie" in response(manager, writing)
         assert "set-cookie" not in response(manager, reading, now=NOW + 60)
+
+    @pytest.mark.parametrize("work", ["clear", "keys"])
+    def test_threads_of_one_request_open_one_session(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any], work: str
+    ) -> None:
+        """What one has changed is not undone by another that was still reading the cookie."""
+        session = request(manager, codec.encode({"n": 0}, subject="42", now=NOW))
+        read = codec.read
+
+        class Slow:
+            """A codec during whose reading another thread opens the session."""
+
+            def read(self, token: str, at: int) -> Any:
+                fields = read(token, at)
+                manager._pinned = codec
+                thread = threading.Thread(target=getattr(session, work))
+                thread.start()
+                thread.join()
+                return fields
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(codec, name)
+
+        manager._pinned = Slow()  # type: ignore[assignment]
+        assert session.get("n") == (None if work == "clear" else 0)
+        assert session.subject == (None if work == "clear" else "42")
+
+    @pytest.mark.parametrize("transport", [Cookie(), Header()])
+    @pytest.mark.parametrize(
+        ("inner", "outer", "refused"),
+        [
+            ("clear", "renew", False), ("set", "renew", False), ("clear", "clear", False),
+            ("clear", "set", True), ("set", "clear", True),
+        ],
+    )  # fmt: skip
+    def test_two_sessions_of_one_cookie(
+        self, codec: SessionCodec[Any], transport: Any, inner: str, outer: str, *, refused: bool
+    ) -> None:
+        """What a mounted application says is undone by no middleware around it; not by renewal."""
+        manager = SessionManager(codec, cookie=transport)
+        due = codec.encode({"n": 0}, subject="42", now=NOW - IDLE * 3 // 4)
+
+        def save(verb: str, headers: Headers) -> None:
+            session = request(manager, due)
+            assert session["n"] == 0
+            if verb == "clear":
+                session.clear()
+            elif verb == "set":
+                session["n"] = 1
+            manager.save(session, headers, now=NOW)
+
+        said: Headers = []
+        save(inner, said)
+        headers = list(said)
+        with pytest.raises(ConfigError, match="two middlewares") if refused else nullcontext():
+            save(outer, headers)
+        assert headers == said
 
     def test_several_managers_keep_apart(self, hs256: KeyRing) -> None:
         """Each session has its name and context; one's token is none under another's name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -115,6 +117,19 @@ class TestOpening:
         session = manager.open([], now=NOW)
         session.state.pages += 1
         assert session.state == Visit(1)
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_it_is_not_copied(
+    request_session: RequestSession[Any], duplicate: Callable[[Any], object], *, opened: bool
+) -> None:
+    """Signing out by a copy would leave the request's session as it is."""
+    if opened:
+        request_session.open()
+    with pytest.raises(TypeError, match="copy its state"):
+        duplicate(request_session)
+    assert request_session.opened is opened
 
 
 class TestLock:

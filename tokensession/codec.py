@@ -448,7 +448,7 @@ class SessionCodec(Generic[StateT]):
             StoreError: The store cannot be asked.
             ConfigError: The codec has no `revocation`.
         """
-        self._list.confirm(session)
+        self._list.confirm(session.sid, session.subject, session.started_at)
 
     @property
     def revocations(self) -> Revocations | None:

@@ -154,6 +154,15 @@ class Cookie:
         expired = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
         return b"set-cookie", f"{self.name}=; {expired}{self._attributes}".encode("ascii")
 
+    def is_written(self, headers: Headers) -> bool:
+        """Tell whether a response sets or deletes this very cookie already."""
+        for name, value in headers:
+            if name == b"set-cookie":
+                line = value.decode("latin-1")
+                if line.startswith(f"{self.name}=") and line.endswith(self._attributes):
+                    return True
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
@@ -198,6 +207,11 @@ class Header:
     def delete(self) -> tuple[bytes, bytes]:
         """Return the response header that tells the client to drop its token."""
         return self.response.lower().encode("ascii"), b""
+
+    def is_written(self, headers: Headers) -> bool:
+        """Tell whether a response has this header already."""
+        field = self.response.lower().encode("ascii")
+        return any(name == field for name, _ in headers)
 
 
 def add_vary(headers: Headers, name: bytes) -> None:

@@ -19,6 +19,7 @@ from tokensession.errors import (
     ConfigError,
     Expired,
     Malformed,
+    Revoked,
     SessionTooLarge,
     StoreError,
     TokenError,
@@ -148,7 +149,8 @@ class SessionManager(Generic[StateT]):
         Raises:
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token that browsers would drop; names the largest keys.
-            ConfigError: A changed session and a ring that cannot sign.
+            ConfigError: A changed session and a ring that cannot sign, or a response that an inner
+                middleware has had say something else of the same cookie.
             StoreError: What ends with this response could not be recorded, or with overflow the
                 state not be written; or the application failed (status 500) because nobody could
                 tell whether the session lives. Answer 503 with these headers: after a sign-out
@@ -160,6 +162,7 @@ class SessionManager(Generic[StateT]):
             if varies:
                 add_vary(headers, self.cookie.vary)
             at = int(time()) if now is None else whole_seconds(now)
+            before = session.before
             after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
             try:
                 if not self.storeless or session.ends_others_of is not None:
@@ -167,16 +170,48 @@ class SessionManager(Generic[StateT]):
                 change = self._change(session, after, at)
             except Expired as error:
                 change = self._gone(session, after, error)
+            except Revoked as error:
+                # Ended meanwhile, so it does not go on under another id. The cookie is left alone:
+                # it may be one that the other request has set.
+                _log.debug("session not written: %s", error.code)
+                change = None
             except StoreError:
-                if session.found.kid and not session.kid and session.subject is None:
-                    self._append(headers, self.cookie.delete(), session, at)
+                self._delete_after_sign_out(headers, session, at)
                 session.close(readable=not varies)
                 raise
             finally:
                 session.before = after
             if change is not None:
-                self._append(headers, change, session, at)
+                if self.cookie.is_written(headers):
+                    changed = after != before[: len(after)]
+                    self._check_second(change, headers, changed=changed)
+                else:
+                    self._append(headers, change, session, at)
         session.close(readable=not varies)
+
+    def _delete_after_sign_out(
+        self, headers: Headers, session: RequestSession[StateT], at: int
+    ) -> None:
+        if session.found.kid and not session.kid and session.subject is None:
+            self._append(headers, self.cookie.delete(), session, at)
+
+    def _check_second(
+        self, change: tuple[bytes, bytes], headers: Headers, *, changed: bool
+    ) -> None:
+        """Refuse a change of ours that a response cannot say, as it speaks of the cookie already.
+
+        A mounted application with a middleware of its own for the same cookie has its own session,
+        and a renewal of ours would bring back what was signed out there.
+
+        Raises:
+            ConfigError: Each has changed its session.
+        """
+        if changed and change not in headers:
+            raise ConfigError(
+                "two middlewares have each changed a session of one cookie, and one of the changes "
+                "would be lost: leave out that of the mounted application, or give it another "
+                "cookie"
+            )
 
     def _append(
         self,
@@ -266,7 +301,7 @@ class SessionManager(Generic[StateT]):
         if not session.opened:
             return False
         after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
-        return after != session.before
+        return after != session.before[: len(after)]
 
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
@@ -281,7 +316,12 @@ class SessionManager(Generic[StateT]):
     def confirm(self, session: RequestSession[StateT]) -> None:
         """Ask the store of revocations now; see `RequestSession.confirm`."""
         try:
-            self._codec.confirm(session)
+            revocations = self._codec.revocations
+            if revocations is not None and session.kid and session.sid != session.found.sid:
+                # The store has still to hear of the new id, and the former is what may have ended.
+                revocations.confirm(*session.found[:3])
+            else:
+                self._codec.confirm(session)
         except StoreError as error:
             session.unknown = error
             raise
@@ -320,11 +360,13 @@ class SessionManager(Generic[StateT]):
         values = self.cookie.read(session.headers)
         refused: str | None = None
         bearer = None
+        codec = self._codec
         try:
             if prepared is None:
-                session.codec = self._pinned or self._codec.pinned()
+                session.codec = self._pinned or codec.pinned()
+            codec = session.codec
             if prepared is None and len(values) == 1:  # as most requests have it
-                fields: SessionFields[StateT] | None = session.codec.read(values[0], at)
+                fields: SessionFields[StateT] | None = codec.read(values[0], at)
             else:
                 fields = self._prepared(session, values, at)
         except BadState as error:
@@ -334,17 +376,22 @@ class SessionManager(Generic[StateT]):
         except StoreError as error:
             session.unknown = error
             raise
-        codec = session.codec
+        kind = type(session)
+        if kind.opened and hasattr(session, "before"):
+            return  # another thread was faster, and may have changed it
         Session.__init__(session, fields or codec.new_fields(at))
         session.refused = refused
         session.presented = fields is not None or bool(values) or refused is not None
-        # The state of a session that was taken over has still to be written, whatever it is.
-        packed = codec.pack_found(session) if values or fields is None else None
-        session.before = (session.sid, packed, session.ttl, session.cap)
+        before = (session.sid, codec.pack_found(session), session.ttl, session.cap)
+        # One that was taken over has still to be written, whatever it is.
+        session.before = before if values or fields is None else (*before, True)
         if not self.storeless:
             # One that is refused for its state alone is ended by what takes its place.
             own = session.sid, session.subject, session.started_at, session.kid
             session.found = Found(*(bearer or own))
+        if not kind.opened:
+            # A class with __getattr__ makes every access slower, so it is left behind.
+            session.__class__ = kind.becomes
 
     def _prepared(
         self, session: RequestSession[StateT], values: list[bytes], at: int
@@ -369,8 +416,11 @@ class SessionManager(Generic[StateT]):
         """Return the session of the one good value; of several, none can be told to be ours."""
         if len(values) <= 1:
             return codec.read(values[0], at, fetch=fetch) if values else None
+        if len(values) > MAX_CANDIDATES:
+            # Not the first of them: whoever can set cookies could push the true one out of sight.
+            raise Malformed(f"more than {MAX_CANDIDATES} cookies of one name")
         good = []
-        for value in values[:MAX_CANDIDATES]:
+        for value in values:
             with contextlib.suppress(TokenError):
                 good.append(codec.read(value, at))
         if len(good) != 1:
@@ -390,8 +440,7 @@ class SessionManager(Generic[StateT]):
                     revocations.replace(sid, session.sid, subject, started_at, now)
                 else:
                     revocations.deny(sid, subject, started_at, now)
-        if session.ends_others_of is not None:
-            subject = session.ends_others_of
+        for subject in session.ends_others_of or ():
             same = session.subject is not None and str(session.subject) == str(subject)
             codec.revoke_subject(subject, keep=session if same else None, now=now)
         if revocations is None or session.kid:
@@ -419,7 +468,7 @@ class SessionManager(Generic[StateT]):
         packed = after[1]
         if packed is not None and after == session.before:
             due = session.renewable and session.kid and codec.renewal_is_due(session, now=now)
-            return self._write(session, packed, now) if due else None
+            return self._renew(session, packed, now) if due else None
         if not codec.can_mint:
             raise ConfigError(
                 "the session was changed, but this ring only reads: change sessions where the "
@@ -428,6 +477,19 @@ class SessionManager(Generic[StateT]):
         if session.subject is None and packed == self._nothing:
             return self.cookie.delete() if session.presented else None
         return self._write(session, packed, now)
+
+    def _renew(
+        self, session: RequestSession[StateT], packed: bytes, now: int
+    ) -> tuple[bytes, bytes] | None:
+        """Return what gives an unchanged session a fresh token, or None where that does not fit.
+
+        The signature of another algorithm may be longer. Whoever only reads is not to fail by it.
+        """
+        try:
+            return self._write(session, packed, now)
+        except SessionTooLarge as error:
+            _log.warning("session not renewed: %s", error)
+            return None
 
     def _write(
         self, session: RequestSession[StateT], packed: bytes | None, now: int

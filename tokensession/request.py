@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    NamedTuple,
+    NoReturn,
+    Protocol,
+    SupportsIndex,
+)
 
 from tokensession.claims import StateT
 from tokensession.errors import ConfigError, StoreError, TokenError
@@ -44,13 +53,18 @@ class Found(NamedTuple):
 
 # What a change is told by: session id, packed state (None where it cannot be packed), ttl and cap.
 Snapshot = tuple[bytes, bytes | None, int, int | None]
+# The same of a session that has still to be written, which thereby equals none.
+Unwritten = tuple[bytes, bytes | None, int, int | None, bool]
 
 
 class Opener(Protocol):
     """What a request's session is opened by."""
 
     def load(self, session: RequestSession[Any]) -> None:
-        """Fill it with the values of the session that the request carries, or of a new one."""
+        """Fill it with the values of the session that the request carries, or of a new one.
+
+        One that is not open yet then is: its class is what it `becomes`.
+        """
 
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
@@ -85,15 +99,17 @@ class RequestSession(Session[StateT]):
         "unknown",
     )
 
-    before: Snapshot  # as it was found
+    before: Snapshot | Unwritten  # as it was found
     found: Found
     # What the request carries, where that was read ahead; or why it could not be.
     prepared: SessionFields[StateT] | TokenError | StoreError | None
-    ends_others_of: Subject  # whose other sessions end with the response
+    # Whose other sessions end with the response, or None.
+    ends_others_of: tuple[str | int, ...] | None
     unknown: StoreError | None  # why nobody could tell, when the application asked for it
     codec: SessionCodec[StateT]  # with the one ring that this request sees
     presented: bool  # whether the request carried anything under the cookie's name
     opened: ClassVar[bool] = True
+    becomes: ClassVar[type[RequestSession[Any]]]  # of one that is not open yet: its class then
     _opener: Opener
     closed: bool
     _unreadable: bool
@@ -148,7 +164,7 @@ class RequestSession(Session[StateT]):
         self._check_open()
         if self.subject is None:
             raise ConfigError("nobody is signed in, so there are no other sessions to end")
-        self.ends_others_of = self.subject
+        self.ends_others_of = (*(self.ends_others_of or ()), self.subject)
 
     def confirm(self) -> None:
         """Ask the store of revocations now, whatever is asked otherwise; it does I/O.
@@ -175,6 +191,13 @@ class RequestSession(Session[StateT]):
     def _check_open(self) -> None:
         if self.closed:
             raise ConfigError(_BEGUN)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be copied or pickled: signing out would leave the request's session alone."""
+        raise TypeError(
+            "the session of a request is neither copied nor pickled; copy its state instead: "
+            "session.copy()"
+        )
 
     @property
     def state(self) -> StateT:
@@ -271,5 +294,3 @@ class UnopenedSession(RequestSession[StateT]):
         if self._unreadable:
             raise ConfigError(_BEGUN_UNREAD)
         self._opener.load(self)
-        # A class with __getattr__ makes every access slower, so it is left behind.
-        self.__class__ = self.becomes  # type: ignore[assignment]

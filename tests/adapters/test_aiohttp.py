@@ -174,6 +174,32 @@ def test_an_application_without_sessions() -> None:
         asyncio.run(get_session(request))
 
 
+def test_a_sub_application_with_a_setup_of_its_own() -> None:
+    """Its session would take the place of the one that is there, and lose what changed in that."""
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        (await get_session(request))["hits"] = 1
+        return await handler(request)
+
+    async def home(request: web.Request) -> web.Response:
+        return web.Response(text=str(dict(await get_session(request))))
+
+    async def get(*, twice: bool) -> tuple[int, str]:
+        app, sub = web.Application(), web.Application()
+        setup(app, RING)
+        app.middlewares.append(count)
+        if twice:
+            setup(sub, RING)
+        sub.router.add_get("/", home)
+        app.add_subapp("/sub", sub)
+        async with TestClient(TestServer(app)) as client, client.get("/sub/") as response:
+            return response.status, await response.text()
+
+    assert asyncio.run(get(twice=False)) == (200, "{'hits': 1}")
+    assert asyncio.run(get(twice=True))[0] == 500
+
+
 def test_revocation() -> None:
     """The store is an argument of `setup`; a stream or handshake that fails is a 503."""
     store = WatchedStore()

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
 from tokensession import ConfigError, Header, KeyRing, Policy, SessionCodec, SessionManager
@@ -298,3 +299,29 @@ def test_a_websocket_that_is_refused(revocation: MemoryStore | None, verb: str) 
     assert sent == ["websocket.close"]
     if revocation is not None:
         assert revocation.count().denied == ended + bool(verb)
+
+
+def test_a_change_where_an_error_is_answered_outside() -> None:
+    """It could not be carried, so it raises; the session can be read there."""
+    caught: list[Exception] = []
+
+    async def fail(request: Request) -> Response:
+        raise ValueError(request.scope["session"].subject)
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert request.scope["session"].subject == str(error) == "ada"
+        try:
+            request.session.clear()
+        except ConfigError as late:
+            caught.append(late)
+        return Response(status_code=500)
+
+    app = Starlette(
+        routes=[Route("/fail", fail)],
+        middleware=[Middleware(SessionMiddleware, RING, policy=POLICY, cookie_name=COOKIE)],
+        exception_handlers={Exception: answer},
+    )
+    client = TestClient(app, base_url="https://test", raise_server_exceptions=False)
+    client.cookies.set(COOKIE, CODEC.encode({}, subject="ada"))
+    assert client.get("/fail").status_code == 500
+    assert "the response has begun" in str(caught)

@@ -14,6 +14,7 @@ from tokensession.adapters.wsgi import SessionMiddleware
 from .conformance import (
     ASKING_CODEC,
     ASKING_COOKIE,
+    CODEC,
     COOKIE,
     DELETED_BY,
     POLICY,
@@ -88,6 +89,29 @@ class TestBareWSGI(Conformance, Revocation, Overflowing, RaisesFailures):
         """Serve the application."""
         with serve_wsgi(with_sessions(application)) as site:
             yield site
+
+
+@pytest.mark.parametrize("begins_by", ["call", "chunk"])
+def test_a_change_where_an_error_is_answered_outside(begins_by: str) -> None:
+    """It could not be carried, so it raises; the session can be read there."""
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if begins_by == "call":
+            raise ValueError
+        return chunks()
+
+    def chunks() -> Iterator[bytes]:
+        raise ValueError
+        yield b""
+
+    environ: Environ = {"HTTP_COOKIE": f"{COOKIE}={CODEC.encode({}, subject='ada')}"}
+    served = SessionMiddleware(application, SESSIONS["session"])
+    with pytest.raises(ValueError, match=r"^$"):
+        b"".join(served(environ, lambda *_: lambda _: None))
+    session = environ["tokensession.session"]
+    assert session.subject == "ada"
+    with pytest.raises(ConfigError, match="the response has begun"):
+        session.clear()
 
 
 def test_an_error_page_in_place_of_a_response() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import hmac
 import io
 import sys
 from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pickle import dumps, loads
 from time import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -69,7 +71,7 @@ from .test_bare_wsgi import WSGI_NOTES, WSGI_UNABLE
 SessionStore: Any = import_string("tokensession.adapters.django.SessionStore")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
@@ -279,6 +281,35 @@ def test_a_session_as_a_store() -> None:
     assert SessionStore("no token").is_empty()
 
 
+@pytest.mark.parametrize("verb", ["create", "save"])
+def test_each_visitor_has_a_session_key_of_their_own(verb: str) -> None:
+    """A cart that is stored under it is not that of everybody who has not signed in."""
+    keys: set[Any] = set()
+    for _ in range(2):
+        request = request_with_session()
+        assert request.session.session_key is None
+        getattr(request.session, verb)()
+        key = request.session.session_key
+        assert key == request.session.sid.hex()
+        again = request_with_session(cookie_after(request).value).session
+        assert again.session_key == key
+        again.create()
+        assert again.load() == request.session.load()
+        keys.add(key)
+    assert len(keys) == 2
+
+
+def test_the_session_key_of_who_has_just_signed_in() -> None:
+    """It is that of the requests that follow."""
+    request = request_with_session()
+    request.session[SESSION_KEY] = "42"
+    key = request.session.session_key
+    assert request_with_session(cookie_after(request).value).session.session_key == key
+    request.session = request_with_session().session
+    request.session.flush()
+    assert request.session.session_key is None
+
+
 def test_saving_what_cannot_be_sent_raises() -> None:
     """At once, where the application can answer it."""
     session = request_with_session().session
@@ -476,6 +507,48 @@ def test_an_error_page_of_a_failing_store() -> None:
         middleware = SessionMiddleware(lambda _: HttpResponse())
         assert middleware.process_response(request, HttpResponse(status=500)).status_code == 503
         assert middleware.process_exception(request, ValueError()) is None
+
+
+@pytest.mark.parametrize(("status", "kept"), [(500, False), (501, True), (503, True)])
+def test_a_sign_out_before_an_error_that_the_view_answers(status: int, *, kept: bool) -> None:
+    """Is not lost; 500 alone is what nobody has foreseen."""
+    request = request_with_session(encode({}, RING, subject="ada"))
+    request.session.flush()
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    response = middleware.process_response(request, HttpResponse(status=status))
+    assert (COOKIE in response.cookies) is kept
+
+
+def test_a_store_that_fails_in_a_view() -> None:
+    """The answer is 503, and what the view had changed before is not kept."""
+    request = request_with_session(encode({}, RING, subject="ada"))
+    request.session["n"] = 1
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    refusal = middleware.process_exception(request, StoreError("down"))
+    assert refusal.status_code == 503
+    assert COOKIE not in middleware.process_response(request, refusal).cookies
+
+
+def test_one_response_for_several_requests() -> None:
+    """It would give the cookie of one to the next, so it is an error once it carries one."""
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    constant = HttpResponse()
+    middleware.process_response(request_with_session(), constant)
+    request = request_with_session()
+    request.session["n"] = 1
+    middleware.process_response(request, constant)
+    with pytest.raises(ConfigError, match="a response for each request"):
+        middleware.process_response(request_with_session(), constant)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda c: loads(dumps(c))])  # noqa: S301  # its own
+def test_a_response_that_is_copied(duplicate: Callable[[Any], Any]) -> None:
+    """Its cookie is sent as it was, by tests that keep a response and caches of one's own."""
+    request = request_with_session()
+    request.session["n"] = 1
+    cookie = cookie_after(request)
+    assert duplicate(cookie).OutputString() == cookie.OutputString()
+    assert duplicate(cookie)["max-age"] == cookie["max-age"]
 
 
 # -- settings -------------------------------------------------------------------------------

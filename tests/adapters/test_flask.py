@@ -24,6 +24,9 @@ from tokensession import (
 )
 from tokensession.adapters.flask import SessionInterface
 from tokensession.adapters.wsgi import SessionMiddleware
+from tokensession.members import Members
+from tokensession.overflow.memory import MemoryStore as OverflowStore
+from tokensession.overflow.overflow import Overflow
 from tokensession.revocation.memory import MemoryStore
 
 from .conformance import (
@@ -228,6 +231,52 @@ def test_signing_in_keeps_a_session_permanent() -> None:
     assert "Max-Age" not in line
     session = decode(line.partition(";")[0].partition("=")[2], RING)
     assert (session.ttl, session.cap) == (1800, None)
+
+
+def test_one_response_for_several_requests() -> None:
+    """It would give the cookie of one to the next, so it is an error once it carries one."""
+    app = Flask("constant")
+    app.session_interface = SessionInterface(RING)
+    constant = Response("constant")
+
+    @app.get("/")
+    def home() -> Response:
+        if "sign-in" in request.args:
+            session: Any = flask.session
+            session.sign_in("ada")
+        return constant
+
+    client = app.test_client()
+    assert "Set-Cookie" not in client.get("/", base_url="https://test").headers
+    assert "Set-Cookie" in client.get("/?sign-in", base_url="https://test").headers
+    other = app.test_client().get("/", base_url="https://test")
+    assert other.status_code == 500
+    assert "Set-Cookie" not in other.headers
+
+
+def test_of_a_large_state_no_more_is_read_than_is_asked_for() -> None:
+    """By asking whether it is permanent, which each response does, neither."""
+    overflow = Overflow(OverflowStore())
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=Policy.owasp(), overflow=overflow)
+    app = Flask("large")
+    app.session_interface = SessionInterface(SessionManager(codec))
+    states: list[Any] = []
+
+    @app.get("/write")
+    def write() -> str:
+        flask.session["a"], flask.session["large"] = 1, ["x" * 100] * 100
+        return ""
+
+    @app.get("/read")
+    def read() -> str:
+        session: Any = flask.session
+        states.append(session._get_current_object())
+        return str(session["a"])
+
+    client = app.test_client()
+    client.get("/write", base_url="https://test")
+    assert client.get("/read", base_url="https://test").text == "1"
+    assert type(states[0]._state) is Members
 
 
 def test_a_policy_of_ones_own_bounds_permanent_sessions() -> None:

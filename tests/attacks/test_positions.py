@@ -167,6 +167,15 @@ class TestSibling:
         planted = CODEC.encode({"note": "of eve"}, subject="eve", now=NOW)
         assert request(MANAGER, f"__Host-session={planted}").subject == "eve"
 
+    @pytest.mark.parametrize("junk", range(1, 6))
+    def test_one_among_junk_does_not_push_the_true_one_out_of_sight(self, junk: int) -> None:
+        """A cookie of a longer path comes first, so the attacker's may be all that is looked at."""
+        planted, true = (CODEC.encode({}, subject=who, now=NOW) for who in ("eve", "ada"))
+        values = [planted, *["x"] * junk, true]
+        session = request(MANAGER, *(f"__Host-session={value}" for value in values))
+        assert session.refused == "malformed"
+        assert session.subject is None
+
     def test_many_can_keep_a_user_out_and_not_make_work(self) -> None:
         """More than four values of one name: the rest is not looked at, and there is no session."""
         token = CODEC.encode({}, subject="ada", now=NOW)

@@ -118,6 +118,16 @@ def test_a_legacy_session_is_carried_over() -> None:
     assert browser.set == []
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_is_still_to_be_written_is_no_change(*, changed: bool) -> None:
+    """A WebSocket that is refused loses nothing of a session that it has only read."""
+    session = manager().open([(b"cookie", f"session={cookie_at(NOW)}".encode())], now=NOW)
+    assert session["cart"] == ["tea"]
+    if changed:
+        session["cart"].append("coffee")
+    assert manager().is_changed(session) is changed
+
+
 def test_the_session_id_is_a_digest_of_what_was_signed() -> None:
     """So that every response to one old cookie, and every copy of it, is one session."""
     value = cookie_at(NOW)
@@ -282,7 +292,8 @@ def test_of_two_good_ones_neither_is_taken() -> None:
         ((good, other), {}, "malformed"),
         ((good, "bad"), {"a": 1}, None),
         (("bad", good), {"a": 1}, None),
-        (("1", "2", "3", "4", good), {}, "bad_signature"),
+        (("1", "2", "3", "4", good), {}, "malformed"),
+        ((good, "1", "2", "3", "4"), {}, "malformed"),
     ):
         text = "; ".join(f"session={value}" for value in values)
         session = served_by.open([(b"cookie", text.encode())], now=NOW)

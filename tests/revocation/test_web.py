@@ -248,6 +248,21 @@ class TestWhatEnds:
         renewed = given(site.get("/act?regenerate=", cookie))
         assert [site.subject(one) for one in (cookie, renewed)] == ["revoked", "ada"]
 
+    def test_regenerating_what_is_ended_meanwhile(self, site: Site) -> None:
+        """Does not bring it back under an id of which nobody knows; the cookie is left alone."""
+        cookie = site.sign_in()
+        manager = manager_of(RING, policy=POLICY, revocation=site.store)
+        slow, sign_out = (
+            manager.open([(b"cookie", f"__Host-session={cookie}".encode())]) for _ in range(2)
+        )
+        assert slow.subject == "ada"
+        sign_out.clear()
+        manager.save(sign_out, [])
+        slow.regenerate()
+        headers: list[tuple[bytes, bytes]] = []
+        manager.save(slow, headers)
+        assert headers == [(b"vary", b"Cookie")]
+
     def test_my_other_devices(self, site: Site) -> None:
         """End; this one and a new one live, and what is spared stays so under a new id."""
         phone, laptop = site.sign_in(), site.sign_in()
@@ -273,6 +288,17 @@ class TestWhatEnds:
         subjects = [site.subject(one) for one in (phone, tablet, taken_over, bob)]
         assert subjects == ["revoked", "revoked", "bob", "bob"]
 
+    def test_the_other_devices_of_two_subjects(self, site: Site) -> None:
+        """Who signs in over another may ask for the same; both have asked."""
+        phone, laptop, bob = site.sign_in(), site.sign_in(), given(site.get("/act?sign_in=bob"))
+        manager = site.app._manager
+        session = manager.open([(b"cookie", f"{NAME}={laptop}".encode())])
+        session.revoke_others()
+        session.sign_in("bob")
+        session.revoke_others()
+        manager.save(session, [])
+        assert [site.subject(one) for one in (phone, bob)] == ["revoked", "revoked"]
+
     def test_clearing_what_was_nobodys(self, site: Site) -> None:
         """Ends it, whoever signs in after that."""
         cookie = given(site.get("/act?set=1"))
@@ -296,6 +322,23 @@ class TestWhatEnds:
         codec.revoke(codec.decode(cookie))
         with pytest.raises(Revoked):
             raise_from(site, cookie)
+
+
+def test_asking_now_after_regenerating() -> None:
+    """The former id is asked for, as nobody has ended or spared the new one yet."""
+    manager = manager_of(RING, policy=POLICY, revocation=MemoryStore())
+    codec = manager._codec
+    session = codec.decode(codec.encode({}, subject="ada"))
+    codec.revoke_subject("ada", keep=session)
+    line = (b"cookie", f"__Host-session={codec.renew(session)}".encode())
+    spared, ended = manager.open([line]), manager.open([line])
+    assert spared.subject == ended.subject == "ada"
+    spared.regenerate()
+    spared.confirm()
+    codec.revoke(session)
+    ended.regenerate()
+    with pytest.raises(Revoked):
+        ended.confirm()
 
 
 def raise_from(site: Site, cookie: str) -> None:

@@ -61,7 +61,7 @@ def setup(
     a WebSocket: until its handshake is answered); later changes raise a ConfigError.
 
     Args:
-        app: The application; its sub-applications are served too.
+        app: The application; its sub-applications are served too, without a setup of their own.
         keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
             cookie with other attributes, a header in place of a cookie, or another context.
         policy: When sessions end; the OWASP profile when None.
@@ -89,6 +89,11 @@ def setup(
 
     @web.middleware
     async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if key in request:
+            raise ConfigError(
+                "this request has a session already, whose changes would be lost: set sessions up "
+                "once, for the outermost application, or give setup another key"
+            )
         headers = [(name.lower(), value) for name, value in request.raw_headers]
         session = request[key] = manager.open(headers)
         if manager.look_ahead(session):

@@ -9,7 +9,7 @@ The session is ``scope["session"]``, which is ``request.session`` in Starlette a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +82,8 @@ class SessionMiddleware:
         session = manager.open(scope["headers"])
         if not manager.storeless and manager.look_ahead(session):
             await in_thread(lambda: manager.prepare(session))
-        scope[self._scope_key] = session
+        key = self._scope_key
+        scope[key] = session
         exchange = _Exchange(manager, session, scope, send)
         try:
             await self.app(scope, receive, exchange.send)
@@ -91,8 +92,26 @@ class SessionMiddleware:
                 raise
             if not exchange.replaced:
                 await exchange.refuse(error, [])
+        except BaseException:
+            if not exchange.begun:  # what answers it is outside, where no change could be carried
+                session.close(readable=True)
+            raise
         if exchange.begun:
             manager.check_unchanged(session)
+        if scope.get(key) is not session:
+            self._check_place(scope)
+
+    def _check_place(self, scope: Scope) -> None:
+        """Refuse what took the session's place, unless it is one, as of a mounted application.
+
+        Raises:
+            ConfigError: It is none, so the application believes that it has ended the session.
+        """
+        if not isinstance(scope.get(self._scope_key), Mapping):
+            raise ConfigError(
+                "the session was taken out of the scope, as Litestar's clear_session() does, and "
+                "has not ended: call request.session.clear()"
+            )
 
 
 async def _nothing() -> None:

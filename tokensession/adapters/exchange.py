@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from tokensession.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from tokensession.manager import SessionManager
 
 UNAVAILABLE: Final = 503
+# Marks a response object that has been given a session's cookie.
+CARRIES_COOKIE: Final = "_tokensession_cookie"
 BODY: Final = b"Service Unavailable"
 
 _log = logging.getLogger("tokensession")
@@ -36,6 +40,19 @@ def unavailable(
         (b"retry-after", b"1"),
         *(header for header in headers if header[0].lower() in kept),
     ]
+
+
+def check_fresh(response: object) -> None:
+    """Refuse a response object that has carried a session's cookie before.
+
+    Raises:
+        ConfigError: It has, and would give it to whoever asks next.
+    """
+    if hasattr(response, CARRIES_COOKIE):
+        raise ConfigError(
+            "one response object answers several requests, and would carry the cookie of one "
+            "session to others: make a response for each request"
+        )
 
 
 async def in_thread(call: Callable[[], None]) -> None:

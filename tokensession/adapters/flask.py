@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -21,7 +22,13 @@ except ImportError as _missing:
         "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
     ) from _missing
 
-from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
+from tokensession.adapters.exchange import (
+    BODY,
+    CARRIES_COOKIE,
+    UNAVAILABLE,
+    check_fresh,
+    unavailable,
+)
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.codec import SessionCodec
 from tokensession.cookies import Cookie
@@ -57,19 +64,23 @@ class Session(RequestSession[Any], sessions.SessionMixin):
 
         Setting it raises a ConfigError where the policy's `longest` is below `lifetime`.
         """
-        return not isinstance(self.state, dict) or bool(self.get("_permanent", False))
+        return not self._is_mapping or bool(self.get("_permanent", False))
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self["_permanent"] = bool(value)
         self.set_lifetime(self.lifetime if value else None)
 
+    @property
+    def _is_mapping(self) -> bool:  # as opposed to a state of a type; without reading all of it
+        return isinstance(self._state, MutableMapping)
+
     def sign_in(
         self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
     ) -> None:
         """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
         super().sign_in(subject, ttl=ttl, cap=cap)
-        if ttl is cap is None and isinstance(self.state, dict) and self.permanent:
+        if ttl is cap is None and self._is_mapping and self.permanent:
             self.set_lifetime(self.lifetime)
 
 
@@ -97,6 +108,7 @@ class Managers(NamedTuple):
 
         Where the store of revocations failed, the response becomes a 503.
         """
+        check_fresh(response)
         permanent = not session.opened or session.permanent
         manager = self.permanent if permanent else self.until_closed
         headers, merged = response.headers, ("vary", "cache-control")
@@ -112,6 +124,8 @@ class Managers(NamedTuple):
                 headers.remove(name)
             for field, value in fields:
                 headers.add(field.decode("ascii"), value.decode("latin-1"))
+                if field.decode("ascii") not in merged:
+                    setattr(response, CARRIES_COOKIE, True)
 
 
 class ManagersByApp:

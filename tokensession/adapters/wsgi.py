@@ -104,6 +104,9 @@ class SessionMiddleware:
             if not exchange.replaced:
                 raise
             return exchange.whole
+        except BaseException:
+            exchange.fail()
+            raise
         if exchange.begun and not exchange.replaced and not session.opened:
             return body  # it cannot be changed any more: servers may send files their own way
         exchange.chunks = body
@@ -157,6 +160,11 @@ class _Exchange:
         self._start_response(f"{UNAVAILABLE} {BODY.decode()}", _text(headers))
         return _write_nothing
 
+    def fail(self) -> None:
+        """Refuse changes after an error, as what answers it is outside and could not carry them."""
+        if not self.begun:
+            self._session.close(readable=True)
+
     def __iter__(self) -> Iterator[bytes]:
         """Give the chunks as they come; an application may begin with the first of them."""
         try:
@@ -169,6 +177,9 @@ class _Exchange:
                 self.refuse(error, [])
             if not self.replaced:
                 raise
+        except BaseException:
+            self.fail()
+            raise
         if self.replaced:
             yield from self.whole
 

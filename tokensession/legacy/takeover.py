@@ -165,8 +165,14 @@ class Takeover(Generic[StateT]):
 def _candidates(
     cookies: list[Cookie], headers: Iterable[tuple[bytes, bytes]]
 ) -> Iterator[tuple[bytes, ...]]:
-    """Give the sets of values that could be a session; an incomplete one, which none verifies."""
-    found = [cookie.read(headers)[:MAX_CANDIDATES] for cookie in cookies]
+    """Give the sets of values that could be a session; an incomplete one, which none verifies.
+
+    Raises:
+        Malformed: More values of a name than are looked at.
+    """
+    found = [cookie.read(headers) for cookie in cookies]
+    if max(map(len, found)) > MAX_CANDIDATES:  # as of our own cookie
+        raise Malformed(f"more than {MAX_CANDIDATES} legacy cookies of one name")
     if found[0]:
         yield from product(*(values or [b""] for values in found))
 

@@ -85,15 +85,15 @@ class Revocations:
         entries = self._check.look_up(sid, subject_key(subject))
         return first_start(entries, now=now, leeway=self._leeway)
 
-    def confirm(self, session: Session[Any]) -> None:
+    def confirm(self, sid: bytes, subject: Subject, started_at: int) -> None:
         """Ask the store itself, now.
 
         Raises:
-            Revoked: The session is.
+            Revoked: The session of that id is.
             StoreError: The store cannot be asked, whatever that means elsewhere.
         """
-        found = self._check.store.look_up(session.sid, subject_key(session.subject))
-        if is_revoked(session.sid, session.started_at, **found._asdict()):
+        found = self._check.store.look_up(sid, subject_key(subject))
+        if is_revoked(sid, started_at, **found._asdict()):
             raise Revoked("the store says that the session was ended")
 
     def revoke(self, session: Session[Any], now: float | None) -> None:
@@ -121,8 +121,10 @@ class Revocations:
         """End the session of an id, of which `new` is the continuation.
 
         Raises:
+            Revoked: It has been ended already, so nothing continues it: nobody knows of the new id.
             StoreError: It could not be recorded.
         """
+        self.confirm(sid, subject, started_at)
         denial = self._denial(sid, subject, started_at)
         self._record("session", lambda: self._check.replace(denial, new, now=now))
 

@@ -26,11 +26,11 @@ test("no such cookie is no session, and no error", () => {
   }
 });
 
-test("of several cookies exactly one of the first four may be good", () => {
+test("of several cookies exactly one of at most four may be good", () => {
   const read = (...values) => decodeCookie(values.map((value) => `shop=${value}`).join("; "), "shop", ring, options);
   assert.equal(read("planted", token).kid, ring.active(now).kid);
-  assert.equal(read("1", "2", "3", token, token).subject, null);
-  for (const values of [[token, token], ["1", "2"], ["1", "2", "3", "4", token]]) {
+  assert.equal(read("1", "2", "3", token).subject, null);
+  for (const values of [[token, token], ["1", "2"], ["1", "2", "3", "4", token], [token, "1", "2", "3", token]]) {
     assert.throws(() => read(...values), has("malformed"));
   }
   assert.throws(() => read(`"${token}"`), has("unknown_key"));

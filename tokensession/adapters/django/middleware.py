@@ -11,7 +11,13 @@ from django.http import HttpResponse
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
-from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
+from tokensession.adapters.exchange import (
+    BODY,
+    CARRIES_COOKIE,
+    UNAVAILABLE,
+    check_fresh,
+    unavailable,
+)
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.cookies import add_vary
 from tokensession.errors import StoreError
@@ -49,10 +55,11 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             # Django calls this in a thread, and an asynchronous view in the event loop.
             self._manager.prepare(session)
 
-    def process_exception(self, request: Any, exception: Exception) -> Any:  # noqa: ARG002  # as Django calls it
+    def process_exception(self, request: Any, exception: Exception) -> Any:
         """Answer 503 where the store of revocations failed in a view."""
         if not isinstance(exception, StoreError):
             return None
+        request.session.close(readable=True)  # what was changed before an error is not kept
         return _refusal(unavailable(self._manager, exception, ()))
 
     def process_response(self, request: Any, response: Any) -> Any:
@@ -60,13 +67,14 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         session = getattr(request, "session", None)
         if not isinstance(session, SessionStore):
             return response
+        check_fresh(response)
         merged = ("Vary", "Cache-Control")
         fields = [
             (n.lower().encode(), response[n].encode("latin-1")) for n in merged if n in response
         ]
         if response.status_code == FAILED and session.unknown is not None:
             return self._refused(response, session.unknown, fields)
-        if response.status_code >= FAILED:
+        if response.status_code == FAILED or session.closed:
             session.close(readable=True)
             if session.opened:
                 add_vary(fields, self._manager.cookie.vary)
@@ -81,6 +89,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
                 # Django's own cache for whole sites, which is around this middleware, knows nothing
                 # of no-store in its older versions, and would give the cookie to others.
                 request._cache_update_cache = False  # noqa: SLF001  # asked by that cache alone
+                setattr(response, CARRIES_COOKIE, True)
         if session.opened:
             _write(response, fields)
             if response.streaming:
@@ -132,6 +141,10 @@ class _Written(Morsel[str]):
             if self.isReservedKey(key):
                 self[key] = text or True
         self._line = line
+
+    def __reduce__(self) -> tuple[type[_Written], tuple[str]]:
+        """Let caches and tests keep a response with it, and read that again."""
+        return _Written, (self._line,)
 
     def OutputString(self, attrs: Any = None) -> str:  # noqa: ARG002, N802  # as the base
         """Return the line."""

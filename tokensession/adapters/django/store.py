@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokensession.manager import SessionManager
 
 _EXPIRY = "_session_expiry"  # Django's own key for what set_expiry was given
+_CREATED = "_session_created"  # what keeps a session of which nothing else is to be kept
 
 
 class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # Django has no types
@@ -184,11 +185,21 @@ class SessionOfRequest(SessionStore):
 
     @property
     def session_key(self) -> str | None:
-        """The session id in hexadecimal, or None before a browser has it. It is no secret."""
-        return self.sid.hex() if self.kid else None
+        """The session id in hexadecimal, which is no secret; None where there is nothing to keep.
+
+        `create` and `save` keep such a session too: what an application stores under this key is
+        then one visitor's, and never that of everybody who has none.
+        """
+        return self.sid.hex() if self.kid or not self.is_empty() else None
+
+    def create(self) -> None:
+        """Let the session be written with the response, though there may be nothing in it."""
+        if self.session_key is None:
+            self[_CREATED] = True
 
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # likewise
-        """Raise now what writing the session would raise; see `RequestSession.check`."""
+        """Do what `create` does, and raise now what writing the session would raise."""
+        self.create()
         self.check()
 
 
