@@ -248,7 +248,9 @@ class SQLStore:
 
     def _mark(self, connection: Connection, subject: bytes) -> Mark | None:
         row = connection.execute(self._tables.mark_row, {"subject": subject}).first()
-        return None if row is None else Mark(*row)
+        if row is None:
+            return None
+        return Mark(_seconds(row.instant), row.kept, _seconds(row.until), _seconds(row.revision))
 
     def _deny(self, connection: Connection, denial: Denial) -> None:
         position = self._position(connection)
