@@ -136,6 +136,7 @@ class KeyRing:
             ConfigError: The variable is missing or empty, its document is refused, or its
                 secrets are published ones.
         """
+        keyfiles.check_name(name)
         text = os.environ.get(name)
         if not text:
             raise ConfigError(
