@@ -206,7 +206,7 @@ class KeyRing:
 
         Args:
             private: Include the secrets. Without them the document holds only what may be
-                published: the public halves of asymmetric keys.
+                published: the public halves of asymmetric keys that are not revoked.
         """
         if private:
             return write_document(Document([*self], self._serial, self._members))
