@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.clients.sql import database_url, limit
+from tokensession.clients.sql import database_url, limit, sqlite_file
 from tokensession.errors import ConfigError, StoreError
 from tokensession.keystores.source import STORE_SECONDS
 
@@ -75,21 +75,13 @@ class SQLKeySource:
         Raises:
             StoreError: The database cannot be reached, or does not allow it.
         """
-        file = self._file()
+        file = sqlite_file(self._engine)
         if file is not None:
             # With the mode of a key file, where it is new; what is wrong is for the driver to say.
             with contextlib.suppress(OSError, ValueError):
                 os.close(os.open(file, os.O_RDONLY | os.O_CREAT, 0o600))
         with self._reported():
             _TABLE.metadata.create_all(self._engine)
-
-    def _file(self) -> str | None:
-        """Return the name of the file that is the database, or None where there is none."""
-        url = self._engine.url
-        name = url.database
-        if url.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
-            return None
-        return name
 
     def read(self) -> bytes | None:
         """Return the document's text, or None where there is no row.
@@ -128,7 +120,7 @@ class SQLKeySource:
 
     @contextlib.contextmanager
     def _connected(self) -> Generator[sa.Connection]:
-        file = self._file()
+        file = sqlite_file(self._engine)
         if file is not None and not os.path.exists(file):  # noqa: PTH110  # a str as any other
             # Connecting would make it, although nobody has asked for that, and for all to read.
             raise StoreError(f"{self.name}: no such file; `tokensession keys new` makes it")

@@ -73,7 +73,7 @@ class SQLStore:
         Raises:
             StoreError: It cannot, or what is there is of another version.
         """
-        self._database.run(self._create)
+        self._database.run(self._create, makes=True)
 
     def _create(self, connection: Connection) -> None:
         with self._database.transaction(connection):
