@@ -19,9 +19,11 @@ import pytest
 
 from tests.conftest import NOW
 from tokensession import KeyRing, decode, encode
+from tokensession.claims import write_claims
 from tokensession.cli import demos, main, streams
 from tokensession.cli.states import parse_state, tagged
 from tokensession.keyfiles import create_private_file
+from tokensession.tokenkeys import TokenKey
 
 DONE, REFUSED, WRONG = 0, 1, 2
 
@@ -637,6 +639,19 @@ class TestDecode:
         ring = KeyRing([key.with_members(exp=NOW + 10**9)]).add(nbf=NOW + 10**9 - 900)
         token = encode({"a": 1}, KeyRing([key]), now=NOW)
         assert cli("decode", cli.keys(ring), "--now", NOW, stdin=token).code == DONE
+
+    @pytest.mark.parametrize("option", [(), ("--json",)])
+    def test_a_state_that_nests_too_deep(
+        self, cli: Cli, hs256: KeyRing, option: tuple[str, ...]
+    ) -> None:
+        """A reader takes what a broken writer has made; to show it is another matter."""
+        (key,) = hs256
+        made = TokenKey(key, b"session")
+        nested = msgspec.Raw(b"\x91" * 490 + b"\xc0")
+        claims = write_claims(bytes(16), NOW, 60, 0, None, nested, None)
+        token = made.token(claims, made.salt(), bytes(12)).decode()
+        result = cli("decode", cli.keys(hs256), "--now", NOW, *option, stdin=token)
+        assert_complaint(result, "nested too deep")
 
     @pytest.mark.parametrize("form", ["{}", "Bearer {}", "__Host-session={}"])
     def test_a_token_as_argument(self, cli: Cli, hs256: KeyRing, form: str) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tokensession import ConfigError, KeyRing, keyfiles
 from tokensession.keyfiles import create_private_file, read_private_file, replace_private_file
+from tokensession.keystores.file import FileSource
+from tokensession.keystores.urls import source_from_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def private(path: Path, content: bytes = b"old") -> Path:
@@ -246,3 +254,46 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
     assert {outcome for _, outcome in outcomes} == {0, 1}
     assert (-9, 0) in outcomes
     assert (-9, 1) in outcomes
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder, as NFS has none, is said to be one; the file stays as it is."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    path = private(tmp_path / "a")
+    with pytest.raises(ConfigError, match=r"no locks.*Bad file descriptor"):
+        replace_private_file(path, b"new", check=lambda _: None)
+    assert path.read_bytes() == b"old"
+
+
+DOCUMENT = KeyRing.generate(kid="k1").to_json().decode()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: KeyRing.open(DOCUMENT),
+        lambda: KeyRing.open(Path(DOCUMENT)),
+        lambda: KeyRing.open(f"\n{DOCUMENT}"),
+        lambda: KeyRing.generate().save(DOCUMENT),
+        lambda: create_private_file(DOCUMENT, b"x"),
+        lambda: FileSource(DOCUMENT).read(),
+        lambda: KeyRing.from_env(DOCUMENT),
+        lambda: source_from_url(DOCUMENT),
+        lambda: source_from_url("url:KEYS", environment={"KEYS": DOCUMENT}),
+    ],
+)
+def test_a_document_in_place_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[], object]
+) -> None:
+    """As ``open(os.environ["KEYS"])`` gives it: it is shown nowhere, and makes no file."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="key document") as caught:
+        use()
+    text = "".join(traceback.format_exception(caught.value))
+    secret = json.loads(DOCUMENT)["keys"][0]["k"]
+    assert secret not in text + repr(caught.value.__context__)
+    assert list(tmp_path.iterdir()) == []

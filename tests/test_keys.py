@@ -875,3 +875,12 @@ def test_a_tombstone_keeps_all_but_the_material(algorithm: str) -> None:
     assert left.pop("revoked") == {"revoked_at": NOW, "reason": "lost"}
     assert left.keys() <= {"kty", "kid", "alg", "crv", "use", "nbf"}
     assert (left["kid"], left["alg"], left["nbf"]) == ("a", algorithm, 7)
+
+
+def test_the_last_key_without_an_end_is_not_retired() -> None:
+    """Its successor ends by itself, and then nobody could sign in; a third key helps."""
+    ring = ring_of(a=(0, None), b=(1000, 9000))
+    with pytest.raises(ConfigError, match="only one without an end"):
+        ring.retire("a", token_lifetime=100, now=5000)
+    longer = ring.add(nbf=7000, now=5000)
+    assert longer.retire("a", token_lifetime=100, now=5000)["a"].exp == 5160

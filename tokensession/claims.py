@@ -45,8 +45,8 @@ class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=F
     pad: Any = None
 
 
-# What the checks of an application's own type may raise, besides msgspec's errors.
-_OWN_ERRORS: Final = (TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
+# What the checks of an application's own type may raise, besides msgspec's errors: anything.
+_OWN_ERRORS: Final = (Exception,)
 _AGE: Final = "claims are not those of a session: age exceeds iat"
 _TOO_DEEP: Final = f"claims are nested deeper than {SAFE_NESTING} levels"
 
@@ -263,7 +263,7 @@ class TypedState(Generic[StateT]):
         misfit = "state"
         try:
             claims = self._decode(plaintext)
-        except (*UNREADABLE, *_OWN_ERRORS) as error:
+        except _OWN_ERRORS as error:
             if isinstance(error, msgspec.ValidationError):
                 misfit = _where(error)
         if claims is None:
@@ -271,7 +271,7 @@ class TypedState(Generic[StateT]):
             untyped, _ = UntypedState().read(plaintext)
             # msgspec holds each of two equal keys against the type; the last alone counts (SPEC 3),
             # and is all that is left in the untyped state.
-            with contextlib.suppress(*UNWRITABLE, *_OWN_ERRORS):
+            with contextlib.suppress(*_OWN_ERRORS):
                 state = self._decode_state(encode_msgpack(untyped.state))
                 return msgspec.structs.replace(untyped, state=state), None
             return cast("Claims[StateT]", untyped), f"{misfit} does not fit {self._name}"
@@ -294,7 +294,7 @@ class TypedState(Generic[StateT]):
         """Return the state in `packed` and None, or None and how it misses the type."""
         try:
             return self._decode_state(packed), None
-        except (*UNREADABLE, *_OWN_ERRORS) as error:
+        except _OWN_ERRORS as error:
             described = isinstance(error, msgspec.ValidationError)
             return None, _where(error, "state") if described else "state"
 

@@ -88,11 +88,15 @@ class Key:
         return not self.revoked and (self.exp is None or now < self.exp)
 
     def to_jwks(self, *, private: bool = False) -> list[Jwk]:
-        """Return the key's JWKs; without `private` only what may be published."""
+        """Return the key's JWKs; without `private` only what may be published.
+
+        Of a revoked key that is nothing: stock libraries do not know the member ``revoked``, and
+        would go on verifying what whoever has the key makes.
+        """
         if private:
             both = (self._signature_jwk, self._encryption_jwk)
             return [_copy(jwk) for jwk in both if jwk is not None]
-        if self.public_key is None:
+        if self.public_key is None or self.revoked:
             return []
         public = _copy(self._signature_jwk)
         for name in _PRIVATE_MEMBERS:

@@ -39,8 +39,10 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
 
     Raises:
         FileNotFoundError: There is none.
-        ConfigError: Not a regular file, unreadable, too large, or readable by others.
+        ConfigError: Not a regular file, unreadable, too large, or readable by others; or the
+            content of a key file in place of its name.
     """
+    check_name(path)
     try:
         # Non-blocking, so that a FIFO is refused below rather than waited for.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -69,6 +71,22 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
     return content
 
 
+def check_name(name: object) -> None:
+    """Refuse a key document where the name of its place is wanted; no message must show it.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    text = os.fspath(name) if isinstance(name, os.PathLike) else name
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    if isinstance(text, str) and text.lstrip().startswith("{") and '"' in text:
+        raise ConfigError(
+            "the name of a key file or variable is wanted, not the key document itself: use "
+            "KeyRing.from_jwks(document) or KeyRing.from_env(name)"
+        )
+
+
 def create_private_file(path: str | os.PathLike[str], content: bytes) -> bool:
     """Create `path` with `content` and mode 0600, whole or not at all.
 
@@ -78,6 +96,7 @@ def create_private_file(path: str | os.PathLike[str], content: bytes) -> bool:
     Raises:
         ConfigError: The folder is missing or cannot be written.
     """
+    check_name(path)
     if os.fspath(path).endswith(os.sep):
         raise ConfigError(f"key file {path}: the name of a folder")
     target = Path(path)
@@ -109,6 +128,7 @@ def replace_private_file(
         ConfigError: Not a regular file, the folder is missing or cannot be written, the owner
             cannot be kept, or another writer keeps the folder locked.
     """
+    check_name(path)
     try:
         target = Path(os.path.realpath(path))
     except (OSError, ValueError) as error:
@@ -165,7 +185,7 @@ def _folder_lock(folder: Path) -> Generator[None]:
         raise ConfigError(f"folder {folder}: {_reason(error)}") from error
     try:
         deadline = monotonic() + LOCK_SECONDS
-        while not _try_lock(descriptor):
+        while not _try_lock(descriptor, folder):
             if monotonic() >= deadline:
                 raise ConfigError(
                     f"folder {folder}: locked by another process for {LOCK_SECONDS:g} s; "
@@ -177,12 +197,17 @@ def _folder_lock(folder: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, folder: Path) -> bool:
     assert fcntl is not None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise ConfigError(
+            f"folder {folder}: its file system has no locks, as some network shares have none "
+            f"({_reason(error)}): keep keys that are changed on another, or in a database"
+        ) from error
     return True
 
 

@@ -136,6 +136,7 @@ class KeyRing:
             ConfigError: The variable is missing or empty, its document is refused, or its
                 secrets are published ones.
         """
+        keyfiles.check_name(name)
         text = os.environ.get(name)
         if not text:
             raise ConfigError(
@@ -205,7 +206,7 @@ class KeyRing:
 
         Args:
             private: Include the secrets. Without them the document holds only what may be
-                published: the public halves of asymmetric keys.
+                published: the public halves of asymmetric keys that are not revoked.
         """
         if private:
             return write_document(Document([*self], self._serial, self._members))
@@ -421,7 +422,8 @@ class KeyRing:
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            ConfigError: No such kid, it is revoked, no successor, or no lifetime known.
+            ConfigError: No such kid, it is revoked, no successor, none that stays, or no lifetime
+                known.
         """
         at = whole_seconds(now)
         check_seconds("leeway", leeway, least=0)
@@ -441,6 +443,15 @@ class KeyRing:
             raise ConfigError(
                 f"key {kid!r} has no successor, so retiring it would end all sign-ins: "
                 "add a key first"
+            )
+        if key.exp is None and not any(
+            other.can_mint and not other.revoked and other.exp is None
+            for other in self
+            if other is not key
+        ):
+            raise ConfigError(
+                f"key {kid!r} is the only one without an end; with one of its own nobody could "
+                "sign in once all have expired: add a key first"
             )
         exp = max(at, successor.nbf) + lifetime + leeway
         if key.exp is not None:

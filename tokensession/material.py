@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
 from tokensession.base64url import NotCanonical, b64url_decode
 from tokensession.errors import ConfigError
@@ -93,7 +93,9 @@ def _encoded_key(data: bytes) -> str | None:
             load(data)
         except (ValueError, UnsupportedAlgorithm, NotImplementedError, InternalError):
             continue
-        except TypeError:  # a private key that wants its password is a key all the same
+        # A private key that wants its password is a key all the same, and a certificate of a
+        # version that does not exist is no secret either.
+        except (TypeError, InvalidVersion):
             return form
         return form
     return None

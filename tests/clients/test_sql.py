@@ -15,6 +15,7 @@ from tests.servers import Postgres
 from tokensession import StoreError
 from tokensession.keystores.sql import SQLKeySource
 from tokensession.overflow.sql import SQLStore as OverflowStore
+from tokensession.revocation.decision import Denial
 from tokensession.revocation.sql import SQLStore as RevocationStore
 
 if TYPE_CHECKING:
@@ -144,3 +145,47 @@ def test_keys_by_an_engine_whose_server_hangs() -> None:
         server.resume()
         assert source.read() is None
         engine.dispose()
+
+
+class TestFileOfSQLite:
+    def test_one_that_is_replaced_is_followed(self, tmp_path: Path) -> None:
+        """By a backup, say: what is written to the former would be acknowledged, and lost."""
+        store, backup = (RevocationStore(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
+        for one in (store, backup):
+            one.create()
+            assert not one.look_up(NAME[:16], None).denied
+            one.close()  # which leaves no log behind
+        store.count()
+        (tmp_path / "b.db").replace(tmp_path / "a.db")
+        store.deny(Denial(NAME[:16], None, None, 2**31), now=0)
+        store.close()
+        other = RevocationStore(f"sqlite:///{tmp_path}/a.db")
+        assert other.look_up(NAME[:16], None).denied
+        other.close()
+
+    @pytest.mark.parametrize("make", [overflow, revocation])
+    def test_one_that_is_deleted_denies(
+        self, tmp_path: Path, make: Callable[[str, float], tuple[Any, Callable[[Any], object]]]
+    ) -> None:
+        """Until it is made again; asking makes none."""
+        store, call = make(f"sqlite:///{tmp_path}/a.db", 60)
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"not there; make it with create\(\)"):
+                call(store)
+            assert list(tmp_path.iterdir()) == []
+            store.create()
+            call(store)
+            for file in tmp_path.iterdir():
+                file.unlink()
+        store.close()
+
+    def test_a_relative_path_holds_from_the_beginning(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that goes to another folder later keeps its file."""
+        monkeypatch.chdir(tmp_path)
+        store = RevocationStore("sqlite:///a.db")
+        store.create()
+        monkeypatch.chdir("/")
+        assert not store.look_up(NAME[:16], None).denied
+        store.close()

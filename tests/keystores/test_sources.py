@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
 import traceback
@@ -262,11 +264,15 @@ class TestFaults:
             self.assert_reports(source_from_url(url), "none|connection")
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
-        """SQLite says that it cannot open the file."""
-        self.assert_reports(source_from_url(f"sqlite:///{tmp_path}/no/x.db"), "unable to open")
+        """There is no file, and none can be made."""
+        source = SQLKeySource(f"sqlite:///{tmp_path}/no/x.db")
+        self.assert_reports(source, "no such file")
+        with pytest.raises(StoreError, match="unable to open"):
+            source.create()
 
     def test_a_table_that_is_not_there(self, tmp_path: Path) -> None:
         """A database that was never prepared is not an empty one."""
+        (tmp_path / "x.db").touch()
         self.assert_reports(source_from_url(f"sqlite:///{tmp_path}/x.db"), "no such table")
 
     def test_slow(self, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,6 +351,45 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
         SQLKeySource("postgresql://db/app")
+
+
+class TestSQLite:
+    def test_its_file_is_private(self, tmp_path: Path) -> None:
+        """As a key file is, whatever the umask; one that is there keeps its mode."""
+        path, shared = tmp_path / "new.db", tmp_path / "shared.db"
+        shared.touch(0o640)
+        former = os.umask(0o022)
+        try:
+            for file in (path, shared):
+                source = SQLKeySource(f"sqlite:///{file}")
+                source.create()
+                assert source.write(b"one", over=None)
+        finally:
+            os.umask(former)
+        assert {file.name: f"{file.stat().st_mode & 0o777:o}" for file in tmp_path.iterdir()} == {
+            "new.db": "600",
+            "shared.db": "640",
+        }
+
+    def test_asking_makes_no_file(self, tmp_path: Path) -> None:
+        """Neither reading nor a dry run leaves an empty database behind, for all to read."""
+        source = SQLKeySource(f"sqlite:///{tmp_path}/none.db")
+        for call in (source.read, lambda: source.write(b"one", over=None)):
+            with pytest.raises(StoreError, match=r"no such file.*keys new"):
+                call()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_document_that_is_no_text(self, tmp_path: Path, hs256: KeyRing) -> None:
+        """As readfile() of SQLite's shell gives it: it could be read, and never replaced."""
+        source = SQLKeySource(f"sqlite:///{tmp_path}/keys.db")
+        source.create()
+        with sqlite3.connect(tmp_path / "keys.db") as database:
+            database.execute(
+                "insert into tokensession_keys values (?, ?)", ("session-keys", hs256.to_json())
+            )
+        database.close()
+        with pytest.raises(ConfigError, match="no text"):
+            load_ring(source)
 
 
 def test_an_engine_of_the_application(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_an_engine_of_ones_own(tmp_path: Path) -> None:
 
 def test_a_table_that_is_missing(tmp_path: Path) -> None:
     """The message says how it is made; nothing is taken for a lost entry."""
+    (tmp_path / "none.db").touch()
     store = SQLStore(f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(StoreError, match=r"no such table: tokensession_overflow; make it with cre"):
         store.get(b"n" * 32)

@@ -234,7 +234,7 @@ class TestRefused:
         [
             ("mysql://h/db", "begins with sqlite:"),
             ("sqlite://", "in memory"),
-            ("sqlite:////no/such/folder/r.db", "unable to open"),
+            ("sqlite:////no/such/folder/r.db", "its file is not there"),
             ("redis://h:port", "redis-py reads"),
             ("valkey://h:port", "redis-py reads"),
             ("memcached://", "server must be"),

@@ -206,6 +206,11 @@ class TestSQL:
         assert [one for batch in batches for one in batch.denied] == [(sid(1), denial(1).until)]
         with pytest.raises(StoreError, match="no number"):
             store.look_up(sid(2), ADA)
+        with pytest.raises(StoreError, match="no number"):
+            store.mark(ADA, None, now=NOW, life=LIFE)
+        execute(store, f"update {tables.marks.name} set kept = x'{sid(2).hex()}', revision = 'x'")  # noqa: S608
+        with pytest.raises(StoreError, match="no number"):
+            store.replace(denial(2), sid(3), now=NOW)
 
     def test_read_only_and_locked(
         self, sqlite_url: str, new_sqlite: Callable[[], SQLStore]
@@ -325,6 +330,10 @@ class TestRedis:
             ):
                 with pytest.raises(StoreError, match="no entry"):
                     call()
+            for kept in ("zz", "0" * 31, "A" * 32):
+                client.hset(marks, ADA, f"5 5 5 {kept}")
+                with pytest.raises(StoreError, match="no entry"):
+                    store.look_up(sid(1), ADA)
             client.hset(fields, "everyone", "soon")
             with pytest.raises(StoreError, match="no entry"):
                 store.look_up(sid(1), None)

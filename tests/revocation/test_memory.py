@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,7 @@ from .contract import (
     StoreContract,
     apply,
     denial,
+    key,
     revokes,
     sid,
     spared,
@@ -130,6 +131,24 @@ class TestCapped:
         assert store.count() == (1, 0)
         assert store.look_up(sid(2), BOB).denied
         assert list(store._starts) == [BOB]
+
+    def test_a_full_list_is_not_looked_through_at_each_sign_out(self) -> None:
+        """Of a million subjects that would take 200 ms, for which all others wait."""
+        looks: list[int] = []
+
+        class Starts(dict[bytes, tuple[int, int]]):
+            def items(self) -> Any:
+                looks.append(len(self))
+                return super().items()
+
+        store = MemoryStore(max_denied=2)
+        store._starts = Starts()
+        for number in range(9):
+            store.deny(denial(number, key(number)), now=NOW + number)
+        assert looks == [2]
+        store.deny(denial(9, key(9)), now=NOW + 62)
+        store.deny(denial(10, key(10)), now=NOW - 3600)  # a clock that was put right
+        assert len(looks) == 3
 
     def test_the_cap_is_positive(self) -> None:
         """Otherwise nothing could be denied at all."""

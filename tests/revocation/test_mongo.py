@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from bson import ObjectId
+from pymongo import ReadPreference
 
 from tokensession.errors import ConfigError, StoreError
+from tokensession.overflow.mongo import MongoStore as OverflowStore
 from tokensession.revocation import mongo as mongostore
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.mongo import MongoStore
@@ -85,6 +88,32 @@ def test_garbage_is_refused_or_counted(new_mongo: Callable[[], MongoStore]) -> N
     entries.update_one({"_id": "store"}, {"$set": {"version": 2}})
     with pytest.raises(StoreError, match="another version"):
         store.create()
+
+
+def test_ids_of_another_kind(new_mongo: Callable[[], MongoStore]) -> None:
+    """What somebody has put there by hand stops nobody from reading the entries beside it."""
+    store = new_mongo()
+    entries = store._documents.documents()
+    names: list[Any] = [ObjectId(), 5, "d23456789abcdefgh", "m" * 33]
+    for name in names:
+        kind = "mark" if str(name).startswith("m") else "denied"
+        numbers = {"instant": 1, "until": NOW, "revision": 1, "position": 1}
+        entries.insert_one({"_id": name, "kind": kind, **numbers})
+    store.deny(denial(1), now=NOW)
+    batches = list(store.read(None))
+    assert sum(batch.skipped for batch in batches) == len(names)
+    assert [one for batch in batches for one, _ in batch.denied] == [sid(1)]
+
+
+@pytest.mark.parametrize("make", [MongoStore, OverflowStore])
+def test_the_primary_is_asked(make: type[MongoStore | OverflowStore]) -> None:
+    """Whatever the URL prefers: a secondary may be behind, and has not heard of a revocation."""
+    store = make("mongodb://127.0.0.1:9/?readPreference=secondaryPreferred&readConcernLevel=local")
+    documents = store._documents.documents()
+    assert documents.read_preference == ReadPreference.PRIMARY
+    level = "majority" if make is MongoStore else "local"
+    assert documents.read_concern.level == level  # what can be rolled back is no revocation
+    store.close()
 
 
 def test_entries_leave_by_the_server_too(new_mongo: Callable[[], MongoStore]) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis.cluster import LoadBalancingStrategy, RedisCluster
 
-from tests.servers import Cluster
-from tokensession import StoreError
+from tests.servers import Cluster, Valkey
+from tokensession import ConfigError, StoreError
 from tokensession.overflow.redis import RedisStore as OverflowStore
 from tokensession.revocation import redis as redisstore
 from tokensession.revocation import replica as replicas
+from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.redis import RedisStore
 from tokensession.revocation.replica import Replica
 
 from .conftest import new_prefix
-from .contract import ADA, NOW, StoreContract, denial, sid
+from .contract import ADA, NOW, StoreContract, apply, denial, same, sid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,6 +78,54 @@ class TestCluster(RedisContract):
         ]  # fmt: skip
         assert all(len(ports) == 1 for ports in nodes)
         assert len(set.union(*nodes)) == len(cluster.nodes)
+
+
+class Trimmed(RedisStore):
+    """A store in which others write so much, while it is read, that the oldest changes leave."""
+
+    cut = 0  # pages before that
+
+    def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
+        if command == "xrange":
+            if self.cut == 0:
+                self._server.client.xtrim(self._keys[4], maxlen=1, approximate=False)
+            self.cut -= 1
+        return super()._call(command, *arguments, **options)
+
+
+@pytest.mark.parametrize("pages", [0, 1, 2])
+def test_changes_that_leave_while_they_are_read(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    """All is read then, as the copy would lack what has left until it happens to read all."""
+    monkeypatch.setattr(redisstore, "BATCH", 4)
+    store = Trimmed(valkey.url, prefix=new_prefix(), timeout=60)
+    store.create()
+    copy = RevocationEntries()
+    position = apply(copy, store.read(None))
+    for number in range(12):
+        store.deny(denial(number), now=NOW)
+    store.cut = pages
+    position = apply(copy, store.read(position))
+    assert same(copy, store, map(sid, range(12)))
+    assert len(list(store.read(position))) == 1  # nothing is new
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"read_from_replicas": True},
+        {"load_balancing_strategy": LoadBalancingStrategy.ROUND_ROBIN},
+    ],
+)
+def test_a_client_that_reads_from_replicas(cluster: Cluster, option: dict[str, Any]) -> None:
+    """Is refused: what a replica has not heard yet would be taken for all that there is."""
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        client = RedisCluster(host="127.0.0.1", port=cluster.nodes[0].port, **option)
+    with pytest.raises(ConfigError, match="reads from replicas"):
+        RedisStore(client, prefix=new_prefix())
+    client.close()
 
 
 def test_a_cluster_that_loses_a_node_or_all(slow: None, monkeypatch: pytest.MonkeyPatch) -> None:

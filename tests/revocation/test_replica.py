@@ -208,6 +208,33 @@ class TestReading:
         replica.read()
         assert replica.size == 1
 
+    @pytest.mark.parametrize("ahead", [10 * LIFE, 3600 + LIFE + 1024 + 1])
+    def test_a_clock_that_was_ahead(self, ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it swept by a wrong clock is read again once the clock is right."""
+        store = MemoryStore()
+        store.deny(denial(1), now=NOW)
+        store.mark(ADA, None, now=NOW, life=LIFE)
+        replica = Replica(store)
+        replica.read()
+        monkeypatch.setattr(module, "time", lambda: NOW + ahead)
+        replica.read()
+        monkeypatch.setattr(module, "time", lambda: NOW + 1)
+        replica.read()
+        assert replica.revokes(sid(1), NOW, None)
+        assert replica.revokes(sid(2), NOW, "ada")
+
+    def test_a_clock_that_is_put_right_a_little(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As long as nothing that was swept can be needed, not all is read again."""
+        store = MemoryStore()
+        replica = Replica(store)
+        replica.read()
+        store.deny(denial(1), now=NOW)
+        store._changes[-1] = Batch()  # so that only a reading of everything finds it
+        for second, found in ((NOW - 3600, False), (NOW - 3601, True)):
+            monkeypatch.setattr(module, "time", lambda second=second: second)
+            replica.read()
+            assert replica.revokes(sid(1), NOW, None) is found
+
     @pytest.mark.parametrize("heard", [True, False])
     def test_the_later_end_counts(self, heard: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
         """A mark by a service of shorter sessions keeps ending the longer ones of another."""

@@ -22,6 +22,7 @@ from tokensession.cli.streams import (
     DONE,
     REFUSED,
     Commands,
+    InputError,
     add_keys,
     add_now,
     complain,
@@ -151,14 +152,24 @@ def decode(args: Namespace) -> int:
         session = codec.decode(token, now=now)
     except TokenError as error:
         return _refused(error.code, str(error), as_json=args.json)
+    try:
+        if args.json:
+            text = json.dumps(_session_document(session, ring, now, len(token)), indent=1)
+        else:
+            text = json.dumps(tagged(session.state), indent=2, ensure_ascii=False)
+    except RecursionError:
+        raise InputError(
+            "the token is good, but its state is nested too deep to be shown, deeper than any "
+            "writer of this format makes one"
+        ) from None
     if args.json:
-        say_json(_session_document(session, ring, now, len(token)))
-    else:
-        for line in lay_out([*explain(session, ring, now=now), size_field(len(token))]):
-            say(line)
-        say("\nstate")
-        for line in json.dumps(tagged(session.state), indent=2, ensure_ascii=False).split("\n"):
-            say(printable(line))
+        say(text)
+        return DONE
+    for line in lay_out([*explain(session, ring, now=now), size_field(len(token))]):
+        say(line)
+    say("\nstate")
+    for line in text.split("\n"):
+        say(printable(line))
     return DONE
 
 

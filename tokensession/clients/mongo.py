@@ -14,6 +14,7 @@ from tokensession.errors import ConfigError, StoreError
 try:
     import pymongo
     from pymongo.errors import DuplicateKeyError, PyMongoError
+    from pymongo.read_concern import ReadConcern
 except ImportError as _missing:  # pragma: no cover  # the tests have it
     raise ConfigError("MongoStore needs PyMongo: pip install 'tokensession[mongodb]'") from _missing
 
@@ -41,8 +42,9 @@ class MongoCollection:
         database: The name of the database.
         collection: The name of the collection.
         timeout: Seconds that a call may take at the most.
-        journaled: Whether a write is done only when most servers have it in their journal;
-            otherwise the URL and the server decide.
+        journaled: Whether a write is done only when most servers have it in their journal, and
+            nothing is read that could still be rolled back; otherwise the URL and the server
+            decide.
 
     Raises:
         ConfigError: A URL that is none, or a wrong argument.
@@ -72,7 +74,8 @@ class MongoCollection:
         self._store = store
         self._names = database, collection
         self._timeout = timeout
-        self._concern = pymongo.WriteConcern("majority", j=True) if journaled else None
+        self._written = pymongo.WriteConcern("majority", j=True) if journaled else None
+        self._read = ReadConcern("majority") if journaled else None
         self._clients: dict[int, pymongo.MongoClient[Document]] = {}
 
     def close(self) -> None:
@@ -115,7 +118,13 @@ class MongoCollection:
         if client is None:
             client = self._new_client()
         database, collection = self._names
-        return client[database].get_collection(collection, write_concern=self._concern)
+        # The primary, whatever the URL prefers: a secondary may not have heard of what was written.
+        return client[database].get_collection(
+            collection,
+            read_preference=pymongo.ReadPreference.PRIMARY,
+            read_concern=self._read,
+            write_concern=self._written,
+        )
 
     def _new_client(self) -> pymongo.MongoClient[Document]:
         milliseconds = round(self._timeout * 1000)

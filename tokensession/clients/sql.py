@@ -70,18 +70,26 @@ class Database:
         self.engine: Engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._store = store
         self._timeout = timeout
+        self._file = sqlite_file(engine)
+        self._identity: tuple[int, int] | None = None  # of the file that is connected to
         _dispose_after_fork(self.engine)
 
     def close(self) -> None:
         """Close the connections that are idle; the next call makes new ones."""
         self.engine.dispose()
 
-    def run(self, work: Callable[[Connection], _Result]) -> _Result:
+    def run(self, work: Callable[[Connection], _Result], *, makes: bool = False) -> _Result:
         """Run something on a connection, and once more if that one turns out to be dead.
+
+        Args:
+            work: What is run.
+            makes: Whether it may make the file that SQLite keeps a database in.
 
         Raises:
             StoreError: It failed, or took too long.
         """
+        if self._file is not None:
+            self._follow(self._file, makes=makes)
         begun = monotonic()
         while True:
             try:
@@ -96,6 +104,28 @@ class Database:
                     begun -= self._timeout  # once: a restarted server left a pool of dead ones
                     continue
                 raise StoreError(self._complaint(error)) from error
+
+    def _follow(self, file: str, *, makes: bool) -> None:
+        """See that connections are to the file that is there now, and not to one that was.
+
+        One that was deleted, or replaced by a backup, goes on answering whoever had it open, and
+        keeps what they write from all others.
+
+        Raises:
+            StoreError: There is none, and it is not to be made.
+        """
+        identity = None
+        with contextlib.suppress(OSError, ValueError):
+            status = os.stat(file)  # noqa: PTH116  # each request does this
+            identity = status.st_dev, status.st_ino
+        if identity is None and not makes:
+            raise StoreError(
+                f"the {self._store} store (sqlite) failed: its file is not there; make it with "
+                "create()"
+            )
+        if identity != self._identity:
+            self.engine.dispose()
+            self._identity = identity
 
     @contextlib.contextmanager
     def transaction(self, connection: Connection) -> Generator[None]:
@@ -138,6 +168,15 @@ def limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager[
     if descriptor is None or connection.closed:
         return contextlib.nullcontext()
     return DEADLINES.limit(descriptor(), timeout)
+
+
+def sqlite_file(engine: Engine) -> str | None:
+    """Return the path of the file that an engine's database is, or None where that is not known."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name.startswith((":", "file:")):
+        return None
+    # As SQLAlchemy does when it makes an engine: a relative path holds from then on.
+    return os.path.abspath(name)  # noqa: PTH100
 
 
 def database_url(url: str | sa.URL) -> sa.URL:

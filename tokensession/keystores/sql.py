@@ -7,9 +7,10 @@ as that of the extra ``postgresql``.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.clients.sql import database_url, limit
+from tokensession.clients.sql import database_url, limit, sqlite_file
 from tokensession.errors import ConfigError, StoreError
 from tokensession.keystores.source import STORE_SECONDS
 
@@ -69,20 +70,36 @@ class SQLKeySource:
         return f"{url.render_as_string(hide_password=True)}#{self._key}"
 
     def create(self) -> None:
-        """Make the table, if it is not there.
+        """Make the table, if it is not there; a file of SQLite is for its owner alone.
 
         Raises:
             StoreError: The database cannot be reached, or does not allow it.
         """
+        file = sqlite_file(self._engine)
+        if file is not None:
+            # With the mode of a key file, where it is new; what is wrong is for the driver to say.
+            with contextlib.suppress(OSError, ValueError):
+                os.close(os.open(file, os.O_RDONLY | os.O_CREAT, 0o600))
         with self._reported():
             _TABLE.metadata.create_all(self._engine)
 
     def read(self) -> bytes | None:
-        """Return the document's text, or None where there is no row."""
+        """Return the document's text, or None where there is no row.
+
+        Raises:
+            ConfigError: It is no text.
+            StoreError: The database cannot be reached.
+        """
         query = sa.select(_TABLE.c.document).where(_TABLE.c.name == self._key)
         with self._connected() as connection:
-            document: str | None = connection.execute(query).scalar_one_or_none()
-        return None if document is None else document.encode()
+            document: object = connection.execute(query).scalar_one_or_none()
+        if document is None:
+            return None
+        if not isinstance(document, str):  # SQLite keeps what it is given, whatever the column's
+            raise ConfigError(
+                f"{self.name}: the document is no text: write it with CAST(... AS TEXT)"
+            )
+        return document.encode()
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
         """Replace the document, if it is still `over`; one statement decides."""
@@ -103,6 +120,10 @@ class SQLKeySource:
 
     @contextlib.contextmanager
     def _connected(self) -> Generator[sa.Connection]:
+        file = sqlite_file(self._engine)
+        if file is not None and not os.path.exists(file):  # noqa: PTH110  # a str as any other
+            # Connecting would make it, although nobody has asked for that, and for all to read.
+            raise StoreError(f"{self.name}: no such file; `tokensession keys new` makes it")
         with (
             self._reported(),
             self._engine.connect() as connection,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from tokensession.errors import ConfigError
+from tokensession.keyfiles import check_name
 from tokensession.keystores.file import EnvironmentSource, FileSource
 
 if TYPE_CHECKING:
@@ -52,11 +53,15 @@ def source_from_url(
         if not url:
             raise ConfigError(f"environment variable {variable} is missing or empty; it should "
                               "hold the URL of a key source")  # fmt: skip
+        if url.lstrip().startswith("{"):
+            raise ConfigError(f"environment variable {variable} holds a key document, not the URL "
+                              f"of a key source: name it as env:{variable}")  # fmt: skip
     elif "://" in url and _has_password(url):
         raise ConfigError(
             f"the URL holds a password, and arguments show in process lists: put it in {PASSWORD}, "
             "or the whole URL in a variable that you name as url:NAME"
         )
+    check_name(url)
     scheme, separator, rest = url.partition(":")
     if scheme == "env" and separator:
         return EnvironmentSource(rest)

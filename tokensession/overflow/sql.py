@@ -45,7 +45,7 @@ class SQLStore:
         Raises:
             StoreError: It cannot.
         """
-        self._database.run(self._create)
+        self._database.run(self._create, makes=True)
 
     def _create(self, connection: Connection) -> None:
         with self._database.transaction(connection):

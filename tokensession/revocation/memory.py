@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tokensession.revocation.store import Position
 
 _KEPT_CHANGES: Final = 10_000  # what a replica that reads late can still follow
+_LOOKS_APART: Final = 60  # seconds between two looks through all subjects, which may be a million
 
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
@@ -58,6 +59,7 @@ class MemoryStore:
         self._changes: deque[Batch] = deque(maxlen=_KEPT_CHANGES)
         # Of each subject's denied ids the greatest start, and the end of an entry for it.
         self._starts: dict[bytes, tuple[int, int]] = {}
+        self._looked_at = -_LOOKS_APART  # Unix second of the last look for those that have ended
         self._begin_anew()
         _stores.add(self)
 
@@ -163,7 +165,8 @@ class MemoryStore:
         self._coarsen(subject, denial)
 
     def _note_start(self, subject: bytes, start: tuple[int, int], now: int) -> None:
-        if len(self._starts) >= self._max_denied:
+        if len(self._starts) >= self._max_denied and abs(now - self._looked_at) >= _LOOKS_APART:
+            self._looked_at = now
             # Whoever is left here has a denied id still, so there are no more of them than ids.
             ended = [key for key, (_, until) in self._starts.items() if until < now - SWEEP_MARGIN]
             for key in ended:

@@ -356,7 +356,9 @@ def _batch(page: list[Document]) -> Batch:
     for document in page:
         name, until = document["_id"], document.get("until")
         try:
-            if document["kind"] == "mark" and len(name) == 1 + _SUBJECT_BYTES:
+            if not isinstance(name, bytes):  # such as the id that the driver gives
+                skipped += 1
+            elif document["kind"] == "mark" and len(name) == 1 + _SUBJECT_BYTES:
                 mark = _mark(document)
                 assert mark is not None
                 marks.append((name[1:], mark))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.claims import SID_BYTES
 from tokensession.clients.redis import TIMEOUT, RedisServer
-from tokensession.errors import StoreError
+from tokensession.errors import ConfigError, StoreError
 from tokensession.revocation import redisscripts as scripts
 from tokensession.revocation.decision import NEVER, Entries, Mark
 from tokensession.revocation.store import (
@@ -27,7 +27,7 @@ from tokensession.revocation.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from tokensession.clients.redis import Client
     from tokensession.revocation.decision import Denial, Keep
@@ -57,7 +57,8 @@ class RedisStore:
         may_forget: Accept a server that evicts keys when it is full. By default that is refused.
 
     Raises:
-        ConfigError: A URL that is none, a client that decodes, or a wrong argument.
+        ConfigError: A URL that is none, a client that decodes or reads from replicas, or a wrong
+            argument.
     """
 
     def __init__(
@@ -71,6 +72,12 @@ class RedisStore:
         self._server = RedisServer(
             url, store="revocation", prefix=prefix, timeout=timeout, replies=_REPLIES
         )
+        spread = ("read_from_replicas", "load_balancing_strategy")
+        if any(getattr(self._server.client, option, None) for option in spread):
+            raise ConfigError(
+                "the client reads from replicas, which may not have heard of a revocation: make it "
+                "without read_from_replicas and load_balancing_strategy"
+            )
         self.capabilities: Capabilities = Capabilities(
             durable=not may_forget, lists_changes=True, loss_accepted=may_forget
         )
@@ -171,22 +178,31 @@ class RedisStore:
         Raises:
             StoreError: It cannot be asked, or was not created.
         """
-        epoch, server, everyone, highest, first, last = self._run(scripts.HERE)
+        epoch, server, everyone, highest, last = self._run(scripts.HERE)
         name = (epoch.decode(), server.decode())
-        since = None if position is None or position[:2] != name else position[2:]
-        if since is None or not _id(first) <= since <= _id(last):
+        since: tuple[Any, ...] | None = None
+        if position is not None and position[:2] == name:
+            since = yield from self._changes_after(position[2:])
+        if since is None:
             since = _id(last)
             yield from self._everything()
-        else:
-            while True:
-                after = f"({since[0]}-{since[1]}"
-                page = self._call("xrange", self._keys[4], min=after, count=BATCH)
-                if page:
-                    since = _id(page[-1][0])
-                    yield _changes(page)
-                if len(page) < BATCH:
-                    break
         yield Batch(everyone=everyone, highest=highest, epoch=name[0], position=(*name, *since))
+
+    def _changes_after(
+        self, since: tuple[Any, ...]
+    ) -> Generator[Batch, None, tuple[Any, ...] | None]:
+        """Give the changes after one, and return the id of the last; None where some have left."""
+        while True:
+            # With the one that was read last: while it is there, so are all that came after it.
+            found = self._call("xrange", self._keys[4], f"{since[0]}-{since[1]}", count=BATCH + 1)
+            if not found or _id(found[0][0]) != since:
+                return None
+            page = found[1:]
+            if page:
+                since = _id(page[-1][0])
+                yield _changes(page)
+            if len(page) < BATCH:
+                return since
 
     def _everything(self) -> Iterator[Batch]:
         _, denied, marks, _, _ = self._keys

@@ -31,6 +31,7 @@ local function mark_of(subject)
   if not text then return nil end
   local instant, ending, revision, kept = string.match(text, '^(%-?%d+) (%d+) (%d+) (%S+)$')
   if not instant then return false end
+  if kept ~= '-' and not (#kept == 32 and string.match(kept, '^[0-9a-f]+$')) then return false end
   return {{tonumber(instant), tonumber(ending), tonumber(revision), kept}}
 end
 """
@@ -173,10 +174,9 @@ HERE: Final = (
     _OPEN
     + """
 local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
-local first, last = redis.call('XRANGE', changes, '-', '+', 'COUNT', 1),
-                    redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)
+local last = redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)
 if #last == 0 then return redis.error_reply('TSEMPTY') end
-return {held[2], server, everyone, highest, first[1][1], last[1][1]}
+return {held[2], server, everyone, highest, last[1][1]}
 """
 )
 

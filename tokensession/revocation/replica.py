@@ -87,6 +87,7 @@ class Replica:
         self._position: Position | None = None
         self._epoch: str | None = None
         self._read_at = self._whole_at = -inf  # on the monotonic clock
+        self._swept_at = 0  # Unix second: entries that had ended an hour before it are gone
         self._failing = False
         self._begin_anew()
         _replicas.add(self)
@@ -195,8 +196,10 @@ class Replica:
             StoreError: The store could not be read; what was read of it counts nevertheless.
         """
         with self._reading:
-            begun = monotonic()
-            whole = begun - self._whole_at >= _WHOLE_AGAIN
+            begun, now = monotonic(), int(time())
+            # A clock that was ahead for a while has swept what is needed now that it is right.
+            swept_early = now < self._swept_at - SWEEP_MARGIN
+            whole = swept_early or begun - self._whole_at >= _WHOLE_AGAIN
             position: Position | None = None
             skipped = 0
             for batch in self.store.read(None if whole else self._position):
@@ -209,7 +212,8 @@ class Replica:
                 self._whole_at = begun
             self._read_at = begun
             with self._lock:
-                self._entries.expire(int(time()) - SWEEP_MARGIN)
+                self._entries.expire(now - SWEEP_MARGIN)
+            self._swept_at = now if whole else max(now, self._swept_at)
         self._start()
         if self._thread is not None:  # else the next check is to start it
             self._fresh_until = begun + self._max_staleness

@@ -73,7 +73,7 @@ class SQLStore:
         Raises:
             StoreError: It cannot, or what is there is of another version.
         """
-        self._database.run(self._create)
+        self._database.run(self._create, makes=True)
 
     def _create(self, connection: Connection) -> None:
         with self._database.transaction(connection):
@@ -248,7 +248,9 @@ class SQLStore:
 
     def _mark(self, connection: Connection, subject: bytes) -> Mark | None:
         row = connection.execute(self._tables.mark_row, {"subject": subject}).first()
-        return None if row is None else Mark(*row)
+        if row is None:
+            return None
+        return Mark(_seconds(row.instant), row.kept, _seconds(row.until), _seconds(row.revision))
 
     def _deny(self, connection: Connection, denial: Denial) -> None:
         position = self._position(connection)
