@@ -14,12 +14,14 @@ from tokensession.members import Members
 from tokensession.nesting import SAFE_NESTING, nests_too_deep
 from tokensession.state import (
     MAX_INT,
+    OVERFLOW_KEY,
     UNREADABLE,
     UNWRITABLE,
     check_subject,
     checked_state,
     checked_text,
     encode_msgpack,
+    is_plain,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +84,11 @@ def write_claims(
     claims: tuple[Any, ...] = (sid, iat, ttl, age, sub, state)
     if cap is not None or pad_to:
         claims = (*claims, cap)
-    packed = checked_text(claims, state)
+    try:
+        packed = encode_msgpack(claims)
+    except UnicodeEncodeError:
+        packed = b""
+    packed = packed or checked_text(claims, state)  # which says where the text is
     return _pad(packed, pad_to) if pad_to else packed
 
 
@@ -138,7 +144,8 @@ class UntypedState:
         """
         if type(state) is Members:
             state = state.whole()
-        checked_state(state)
+        if type(state) is not dict or OVERFLOW_KEY in state or not is_plain(state, 1):
+            checked_state(state)  # which says what is wrong, if anything is
         return state if packed is None else msgspec.Raw(packed)
 
     def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:

@@ -49,7 +49,7 @@ def checked_state(state: Any) -> Any:
     Raises:
         StateError: A value that would be changed on the way; the path says where.
     """
-    if not (_is_plain(state, 1) if type(state) in _CONTAINERS else type(state) in _TEXT):
+    if not (is_plain(state, 1) if type(state) in _CONTAINERS else type(state) in _TEXT):
         check_state(state)
     if type(state) is dict and OVERFLOW_KEY in state:
         raise StateError("state", f"the key {OVERFLOW_KEY}, which only this library writes")
@@ -85,7 +85,7 @@ _SCALARS = _TEXT | {int, float}
 _CONTAINERS = frozenset({dict, list, tuple})
 
 
-def _is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost more than they say
+def is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost more than they say
     """Tell quickly that a container holds core values only; what is rare is left to the walk.
 
     Exact types: whatever only derives from them would come back as its base.
@@ -105,7 +105,7 @@ def _is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost
             if not MIN_INT <= item <= MAX_INT:
                 return False
         elif kind in _CONTAINERS:
-            if depth == MAX_DEPTH or (item and not _is_plain(item, depth + 1)):
+            if depth == MAX_DEPTH or (item and not is_plain(item, depth + 1)):
                 return False
         elif kind not in _SCALARS or item != item:  # noqa: PLR0124  # NaN differs from itself
             return False
