@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-PACKAGE = Path(__file__).parents[2] / "tokensession"
+(_PLACE,) = find_spec("tokensession").submodule_search_locations  # type: ignore[union-attr, misc]
+PACKAGE = Path(_PLACE)  # what is tested, be it a checkout's or installed
 
 _BOUNDS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
