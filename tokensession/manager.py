@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tokensession.keystores.watcher import KeyRingWatcher
     from tokensession.legacy.reader import LegacyReader
     from tokensession.legacy.takeover import Takeover
-    from tokensession.request import RequestSession, Snapshot
+    from tokensession.request import RequestSession, Snapshot, Unwritten
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
     from tokensession.session import SessionFields
@@ -163,7 +163,7 @@ class SessionManager(Generic[StateT]):
                 add_vary(headers, self.cookie.vary)
             at = int(time()) if now is None else whole_seconds(now)
             before = session.before
-            after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
+            after = _snapshot(session)
             try:
                 if not self.storeless or session.ends_others_of is not None:
                     self._revoke(session, after, at)
@@ -183,8 +183,7 @@ class SessionManager(Generic[StateT]):
                 session.before = after
             if change is not None:
                 if self.cookie.is_written(headers):
-                    changed = after != before[: len(after)]
-                    self._check_second(change, headers, changed=changed)
+                    self._check_second(change, headers, changed=_differs(after, before))
                 else:
                     self._append(headers, change, session, at)
         session.close(readable=not varies)
@@ -237,7 +236,7 @@ class SessionManager(Generic[StateT]):
         revocations = self._codec.revocations
         if revocations is None:
             return False
-        if self.is_changed(session) and session.found.kid and session.sid != session.found.sid:
+        if session.found.kid and session.sid != session.found.sid and self.is_changed(session):
             return True
         ends_others = session.ends_others_of is not None
         return ends_others or (revocations.blocking and not session.kid)
@@ -300,13 +299,12 @@ class SessionManager(Generic[StateT]):
         """Tell whether a session is not as it was found, or as it was saved last."""
         if not session.opened:
             return False
-        after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
-        return after != session.before[: len(after)]
+        return _differs(_snapshot(session), session.before)
 
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
         now = max(whole_seconds(session.now), session.started_at)
-        after = (session.sid, session.codec.pack(session), session.ttl, session.cap)
+        after = _snapshot(session)
         try:
             self._change(session, after, now)
         except Expired:
@@ -513,6 +511,15 @@ class SessionManager(Generic[StateT]):
         sizes = {key: len(encode_msgpack(value)) for key, value in state.items()}
         largest = sorted(sizes, key=lambda key: -sizes[key])[:_NAMED_KEYS]
         return f" (largest: {', '.join(f'{key!r} {sizes[key]} bytes' for key in largest)})"
+
+
+def _snapshot(session: RequestSession[Any]) -> Snapshot:
+    return session.sid, session.codec.pack(session), session.ttl, session.cap
+
+
+def _differs(after: Snapshot, before: Snapshot | Unwritten) -> bool:
+    """Tell whether a session was changed, whether or not it has still to be written."""
+    return after != before[: len(after)]
 
 
 def manager_of(
