@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tokensession import KeyRing
-from tokensession.revocation import replica
+from tokensession import KeyRing, forks
+from tokensession.revocation.replica import Replica
 
 from .servers.fixtures import cluster, memcached, mongo, postgres, redis_server, slow, valkey
 
@@ -49,8 +49,9 @@ def _replicas_end() -> Iterator[None]:
     Clients of servers draw from ``random``, which Hypothesis must have for itself.
     """
     yield
-    for one in list(replica._replicas):
-        one.close()
+    for one in list(forks._calls):
+        if isinstance(one, Replica):
+            one.close()
 
 
 _RINGS = {algorithm: KeyRing.generate(algorithm) for algorithm in ALGORITHMS}

@@ -12,7 +12,7 @@ PACKAGE = Path(tokensession.__file__).parent
 
 # From the ground up: a module imports only from those before it.
 LAYERS = [
-    "errors", "base64url", "nesting", "members", "state", "claims", "policy", "published",
+    "errors", "base64url", "forks", "nesting", "members", "state", "claims", "policy", "published",
     "material", "jwk", "schedule", "jwkset", "keyfiles", "keys", "rotation", "outlook", "clients",
     "keystores", "overflow", "session", "observer", "revocation", "tokenkeys", "ringkeys", "codec",
     "cookies", "request", "legacy", "manager", "adapters", "testing", "fixtures", "vectors",

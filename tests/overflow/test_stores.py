@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.forks import fork
 from tokensession.errors import StoreError
 from tokensession.overflow.memory import MemoryStore
 from tokensession.overflow.mongo import MongoStore
@@ -194,32 +194,25 @@ def test_a_forked_child_has_connections_of_its_own(store: Store) -> None:
     """It reads what its parent wrote, and neither disturbs the other."""
     at = now()
     store.put(name(1), b"entry", until=at + 100, now=at)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            reads = [store.get(name(1)) for _ in range(20)]
-            status = 0 if reads == [b"entry"] * 20 else 2
-        finally:
-            os._exit(status)
-    assert [store.get(name(1)) for _ in range(20)] == [b"entry"] * 20
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def check() -> None:
+        assert [store.get(name(1)) for _ in range(20)] == [b"entry"] * 20
+
+    held_in_child = fork(check)
+    check()
+    assert held_in_child()
 
 
 def test_a_fork_while_another_thread_writes() -> None:
     """The child has no such thread, and so nobody who would unlock its copy."""
     store = MemoryStore()
+
+    def check() -> None:
+        store.put(name(1), b"entry", until=100, now=0)
+        assert store.get(name(1)) == b"entry"
+
     with store._lock:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                signal.alarm(20)  # ends it, should it wait
-                store.put(name(1), b"entry", until=100, now=0)
-                status = 0 if store.get(name(1)) == b"entry" else 2
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert fork(check)()
     assert store.get(name(1)) is None
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.forks import fork
 from tests.servers import Postgres, Redis, Server, Valkey
 from tokensession import ConfigError, StoreError
 from tokensession.revocation.decision import Entries
@@ -264,20 +263,15 @@ class TestSQL:
         """After a fork both go on, and neither disturbs the other."""
         store: Store = request.getfixturevalue(name)()
         store.deny(denial(1), now=NOW)
-        child = os.fork()
-        if child == 0:
-            try:
-                for number in range(20, 40):
-                    store.deny(denial(number), now=NOW)
-                    assert store.look_up(sid(number), None).denied
-            except BaseException:  # noqa: BLE001  # it must not become a second pytest
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        for number in range(40, 60):
-            store.deny(denial(number), now=NOW)
-            assert store.look_up(sid(number), None).denied
-        assert os.waitpid(child, 0)[1] == 0
+
+        def check(first: int) -> None:
+            for number in range(first, first + 20):
+                store.deny(denial(number), now=NOW)
+                assert store.look_up(sid(number), None).denied
+
+        held_in_child = fork(lambda: check(20))
+        check(40)
+        assert held_in_child()
         assert store.count().denied == 41
 
 

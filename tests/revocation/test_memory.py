@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.forks import fork
 from tokensession import ConfigError, StoreError
 from tokensession.revocation import memory
 from tokensession.revocation.decision import Entries
@@ -56,17 +55,13 @@ def test_a_fork_while_another_thread_writes() -> None:
     """The child has no such thread, and so nobody who would unlock its copy."""
     store = MemoryStore()
     store.deny(denial(1), now=NOW)
+
+    def check() -> None:
+        store.deny(denial(2), now=NOW)
+        assert store.count() == (2, 0)
+
     with store._lock:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                signal.alarm(20)  # ends it, should it wait
-                store.deny(denial(2), now=NOW)
-                status = 0 if store.count() == (2, 0) else 2
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert fork(check)()
     assert store.count() == (1, 0)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import traceback
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.forks import fork
 from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionCodec, StoreError
 from tokensession.observer import Observer
 from tokensession.revocation import replica as module
@@ -355,16 +355,12 @@ class TestThread:
         replica.read()
         store.deny(denial(1), now=NOW)
         wait_for(lambda: replica.size == 1)  # and nobody has asked
-        child = os.fork()
-        if child == 0:
-            try:
-                store.deny(denial(2), now=NOW)
-                wait_for(lambda: replica.size == 2)
-            except BaseException:  # noqa: BLE001  # it must not become a second pytest
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
+
+        def check() -> None:
+            store.deny(denial(2), now=NOW)
+            wait_for(lambda: replica.size == 2)
+
+        assert fork(check)()
         replica.close()
 
     def test_closed_it_stays_so(self) -> None:
@@ -429,23 +425,17 @@ class TestThread:
         store.deny(denial(1), now=NOW)
         replica.read()
         assert replica.revokes(sid(1), NOW, None)
-        replica._reading.acquire()  # as if the parent were reading at this moment
-        replica._lock.acquire()
-        child = os.fork()
-        if child == 0:
-            try:
-                assert replica.revokes(sid(1), NOW, None)
-                store.deny(denial(2), now=NOW)
-                wait_for(lambda: replica.revokes(sid(2), NOW, None))
-            except BaseException:  # noqa: BLE001  # it must not become a second pytest
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        replica._lock.release()
-        replica._reading.release()
-        _, status = os.waitpid(child, 0)
+
+        def check() -> None:
+            assert replica.revokes(sid(1), NOW, None)
+            store.deny(denial(2), now=NOW)
+            wait_for(lambda: replica.revokes(sid(2), NOW, None))
+
+        with replica._reading, replica._lock:  # as if the parent were reading at this moment
+            held_in_child = fork(check)
+        held = held_in_child()
         replica.close()
-        assert status == 0
+        assert held
         assert not replica.revokes(sid(2), NOW, None)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.clients.arguments import check_timeout, first_line
 from tokensession.clients.deadline import DEADLINES
 from tokensession.errors import ConfigError, StoreError
+from tokensession.forks import call_in_child
 
 try:
     import sqlalchemy as sa
@@ -72,7 +72,8 @@ class Database:
         self._timeout = timeout
         self._file = sqlite_file(engine)
         self._identity: tuple[int, int] | None = None  # of the file that is connected to
-        _dispose_after_fork(self.engine)
+        # A child makes connections of its own, and does not write into its parent's.
+        call_in_child(self.engine, lambda engine: engine.dispose(close=False))
 
     def close(self) -> None:
         """Close the connections that are idle; the next call makes new ones."""
@@ -252,16 +253,3 @@ def _prepare_connection(name: str, timeout: float) -> Callable[[Any, Any], None]
             raise
 
     return prepare
-
-
-def _dispose_after_fork(engine: Engine) -> None:
-    """Let a child make connections of its own, and not write into its parent's."""
-    reference = weakref.ref(engine)
-
-    def dispose() -> None:
-        found = reference()
-        if found is not None:
-            found.dispose(close=False)
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=dispose)

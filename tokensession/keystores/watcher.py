@@ -7,7 +7,6 @@ request never waits for it. What becomes of the ring is decided in `succession`.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import weakref
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
+from tokensession.forks import call_in_child
 from tokensession.keystores.source import load_ring
 from tokensession.keystores.succession import Verdict, judge
 
@@ -34,7 +34,6 @@ _RANDOM: Final = SystemRandom()  # the application's own generator may be seeded
 STOP_SECONDS: Final = 2 * DEFAULT_COOLDOWN  # sources give up earlier
 
 _log = logging.getLogger("tokensession")
-_watchers: weakref.WeakSet[KeyRingWatcher] = weakref.WeakSet()
 
 
 class Follower(Protocol):
@@ -119,7 +118,7 @@ class KeyRingWatcher:
         self._misses = 0
         self._warm_at = 0.0  # monotonic second from which an unknown key may ask again
         self._begin()
-        _watchers.add(self)
+        call_in_child(self, KeyRingWatcher._after_fork)
 
     def _begin(self) -> None:
         """Make what a process cannot inherit: locks, events, the thread."""
@@ -277,12 +276,3 @@ def _checked(name: str, seconds: float, most: float) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= most:
         raise ConfigError(f"{name} must be a number of seconds above 0 and at most {most:g}")
     return seconds
-
-
-def _restart_in_child() -> None:
-    for watcher in list(_watchers):
-        watcher._after_fork()  # noqa: SLF001  # our own class
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_in_child)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from typing import Final
 
 from tokensession.clients.arguments import check_size
 from tokensession.errors import StoreError
+from tokensession.forks import call_in_child
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY
 
 _ROOM: Final = 256_000_000  # bytes
-
-_stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
 
 class MemoryStore:
@@ -35,7 +32,7 @@ class MemoryStore:
         self._puts = 0
         self._entries: dict[bytes, tuple[bytes, int]] = {}
         self._begin_anew()
-        _stores.add(self)
+        call_in_child(self, MemoryStore._begin_anew)
 
     def _begin_anew(self) -> None:
         """Be unlocked: in a new object, or in a child, whose parent may have been writing."""
@@ -98,12 +95,3 @@ class MemoryStore:
         found = self._entries.pop(name, None)
         if found is not None:
             self._used -= len(found[0])
-
-
-def _after_fork() -> None:
-    for store in list(_stores):
-        store._begin_anew()  # noqa: SLF001  # its own module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

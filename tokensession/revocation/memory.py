@@ -5,15 +5,14 @@ A restart forgets them, and no other process knows them: choosing this store say
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
-import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from tokensession.clients.arguments import check_size
 from tokensession.errors import StoreError
+from tokensession.forks import call_in_child
 from tokensession.revocation import decision
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.store import (
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 _KEPT_CHANGES: Final = 10_000  # what a replica that reads late can still follow
 _LOOKS_APART: Final = 60  # seconds between two looks through all subjects, which may be a million
-
-_stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
 
 class MemoryStore:
@@ -61,7 +58,7 @@ class MemoryStore:
         self._starts: dict[bytes, tuple[int, int]] = {}
         self._looked_at = -_LOOKS_APART  # Unix second of the last look for those that have ended
         self._begin_anew()
-        _stores.add(self)
+        call_in_child(self, MemoryStore._begin_anew)
 
     def _begin_anew(self) -> None:
         """Be unlocked: in a new object, or in a child, whose parent may have been writing."""
@@ -197,12 +194,3 @@ class MemoryStore:
     def _changed(self, change: Batch) -> None:
         self._changes.append(change)
         self._position += 1
-
-
-def _after_fork() -> None:
-    for store in list(_stores):
-        store._begin_anew()  # noqa: SLF001  # its own module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-import weakref
 from math import inf
 from random import SystemRandom
 from time import monotonic, time
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tokensession.clients.arguments import check_number
 from tokensession.errors import ConfigError, StoreError
+from tokensession.forks import call_in_child
 from tokensession.observer import SILENT, Observer
 from tokensession.revocation.decision import Entries, replaced
 from tokensession.revocation.entries import RevocationEntries
@@ -33,7 +32,6 @@ _RANDOM: Final = SystemRandom()  # the application's own generator may be seeded
 _WHOLE_AGAIN: Final = 3600.0
 
 _log = logging.getLogger("tokensession")
-_replicas: weakref.WeakSet[Replica] = weakref.WeakSet()
 
 
 class Replica:
@@ -90,7 +88,7 @@ class Replica:
         self._swept_at = 0  # Unix second: entries that had ended an hour before it are gone
         self._failing = False
         self._begin_anew()
-        _replicas.add(self)
+        call_in_child(self, Replica._after_fork)
 
     def _begin_anew(self) -> None:
         """Be without a thread: in a new object, or in a child after a fork."""
@@ -291,12 +289,3 @@ class Replica:
         if not self._failing:  # once per outage
             _log.warning("the revocation list cannot be read: %s", reason)
         self._failing = True
-
-
-def _follow_in_child() -> None:
-    for replica in list(_replicas):
-        replica._after_fork()  # noqa: SLF001  # its own module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_follow_in_child)
