@@ -18,8 +18,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 METADATA: Final = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 ALWAYS: Final = {
     "tokensession/py.typed",
-    "tokensession/demo/style.css",
-    "tokensession/demo/page.js",
+    "tokensession/tools/demo/style.css",
+    "tokensession/tools/demo/page.js",
 }
 
 

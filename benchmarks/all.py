@@ -35,7 +35,7 @@ PROGRAMS: Final = {
     "frameworks": ["benchmarks/frameworks.py", "--write"],
     "revocation": ["benchmarks/revocation.py", "--write"],
     "overflow": ["benchmarks/overflow.py", "--write"],
-    "load": ["-m", "tests.load", "--write"],
+    "load": ["-m", "tests.trials.load", "--write"],
 }
 QUICK: Final = {
     "codec": ["--quick"],

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "docs" / "reference"
 STORES: Final = {
-    "store": ["Store"],
     "memory": ["MemoryStore"],
     "sql": ["SQLStore"],
     "redis": ["RedisStore"],
@@ -39,24 +38,28 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "adapters.quart": ["SessionInterface"],
         "adapters.django": ["SessionMiddleware", "SessionStore"],
         "adapters.aiohttp": ["setup", "get_session", "new_session"],
-        "request": ["RequestSession"],
+        "web.request_session": ["RequestSession"],
     },
     "keys": {
-        "jwk": ["Key"],
-        "rotation": ["Schedule", "plan", "Event", "next_rotation", "revoke_key"],
-        "keystores.watcher": ["KeyRingWatcher", "WatcherStatus"],
-        "keystores.source": ["KeySource", "load_ring", "create", "update"],
-        "keystores.file": ["FileSource", "EnvironmentSource"],
-        "keystores.sql": ["SQLKeySource"],
-        "keystores.redis": ["RedisKeySource"],
-        "keystores.urls": ["source_from_url"],
+        "keys.jwk": ["Key"],
+        "keys.rotation": ["Schedule", "plan", "Event", "next_rotation", "revoke_key"],
+        "keys.watcher": ["KeyRingWatcher", "WatcherStatus"],
+        "keys.source": ["KeySource", "load_ring", "create", "update"],
+        "keys.file_source": ["FileSource", "EnvironmentSource"],
+        "stores.sql.keys": ["SQLKeySource"],
+        "stores.redis.keys": ["RedisKeySource"],
+        "stores.urls": ["source_from_url"],
     },
     "revocation": {
         "revocation.lookup": ["Lookup"],
         "revocation.replica": ["Replica"],
-        **{f"revocation.{name}": classes for name, classes in STORES.items()},
+        "revocation.store": ["Store"],
+        **{f"stores.{name}.revocation": classes for name, classes in STORES.items()},
     },
-    "overflow": {f"overflow.{name}": classes for name, classes in STORES.items()},
+    "overflow": {
+        "overflow.store": ["Store"],
+        **{f"stores.{name}.overflow": classes for name, classes in STORES.items()},
+    },
     "legacy": {
         "legacy.reader": ["LegacyReader", "LegacySession"],
         "legacy.starlette": ["StarletteReader"],
@@ -76,7 +79,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
             "set_on_django",
             "set_on_aiohttp",
         ],
-        "fixtures": ["fixed_clock", "fixed_ring"],
+        "pytest_plugin": ["fixed_clock", "fixed_ring"],
         "observer": ["Observer"],
     },
 }

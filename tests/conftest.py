@@ -12,25 +12,29 @@ from tokensession import KeyRing, forks
 from tokensession.revocation.replica import Replica
 
 from .servers.fixtures import cluster, memcached, mongo, postgres, redis_server, slow, valkey
+from .stores.fixtures import new_postgres, new_redis, new_sqlite, new_valkey, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["cluster", "memcached", "mongo", "postgres", "redis_server", "slow", "valkey"]
+__all__ = [
+    "cluster", "memcached", "mongo", "new_postgres", "new_redis", "new_sqlite", "new_valkey",
+    "postgres", "redis_server", "slow", "sqlite_url", "valkey",
+]  # fmt: skip
 
 FOLDER = Path(__file__).parent
 # What --fast leaves out: other languages' programs, browsers, deployments and whole fleets.
 SLOW = (
     "browser",
-    "deploy",
     "interop",
     "legacy/express",
-    "load",
     "overflow/test_histories.py",
-    "revocation/test_history.py",
     "revocation/test_outages.py",
     "servers",
-    "simulation",
+    "trials/deploy",
+    "trials/history",
+    "trials/load",
+    "trials/simulation",
 )
 ALGORITHMS = ("HS256", "Ed25519", "ES256")
 NOW = 1_785_000_000  # 2026-07-25T17:20:00Z

@@ -29,10 +29,10 @@ from tokensession import (
     SessionCodec,
     SessionManager,
     StateError,
-    policy,
     testing,
 )
 from tokensession.adapters.asgi import SessionMiddleware
+from tokensession.format import seconds
 from tokensession.testing import (
     FIXED_NOW,
     FixedClock,
@@ -88,8 +88,8 @@ def test_the_clock_stands_still_in_the_whole_library() -> None:
         clock.advance(1)
         with pytest.raises(Expired):
             codec.decode(token)
-        assert policy.whole_seconds(None) == FIXED_NOW + 1800
-    assert abs(policy.whole_seconds(None) - time.time()) < 3600
+        assert seconds.whole_seconds(None) == FIXED_NOW + 1800
+    assert abs(seconds.whole_seconds(None) - time.time()) < 3600
     with FixedClock(now=5):
         assert codec.new().started_at == 5
 
@@ -191,7 +191,7 @@ def test_aiohttp() -> None:
 
 def test_the_fixtures(pytester: pytest.Pytester) -> None:
     """One line of a conftest gives them."""
-    pytester.makeconftest('pytest_plugins = ["tokensession.fixtures"]')
+    pytester.makeconftest('pytest_plugins = ["tokensession.pytest_plugin"]')
     pytester.makepyfile(
         """
         import tokensession

@@ -13,8 +13,8 @@ from typing import Any
 # statements differs between its versions, so those of two internal modules are left to inference.
 UNTYPED = (
     "tokensession.adapters.django",
-    "tokensession.overflow.sqltable",
-    "tokensession.revocation.sqltables",
+    "tokensession.stores.sql.overflow_table",
+    "tokensession.stores.sql.revocation_tables",
 )
 
 
@@ -39,7 +39,7 @@ def test_every_public_symbol_has_a_known_type(tmp_path: Path) -> None:
     symbols = [symbol for symbol in found["symbols"] if symbol["isExported"]]
     unknown = {symbol["name"] for symbol in symbols if not symbol["isTypeKnown"]}
     assert {name for name in unknown if not name.startswith(UNTYPED)} == set()
-    assert {"tokensession.SessionCodec.decode", "tokensession.codec.SessionCodec.decode"} & {
+    assert {"tokensession.SessionCodec.decode", "tokensession.tokens.codec.SessionCodec.decode"} & {
         symbol["name"] for symbol in symbols
     }
     assert len(found["modules"]) > 100

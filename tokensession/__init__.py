@@ -1,7 +1,5 @@
 """Stateless sessions: encrypted, signed, compact tokens that any process with the keys can read."""
 
-from tokensession.codec import SessionCodec, decode, encode
-from tokensession.cookies import Cookie, Header
 from tokensession.errors import (
     BadClaims,
     BadSignature,
@@ -21,11 +19,13 @@ from tokensession.errors import (
     UnknownKey,
     UnsupportedVersion,
 )
-from tokensession.keys import KeyRing
-from tokensession.manager import SessionManager
+from tokensession.keys.ring import KeyRing
 from tokensession.overflow.overflow import Overflow
-from tokensession.policy import Policy
-from tokensession.session import Session
+from tokensession.sessions.policy import Policy
+from tokensession.sessions.session import Session
+from tokensession.tokens.codec import SessionCodec, decode, encode
+from tokensession.web.cookies import Cookie, Header
+from tokensession.web.manager import SessionManager
 
 __all__ = [
     "BadClaims",

@@ -16,19 +16,19 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from tokensession.base64url import b64url_encode
-from tokensession.cookies import Cookie
 from tokensession.errors import ConfigError
-from tokensession.keys import KeyRing
-from tokensession.manager import SessionManager, manager_of
+from tokensession.format.base64url import b64url_encode
+from tokensession.keys.ring import KeyRing
+from tokensession.web.cookies import Cookie
+from tokensession.web.manager import SessionManager, manager_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from tokensession.claims import Subject
-    from tokensession.cookies import Headers
-    from tokensession.session import Session
+    from tokensession.format.claims import Subject
+    from tokensession.sessions.session import Session
+    from tokensession.web.cookies import Headers
 
 FIXED_NOW: Final = 1_785_000_000  # 2026-07-25T17:20:00Z
 _PACKAGE: Final = "tokensession."

@@ -16,7 +16,8 @@ from _measure.limit import Limit
 from _measure.peers import Peer, all_peers
 from _measure.rounds import Task, repeated
 from _measure.states import STATES, TYPICAL
-from tokensession import KeyRing, Policy, SessionCodec, tokenkeys
+from tokensession import KeyRing, Policy, SessionCodec
+from tokensession.tokens import sealing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -187,7 +188,7 @@ def _salt(token: str) -> bytes:
 
 def _salt_per_token() -> mock._patch[int]:
     """Let every token be sealed with a salt of its own while this is entered."""
-    return mock.patch.object(tokenkeys, "TOKENS_PER_SALT", 1)
+    return mock.patch.object(sealing, "TOKENS_PER_SALT", 1)
 
 
 def _add_bare(lanes: Lanes, state: State, algorithm: str, hs256: SessionCodec[Any]) -> None:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from _measure.rounds import Task, repeated, run
 from tokensession import KeyRing, Policy, SessionCodec
 from tokensession.revocation.decision import Denial
-from tokensession.revocation.memory import MemoryStore
-from tokensession.revocation.redis import RedisStore
 from tokensession.revocation.replica import Replica
-from tokensession.revocation.sql import SQLStore
 from tokensession.revocation.store import BATCH, Batch
+from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.stores.redis.revocation import RedisStore
+from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,11 +21,11 @@ from _measure.rounds import Task
 from _measure.states import STATES
 from tests.servers import Memcached, Mongo, Postgres, Valkey
 from tokensession import KeyRing, Overflow, Policy, SessionCodec, SessionManager
-from tokensession.overflow.memcached import MemcachedStore
-from tokensession.overflow.memory import MemoryStore
-from tokensession.overflow.mongo import MongoStore
-from tokensession.overflow.redis import RedisStore
-from tokensession.overflow.sql import SQLStore
+from tokensession.stores.memcached.overflow import MemcachedStore
+from tokensession.stores.memory.overflow import MemoryStore
+from tokensession.stores.mongo.overflow import MongoStore
+from tokensession.stores.redis.overflow import RedisStore
+from tokensession.stores.sql.overflow import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

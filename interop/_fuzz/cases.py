@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokensession.base64url import b64url_encode
-from tokensession.tokenkeys import TokenKey, context_bytes
+from tokensession.format.base64url import b64url_encode
+from tokensession.tokens.sealing import TokenKey, context_bytes
 
 from . import forms
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StateError, TokenError
-from tokensession.claims import UntypedState, write_claims
 from tokensession.errors import UnknownKey
-from tokensession.jwk import check_unpublished
-from tokensession.state import checked_state
-from tokensession.tokenkeys import Salt
-from tokensession.vectors import value
+from tokensession.format.claims import UntypedState, write_claims
+from tokensession.format.state import checked_state
+from tokensession.keys.jwk import check_unpublished
+from tokensession.tokens.sealing import Salt
+from tokensession.tools.vectors import value
 
 from .canonical import digest
 from .cases import key_in

@@ -40,8 +40,8 @@ from tokensession import (
     StateError,
     StoreError,
 )
-from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
+from tokensession.stores.memory.revocation import MemoryStore
 
 from .foreign import FOREIGN
 from .servers import PATIENCE

@@ -18,7 +18,7 @@ from tokensession import (
     StoreError,
 )
 from tokensession.adapters.aiohttp import SESSION, get_session, new_session, setup
-from tokensession.request import RequestSession
+from tokensession.web.request_session import RequestSession
 
 from .conformance import (
     COOKIE,

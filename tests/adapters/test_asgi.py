@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from tokensession import ConfigError, Header, KeyRing, Policy, SessionCodec, SessionManager
 from tokensession.adapters.asgi import SessionMiddleware
-from tokensession.revocation.memory import MemoryStore
+from tokensession.stores.memory.revocation import MemoryStore
 
 from .conformance import ADMIN_CODEC, ADMIN_COOKIE, CODEC, COOKIE, POLICY, RING, listed, token_of
 from .servers import PATIENCE, Site, serve_asgi

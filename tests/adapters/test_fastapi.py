@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from tokensession import Session, SessionCodec
 from tokensession.adapters.asgi import SessionMiddleware
-from tokensession.manager import SessionManager
+from tokensession.web.manager import SessionManager
 
 from .conformance import (
     CODEC,

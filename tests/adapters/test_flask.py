@@ -24,10 +24,10 @@ from tokensession import (
 )
 from tokensession.adapters.flask import SessionInterface
 from tokensession.adapters.wsgi import SessionMiddleware
-from tokensession.members import Members
-from tokensession.overflow.memory import MemoryStore as OverflowStore
+from tokensession.format.lazy_state import Members
 from tokensession.overflow.overflow import Overflow
-from tokensession.revocation.memory import MemoryStore
+from tokensession.stores.memory.overflow import MemoryStore as OverflowStore
+from tokensession.stores.memory.revocation import MemoryStore
 
 from .conformance import (
     ASKING_CODEC,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tokensession import ConfigError, KeyRing, SessionCodec, SessionManager, TokenError
-from tokensession.codec import MAX_TOKEN
-from tokensession.tokenkeys import Salt, TokenKey, context_bytes
+from tokensession.tokens.codec import MAX_TOKEN
+from tokensession.tokens.sealing import Salt, TokenKey, context_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,12 +21,12 @@ from tokensession import (
     UnknownKey,
 )
 from tokensession.adapters.asgi import SessionMiddleware
+from tokensession.keys.rotation import Schedule, plan
 from tokensession.revocation import replica as module
 from tokensession.revocation.decision import Denial, subject_key
-from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
-from tokensession.revocation.sql import SQLStore
-from tokensession.rotation import Schedule, plan
+from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,8 +29,8 @@ from tokensession import (
     decode,
     encode,
 )
-from tokensession.claims import write_claims
-from tokensession.tokenkeys import Salt, TokenKey, context_bytes
+from tokensession.format.claims import write_claims
+from tokensession.tokens.sealing import Salt, TokenKey, context_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,12 +27,12 @@ from tokensession import (
     TokenError,
     UnknownKey,
 )
-from tokensession.base64url import b64url_decode, b64url_encode
-from tokensession.jwk import generate_key
+from tokensession.format.base64url import b64url_decode, b64url_encode
+from tokensession.keys.jwk import generate_key
 from tokensession.revocation.lookup import Lookup
-from tokensession.revocation.memory import MemoryStore
+from tokensession.stores.memory.revocation import MemoryStore
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
 RING = KeyRing.generate(kid="k1")
 CODEC: SessionCodec[Any] = SessionCodec(RING, policy=POLICY)

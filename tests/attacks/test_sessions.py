@@ -28,8 +28,8 @@ from tokensession import (
     decode,
     encode,
 )
-from tokensession.base64url import b64url_encode
-from tokensession.tokenkeys import Salt, TokenKey, context_bytes
+from tokensession.format.base64url import b64url_encode
+from tokensession.tokens.sealing import Salt, TokenKey, context_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

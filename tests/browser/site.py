@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from tokensession.adapters.asgi import Receive, Scope, Send
-    from tokensession.request import RequestSession
+    from tokensession.web.request_session import RequestSession
 
 POLICY = Policy.owasp()
 

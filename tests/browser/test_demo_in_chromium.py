@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.adapters.servers import PATIENCE
-from tokensession.demo.server import server_of, temporary_bench
+from tokensession.tools.demo.server import server_of, temporary_bench
 
 from .chromium import complaints_of
 

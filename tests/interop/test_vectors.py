@@ -9,8 +9,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tokensession import published
-from tokensession.vectors import WORDS, load
+from tokensession.keys import known_secrets
+from tokensession.tools.vectors import WORDS, load
 
 ROOT = Path(__file__).parents[2]
 NODE, GO = ROOT / "interop" / "node", ROOT / "interop" / "go"
@@ -85,7 +85,7 @@ def test_lock_file_names_no_hosts() -> None:
 
 def test_published_secrets_are_refused_alike() -> None:
     """The lists of the three languages are one."""
-    ours = set(re.findall(r'"([0-9a-f]{64})"', Path(published.__file__).read_text()))
+    ours = set(re.findall(r'"([0-9a-f]{64})"', Path(known_secrets.__file__).read_text()))
     assert len(ours) > 20
     for path in (NODE / "src" / "published.js", GO / "published.go"):
         assert set(re.findall(r'"([0-9a-f]{64})"', path.read_text())) == ours

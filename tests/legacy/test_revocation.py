@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW
+from tests.web.test_takeover import POLICY, RING, Browser, cookie_at, manager, reader, sign_out
 from tokensession import SessionCodec, StoreError
-from tokensession.revocation.memory import MemoryStore
-
-from .test_takeover import POLICY, RING, Browser, cookie_at, manager, reader, sign_out
+from tokensession.stores.memory.revocation import MemoryStore
 
 
 def revoking(**options: Any) -> tuple[SessionCodec[Any], Any]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensession.overflow.memcached import MemcachedStore
-from tokensession.overflow.memory import MemoryStore
-from tokensession.overflow.mongo import MongoStore
-from tokensession.overflow.redis import RedisStore
-from tokensession.overflow.sql import SQLStore
+from tokensession.stores.memcached.overflow import MemcachedStore
+from tokensession.stores.memory.overflow import MemoryStore
+from tokensession.stores.mongo.overflow import MongoStore
+from tokensession.stores.redis.overflow import RedisStore
+from tokensession.stores.sql.overflow import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokensession.overflow.memory import MemoryStore
+from tokensession.stores.memory.overflow import MemoryStore
 
 
 class RecordingStore(MemoryStore):

@@ -27,12 +27,12 @@ from tokensession import (
     decode,
     encode,
 )
+from tokensession.format.state import OVERFLOW_KEY
 from tokensession.observer import Observer
-from tokensession.overflow.memory import MemoryStore
 from tokensession.overflow.overflow import KEPT_LONGER
 from tokensession.overflow.reference import Reference, reference_of, seal, unseal
 from tokensession.overflow.store import MAX_ENTRY
-from tokensession.state import OVERFLOW_KEY
+from tokensession.stores.memory.overflow import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

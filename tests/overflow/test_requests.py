@@ -28,8 +28,8 @@ from .test_codec import Watched, large
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from tokensession.cookies import Headers
-    from tokensession.request import RequestSession
+    from tokensession.web.cookies import Headers
+    from tokensession.web.request_session import RequestSession
 
 POLICY = Policy(idle_timeout=1800, absolute_timeout=7200)
 

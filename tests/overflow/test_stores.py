@@ -13,10 +13,10 @@ import pytest
 
 from tests.forks import fork
 from tokensession.errors import StoreError
-from tokensession.overflow.memory import MemoryStore
-from tokensession.overflow.mongo import MongoStore
-from tokensession.overflow.sql import SQLStore
 from tokensession.overflow.store import SWEEP_EVERY, SWEEP_MARGIN, Store
+from tokensession.stores.memory.overflow import MemoryStore
+from tokensession.stores.mongo.overflow import MongoStore
+from tokensession.stores.sql.overflow import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

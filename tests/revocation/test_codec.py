@@ -18,12 +18,12 @@ from tokensession import (
     StateError,
     StoreError,
 )
-from tokensession.keystores.file import FileSource
-from tokensession.keystores.watcher import KeyRingWatcher
+from tokensession.keys.file_source import FileSource
+from tokensession.keys.watcher import KeyRingWatcher
 from tokensession.observer import Observer
 from tokensession.revocation.lookup import Lookup
-from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.store import Capabilities
+from tokensession.stores.memory.revocation import MemoryStore
 
 from .contract import NOW
 

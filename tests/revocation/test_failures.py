@@ -15,8 +15,8 @@ from tests.servers import Postgres, Redis, Server, Valkey
 from tokensession import ConfigError, StoreError
 from tokensession.revocation.decision import Entries
 from tokensession.revocation.lookup import Lookup
-from tokensession.revocation.redis import RedisStore
-from tokensession.revocation.sql import SQLStore
+from tokensession.stores.redis.revocation import RedisStore
+from tokensession.stores.sql.revocation import SQLStore
 
 from .contract import ADA, LIFE, NOW, denial, key, sid, spared
 

@@ -10,10 +10,10 @@ import pytest
 from tests.servers import Memcached
 from tokensession import KeyRing, Policy, SessionCodec
 from tokensession.errors import ConfigError, Revoked, StoreError
-from tokensession.revocation import memcached as module
-from tokensession.revocation.memcached import MemcachedStore
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import Counts
+from tokensession.stores.memcached import revocation as module
+from tokensession.stores.memcached.revocation import MemcachedStore
 
 from .contract import ADA, LIFE, NOW, StoreContract, denial, revokes, sid, spared
 

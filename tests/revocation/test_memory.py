@@ -8,11 +8,11 @@ import pytest
 
 from tests.forks import fork
 from tokensession import ConfigError, StoreError
-from tokensession.revocation import memory
 from tokensession.revocation.decision import Entries
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.store import Store
+from tokensession.stores.memory import revocation as memory
+from tokensession.stores.memory.revocation import MemoryStore
 
 from .contract import (
     ADA,

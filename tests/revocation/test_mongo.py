@@ -10,10 +10,10 @@ from bson import ObjectId
 from pymongo import ReadPreference
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.overflow.mongo import MongoStore as OverflowStore
-from tokensession.revocation import mongo as mongostore
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.mongo import MongoStore
+from tokensession.stores.mongo import revocation as mongostore
+from tokensession.stores.mongo.overflow import MongoStore as OverflowStore
+from tokensession.stores.mongo.revocation import MongoStore
 
 from .contract import ADA, NOW, StoreContract, apply, denial, sid
 

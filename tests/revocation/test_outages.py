@@ -22,11 +22,11 @@ from tokensession import KeyRing, Policy, Revoked, SessionCodec, StoreError
 from tokensession.revocation import replica as module
 from tokensession.revocation.decision import Denial, Entries
 from tokensession.revocation.lookup import Lookup
-from tokensession.revocation.memory import MemoryStore
-from tokensession.revocation.mongo import MongoStore
-from tokensession.revocation.redis import RedisStore
 from tokensession.revocation.replica import Replica
-from tokensession.revocation.sql import SQLStore
+from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.stores.mongo.revocation import MongoStore
+from tokensession.stores.redis.revocation import RedisStore
+from tokensession.stores.sql.revocation import SQLStore
 
 from .contract import ADA, LIFE, NOW, denial, revokes, sid
 

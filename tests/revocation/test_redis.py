@@ -10,15 +10,15 @@ import pytest
 from redis.cluster import LoadBalancingStrategy, RedisCluster
 
 from tests.servers import Cluster, Valkey
+from tests.stores.fixtures import new_prefix
 from tokensession import ConfigError, StoreError
-from tokensession.overflow.redis import RedisStore as OverflowStore
-from tokensession.revocation import redis as redisstore
 from tokensession.revocation import replica as replicas
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.redis import RedisStore
 from tokensession.revocation.replica import Replica
+from tokensession.stores.redis import revocation as redisstore
+from tokensession.stores.redis.overflow import RedisStore as OverflowStore
+from tokensession.stores.redis.revocation import RedisStore
 
-from .conftest import new_prefix
 from .contract import ADA, NOW, StoreContract, apply, denial, same, sid
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionCodec, St
 from tokensession.observer import Observer
 from tokensession.revocation import replica as module
 from tokensession.revocation.decision import Entries
-from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import Batch, Capabilities, Position, Store
+from tokensession.stores.memory.revocation import MemoryStore
 
 from .contract import ADA, LIFE, NOW, denial, key, sid, spared
 

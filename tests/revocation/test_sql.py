@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensession.revocation import sql
+from tokensession.stores.sql import revocation as sql
 
 from .contract import StoreContract
 

@@ -24,11 +24,11 @@ from tokensession import (
     StoreError,
 )
 from tokensession.adapters.asgi import SessionMiddleware
-from tokensession.manager import manager_of
-from tokensession.overflow.memory import MemoryStore as OverflowStore
 from tokensession.revocation.lookup import Lookup
-from tokensession.revocation.memory import MemoryStore
 from tokensession.revocation.replica import Replica
+from tokensession.stores.memory.overflow import MemoryStore as OverflowStore
+from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.web.manager import manager_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,23 +20,23 @@ except ImportError as _missing:
         "tokensession.adapters.aiohttp needs aiohttp: pip install 'tokensession[aiohttp]'"
     ) from _missing
 
-from tokensession.adapters.exchange import BODY, in_thread, unavailable
-from tokensession.cookies import add_vary, forbid_storing
 from tokensession.errors import ConfigError, StoreError
-from tokensession.manager import SessionManager, manager_of
-from tokensession.request import RequestSession
+from tokensession.web.cookies import add_vary, forbid_storing
+from tokensession.web.manager import SessionManager, manager_of
+from tokensession.web.request_session import RequestSession
+from tokensession.web.unavailable import BODY, in_thread, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiohttp.typedefs import Handler
 
-    from tokensession.cookies import Headers
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
-    from tokensession.policy import Policy
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
+    from tokensession.sessions.policy import Policy
+    from tokensession.web.cookies import Headers
 
 # Where the session stands in a request; another for each further session of one application.
 SESSION: Final = web.RequestKey("tokensession", RequestSession[Any])

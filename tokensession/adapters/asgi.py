@@ -13,17 +13,17 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.adapters.exchange import BODY, UNAVAILABLE, in_thread, unavailable
 from tokensession.errors import ConfigError, StoreError
-from tokensession.manager import SessionManager, manager_of
+from tokensession.web.manager import SessionManager, manager_of
+from tokensession.web.unavailable import BODY, UNAVAILABLE, in_thread, unavailable
 
 if TYPE_CHECKING:
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
-    from tokensession.policy import Policy
-    from tokensession.request import RequestSession
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
+    from tokensession.sessions.policy import Policy
+    from tokensession.web.request_session import RequestSession
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -22,20 +22,20 @@ except ImportError as _missing:
         "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
     ) from _missing
 
-from tokensession.adapters.exchange import (
+from tokensession.adapters.wsgi import RequestHeaders
+from tokensession.errors import ConfigError, StoreError
+from tokensession.sessions.policy import Policy
+from tokensession.tokens.codec import SessionCodec
+from tokensession.web.cookies import Cookie
+from tokensession.web.manager import SessionManager, manager_of
+from tokensession.web.request_session import RequestSession, UnopenedSession
+from tokensession.web.unavailable import (
     BODY,
     CARRIES_COOKIE,
     UNAVAILABLE,
     check_fresh,
     unavailable,
 )
-from tokensession.adapters.wsgi import RequestHeaders
-from tokensession.codec import SessionCodec
-from tokensession.cookies import Cookie
-from tokensession.errors import ConfigError, StoreError
-from tokensession.manager import SessionManager, manager_of
-from tokensession.policy import Policy
-from tokensession.request import RequestSession, UnopenedSession
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from flask import Flask, Request, Response
     from flask.sansio.app import App
 
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
 

@@ -20,8 +20,8 @@ except ImportError as _missing:
         "tokensession.adapters.quart needs Quart: pip install 'tokensession[quart]'"
     ) from _missing
 
-from tokensession.adapters.exchange import in_thread
 from tokensession.adapters.flask import ManagersByApp, Session
+from tokensession.web.unavailable import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from quart.wrappers import BaseRequestWebsocket
     from quart.wrappers.response import ResponseBody
 
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
-    from tokensession.manager import SessionManager
-    from tokensession.policy import Policy
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
+    from tokensession.sessions.policy import Policy
+    from tokensession.web.manager import SessionManager
 
 
 class SessionInterface(sessions.SessionInterface):

@@ -12,19 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tokensession.adapters.exchange import BODY, UNAVAILABLE, unavailable
-from tokensession.cookies import add_vary
 from tokensession.errors import StoreError
-from tokensession.manager import FAILED, SessionManager, manager_of
+from tokensession.web.cookies import add_vary
+from tokensession.web.manager import FAILED, SessionManager, manager_of
+from tokensession.web.unavailable import BODY, UNAVAILABLE, unavailable
 
 if TYPE_CHECKING:
-    from tokensession.cookies import Headers
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
-    from tokensession.policy import Policy
-    from tokensession.request import RequestSession
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
+    from tokensession.sessions.policy import Policy
+    from tokensession.web.cookies import Headers
+    from tokensession.web.request_session import RequestSession
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import BadClaims, BadSignature, ConfigError
+from tokensession.format.state import MAX_INT
 from tokensession.legacy.payload import inflated_text, json_object
 from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
-from tokensession.state import MAX_INT
 
 try:
     from django.core import signing
@@ -24,7 +24,7 @@ except ImportError as _missing:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensession.claims import Subject
+    from tokensession.format.claims import Subject
 
 _SALT: Final = "django.contrib.sessions.backends.signed_cookies"
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
-from tokensession.base64url import NotCanonical, b64url_decode
 from tokensession.errors import (
     BadClaims,
     BadSignature,
@@ -21,9 +20,10 @@ from tokensession.errors import (
     Malformed,
     NotYetValid,
 )
+from tokensession.format.base64url import NotCanonical, b64url_decode
+from tokensession.format.state import MAX_INT
 from tokensession.legacy.payload import json_object
 from tokensession.legacy.reader import LegacyReader, LegacySession, instant
-from tokensession.state import MAX_INT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from jwt.algorithms import Algorithm
 
-    from tokensession.claims import Subject
+    from tokensession.format.claims import Subject
 
 LEEWAY: Final = 60  # seconds by which the clock of who issued it may be ahead
 _SEGMENTS: Final = 3

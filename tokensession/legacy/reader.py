@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Expired, Malformed
-from tokensession.policy import check_seconds
-from tokensession.state import MAX_INT
+from tokensession.format.seconds import check_seconds
+from tokensession.format.state import MAX_INT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tokensession.claims import Subject
+    from tokensession.format.claims import Subject
 
 MAX_VALUE: Final = 8192  # bytes of a cookie's value, as of a token; browsers keep half of it
 

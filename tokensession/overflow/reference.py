@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tokensession.errors import BadState, StateLost
-from tokensession.state import OVERFLOW_KEY
+from tokensession.format.state import OVERFLOW_KEY
 
 VERSION_BYTE: Final = b"\x01"
 NAME_BYTES: Final = 32

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tokensession.errors import StoreError
 
 if TYPE_CHECKING:
-    from tokensession.claims import Subject
+    from tokensession.format.claims import Subject
 
 CLOCK_SKEW: Final = 5  # seconds; the largest difference between two clocks for which all this holds
 MIN_LEEWAY: Final = 20  # seconds; a session begun after revoke_all is dated up to 12 s ahead

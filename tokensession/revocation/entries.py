@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensession.claims import SID_BYTES
+from tokensession.format.claims import SID_BYTES
 from tokensession.revocation.decision import NEVER, Entries, is_revoked, subject_key
-from tokensession.revocation.denied import DeniedIds, span_end, span_of
+from tokensession.revocation.denied_ids import DeniedIds, span_end, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensession.claims import Subject
+    from tokensession.format.claims import Subject
     from tokensession.revocation.decision import Mark
 
 

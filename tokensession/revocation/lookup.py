@@ -13,7 +13,7 @@ from tokensession.revocation.decision import Entries, is_revoked, subject_key
 from tokensession.revocation.store import Store
 
 if TYPE_CHECKING:
-    from tokensession.claims import Subject
+    from tokensession.format.claims import Subject
     from tokensession.revocation.decision import Denial, Keep
 
 WhenDown = Literal["deny", "allow"]

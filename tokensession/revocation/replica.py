@@ -9,9 +9,9 @@ from random import SystemRandom
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
-from tokensession.clients.arguments import check_number
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import call_in_child
+from tokensession.format.seconds import check_number
 from tokensession.observer import SILENT, Observer
 from tokensession.revocation.decision import Entries, replaced
 from tokensession.revocation.entries import RevocationEntries
@@ -19,7 +19,7 @@ from tokensession.revocation.lookup import WhenDown, check_word, checked_store
 from tokensession.revocation.store import SWEEP_MARGIN
 
 if TYPE_CHECKING:
-    from tokensession.claims import Subject
+    from tokensession.format.claims import Subject
     from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Batch, Position, Store
 

@@ -15,7 +15,7 @@ from tokensession.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensession.cookies import Cookie
+    from tokensession.web.cookies import Cookie
 
 _ENGINE = "tokensession.adapters.django"
 _WITHOUT_EFFECT = {

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from tokensession.codec import SessionCodec
-from tokensession.cookies import Cookie
 from tokensession.errors import ConfigError
-from tokensession.manager import SessionManager
-from tokensession.policy import Policy
+from tokensession.sessions.policy import Policy
+from tokensession.tokens.codec import SessionCodec
+from tokensession.web.cookies import Cookie
+from tokensession.web.manager import SessionManager
 
 if TYPE_CHECKING:
-    from tokensession.keys import KeyRing
-    from tokensession.keystores.watcher import KeyRingWatcher
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
 

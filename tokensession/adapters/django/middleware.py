@@ -11,23 +11,23 @@ from django.http import HttpResponse
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
-from tokensession.adapters.exchange import (
+from tokensession.adapters.wsgi import RequestHeaders
+from tokensession.errors import StoreError
+from tokensession.web.cookies import add_vary
+from tokensession.web.manager import FAILED
+from tokensession.web.unavailable import (
     BODY,
     CARRIES_COOKIE,
     UNAVAILABLE,
     check_fresh,
     unavailable,
 )
-from tokensession.adapters.wsgi import RequestHeaders
-from tokensession.cookies import add_vary
-from tokensession.errors import StoreError
-from tokensession.manager import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from http.cookies import SimpleCookie
 
-    from tokensession.cookies import Headers
+    from tokensession.web.cookies import Headers
 
 
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Django has no types

@@ -12,14 +12,14 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
 from tokensession.adapters.django.configured import configured_manager
-from tokensession.cookies import Cookie
-from tokensession.request import RequestSession, UnopenedSession
+from tokensession.web.cookies import Cookie
+from tokensession.web.request_session import RequestSession, UnopenedSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
-    from tokensession.manager import SessionManager
+    from tokensession.web.manager import SessionManager
 
 _EXPIRY = "_session_expiry"  # Django's own key for what set_expiry was given
 _CREATED = "_session_created"  # what keeps a session of which nothing else is to be kept

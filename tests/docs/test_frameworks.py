@@ -1,0 +1,188 @@
+"""The quick starts of docs/frameworks.md run, before and after the switch."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.adapters.servers import Site, serve_aiohttp, serve_asgi, serve_wsgi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text()
+SECTIONS = {
+    section.partition("\n")[0]: section
+    for section in re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)[1:]
+}
+MOST_CHANGED_LINES = 5
+SERVERS: dict[str, Callable[[Any], AbstractContextManager[Site]]] = {
+    "Flask": serve_wsgi,
+    "Quart": serve_asgi,
+    "Starlette": serve_asgi,
+    "FastAPI": serve_asgi,
+    "Litestar": serve_asgi,
+    "aiohttp": lambda app: serve_aiohttp(lambda: app),
+    "Bottle, Falcon, Pyramid and any other WSGI framework": serve_wsgi,
+}
+DJANGO = "Django"
+SWITCHED = ("Flask", DJANGO, "Starlette")
+
+
+def changes(section: str) -> list[str]:
+    """Return the lines of a section's change."""
+    (block,) = re.findall(r"```diff\n(.*?)```", SECTIONS[section], re.DOTALL)
+    return str(block).splitlines()
+
+
+def program(section: str, *, before: bool = False) -> str:
+    """Return a section's application, after the switch or before it."""
+    if "```diff" not in SECTIONS[section]:
+        (block,) = re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL)
+        return str(block)
+    left_out = "+" if before else "-"
+    return "\n".join(line[1:] for line in changes(section) if line[:1] != left_out)
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Give a function that returns the module of a program, run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def load(text: str) -> Any:
+        return _module(tmp_path, text, monkeypatch)
+
+    return load
+
+
+def _module(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    file = folder / "shop.py"
+    file.write_text(text)
+    spec = importlib.util.spec_from_file_location("shop", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "shop", module)  # where frameworks look names up
+    spec.loader.exec_module(module)
+    return module
+
+
+class Browser:
+    """Keeps the one cookie of a site."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.cookie = ""
+
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """Return what the application answers."""
+        lines = (self.cookie,) if self.cookie else ()
+        response = self.site.get(path, *lines, method=method)
+        assert response.status_code in (200, 201), response.text
+        for line in response.headers.get_list("set-cookie"):
+            pair = line.partition(";")[0]
+            gone = "Max-Age=0" in line or pair.endswith(("=", "=null"))
+            self.cookie = "" if gone else pair
+        return response.json()
+
+
+def visit(browser: Browser) -> None:
+    """Visit, sign in, visit, and sign out."""
+    assert browser.ask("/") == {"user": None, "visits": 1}
+    assert browser.ask("/") == {"user": None, "visits": 2}
+    browser.ask("/sign-in?user=ada", "POST")
+    assert browser.ask("/") == {"user": "ada", "visits": 3}
+    browser.ask("/sign-out", "POST")
+    assert browser.cookie == ""
+    assert browser.ask("/") == {"user": None, "visits": 1}
+
+
+def test_every_section_is_run() -> None:
+    """A new one is to be served here."""
+    assert set(SECTIONS) == {*SERVERS, DJANGO}
+
+
+@pytest.mark.parametrize("section", SERVERS)
+def test_quick_start(section: str, tmp_path: Path, load: Callable[[str], Any]) -> None:
+    """The application runs as it stands, and carries its session in a token."""
+    module = load(program(section))
+    with SERVERS[section](module.app) as site:
+        browser = Browser(site)
+        visit(browser)
+        assert browser.cookie.startswith("__Host-session=")
+    assert (tmp_path / "session-keys.json").exists()
+
+
+@pytest.mark.parametrize("section", ["Flask", "Starlette"])
+def test_before_the_switch(section: str, load: Callable[[str], Any]) -> None:
+    """The same application with the framework's own session does the same."""
+    module = load(program(section, before=True))
+    with SERVERS[section](module.app) as site:
+        browser = Browser(site)
+        visit(browser)
+        assert browser.cookie.startswith("session=")
+
+
+@pytest.mark.parametrize("section", SWITCHED)
+def test_a_switch_is_five_lines(section: str) -> None:
+    """No more need to be changed."""
+    lines = changes(section)
+    assert 0 < sum(line[:1] == "+" for line in lines) <= MOST_CHANGED_LINES
+    assert 0 < sum(line[:1] == "-" for line in lines) <= MOST_CHANGED_LINES
+
+
+DRIVER = """
+import shop
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.test import Client
+
+call_command("migrate", verbosity=0)
+get_user_model().objects.create_user("ada")
+client = Client()
+
+
+def ask(path):
+    response = client.post(path) if path.startswith("/sign") else client.get(path)
+    assert response.status_code == 200, response
+    return response.json()
+
+
+assert ask("/") == {"user": None, "visits": 1}
+assert ask("/") == {"user": None, "visits": 2}
+ask("/sign-in?user=ada")
+assert ask("/") == {"user": "ada", "visits": 3}
+ask("/sign-out")
+assert ask("/") == {"user": None, "visits": 1}
+print(*client.cookies)
+"""
+
+
+@pytest.mark.parametrize(("before", "cookie"), [(True, "sessionid"), (False, "__Host-session")])
+def test_django(tmp_path: Path, *, before: bool, cookie: str) -> None:
+    """Django's application runs in a process of its own, before the switch and after it."""
+    (tmp_path / "shop.py").write_text(program(DJANGO, before=before))
+    done = subprocess.run(  # noqa: S603  # our own text
+        [sys.executable, "-c", DRIVER], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [cookie]
+
+
+@pytest.mark.parametrize("name", ["aiohttp", "django", "flask", "quart"])
+def test_a_framework_that_is_missing(name: str) -> None:
+    """The import fails by a line that names the extra."""
+    code = f"import sys; sys.modules[{name!r}] = None; import tokensession.adapters.{name}"
+    done = subprocess.run(  # noqa: S603  # our own text
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 1
+    assert f"pip install 'tokensession[{name}]'" in done.stderr

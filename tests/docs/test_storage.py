@@ -1,0 +1,47 @@
+"""docs/storage.md agrees with what runs."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokensession.overflow import overflow
+from tokensession.overflow.store import SWEEP_EVERY, SWEEP_MARGIN
+from tokensession.stores.memcached import overflow as memcached
+from tokensession.stores.memory import overflow as memory
+from tokensession.stores.mongo import overflow as mongo
+from tokensession.stores.redis import overflow as redis
+from tokensession.stores.sql import overflow as sql
+
+if TYPE_CHECKING:
+    import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "storage.md"
+
+
+def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, with the output that is shown."""
+    monkeypatch.chdir(tmp_path)
+    results = doctest.testfile(str(PAGE), module_relative=False)
+    assert results.attempted > 5
+    assert results.failed == 0
+
+
+def test_every_store_is_named() -> None:
+    """With its module and its class."""
+    text = PAGE.read_text()
+    for module in (memcached, memory, mongo, redis, sql):
+        short = module.__name__.split(".")[2]
+        (store,) = [name for name in vars(module) if name.endswith("Store")]
+        assert f"`{short}.{store}(" in text
+
+
+def test_the_numbers_are_those_of_the_code() -> None:
+    """Limits, and how often what has ended is removed."""
+    text = PAGE.read_text()
+    assert f"{overflow.DEFAULT_LIMIT:,} bytes of msgpack by default" in text
+    assert f"at most {overflow.MAX_LIMIT:,}" in text
+    assert f"every {SWEEP_EVERY}th write" in text
+    assert SWEEP_MARGIN == 3600
+    assert "ended an hour ago" in text

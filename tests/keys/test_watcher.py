@@ -1,0 +1,671 @@
+"""The watcher: what a running process makes of its source, and that no request waits for it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import tokensession
+from tests.conftest import ALGORITHMS, NOW
+from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StoreError, UnknownKey
+from tokensession.keys import watcher as watcher_module
+from tokensession.keys.file_source import FileSource
+from tokensession.keys.rotation import Schedule
+from tokensession.keys.succession import judge
+from tokensession.keys.watcher import KeyRingWatcher, WatcherStatus
+from tokensession.tokens.derived_keys import RingKeys, WatchedRing
+from tokensession.web.manager import SessionManager, manager_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60
+
+
+@dataclass
+class Shelf:
+    """A source in memory, whose reading tests decide."""
+
+    document: bytes | None
+    error: Exception | None = None
+    reads: int = 0
+    name: str = "shelf"
+    before: Callable[[], None] = field(default=lambda: None)
+
+    def read(self) -> bytes | None:
+        """Give the document, or the error."""
+        self.reads += 1
+        self.before()
+        if self.error is not None:
+            raise self.error
+        return self.document
+
+    def write(self, document: bytes, *, over: bytes | None) -> bool:
+        """Replace it."""
+        if over != self.document:
+            return False
+        self.document = document
+        return True
+
+
+class Idle(KeyRingWatcher):
+    """A watcher whose thread does not start, so that tests decide when it reads."""
+
+    def start(self) -> None:
+        """Start nothing."""
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    """Give a ring of two keys, serial 5."""
+    return KeyRing([*KeyRing.generate(kid="a"), *KeyRing.generate(kid="b")], serial=5)
+
+
+@pytest.fixture
+def shelf(ring: KeyRing) -> Shelf:
+    """Give a source that holds it."""
+    return Shelf(ring.to_json())
+
+
+def changed(ring: KeyRing, **members: Any) -> bytes:
+    """Return the ring's document with other members, as somebody's editor writes it."""
+    document = KeyRing.from_jwks(ring.to_jwks(private=True) | members)
+    return document.to_json()
+
+
+class TestJudge:
+    """What becomes of the running ring, for each thing that a source may give."""
+
+    def test_the_same(self, ring: KeyRing) -> None:
+        """Whatever its spelling."""
+        assert judge(ring, "x", ring.to_json()) == (ring, None, False)
+        assert judge(ring, "x", ring.to_json().replace(b"\n", b"\r\n")).ring is ring
+
+    def test_a_successor(self, ring: KeyRing) -> None:
+        """It is taken over, with members that nobody knows."""
+        verdict = judge(ring, "x", changed(ring.add(now=NOW), note="kept"))
+        assert (verdict.ring.serial, len(verdict.ring), verdict.problem) == (6, 3, None)
+        assert verdict.ring.to_jwks(private=True)["note"] == "kept"
+
+    @pytest.mark.parametrize(
+        ("document", "problem"),
+        [
+            (None, "no key document|there is no document any more; restore serial 5"),
+            (b"", "there is no document any more"),
+            (b'{"keys": [', "not JSON"),
+            (b'{"serial": 9, "keys": []}', "at least one key"),
+            (b'{"keys": [{"kid": "a", "alg": "HS999"}], "serial": 9}', "newer version"),
+        ],
+    )
+    def test_what_cannot_be_read(self, ring: KeyRing, document: bytes | None, problem: str) -> None:
+        """Unreadable is not empty: the last good ring stays."""
+        verdict = judge(ring, "x", document)
+        assert verdict.ring is ring
+        assert not verdict.conflict
+        with pytest.raises(AssertionError, match=problem):
+            raise AssertionError(verdict.problem)
+
+    def test_without_a_serial(self, ring: KeyRing) -> None:
+        """It could not be told from an older one."""
+        text = ring.to_json().replace(b'"serial": 5', b'"note": 5')
+        assert "no serial" in (judge(ring, "x", text).problem or "")
+
+    def test_an_older_one(self, ring: KeyRing) -> None:
+        """A serial never goes backwards; the message says both numbers and both remedies."""
+        verdict = judge(ring.add(now=NOW), "x", ring.to_json())
+        assert verdict.ring.serial == 6
+        assert "serial 5, older than the running 6" in (verdict.problem or "")
+        assert "with serial 7" in (verdict.problem or "")
+
+    def test_the_same_serial_with_other_content(self, ring: KeyRing) -> None:
+        """Nothing of it is taken over but revocations."""
+        document = changed(KeyRing([*ring.add(now=NOW).revoke("a", now=NOW)], serial=5))
+        verdict = judge(ring, "x", document)
+        assert verdict.conflict
+        assert "serial 6" in (verdict.problem or "")
+        assert set(verdict.ring.states()) == {"a", "b"}
+        assert verdict.ring.serial == 5
+        assert verdict.ring["a"].revoked
+        assert not verdict.ring["b"].revoked
+        again = judge(verdict.ring, "x", document)
+        assert again.ring is verdict.ring
+        assert again.problem == verdict.problem
+
+    def test_other_material_under_a_kid(self, ring: KeyRing) -> None:
+        """It is refused, whatever its serial; its revocations are believed."""
+        other = KeyRing([*KeyRing.generate(kid="a"), ring["b"].with_members(revoked={})], serial=9)
+        verdict = judge(ring, "x", other.to_json())
+        assert verdict.conflict
+        assert "give the new key a new kid" in (verdict.problem or "")
+        assert verdict.ring["b"].revoked
+        assert not verdict.ring["a"].revoked
+
+    def test_a_revocation_undone(self, ring: KeyRing) -> None:
+        """It is for good."""
+        running = ring.revoke("a", now=NOW)
+        verdict = judge(running, "x", KeyRing([*ring], serial=9).to_json())
+        assert verdict.ring is running
+        assert "a revocation is for good" in (verdict.problem or "")
+
+
+class TestReloading:
+    def test_the_first_read(self, ring: KeyRing, shelf: Shelf) -> None:
+        """A process without keys fails when it starts."""
+        assert Idle(shelf).ring.fingerprint == ring.fingerprint
+        shelf.document = None
+        with pytest.raises(ConfigError, match="no key document"):
+            Idle(shelf)
+        shelf.error = StoreError("shelf: away")
+        with pytest.raises(StoreError, match="away"):
+            Idle(shelf)
+
+    def test_what_happens_is_counted_and_told(
+        self, ring: KeyRing, shelf: Shelf, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Log, callback and status agree; a fault that stays is logged once."""
+        told: list[WatcherStatus] = []
+        watcher = Idle(shelf, callback=told.append)
+        assert watcher.reload()
+        assert (watcher.status().polls, told) == (2, [])
+        shelf.error = StoreError("shelf: away")
+        for _ in range(3):
+            assert not watcher.reload()
+        assert watcher.status().failures == 3
+        assert watcher.status().last_error == "shelf: away"
+        shelf.error = None
+        shelf.document = ring.add(now=NOW).to_json()
+        assert watcher.reload()
+        status = watcher.status()
+        assert (status.serial, status.changes, status.last_error) == (6, 1, None)
+        assert [status.last_error for status in told] == ["shelf: away", None]
+        lines = [(record.levelname, record.getMessage()) for record in caplog.records]
+        assert lines == [
+            ("WARNING", "keys stay at serial 5: shelf: away"),
+            ("WARNING", "shelf: key ring replaced, serial 6 after 5"),
+            ("WARNING", "shelf: in order again, serial 6"),
+        ]
+
+    def test_a_conflict_is_an_error(
+        self, ring: KeyRing, shelf: Shelf, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Somebody must choose; revoked keys are out of use all the same."""
+        watcher = Idle(shelf)
+        shelf.document = changed(ring, keys=ring.revoke("b").to_jwks(private=True)["keys"])
+        assert not watcher.reload()
+        assert watcher.ring["b"].revoked
+        assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+        assert "keys stay at serial 5: shelf: other content" in caplog.text
+        # With it, the document has nothing that is not in use any more.
+        assert watcher.reload()
+
+    def test_a_revoked_key_with_the_secret_of_another(self, ring: KeyRing, shelf: Shelf) -> None:
+        """The revocation is believed, and following goes on: the next document is taken over."""
+        one, other = ring.to_jwks(private=True)["keys"]
+        swapped = [one | {"k": other["k"], "revoked": {}}, other | {"k": one["k"]}]
+        shelf.document = changed(ring, serial=6, keys=swapped)
+        watcher = Idle(shelf)
+        watcher._ring = ring
+        assert not watcher.reload()
+        assert watcher.ring.states() == {"a": "revoked", "b": "active"}
+        shelf.document = changed(ring, serial=7, keys=[one | {"revoked": {}}, other])
+        assert watcher.reload()
+        assert watcher.ring.serial == 7
+
+    def test_staleness(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Seconds since the source was last in order."""
+        clock = [100.0]
+        monkeypatch.setattr(watcher_module, "monotonic", lambda: clock[0])
+        watcher = Idle(shelf)
+        clock[0] += 70
+        assert watcher.status().staleness == 70
+        shelf.error = OSError("disk")
+        watcher.reload()
+        assert watcher.status().staleness == 70
+        assert watcher.status().last_error == "shelf: OSError"
+        shelf.error = None
+        watcher.reload()
+        assert watcher.status().staleness == 0
+
+    def test_a_callback_that_fails(
+        self, ring: KeyRing, shelf: Shelf, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It is logged, and the ring is in use."""
+
+        def fail(_: WatcherStatus) -> None:
+            raise RuntimeError("no metrics today")
+
+        watcher = Idle(shelf, callback=fail)
+        shelf.document = ring.add(now=NOW).to_json()
+        assert watcher.reload()
+        assert watcher.ring.serial == 6
+        assert caplog.records[-1].levelno == logging.ERROR
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [{"refresh": 0}, {"refresh": True}, {"refresh": "60"}, {"refresh": 86401},
+         {"refresh": 5, "cooldown": 6}, {"cooldown": 0}],
+    )  # fmt: skip
+    def test_wrong_arguments(self, shelf: Shelf, arguments: Any) -> None:
+        """Named, with the range."""
+        with pytest.raises(ConfigError, match="number of seconds above 0 and at most"):
+            KeyRingWatcher(shelf, **arguments)
+
+    def test_a_mounted_secret(self, ring: KeyRing, tmp_path: Path) -> None:
+        """A volume whose link is turned to another folder, as Kubernetes does, is followed."""
+        for number, content in enumerate((ring, ring.add(now=NOW))):
+            folder = tmp_path / f"..{number}"
+            folder.mkdir()
+            (folder / "keys.json").write_bytes(content.to_json())
+            (folder / "keys.json").chmod(0o440)
+        (tmp_path / "..data").symlink_to("..0")
+        (tmp_path / "keys.json").symlink_to("..data/keys.json")
+        watcher = Idle(FileSource(tmp_path / "keys.json", shared_file=True))
+        (tmp_path / "..tmp").symlink_to("..1")
+        (tmp_path / "..tmp").replace(tmp_path / "..data")
+        assert watcher.reload()
+        assert watcher.ring.serial == 6
+        with pytest.raises(ConfigError, match="shared_file=True"):
+            Idle(FileSource(tmp_path / "keys.json"))
+
+
+class TestMisses:
+    def test_one_reload_within_the_cooldown(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many kids nobody knows, and whatever they are."""
+        clock = [100.0]
+        monkeypatch.setattr(watcher_module, "monotonic", lambda: clock[0])
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        tokens = [tokensession.encode({}, KeyRing.generate(kid=f"k{n}")) for n in range(20)]
+        for seconds, misses in ((0, 1), (9.9, 1), (10, 2), (19.9, 2), (20, 3)):
+            clock[0] = 100.0 + seconds
+            for token in tokens:
+                with pytest.raises(UnknownKey):
+                    codec.decode(token)
+            assert watcher.status().misses == misses
+        assert watcher._wake.is_set()
+        assert shelf.reads == 1
+
+    def test_known_keys_ask_for_nothing(self, ring: KeyRing, shelf: Shelf) -> None:
+        """Neither do expired or revoked ones, nor tokens that are no tokens."""
+        shelf.document = ring.revoke("a").to_json()
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        codec.decode(codec.encode({}))
+        for token in (tokensession.encode({}, KeyRing([ring["a"]])), "no token"):
+            with pytest.raises(tokensession.TokenError):
+                codec.decode(token)
+        assert watcher.status().misses == 0
+
+    def test_a_plain_ring_has_nobody_to_ask(self, ring: KeyRing) -> None:
+        """The token is refused, and that is all."""
+        with pytest.raises(UnknownKey):
+            tokensession.decode(tokensession.encode({}, KeyRing.generate()), ring)
+
+
+class TestCodec:
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_wherever_a_ring_goes(self, algorithm: str) -> None:
+        """encode, decode, SessionCodec and the adapters' manager take a watcher."""
+        watcher = Idle(Shelf(KeyRing.generate(algorithm).to_json()))
+        token = tokensession.encode({"a": 1}, watcher)
+        assert tokensession.decode(token, watcher).state == {"a": 1}
+        assert SessionCodec(watcher).can_mint
+        assert isinstance(manager_of(watcher), SessionManager)
+        with pytest.raises(ConfigError, match="must be a KeyRing"):
+            SessionCodec("keys.json")  # type: ignore[call-overload]
+
+    def test_a_new_ring_is_used(self, ring: KeyRing, shelf: Shelf) -> None:
+        """Without a new codec; tokens of the old keys are still read."""
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        old = codec.encode({})
+        after = ring.add(now=0)
+        shelf.document = after.to_json()
+        watcher.reload()
+        active = after.active()
+        assert active is not None
+        assert codec.decode(codec.encode({})).kid == active.kid != codec.decode(old).kid
+
+    def test_what_was_derived_survives(self, ring: KeyRing, shelf: Shelf) -> None:
+        """Of unchanged keys the very object; of those that got an end, what they had derived."""
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        codec.decode(codec.encode({}))
+        before = dict(codec._rings.current.by_header)
+        a, b = ring["a"].header, ring["b"].header
+        shelf.document = KeyRing(
+            [ring["a"], ring["b"].with_members(exp=NOW * 2)], serial=6
+        ).to_json()
+        watcher.reload()
+        after = codec._rings.current.by_header
+        assert after[a] is before[a]
+        assert after[b] is not before[b]
+        assert after[b].until == NOW * 2
+        assert after[b].ready is before[b].ready is not None
+        assert after[b]._salt is before[b]._salt is not None
+
+    def test_material_that_came_or_went(self) -> None:
+        """A key that can sign now, or a tombstone, keeps nothing."""
+        ring = KeyRing.generate("Ed25519", kid="a")
+        reader = RingKeys(ring.reader(), b"x")
+        (key,) = reader.by_header.values()
+        assert (
+            key.signature is RingKeys(ring.reader(), b"x", reader).by_header[key.header].signature
+        )
+        (minter,) = RingKeys(ring, b"x", reader).by_header.values()
+        assert minter.signature is not key.signature
+        gone = ring["a"].with_members(revoked={}).tombstone()
+        (tombstone,) = RingKeys(KeyRing([gone]), b"x", reader).by_header.values()
+        assert tombstone.ready is None
+
+    def test_decoding_costs_what_it_costs_with_a_ring(self, shelf: Shelf, ring: KeyRing) -> None:
+        """Both read the same two attributes: after the first use there is no more to it."""
+        codecs: list[SessionCodec[Any]] = [SessionCodec(ring), SessionCodec(Idle(shelf))]
+        token = codecs[0].encode({})
+        calls: list[list[str]] = []
+        for codec in codecs:
+            codec.decode(token)
+            seen: list[str] = []
+
+            def note(frame: Any, event: str, _: Any, seen: list[str] = seen) -> None:
+                if event == "call":
+                    seen.append(frame.f_code.co_qualname)
+
+            sys.setprofile(note)
+            try:
+                codec.decode(token)
+            finally:
+                sys.setprofile(None)
+            calls.append(seen)
+        assert calls[0] == calls[1]
+        for codec in codecs:
+            kind = type(codec._rings)
+            assert not hasattr(kind, "__getattr__"), "it would make each access slower"
+            assert "current" in kind.__slots__
+
+    def test_a_ring_that_does_not_fit(
+        self, ring: KeyRing, shelf: Shelf, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A config that has become too short is a warning: the ring is in use elsewhere."""
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher, policy=Policy(idle_timeout=1800))
+        codec.decode(codec.encode({}))
+        shelf.document = ring.with_schedule(Schedule(token_lifetime=1799)).to_json()
+        watcher.reload()
+        codec.decode(codec.encode({}))
+        assert codec._rings.current.ring.serial == 6
+        assert "does not fit this codec: idle_timeout (1800 s)" in caplog.text
+        with pytest.raises(ConfigError, match="token_lifetime"):
+            SessionCodec(watcher, policy=Policy(idle_timeout=1800))
+
+    def test_a_codec_that_is_dropped(self, shelf: Shelf) -> None:
+        """The watcher keeps no codec, nor the secrets that it derived."""
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        codec.encode({})
+        assert len(watcher._followers) == 1
+        del codec
+        gc.collect()
+        assert len(watcher._followers) == 0
+
+    def test_a_key_that_is_gone_since(self, ring: KeyRing, shelf: Shelf) -> None:
+        """A session decoded before is due for renewal, not an error."""
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        session = codec.decode(codec.encode({}))
+        shelf.document = KeyRing([ring["a" if session.kid == "b" else "b"]], serial=6).to_json()
+        watcher.reload()
+        assert codec.renewal_is_due(session, now=session.issued_at)
+
+
+class TestRequest:
+    """One request sees one ring."""
+
+    def test_throughout(self, ring: KeyRing, shelf: Shelf) -> None:
+        """What is loaded while a request runs counts for the next one."""
+        watcher = Idle(shelf)
+        manager = manager_of(watcher, cookie_name="__Host-session")
+        session = manager.open([])
+        session["cart"] = [1]
+        shelf.document = ring.add(now=0).to_json()
+        watcher.reload()
+        headers: list[tuple[bytes, bytes]] = []
+        manager.save(session, headers)
+        cookie = dict(headers)[b"set-cookie"].partition(b";")[0]
+        kid = tokensession.decode(cookie.partition(b"=")[2], ring).kid
+        assert kid in ring
+        following = manager.open([(b"cookie", cookie)])
+        assert following["cart"] == [1]
+        assert following.codec._rings.current.ring.serial == 6
+
+    def test_a_revocation_while_it_runs(self, ring: KeyRing, shelf: Shelf) -> None:
+        """The request ends as it began; the next one is refused, and its cookie stays."""
+        watcher = Idle(shelf)
+        manager = manager_of(watcher)
+        token = SessionCodec(watcher, policy=Policy.owasp()).encode({"a": 1})
+        kid = tokensession.decode(token, ring).kid
+        request = [(b"cookie", b"__Host-session=" + token.encode())]
+        running = manager.open(request)
+        assert running["a"] == 1
+        shelf.document = ring.revoke(kid).to_json()
+        watcher.reload()
+        running["a"] = 2
+        manager.save(running, [])
+        refused = manager.open(request)
+        assert refused.refused == "unknown_key"
+        headers: list[tuple[bytes, bytes]] = []
+        manager.save(refused, headers)
+        assert b"set-cookie" not in dict(headers)
+
+    def test_the_pinned_codec(self, ring: KeyRing, shelf: Shelf) -> None:
+        """One for each ring; with a plain ring the codec itself; its own sessions know it."""
+        plain: SessionCodec[Any] = SessionCodec(ring)
+        assert plain.pinned() is plain
+        watcher = Idle(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        pinned = codec.pinned()
+        assert pinned is codec.pinned()
+        assert pinned.pinned() is pinned
+        shelf.document = ring.with_schedule(Schedule(token_lifetime=60)).to_json()
+        watcher.reload()
+        assert codec.pinned() is not pinned
+        assert [one.is_pinned for one in (plain, codec, pinned)] == [True, False, True]
+        pinned.new().sign_in("ada", ttl=61)
+        with pytest.raises(ConfigError, match="token_lifetime"):
+            codec.pinned().new().sign_in("ada", ttl=61)
+        with pytest.raises(UnknownKey):
+            pinned.decode(tokensession.encode({}, KeyRing.generate()))
+        assert watcher.status().misses == 1
+
+
+@pytest.fixture
+def followed(shelf: Shelf) -> Iterator[KeyRingWatcher]:
+    """Give a watcher with a thread, which reads when it is asked to."""
+    with KeyRingWatcher(shelf, 3600, cooldown=1e-9) as watcher:
+        yield watcher
+
+
+class TestThread:
+    def test_it_starts_on_first_use(self, shelf: Shelf, ring: KeyRing) -> None:
+        """Not with watcher, codec or manager; and reads at once, since that may be long ago."""
+        read = threading.Event()
+        with KeyRingWatcher(shelf, 3600) as watcher:
+            codec: SessionCodec[Any] = SessionCodec(watcher)
+            SessionManager(codec)
+            assert watcher._thread is None
+            shelf.document = ring.add(now=NOW).to_json()
+            shelf.before = read.set
+            codec.encode({})
+            assert read.wait(PATIENCE)
+            thread = watcher._thread
+            assert thread is not None
+            assert thread.daemon
+        assert not thread.is_alive()
+        assert watcher.ring.serial == 6
+
+    def test_an_unknown_key_is_known_soon(
+        self, followed: KeyRingWatcher, shelf: Shelf, ring: KeyRing
+    ) -> None:
+        """The request is refused at once; the reload that it asked for brings the key."""
+        codec: SessionCodec[Any] = SessionCodec(followed)
+        codec.encode({})
+        new = KeyRing.generate(kid="new")
+        token = tokensession.encode({}, new)
+        shelf.document = KeyRing([*ring, *new], serial=6).to_json()
+        arrived = threading.Event()
+        followed._callback = lambda _: arrived.set()
+        for _ in range(2):
+            try:
+                codec.decode(token)
+            except UnknownKey:
+                assert arrived.wait(PATIENCE)
+        assert codec.decode(token).kid == "new"
+
+    def test_no_request_waits_for_a_source_that_hangs(self, shelf: Shelf) -> None:
+        """While it hangs, sessions are read and made, and unknown keys refused."""
+        hanging, release = threading.Event(), threading.Event()
+
+        def hang() -> None:
+            hanging.set()
+            release.wait(PATIENCE)
+
+        with KeyRingWatcher(shelf, 3600, cooldown=1e-9) as watcher:
+            codec: SessionCodec[Any] = SessionCodec(watcher)
+            shelf.before = hang
+            token = codec.encode({"a": 1})
+            assert hanging.wait(PATIENCE)
+            assert codec.decode(token).state == {"a": 1}
+            with pytest.raises(UnknownKey):
+                codec.decode(tokensession.encode({}, KeyRing.generate()))
+            assert watcher.status().polls == 1
+            release.set()
+
+    def test_a_system_without_threads_to_give(
+        self, shelf: Shelf, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No ring is used that nobody follows: each use tries again."""
+        changed = threading.Event()
+        watcher = KeyRingWatcher(shelf, refresh=0.01, callback=lambda _: changed.set())
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+
+        def fail(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            for _ in range(2):
+                with pytest.raises(StoreError, match="shelf: not followed: can't start"):
+                    codec.encode({})
+        codec.encode({})
+        shelf.document = ring.add(now=NOW).to_json()
+        assert changed.wait(PATIENCE)
+        assert watcher.ring.serial == 6
+        watcher.stop()
+
+    def test_after_stopping(self, shelf: Shelf) -> None:
+        """The ring stays in use, and no thread comes back."""
+        watcher = KeyRingWatcher(shelf)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        watcher.stop()
+        codec.decode(codec.encode({}))
+        assert watcher._thread is None
+
+    def test_a_stop_from_the_callback(self, shelf: Shelf, ring: KeyRing) -> None:
+        """It does not wait for itself."""
+        done = threading.Event()
+
+        def stop(_: WatcherStatus) -> None:
+            watcher.stop()
+            done.set()
+
+        watcher = KeyRingWatcher(shelf, 3600, callback=stop)
+        shelf.document = ring.add(now=NOW).to_json()
+        watcher.start()
+        assert done.wait(PATIENCE)
+        watcher.stop()
+
+
+def test_what_a_forked_child_finds(ring: KeyRing, shelf: Shelf) -> None:
+    """No thread, no lock that its parent held; the first use attaches again, and keeps all keys."""
+    watcher = Idle(shelf)
+    codec: SessionCodec[Any] = SessionCodec(watcher)
+    unused: SessionCodec[Any] = SessionCodec(watcher)
+    token = codec.encode({})
+    rings, keyed = codec._rings, codec._rings.current
+    assert watcher._lock.acquire()  # as a thread of the parent may have
+    watcher._after_fork()
+    assert isinstance(unused._rings, WatchedRing)
+    unused._rings.forget()
+    assert watcher._thread is None
+    with pytest.raises(AttributeError):
+        _ = rings.other  # type: ignore[union-attr]
+    assert codec.decode(token).kid in ring
+    assert codec._rings.current is keyed
+    assert unused.decode(token).kid in ring
+
+
+FORKED = """
+import os, sys, time
+from tokensession import KeyRing, SessionCodec
+from tokensession.keys.file_source import FileSource
+from tokensession.keys.source import update
+from tokensession.keys.watcher import KeyRingWatcher
+
+path = sys.argv[1]
+KeyRing.open(path)
+watcher = KeyRingWatcher(FileSource(path), 0.05)
+codec = SessionCodec(watcher)
+if sys.argv[2] == "used":
+    codec.encode({})
+child = os.fork()
+update(FileSource(path), lambda ring: ring.add()) if child else None
+deadline = time.monotonic() + 60
+while codec.pinned()._rings.current.ring.serial < 1 and time.monotonic() < deadline:
+    codec.decode(codec.encode({}))
+    time.sleep(0.01)
+good = codec.pinned()._rings.current.ring.serial == 1
+if child:
+    good = good and os.waitpid(child, 0)[1] == 0
+    print("both" if good else "not both")
+watcher.stop()
+os._exit(0 if good else 1) if not child else None
+"""
+
+
+@pytest.mark.parametrize("state", ["fresh", "used"])
+def test_after_a_fork(tmp_path: Path, state: str) -> None:
+    """Parent and child follow, each by a thread of its own, as with gunicorn's preloading."""
+    done = subprocess.run(  # noqa: S603  # our own text
+        [sys.executable, "-W", "error", "-c", FORKED, str(tmp_path / "keys.json"), state],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "PYTHONWARNINGS": ""},
+    )  # fmt: skip
+    assert done.stdout == "both\n", done.stderr
+
+
+def test_a_process_that_ends_without_stopping(tmp_path: Path) -> None:
+    """The thread is a daemon: nothing is waited for, nothing is complained about."""
+    code = (
+        "import sys; from tokensession import *\n"
+        "from tokensession.keys.file_source import FileSource\n"
+        "from tokensession.keys.watcher import KeyRingWatcher\n"
+        "KeyRing.open(sys.argv[1])\n"
+        "SessionCodec(KeyRingWatcher(FileSource(sys.argv[1]))).encode({})"
+    )
+    done = subprocess.run(  # noqa: S603  # our own text
+        [sys.executable, "-c", code, str(tmp_path / "keys.json")],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert "Exception" not in done.stderr

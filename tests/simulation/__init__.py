@@ -1,1 +1,0 @@
-"""A fleet that rotates its keys for years, in seconds: `python -m tests.simulation --help`."""

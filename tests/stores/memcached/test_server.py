@@ -1,0 +1,97 @@
+"""What pymemcache raises when a server or a connection goes away under a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.servers import Memcached
+from tokensession import StoreError
+from tokensession.stores.memcached.server import MemcachedServer, expiry
+
+NOW = 1_785_000_000
+
+
+@pytest.mark.parametrize(
+    "error", [AssertionError, AttributeError, ValueError, ConnectionResetError]
+)
+def test_a_connection_that_goes_away_is_tried_once_more(error: type[Exception]) -> None:
+    """The second try counts; where it fails too, the store cannot be reached."""
+    server = MemcachedServer("unix:/nowhere", store="overflow", prefix="t", timeout=1)
+    outcomes: list[Any] = [error("half a line"), b"found"]
+
+    def call(_: Any) -> bytes:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert isinstance(outcome, bytes)
+        return outcome
+
+    assert server.run(call) == b"found"
+    outcomes.extend([error("half a line"), error("half a line")])
+    with pytest.raises(StoreError, match=rf"the overflow store .* failed: {error.__name__} half"):
+        server.run(call)
+    outcomes.extend([error("half a line"), b"not asked for"])
+    with pytest.raises(StoreError):
+        server.run(call, again=False)
+    assert outcomes == [b"not asked for"]
+
+
+def test_a_call_that_times_out_leaves_the_others_alone() -> None:
+    """It ends its own connection; what another thread waits for on its own still arrives."""
+    with Memcached() as process:
+        server = MemcachedServer(process.url, store="overflow", prefix="t", timeout=0.2)
+        server.run(lambda client: client.set("key", b"value", noreply=False))
+        with server.client().client_pool.get_and_release() as busy:
+            assert busy.get("key") == b"value"
+            connection = busy.sock
+            process.pause()
+            with pytest.raises(StoreError, match="timed out"):
+                server.run(lambda client: client.get("key"))
+            process.resume()
+            busy.sock.settimeout(60)
+            assert busy.get("key") == b"value"
+            assert busy.sock is connection
+        server.close()
+
+
+def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
+    """They are as old; one that another thread is using is left to that thread."""
+    with Memcached() as process:
+        server = MemcachedServer(process.url, store="overflow", prefix="t", timeout=60)
+        pool = server.client().client_pool
+        with pool.get_and_release() as busy:
+            busy.set("key", b"value", noreply=False)
+            connection = busy.sock
+            with pool.get_and_release() as one, pool.get_and_release() as other:
+                assert one.get("key") == other.get("key") == b"value"
+            sockets = [one.sock, other.sock]
+            outcomes: list[Any] = [ConnectionResetError("gone"), b"found"]
+
+            def call(client: Any) -> bytes | None:
+                if len(outcomes) == 2:
+                    raise outcomes.pop(0)
+                found: bytes | None = client.get("key")
+                return found
+
+            assert server.run(call) == b"value"
+            assert [one.fileno() for one in sockets] == [-1, -1]
+            assert busy.get("key") == b"value"
+            assert busy.sock is connection
+        server.close()
+
+
+def test_a_server_that_is_no_address() -> None:
+    """It is read with the first call."""
+    server = MemcachedServer("host:port", store="overflow", prefix="t", timeout=1)
+    with pytest.raises(StoreError, match="ValueError invalid literal"):
+        server.run(lambda client: client.get("key"))
+
+
+def test_long_lives_are_instants() -> None:
+    """What the server would take for one of 1970 is given as one of its own time."""
+    assert expiry(NOW + 30 * 86400, NOW) == 30 * 86400
+    assert expiry(NOW + 30 * 86400 + 1, NOW) > 1_700_000_000
+    assert expiry(2**40, 0) == 2**31 - 1
+    assert expiry(0, NOW) == 1

@@ -1,0 +1,191 @@
+"""Databases that do not answer: whoever asks is told so in time."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.servers import Postgres
+from tokensession import StoreError
+from tokensession.revocation.decision import Denial
+from tokensession.stores.sql.keys import SQLKeySource
+from tokensession.stores.sql.overflow import SQLStore as OverflowStore
+from tokensession.stores.sql.revocation import SQLStore as RevocationStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
+NAME = b"n" * 32
+READY = b"Z\0\0\0\5I"  # PostgreSQL's last word to a client that it has let in
+
+
+def overflow(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
+    """Return a store of overflowed states, and a call of it."""
+    return OverflowStore(url, timeout=timeout), lambda store: store.get(NAME)
+
+
+def revocation(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
+    """Return a store of revocations, and a call of it."""
+    return RevocationStore(url, timeout=timeout), lambda store: store.look_up(NAME[:16], None)
+
+
+class Keys(SQLKeySource):
+    """A key source that has nothing to close, as each call has a connection of its own."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def keys(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
+    """Return a key source, whose timeout is its own, and a call of it."""
+    assert timeout
+    return Keys(url), lambda source: source.read()
+
+
+STORES = [overflow, revocation]
+
+
+@contextlib.contextmanager
+def silent(behind: Path | None = None) -> Iterator[str]:
+    """Give the address of a server that accepts whoever comes, and says nothing.
+
+    Args:
+        behind: The socket of a PostgreSQL that lets clients in for it.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client = stack.enter_context(listener.accept()[0])
+                    if behind is not None:
+                        let_in(client, stack.enter_context(socket.socket(socket.AF_UNIX)), behind)
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{listener.getsockname()[1]}/postgres"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def let_in(client: socket.socket, server: socket.socket, path: Path) -> None:
+    """Give a client's first message to a server, and its answers back until it is ready."""
+    server.connect(str(path))
+    server.sendall(client.recv(10_000))
+    answers = b""
+    while not answers.endswith(READY):
+        answers += server.recv(10_000)
+    client.sendall(answers)
+
+
+def fails_in_time(call: Callable[[], object]) -> None:
+    """Make sure of a StoreError well before anybody has lost patience."""
+    begun = monotonic()
+    with pytest.raises(StoreError, match=r"postgresql.*timeout"):
+        call()
+    assert monotonic() - begun < GENEROUS
+
+
+@pytest.mark.parametrize("make", [*STORES, keys])
+def test_a_socket_that_stays_silent(make: Callable[..., Any]) -> None:
+    """A connection that is accepted and never answered is given up."""
+    with silent() as url:
+        store, ask = make(url, 1)
+        fails_in_time(lambda: ask(store))
+        store.close()
+
+
+@pytest.mark.parametrize("make", [*STORES, keys])
+def test_a_server_that_hangs(make: Callable[..., Any]) -> None:
+    """On a connection that it has, and on one that it cannot make; then it goes on by itself."""
+    with Postgres() as server:
+        patient, ask = make(server.url, 60)
+        patient.create()
+        ask(patient)
+        patient.close()
+        store, ask = make(server.url, 1)
+        ask(store)
+        server.pause()
+        for _ in range(2):
+            fails_in_time(lambda: ask(store))
+        server.resume()
+        store.close()
+        patient, ask = make(server.url, 60)
+        ask(patient)
+        patient.close()
+
+
+@pytest.mark.parametrize("make", STORES)
+def test_a_server_that_hangs_once_it_has_let_in(make: Callable[..., Any]) -> None:
+    """As a pool of connections does whose database is gone: the first question has its time too."""
+    with Postgres() as server, silent(server.folder / ".s.PGSQL.5432") as url:
+        store, ask = make(f"{url}?sslmode=disable&gssencmode=disable", 1)
+        fails_in_time(lambda: ask(store))
+        store.close()
+
+
+def test_keys_by_an_engine_whose_server_hangs() -> None:
+    """Whoever follows them goes on, whatever timeouts an application's own engine has."""
+    with Postgres() as server:
+        engine = sa.create_engine(server.url)
+        source = SQLKeySource(engine)
+        source.create()
+        assert source.read() is None
+        server.pause()
+        fails_in_time(source.read)
+        server.resume()
+        assert source.read() is None
+        engine.dispose()
+
+
+class TestFileOfSQLite:
+    def test_one_that_is_replaced_is_followed(self, tmp_path: Path) -> None:
+        """By a backup, say: what is written to the former would be acknowledged, and lost."""
+        store, backup = (RevocationStore(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
+        for one in (store, backup):
+            one.create()
+            assert not one.look_up(NAME[:16], None).denied
+            one.close()  # which leaves no log behind
+        store.count()
+        (tmp_path / "b.db").replace(tmp_path / "a.db")
+        store.deny(Denial(NAME[:16], None, None, 2**31), now=0)
+        store.close()
+        other = RevocationStore(f"sqlite:///{tmp_path}/a.db")
+        assert other.look_up(NAME[:16], None).denied
+        other.close()
+
+    @pytest.mark.parametrize("make", [overflow, revocation])
+    def test_one_that_is_deleted_denies(
+        self, tmp_path: Path, make: Callable[[str, float], tuple[Any, Callable[[Any], object]]]
+    ) -> None:
+        """Until it is made again; asking makes none."""
+        store, call = make(f"sqlite:///{tmp_path}/a.db", 60)
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"not there; make it with create\(\)"):
+                call(store)
+            assert list(tmp_path.iterdir()) == []
+            store.create()
+            call(store)
+            for file in tmp_path.iterdir():
+                file.unlink()
+        store.close()
+
+    def test_a_relative_path_holds_from_the_beginning(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that goes to another folder later keeps its file."""
+        monkeypatch.chdir(tmp_path)
+        store = RevocationStore("sqlite:///a.db")
+        store.create()
+        monkeypatch.chdir("/")
+        assert not store.look_up(NAME[:16], None).denied
+        store.close()

@@ -1,0 +1,132 @@
+"""Limits of calls on sockets: whoever waits too long finds its connection closed."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tokensession.stores import deadline as module
+from tokensession.stores.deadline import Deadlines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONG = 3600.0  # seconds: what is limited so is not shut within a test
+
+
+@contextmanager
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Give two ends of a connection."""
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often at what is due."""
+    monkeypatch.setattr(module, "_TICK", 0.005)
+
+
+def works(one: socket.socket, other: socket.socket) -> bool:
+    """Tell whether what is sent arrives."""
+    other.sendall(b"x")
+    return one.recv(1) == b"x"
+
+
+def test_a_call_that_takes_too_long_ends() -> None:
+    """Its socket is shut; those of others are not."""
+    deadlines = Deadlines()
+    with pair() as (one, other), pair() as (third, fourth):
+        with deadlines.limit(third.fileno(), LONG), deadlines.limit(one.fileno(), 0.01):
+            assert one.recv(1) == b""
+        assert works(third, fourth)
+        with pytest.raises(BrokenPipeError):
+            other.sendall(b"x")
+
+
+def test_a_call_that_ends_in_time_leaves_its_socket_alone() -> None:
+    """It is forgotten, so that its number may be another's, also when it ends by an error."""
+    deadlines = Deadlines()
+    with pair() as (one, other):
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError), deadlines.limit(one.fileno(), LONG):
+                raise ZeroDivisionError
+        assert deadlines._calls == {}
+        deadlines._shut(object(), one.fileno())  # its time was up when it ended
+        assert works(one, other)
+
+
+def test_a_socket_that_is_gone_is_no_matter() -> None:
+    """Whoever waited on it has found out already."""
+    deadlines = Deadlines()
+    with pair() as (one, _):
+        descriptor = one.fileno()
+    call = object()
+    deadlines._calls[call] = (monotonic(), descriptor)
+    deadlines._shut(call, descriptor)
+    assert deadlines._calls == {}
+
+
+def test_a_child_has_a_thread_of_its_own() -> None:
+    """The one of its parent stayed there."""
+    deadlines = Deadlines()
+    with pair() as (one, other):
+        with deadlines.limit(one.fileno(), LONG):
+            pass
+        thread = deadlines._thread
+        deadlines._pid = -1  # as a child finds it
+        with deadlines.limit(one.fileno(), 0.01):
+            assert one.recv(1) == b""
+        assert deadlines._thread is not thread
+        assert other.recv(1) == b""
+
+
+def test_a_call_that_begins_when_the_thread_goes_to_rest_is_seen() -> None:
+    """Between its last look and its sleep."""
+    deadlines = Deadlines()
+    with pair() as (one, _):
+
+        class Late(threading.Event):
+            def clear(self) -> None:
+                super().clear()
+                if not begun:
+                    begun.append(object())
+                    deadlines._calls[begun[0]] = (monotonic(), one.fileno())
+
+        begun: list[object] = []
+        deadlines._busy = Late()
+        with deadlines.limit(one.fileno(), LONG):
+            pass
+        assert one.recv(1) == b""
+
+
+def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is begun that nobody could end; the next call tries again."""
+    deadlines = Deadlines()
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pair() as (one, other):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            with pytest.raises(TimeoutError, match="start new"), deadlines.limit(0, LONG):
+                raise AssertionError
+        with deadlines.limit(one.fileno(), 0.01):
+            assert one.recv(1) == b""
+        assert other.recv(1) == b""
+
+
+def test_threads_that_begin_at_once_share_one_thread() -> None:
+    """Whoever was second finds it there."""
+    deadlines = Deadlines()
+    deadlines._start()
+    thread = deadlines._thread
+    deadlines._start()
+    assert deadlines._thread is thread

@@ -1,0 +1,260 @@
+"""``tokensession revoke`` and ``tokensession revocations``."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.revocation.contract import ADA, NOW, denial, sid
+from tokensession.stores.sql.revocation import SQLStore
+from tokensession.tools.cli import main
+from tokensession.tools.cli.stores import store_name
+
+if TYPE_CHECKING:
+    from tests.servers import Memcached, Mongo, Valkey
+
+HEX = "00" * 15 + "01"
+
+
+class Terminal:
+    """Runs commands on a store."""
+
+    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.url = url
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        """Return the exit code, and what was printed."""
+        code = main([*words, "--store", self.url, "--now", str(NOW)])
+        out, err = self._capsys.readouterr()
+        return code, out, err
+
+    def json(self, *words: str) -> Any:
+        """Return what is printed as JSON, of a command that succeeds."""
+        code, out, err = self(*words, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+
+@pytest.fixture
+def run(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Give what runs a command on a store in a file, which is made."""
+    terminal = Terminal(sqlite_url, capsys)
+    assert terminal("revocations", "create")[0] == 0
+    return terminal
+
+
+def test_revoking_a_session(run: Terminal) -> None:
+    """It is kept until a session that began now could have ended."""
+    check = ("revocations", "check", "--sid", HEX, "--start", str(NOW))
+    assert run(*check)[:2] == (0, "not revoked\n")
+    done = run.json("revoke", "--sid", HEX, "--lifetime", "28800")
+    assert done["what"] == f"session {HEX}"
+    assert done["until"] == NOW + 28_805
+    code, out, _ = run(*check)
+    assert (code, out) == (1, "revoked\n")
+    assert run.json("revocations", "count") == {"denied": 1, "marks": 0}
+
+
+def test_revoking_a_subject(run: Terminal) -> None:
+    """By its text; the list shows a digest."""
+    code, out, _ = run("revoke", "--subject", "ada", "--lifetime", "28800")
+    assert code == 0
+    assert "up to 2026-07-25T17:20:05Z" in out
+    check = ("revocations", "check", "--sid", HEX, "--subject", "ada", "--start")
+    assert run(*check, str(NOW + 5))[0] == 1
+    assert run(*check, str(NOW + 6))[0] == 0
+    listed = run.json("revocations", "list")
+    assert listed["entries"] == [
+        {"subject": ADA.hex(), "instant": NOW + 5, "kept": None, "until": NOW + 5 + 28_805}
+    ]
+    assert listed["everyone"] is None
+    assert ADA.hex() in run("revocations", "list")[1]
+
+
+def test_revoking_everyone(run: Terminal) -> None:
+    """All, or those begun before an instant."""
+    assert run("revoke", "--all-before", str(NOW))[1] == (
+        "ended  all sessions begun before 2026-07-25T17:20:00Z\n"
+    )
+    assert run.json("revocations", "list")["everyone"] == NOW - 1
+    assert "up to 2026-07-25T17:20:11Z" in run("revoke", "--all")[1]
+    assert "everyone=2026-07-25T17:20:11Z" in run("revocations", "list")[1]
+    code, _, err = run("revoke", "--all-before", str(NOW + 1))
+    assert (code, "1 s in the future" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        ("--sid", HEX, "--lifetime", "60"), ("--subject", "ada", "--lifetime", "60"),
+        ("--all",), ("--all-before", "7"),
+    ],
+)  # fmt: skip
+def test_a_dry_run_changes_nothing(run: Terminal, what: tuple[str, ...]) -> None:
+    """It tells what would end."""
+    code, out, _ = run("revoke", *what, "--dry-run")
+    assert code == 0
+    assert out.startswith("would end")
+    assert run.json("revocations", "list") == {"everyone": None, "entries": [], "skipped": 0}
+
+
+def test_sweeping(run: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has ended for an hour; with progress, and a dry run."""
+    monkeypatch.setattr("tokensession.tools.cli.revocations._PROGRESS", 2)
+    store = SQLStore(run.url)
+    for number in range(1500):
+        store.deny(denial(number, until=NOW - 3601), now=NOW - 10_000)
+    store.deny(denial(2000, until=NOW - 3600), now=NOW - 10_000)
+    store.close()
+    assert run("revocations", "sweep", "--dry-run")[1] == "would remove  1500\n"
+    code, out, err = run("revocations", "sweep")
+    assert (code, out) == (0, "removed  1500\n")
+    assert "1000 entries removed so far" in err
+    assert run.json("revocations", "sweep") == {"swept": 0, "dry_run": False}
+    assert run("revocations", "count")[1] == "denied sessions  1\nmarked subjects  0\n"
+
+
+def test_garbage_is_told(run: Terminal) -> None:
+    """And the rest is listed."""
+    store = SQLStore(run.url)
+    store.deny(denial(1), now=NOW)
+    with store._database.engine.connect() as connection:
+        connection.exec_driver_sql("insert into tokensession_revoked_sids values (x'00', 1, 1)")
+    store.close()
+    code, out, err = run("revocations", "list")
+    assert (code, sid(1).hex() in out, "1 entries are garbage" in err) == (0, True, True)
+
+
+def test_redis(valkey: Valkey, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its URL, under a name of its own."""
+    run = Terminal(valkey.url, capsys)
+    name = ("--prefix", "cli")
+    assert run("revocations", "create", *name)[:2] == (0, f"ready  {valkey.url}\n")
+    assert run("revoke", "--all", *name)[0] == 0
+    assert run.json("revocations", "create", *name) == {"store": valkey.url}
+    code, _, err = run("revocations", "count", "--prefix", "other")
+    assert (code, "make it with create()" in err) == (2, True)
+
+
+def test_mongodb(mongo: Mongo, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its URL, in a database and a collection by name; it does all that the others do."""
+    run, url = Terminal(mongo.url, capsys), mongo.url.partition("?")[0]
+    name = ("--database", "cli", "--collection", "ended")
+    assert run("revocations", "create", *name)[:2] == (0, f"ready  {url}\n")
+    run.json("revoke", "--sid", HEX, "--lifetime", "28800", *name)
+    run.json("revoke", "--subject", "ada", "--lifetime", "28800", *name)
+    assert run.json("revocations", "count", *name) == {"denied": 1, "marks": 1}
+    entries = run.json("revocations", "list", *name)["entries"]
+    assert [entry.get("sid", entry.get("subject")) for entry in entries] == [HEX, ADA.hex()]
+    check = ("revocations", "check", "--sid", HEX, "--start", str(NOW + 100), *name)
+    assert run(*check)[:2] == (1, "revoked\n")
+    assert run("revocations", "sweep", "--dry-run", *name)[1] == "would remove  0\n"
+    code, _, err = run("revocations", "count", "--collection", "other")
+    assert (code, "make it with create()" in err) == (2, True)
+    code, _, err = run("revocations", "count", "--prefix", "x")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--prefix means nothing to this store; it has --database, --collection" in err
+
+
+def test_memcached(memcached: Memcached, capsys: pytest.CaptureFixture[str]) -> None:
+    """It ends and answers; what would need a list of its keys is refused, and says why."""
+    run = Terminal(f"memcached://{memcached.url.removeprefix('unix:')}", capsys)
+    name = ("--prefix", "cli")
+    assert run("revocations", "create", *name)[0] == 0
+    check = ("revocations", "check", "--sid", HEX, "--start", str(NOW + 100), *name)
+    assert run(*check)[:2] == (0, "not revoked\n")
+    assert run("revoke", "--sid", HEX, "--lifetime", "28800", "--dry-run", *name)[0] == 0
+    assert run(*check)[0] == 0
+    assert run("revoke", "--sid", HEX, "--lifetime", "28800", *name)[0] == 0
+    assert run(*check)[0] == 1
+    for words in (("list",), ("list", "--json"), ("count",), ("sweep", "--dry-run")):
+        code, out, err = run("revocations", *words, *name)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "the revocation store (memcached) cannot" in err
+    assert run("revocations", "sweep", *name)[:2] == (0, "removed  0\n")
+    code, _, err = run("revocations", "check", "--sid", HEX, "--start", "0", "--prefix", "other")
+    assert (code, "make it with create()" in err) == (2, True)
+    code, _, err = run("revocations", "count", "--collection", "x")
+    assert (code, "--collection means nothing to this store; it has --prefix" in err) == (2, True)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "url", ["redis://me:hunter2@h", "valkey://:hunter2@h", "postgresql://h/db?password=hunter2"]
+    )
+    def test_passwords_on_the_command_line(
+        self, url: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """They belong into the environment, and are never shown."""
+        code, out, err = Terminal(url, capsys)("revocations", "count")
+        assert (code, "url:SESSION_STORE" in err) == (2, True)
+        assert "hunter2" not in out + err
+
+    def test_the_environment(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        sqlite_url: str,
+    ) -> None:
+        """Holds the URL by a name; passwords are masked."""
+        monkeypatch.setenv("STORE", sqlite_url)
+        assert Terminal("env:STORE", capsys)("revocations", "create")[0] == 0
+        assert Terminal("url:STORE", capsys)("revocations", "count")[0] == 0
+        monkeypatch.delenv("STORE")
+        assert "STORE is not set" in Terminal("env:STORE", capsys)("revocations", "count")[2]
+
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            ("postgresql://me:hunter2@h/db", "postgresql://me:***@h/db"),
+            ("postgresql+psycopg://h/db?user=me&password=hunter2", "postgresql+psycopg://h/db"),
+            ("postgresql+psycopg://h/db?password=hun@ter2", "postgresql+psycopg://***"),
+            ("postgres:///db?password=hunter2&a=b", "postgres:///db"),
+            ("valkeys://:hunter2@h", "valkeys://:***@h"),
+            ("redis://:hun@ter2@h/0", "redis://:***@h/0"),
+            ("redis://:hun/t?er2@h/0", "redis://:***@h/0"),
+            ("mongodb://me@h", "mongodb://me@h"),
+            ("unix:///run/a@b.sock?password=hunter2", "unix:///run/a@b.sock"),
+            ("memcached:///run/m.sock", "memcached:///run/m.sock"),
+        ],
+    )
+    def test_names_for_people(self, url: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither the password nor options, wherever a client would take one from."""
+        monkeypatch.setenv("STORE", url)
+        arguments: Any = SimpleNamespace(store="url:STORE")
+        assert store_name(arguments) == name
+
+    @pytest.mark.parametrize(
+        ("url", "reason"),
+        [
+            ("mysql://h/db", "begins with sqlite:"),
+            ("sqlite://", "in memory"),
+            ("sqlite:////no/such/folder/r.db", "its file is not there"),
+            ("redis://h:port", "redis-py reads"),
+            ("valkey://h:port", "redis-py reads"),
+            ("memcached://", "server must be"),
+            ("memcached://h", "cannot count"),
+            ("mongodb:/h", "must begin with mongodb://"),
+            ("mongodb://h:port", "cannot be read"),
+        ],
+    )
+    def test_urls(self, url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """With one line that says why."""
+        code, _, err = Terminal(url, capsys)("revocations", "count")
+        assert (code, reason in err, err.count("\n")) == (2, True, 1)
+
+    @pytest.mark.parametrize("text", ["", "00", HEX + "00", "zz" * 16, "0 " * 16])
+    def test_session_ids(self, run: Terminal, text: str) -> None:
+        """32 hex digits, and nothing else."""
+        code, _, err = run("revoke", "--sid", text, "--lifetime", "60")
+        assert (code, "32 hex digits" in err) == (2, True)
+
+    def test_a_missing_lifetime(self, run: Terminal) -> None:
+        """Nothing is listed for a time that nobody chose."""
+        code, _, err = run("revoke", "--subject", "ada")
+        assert (code, "--lifetime is missing" in err) == (2, True)
+        assert run("revoke", "--subject", "ada", "--lifetime", "0")[0] == 2

@@ -1,0 +1,379 @@
+"""The workbench of ``tokensession demo``: tokens, keys and sessions, over real HTTP."""
+
+from __future__ import annotations
+
+import logging
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import NOW
+from tests.tools.demo.test_page import COOKIE, Served, Visitor, serving, steps_of, text_of
+from tokensession import ConfigError, KeyRing, decode, encode
+from tokensession.keys.jwk import generate_key
+from tokensession.keys.rotation import revoke_key
+from tokensession.tools.demo.bench import MAX_KEYS, SCHEDULE, first_ring, rotated
+from tokensession.tools.demo.seen import MOST_SEEN, SeenSessions
+from tokensession.tools.demo.timeline import STATES, Stretch, next_change, revoked_at, stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DELAY = SCHEDULE.propagation
+MARKUP = ("<script>alert(1)</script>", '"><img src=x>', "</textarea><b>", "$csrf ${name}")
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """Serve a page with keys of its own, which a test may change."""
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def visitor(served: Served) -> Iterator[Visitor]:
+    """Give a visitor who has signed in."""
+    somebody = Visitor(served)
+    somebody.send("/sign-in", name="Ann")
+    yield somebody
+    somebody.http.close()
+
+
+@pytest.fixture
+def second(served: Served) -> Iterator[Visitor]:
+    """Give the same user in another browser."""
+    somebody = Visitor(served)
+    somebody.send("/sign-in", name="Ann")
+    yield somebody
+    somebody.http.close()
+
+
+def csrf_of(visitor: Visitor) -> str:
+    """Return the token of the visitor's forms."""
+    visitor.get()
+    return str(visitor.session.state["csrf"])
+
+
+class TestPastedToken:
+    @staticmethod
+    def paste(visitor: Visitor, token: str) -> str:
+        """Send a token, and return the page that answers."""
+        answer = visitor.post("/token", csrf=csrf_of(visitor), token=token)
+        assert answer.status_code == 200, answer.text
+        return str(answer.text)
+
+    def test_a_good_one(self, visitor: Visitor) -> None:
+        """All ten checks pass, and its parts, bytes and content are shown."""
+        token = encode({"cart": 3}, visitor.bench.keys.ring, subject="Zoë")
+        page = self.paste(visitor, token)
+        assert [word for _, word in steps_of(page)][:10] == ["passed"] * 10
+        for text in ("Every byte of it", '{"cart": 3}', '"Zoë"', "key state active"):
+            assert text in text_of(page)
+        found = re.findall(r'<tr class="part-(\w+)">.*?<code>([^<]*)</code>', page)
+        dumped = b"".join(bytes.fromhex(line) for part, line in found if part == "header")
+        assert dumped.startswith(b'{"alg":"HS256"')
+        assert {part for part, _ in found} == {
+            "header", "version", "salt", "nonce", "ciphertext", "tag", "signature",
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("before", ["", " \n", f"{COOKIE}="])
+    def test_what_stands_around_it(self, visitor: Visitor, before: str) -> None:
+        """White space and the cookie's name are no part of it."""
+        token = encode({}, visitor.bench.keys.ring)
+        assert "It is read" in self.paste(visitor, f"{before}{token}\r\n")
+
+    @pytest.mark.parametrize(
+        ("token", "words"),
+        [
+            ("a.b", "Step 1 refuses it: malformed"),
+            ("a.b.c", "Step 2 refuses it: unknown_key"),
+            ("é" * 5000, "Step 1 refuses it: malformed"),
+        ],
+    )
+    def test_what_is_none(self, visitor: Visitor, token: str, words: str) -> None:
+        """Whatever it is, one check says so, and nothing is revealed."""
+        page = self.paste(visitor, token)
+        assert words in text_of(page)
+        assert page.count('class="failed"') == 1
+
+    def test_a_token_of_another_ring(self, visitor: Visitor) -> None:
+        """Nothing of what it holds is shown."""
+        page = self.paste(visitor, encode({"secret": "hush"}, KeyRing.generate()))
+        assert "Step 2 refuses it: unknown_key" in text_of(page)
+        assert "hush" not in page
+
+    @pytest.mark.parametrize("token", MARKUP)
+    def test_it_is_text(self, visitor: Visitor, token: str) -> None:
+        """Markup in it is shown, and acts nowhere."""
+        page = self.paste(visitor, token)
+        assert f">\n{escape(token)}</textarea>" in page
+        assert page.count("</textarea>") == 1
+        assert not re.search(r"<script>|<img|<b>", page)
+
+    def test_nothing_of_it_is_kept(self, visitor: Visitor) -> None:
+        """Neither the next page nor the cookie nor the list of sessions has it."""
+        token = encode({"secret": "hush"}, visitor.bench.keys.ring, subject="Zoë")
+        before = visitor.cookie
+        self.paste(visitor, token)
+        assert visitor.cookie == before
+        page = visitor.get().text
+        assert token not in page
+        assert "Zoë" not in page
+
+    @pytest.mark.parametrize(
+        ("token", "status"), [("x" * 8193, 400), ("", 400), ("é" * 20000, 413)]
+    )
+    def test_it_has_a_length(self, visitor: Visitor, token: str, status: int) -> None:
+        """None, and more than any token has, is refused in words."""
+        answer = visitor.post("/token", csrf=csrf_of(visitor), token=token)
+        assert answer.status_code == status
+        assert "characters" in answer.text or "bytes" in answer.text
+
+    def test_a_pad_and_what_json_has_not(self, visitor: Visitor) -> None:
+        """A state that JSON cannot write is shown all the same."""
+        token = encode({"raw": b"\x00\xff"}, visitor.bench.keys.ring)
+        assert "What the key reveals" in self.paste(visitor, token)
+
+
+class TestKeyRing:
+    def test_rotating(self, visitor: Visitor) -> None:
+        """The next key is pending, the one that signs has an end, and the session goes on."""
+        visitor.send("/rotate")
+        ring = visitor.bench.keys.ring
+        assert sorted(ring.states().values()) == ["active", "pending"]
+        page = visitor.get().text
+        assert visitor.session.subject == "Ann"
+        for kid in ring.states():
+            assert page.count(f"<code>{kid}</code>") >= 2  # drawn, and in the table
+        assert "disabled>Rotate" in page
+        assert 'class="bar-pending"' in page
+
+    def test_rotating_twice(self, visitor: Visitor) -> None:
+        """A second key before the first signs is refused, with the seconds."""
+        visitor.send("/rotate")
+        answer = visitor.post("/rotate", csrf=csrf_of(visitor))
+        assert answer.status_code == 409
+        assert "rotate again after that" in answer.text
+        assert len(visitor.bench.keys.ring) == 2
+
+    def test_revoking_the_active_key(
+        self, visitor: Visitor, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Its sessions end, the page says why, and another key signs at once."""
+        caplog.set_level(logging.ERROR)
+        (key,) = visitor.bench.keys.ring
+        visitor.send("/revoke-key", kid=key.kid)
+        page = visitor.get().text
+        assert "Its key was revoked" in page
+        assert "<h1>Hello" not in page
+        states = visitor.bench.keys.ring.states()
+        assert states.pop(key.kid) == "revoked"
+        assert list(states.values()) == ["active"]
+        assert visitor.session.kid in states
+        assert '<span class="state life-over">key revoked</span>' in page
+
+    def test_revoking_a_pending_key(self, visitor: Visitor) -> None:
+        """Nobody is signed out, and what is revoked has no button any more."""
+        visitor.send("/rotate")
+        (pending,) = [
+            kid for kid, state in visitor.bench.keys.ring.states().items() if state == "pending"
+        ]
+        visitor.send("/revoke-key", kid=pending)
+        page = visitor.get().text
+        assert "Hello, <bdi>Ann" in page
+        assert f'aria-label="Revoke the key {pending}"' not in page
+        assert re.search(r"revoked <time", page)
+
+    def test_the_pending_key_takes_over(self, visitor: Visitor) -> None:
+        """Where the active key is revoked, the next signs ahead of its date, as the table says."""
+        visitor.send("/rotate")
+        (active,) = [
+            kid for kid, state in visitor.bench.keys.ring.states().items() if state == "active"
+        ]
+        visitor.send("/revoke-key", kid=active)
+        assert "now, ahead of its date" in visitor.get().text
+        visitor.send("/rotate")  # as nothing is pending any more
+        assert sorted(visitor.bench.keys.ring.states().values()) == ["active", "pending", "revoked"]
+
+    def test_a_rotation_in_the_second_of_a_revocation(self) -> None:
+        """The key after that signs later than the one that took over, whatever their kids."""
+        for _ in range(16):
+            ring = rotated(first_ring(NOW), NOW)
+            active = ring.active(NOW)
+            assert active is not None
+            ring, _events = revoke_key(ring, active.kid, NOW, reason="a test")
+            states = sorted(rotated(ring, NOW).states(NOW).values())
+            assert states == ["active", "pending", "revoked"]
+
+    @pytest.mark.parametrize("kid", ["", "none", "<b>"])
+    def test_a_key_that_is_not_there(self, visitor: Visitor, kid: str) -> None:
+        """It is refused, and the ring stays."""
+        serial = visitor.bench.keys.ring.serial
+        answer = visitor.post("/revoke-key", csrf=csrf_of(visitor), kid=kid)
+        assert answer.status_code == 400
+        assert visitor.bench.keys.ring.serial == serial
+
+    def test_a_ring_has_a_size(self) -> None:
+        """Beyond what the page shows, rotating waits, in words."""
+        ring, now = first_ring(NOW), NOW
+        while len(ring) < MAX_KEYS:
+            ring = rotated(ring, now)
+            now += DELAY
+        with pytest.raises(ConfigError, match=f"lists {MAX_KEYS} keys"):
+            rotated(ring, now)
+        later = now + SCHEDULE.grace + 3600
+        assert len(rotated(ring, later)) == 2  # those that have expired are gone
+
+    def test_no_key_ends_before_its_tokens(self) -> None:
+        """What a superseded key signed last is read for as long as it lives."""
+        ring = first_ring(NOW)
+        later = rotated(ring, NOW)
+        last = encode({}, later, ttl=SCHEDULE.token_lifetime, now=NOW + DELAY - 1)
+        assert decode(last, later, now=NOW + DELAY + SCHEDULE.token_lifetime - 2).state == {}
+
+
+class TestTimeline:
+    def test_a_life(self) -> None:
+        """Pending, active, retiring, expired: each from its second on."""
+        ring = rotated(first_ring(NOW), NOW)
+        old, new = sorted(ring, key=lambda key: key.nbf)
+        switch, end = NOW + DELAY, NOW + DELAY + SCHEDULE.grace
+        assert stretches(ring, NOW - 10, NOW + 9999) == {
+            old.kid: [
+                Stretch("active", NOW, switch),
+                Stretch("retiring", switch, end),
+                Stretch("expired", end, NOW + 9999),
+            ],
+            new.kid: [Stretch("pending", NOW, switch), Stretch("active", switch, NOW + 9999)],
+        }
+        assert next_change(ring, NOW) == switch
+        assert next_change(ring, switch) == end
+        assert next_change(ring, end) is None
+
+    def test_a_key_that_is_revoked(self) -> None:
+        """It is what it was until then, and the key that stands in begins there."""
+        ring = first_ring(NOW)
+        (old,) = ring
+        ring, _ = revoke_key(ring, old.kid, NOW + 100)
+        (new,) = (key for key in ring if not key.revoked)
+        assert stretches(ring, NOW, NOW + 200) == {
+            old.kid: [
+                Stretch("active", NOW, NOW + 100),
+                Stretch("revoked", NOW + 100, NOW + 200),
+            ],
+            new.kid: [Stretch("active", NOW + 100, NOW + 200)],
+        }
+        assert revoked_at(ring[old.kid]) == NOW + 100
+
+    def test_a_revocation_without_a_date(self) -> None:
+        """It counts from ever."""
+        key = generate_key("HS256", nbf=NOW).with_members(revoked={})
+        ring = KeyRing([generate_key("HS256"), key])
+        assert stretches(ring, NOW, NOW + 9)[key.kid] == [Stretch("revoked", NOW, NOW + 9)]
+
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, 90), st.none() | st.integers(1, 99), st.booleans()),
+            min_size=1,
+            max_size=5,
+        )
+    )
+    def test_the_future_is_that_of_the_ring(self, keys: list[tuple[int, int | None, bool]]) -> None:
+        """Each second from now on is drawn as the ring says it."""
+        made = []
+        for nbf, exp, revoked in keys:
+            members: dict[str, object] = {} if exp is None else {"exp": nbf + exp}
+            if revoked:
+                members["revoked"] = {"revoked_at": 0}
+            made.append(generate_key("HS256", nbf=nbf).with_members(**members))
+        ring = KeyRing(made)
+        drawn = stretches(ring, 0, 200)
+        for kid, row in drawn.items():
+            for stretch in row:
+                for at in {stretch.start, stretch.end - 1}:
+                    assert stretch.state in STATES
+                    assert ring.states(at)[kid] == stretch.state
+
+
+class TestSessions:
+    def test_they_are_listed(self, visitor: Visitor, second: Visitor) -> None:
+        """Each with its subject and state; one's own is marked, and what ended says so."""
+        second.get()
+        page = visitor.get().text
+        assert page.count('<span class="state life-live">live</span>') >= 2
+        assert page.count("this one") == 1
+        assert f"<code>{visitor.session.sid.hex()[:8]}…</code>" in page
+        second.send("/sign-out")
+        assert '<span class="state life-over">revoked</span>' in visitor.get().text
+
+    def test_other_devices_are_logged_out(self, visitor: Visitor, second: Visitor) -> None:
+        """The second browser is refused with its code, and the first goes on."""
+        second.get()
+        visitor.send("/revoke-others")
+        assert "Hello, <bdi>Ann" in visitor.get().text
+        page = second.get().text
+        assert "was refused: <code>revoked</code>" in " ".join(page.split())
+        assert "logging out your other devices" in page
+        assert "Hello" not in page
+
+    def test_a_device_that_is_made_up(self, visitor: Visitor) -> None:
+        """It is signed in as the same subject, and can be logged out."""
+        visitor.send("/other-device")
+        (mine, made) = (seen for seen, _ in visitor_sessions(visitor))
+        assert {mine.subject, made.subject} == {"Ann"}
+        visitor.send("/revoke-others")
+        lives = dict(visitor_sessions(visitor))
+        assert sorted(lives.values()) == ["live", "revoked"]
+
+    @pytest.mark.parametrize("path", ["/revoke-others", "/other-device"])
+    def test_nobody_has_no_other_devices(self, served: Served, path: str) -> None:
+        """Without a subject there is nothing to end, and the page offers nothing."""
+        stranger = Visitor(served)
+        page = stranger.get().text
+        assert "Log out my other devices" not in page
+        answer = stranger.post(path, csrf=csrf_of(stranger))
+        stranger.http.close()
+        assert answer.status_code == 409
+        assert "obody is signed in" in answer.text
+
+    def test_a_replayed_cookie(self, visitor: Visitor) -> None:
+        """After signing out the token of before is refused: by the button, and for real."""
+        assert "Replay my previous" not in visitor.get(replay="previous").text
+        stolen = visitor.cookie
+        visitor.send("/sign-out")
+        assert "replay my previous cookie" in text_of(visitor.get("/signed-out").text)
+        page = visitor.get(replay="previous").text
+        assert 'id="replayed"' in page
+        assert "Step 9 refuses it: revoked" in text_of(page)
+        visitor.cookie = stolen
+        assert "<code>revoked</code>" in visitor.get().text
+
+    def test_what_was_seen_is_bounded(self) -> None:
+        """Those used longest ago are forgotten; using one again makes it the latest."""
+        ring, seen = KeyRing.generate(), SeenSessions()
+        sessions = [decode(encode({}, ring, now=NOW), ring, now=NOW) for _ in range(MOST_SEEN + 1)]
+        for session in [sessions[0], *sessions]:
+            seen.note(session, NOW)
+        latest = [found.sid for found in seen.latest()]
+        assert latest == [session.sid for session in reversed(sessions[1:])]
+
+    def test_what_becomes_of_them(self, visitor: Visitor) -> None:
+        """By the clock a session expires, and later its key does."""
+        visitor.get()
+        visitor.send("/rotate")
+        bench = visitor.bench
+        (seen, _), *_ = visitor_sessions(visitor)
+        assert bench.life(seen, seen.expires_at - 1) == "live"
+        assert bench.life(seen, seen.expires_at) == "expired"
+        assert bench.life(seen, seen.expires_at + 9999) == "key expired"
+
+
+def visitor_sessions(visitor: Visitor) -> list[tuple[Any, str]]:
+    """Return the sessions that the page of a visitor has seen, with their lives."""
+    visitor.get()
+    now = visitor.session.started_at
+    return [(seen, visitor.bench.life(seen, now)) for seen in visitor.bench.seen.latest()]

@@ -1,1 +1,0 @@
-"""Connections to servers, one module for each client library; what stores say to them is theirs."""

@@ -1,0 +1,51 @@
+"""Durations and instants: whole seconds, checked where they are given. Pure but for the clock."""
+
+from __future__ import annotations
+
+from time import time
+from typing import Final
+
+from tokensession.errors import ConfigError
+from tokensession.format.claims import MAX_SECONDS
+from tokensession.format.state import MAX_INT
+
+MAX_LEEWAY: Final = 3600  # a clock that is an hour off needs repair, not tolerance
+
+
+def check_seconds(name: str, value: object, *, least: int = 1, most: int = MAX_SECONDS) -> None:
+    """Refuse a duration that is not a whole number of seconds from `least` to `most`.
+
+    Raises:
+        ConfigError: With the name, what was given, and the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(
+            f"{name} must be a whole number of seconds (int), not {type(value).__name__}"
+        )
+    if not least <= value <= most:
+        raise ConfigError(f"{name} must be from {least} to {most} seconds, not {value}")
+
+
+def whole_seconds(now: float | None) -> int:
+    """Return `now`, or the system's clock, as whole Unix seconds.
+
+    Raises:
+        ConfigError: Not a finite number that a token can carry.
+    """
+    if now is None:
+        return int(time())
+    if isinstance(now, bool) or not isinstance(now, int | float):
+        raise ConfigError(f"now must be Unix seconds (int or float), not {type(now).__name__}")
+    if not -MAX_INT <= now <= MAX_INT:  # NaN fails every comparison
+        raise ConfigError("now must be a finite number of Unix seconds")
+    return int(now // 1)
+
+
+def check_number(name: str, seconds: float) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ConfigError(f"{name} must be a number of seconds, not {type(seconds).__name__}")

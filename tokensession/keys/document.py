@@ -1,0 +1,91 @@
+"""The document of a ring: a JWK Set with a serial (SPEC section 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tokensession.errors import ConfigError
+from tokensession.format.state import MAX_INT
+from tokensession.keys.jwk import Key, parse_keys
+
+
+class Document(NamedTuple):
+    """What a document says: its keys, its serial, and whatever other members it has."""
+
+    keys: list[Key]
+    serial: int
+    members: dict[str, Any]
+
+
+def parse_document(document: Mapping[str, Any] | str | bytes) -> Document:
+    """Return what a JWK Set says.
+
+    Args:
+        document: The JWK Set as a dict, or as JSON text.
+
+    Raises:
+        ConfigError: Not JSON, a member named twice, no list of keys, or a key that is refused.
+    """
+    content = _from_json(document) if isinstance(document, str | bytes) else document
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"a key document is a JWK Set (an object), not {type(document).__name__}")
+    try:
+        members: dict[str, Any] = json.loads(json.dumps(dict(content), allow_nan=False))
+        if "keys" not in members:
+            raise ConfigError('the key document has no member "keys": it is no JWK Set')
+        return Document(parse_keys(members.pop("keys")), members.pop("serial", 0), members)
+    except (TypeError, RecursionError) as error:
+        reason = type(error).__name__
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        reason = "a number that JSON does not have"
+    raise ConfigError(f"the key document is not JSON: {reason}")
+
+
+def write_document(document: Document) -> dict[str, Any]:
+    """Return the JWK Set with all secrets of its keys."""
+    jwks = [jwk for key in document.keys for jwk in key.to_jwks(private=True)]
+    return {**json.loads(json.dumps(document.members)), "serial": document.serial, "keys": jwks}
+
+
+def check_serial(serial: object) -> None:
+    """Refuse a serial that is no integer from 0 to 2**53 - 1.
+
+    Raises:
+        ConfigError: With the range.
+    """
+    if isinstance(serial, bool) or not isinstance(serial, int) or not 0 <= serial <= MAX_INT:
+        raise ConfigError("serial must be an integer from 0 to 2**53 - 1")
+
+
+def states_serial(document: str | bytes) -> bool:
+    """Tell whether a document's text says its serial, rather than leaving it at 0.
+
+    Raises:
+        ConfigError: Not JSON, or a member named twice.
+    """
+    content = _from_json(document)
+    return isinstance(content, Mapping) and "serial" in content
+
+
+def _from_json(text: str | bytes) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_unique_members)
+    except ConfigError:
+        raise
+    except json.JSONDecodeError as error:
+        reason = str(error)  # names positions only
+    except (ValueError, RecursionError) as error:
+        reason = type(error).__name__
+    # Said here, so that no exception behind this one holds the document.
+    raise ConfigError(f"the key document is not JSON: {reason}")
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ConfigError("the key document names a member twice in one object (RFC 7517, 4)")
+    return members

@@ -1,0 +1,89 @@
+"""A key document in a file, or in an environment variable that a deploy replaces."""
+
+from __future__ import annotations
+
+import os
+
+from tokensession.errors import ConfigError
+from tokensession.keys.private_file import (
+    create_private_file,
+    read_private_file,
+    replace_private_file,
+)
+
+
+class _Changed(Exception):  # noqa: N818  # no error: another writer was faster
+    pass
+
+
+class FileSource:
+    """The document in a file.
+
+    Args:
+        path: The file. Its folder must be writable for whoever rotates, since the file is
+            replaced in one step; a symbolic link is followed and stays.
+        shared_file: Accept a file that others can read too, as mounted container secrets are.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, shared_file: bool = False) -> None:
+        self._path = os.fspath(path)
+        self._shared_file = shared_file
+
+    @property
+    def name(self) -> str:
+        """The file, as messages name it."""
+        return f"key file {self._path}"
+
+    def read(self) -> bytes | None:
+        """Return the document's text, or None where there is no file."""
+        try:
+            return read_private_file(self._path, shared_file=self._shared_file)
+        except FileNotFoundError:
+            return None
+
+    def write(self, document: bytes, *, over: bytes | None) -> bool:
+        """Replace the document, if it is still `over`."""
+        if over is None:
+            return create_private_file(self._path, document)
+
+        def check(content: bytes | None) -> None:
+            if content != over:
+                raise _Changed
+
+        try:
+            replace_private_file(self._path, document, check=check)
+        except _Changed:
+            return False
+        return True
+
+
+class EnvironmentSource:
+    """The document in an environment variable, which is read only: a deploy replaces it.
+
+    Args:
+        variable: Its name.
+    """
+
+    def __init__(self, variable: str) -> None:
+        self._variable = variable
+
+    @property
+    def name(self) -> str:
+        """The variable, as messages name it."""
+        return f"environment variable {self._variable}"
+
+    def read(self) -> bytes | None:
+        """Return the document's text, or None where the variable is missing or empty."""
+        text = os.environ.get(self._variable)
+        return text.encode("utf-8", "surrogateescape") if text else None
+
+    def write(self, document: bytes, *, over: bytes | None) -> bool:  # noqa: ARG002  # the protocol
+        """Refuse: a process cannot change the environment of others.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            f"{self.name}: a process cannot change it for others; rotate the file or the secret "
+            "that it is set from, and deploy that"
+        )

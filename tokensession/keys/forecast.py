@@ -1,0 +1,153 @@
+"""What the clock will bring to a ring, and whether its numbers fit each other. Pure."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from tokensession.format.seconds import whole_seconds
+from tokensession.keys.rotation import by_age, horizon, next_rotation, signers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.schedule import Schedule
+
+
+class Moment(NamedTuple):
+    """Something that will happen by the clock.
+
+    Attributes:
+        at: Unix second.
+        what: A key ``signs`` from then on or ``expires``, or the next one is ``due``.
+        kid: The key; "" for one that is not made yet.
+    """
+
+    at: int
+    what: Literal["signs", "expires", "due"]
+    kid: str
+
+
+class Check(NamedTuple):
+    """One rule, held against the numbers.
+
+    Attributes:
+        holds: Whether it is kept.
+        text: The rule with its numbers; and the remedy, when it is broken.
+    """
+
+    holds: bool
+    text: str
+
+
+def upcoming(ring: KeyRing, now: float) -> tuple[Moment, ...]:
+    """Return what will happen to the ring from the Unix second `now` on, the soonest first."""
+    at = whole_seconds(now)
+    alive = [key for key in ring if key.verifies(at)]
+    moments = [
+        Moment(key.nbf, "signs", key.kid)
+        for key in alive
+        if at < key.nbf and ring.active(key.nbf) is key
+    ]
+    moments += [Moment(key.exp, "expires", key.kid) for key in alive if key.exp is not None]
+    if ring.schedule is not None and ring.can_mint:
+        moments.append(Moment(next_rotation(ring, at, ring.schedule), "due", ""))
+    return tuple(sorted(moments))
+
+
+def check(
+    ring: KeyRing,
+    now: float,
+    *,
+    refresh: int | None = None,
+    idle_timeout: int | None = None,
+) -> tuple[Check, ...]:
+    """Return the rules that a ring and those who use it must keep, each with its numbers.
+
+    Args:
+        ring: The ring of the document.
+        now: Unix seconds.
+        refresh: Seconds between two polls of the processes that follow the document.
+        idle_timeout: Seconds of the longest idle timeout or ttl of any codec.
+    """
+    at = whole_seconds(now)
+    alive = [key for key in ring if key.verifies(at)]
+    if alive and not any(key.can_mint for key in alive):
+        return (Check(holds=True, text="a reader's ring: its minter's document is checked"),)
+    checks = list(_signing(ring, at))
+    schedule = ring.schedule
+    if schedule is None:
+        text = "no rotation config: set it with `tokensession keys schedule`"
+        return (*checks, Check(holds=False, text=text))
+    checks += _numbers(schedule, refresh, idle_timeout)
+    checks += _grace(ring, at, schedule)
+    checks += _due(ring, at, schedule)
+    return tuple(checks)
+
+
+def _signing(ring: KeyRing, at: int) -> Iterator[Check]:
+    active = ring.active(at)
+    if active is None:
+        yield Check(
+            holds=False, text="no key can sign: rotate now, which adds one that signs at once"
+        )
+    else:
+        yield Check(holds=True, text=f"key {active.kid!r} signs")
+
+
+def _numbers(schedule: Schedule, refresh: int | None, idle_timeout: int | None) -> Iterator[Check]:
+    yield Check(
+        holds=True,
+        text=f"period {schedule.period} s > propagation {schedule.propagation} s",
+    )
+    if refresh is not None:
+        needed = refresh + schedule.leeway
+        text = f"propagation {schedule.propagation} s >= refresh {refresh} s + {schedule.leeway} s"
+        text += " between clocks"
+        if needed > schedule.propagation:
+            text += f" = {needed} s: raise propagation, and add what distribution takes"
+        yield Check(holds=needed <= schedule.propagation, text=text)
+    if idle_timeout is not None:
+        text = f"idle timeout {idle_timeout} s <= token_lifetime {schedule.token_lifetime} s"
+        fits = idle_timeout <= schedule.token_lifetime
+        yield Check(holds=fits, text=text if fits else f"{text}: raise token_lifetime")
+
+
+def _grace(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
+    for key, successor in pairwise(signers(ring, at)):
+        if key.exp is None:
+            continue
+        needed = successor.nbf + schedule.grace
+        text = (
+            f"key {key.kid!r}: exp {key.exp} >= {needed} = nbf {successor.nbf} of "
+            f"{successor.kid!r} + token_lifetime {schedule.token_lifetime} s + leeway "
+            f"{schedule.leeway} s"
+        )
+        fits = key.exp >= needed
+        yield Check(holds=fits, text=text if fits else f"{text}: rotate, which moves it")
+
+
+def _due(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
+    order = signers(ring, at)
+    last = horizon(at, schedule)
+    for key in order:
+        if key.nbf > last:
+            text = (
+                f"key {key.kid!r}: nbf {key.nbf} <= {last}, a period away: a clock was wrong when "
+                "it was added; revoke it"
+            )
+            yield Check(holds=False, text=text)
+    newest = max((key for key in order if key.nbf <= last), key=by_age, default=None)
+    if newest is None:
+        return
+    if not newest.nbf:
+        text = f"key {newest.kid!r} has no nbf, so its age is unknown: rotate once"
+        yield Check(holds=False, text=text)
+        return
+    # A run may be late by one propagation delay without anybody having to look.
+    due = next_rotation(ring, at, schedule)
+    fits = at <= due + schedule.propagation
+    text = f"now {at} <= {due + schedule.propagation}, when the next key must have been added"
+    remedy = ": does the scheduled `tokensession keys rotate` run?"
+    yield Check(holds=fits, text=text if fits else text + remedy)

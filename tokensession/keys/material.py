@@ -1,0 +1,172 @@
+"""Key material: from the members of a JWK to secrets and keys, and what is refused as such.
+
+Everything here takes one JWK and its kid, and returns material or raises a ConfigError that names
+the kid, the member, the limit and the remedy, and never the value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
+
+from tokensession.errors import ConfigError
+from tokensession.format.base64url import NotCanonical, b64url_decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SECRET_BYTES: Final = 32
+MAX_SECRET_BYTES: Final = 64
+# A random 32-byte secret has about 30 distinct byte values; fewer than 12 has odds below 2**-90.
+MIN_DISTINCT_BYTES: Final = 12
+
+
+def _member(jwk: Mapping[str, Any], name: str, kid: str) -> bytes:
+    text = jwk.get(name)
+    if not isinstance(text, str):
+        raise ConfigError(f"key {kid!r}: member {name} is missing or no str")
+    encoded = text.encode("utf-8", "replace")
+    with contextlib.suppress(NotCanonical):
+        return b64url_decode(encoded)
+    form = _encoded_key(encoded)
+    if form is not None:
+        raise ConfigError(_not_a_secret(kid, name, form))
+    raise ConfigError(
+        f"key {kid!r}: {name} is not canonical base64url without padding (RFC 7515 section 2)"
+    )
+
+
+def load_secret(jwk: Mapping[str, Any], kid: str, *, most: int) -> bytes:
+    """Return the secret in the member k: 32 to `most` random-looking bytes."""
+    secret = _member(jwk, "k", kid)
+    form = _encoded_key(secret)
+    if form is not None:
+        raise ConfigError(_not_a_secret(kid, "k", form))
+    if not SECRET_BYTES <= len(secret) <= most:
+        needed = f"{SECRET_BYTES}" if most == SECRET_BYTES else f"{SECRET_BYTES} to {most}"
+        raise ConfigError(
+            f"key {kid!r}: k has {len(secret)} bytes; it must have {needed} random ones"
+        )
+    if len(set(secret)) < MIN_DISTINCT_BYTES:
+        raise ConfigError(
+            f"key {kid!r}: k has fewer than {MIN_DISTINCT_BYTES} distinct byte values, so it is "
+            "not random; make one with `tokensession keys new`"
+        )
+    return secret
+
+
+def _not_a_secret(kid: str, name: str, form: str) -> str:
+    return (
+        f"key {kid!r}: {name} is {form}, which is no symmetric secret (others may know it); "
+        "make a random one with `tokensession keys new`"
+    )
+
+
+_LOADERS: tuple[tuple[str, Callable[[bytes], object]], ...] = (
+    ("a PEM public key", serialization.load_pem_public_key),
+    ("a PEM private key", lambda data: serialization.load_pem_private_key(data, None)),
+    ("a PEM certificate", load_pem_x509_certificate),
+    ("a DER public key", serialization.load_der_public_key),
+    ("a DER private key", lambda data: serialization.load_der_private_key(data, None)),
+    ("an SSH public key", serialization.load_ssh_public_key),
+    ("an SSH private key", lambda data: serialization.load_ssh_private_key(data, None)),
+)
+
+
+def _encoded_key(data: bytes) -> str | None:
+    """Name the kind of key that `data` parses as, or None ."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        if isinstance(document, dict) and ("kty" in document or "keys" in document):
+            return "the text of a JWK"
+    for form, load in _LOADERS:
+        try:
+            load(data)
+        except (ValueError, UnsupportedAlgorithm, NotImplementedError, InternalError):
+            continue
+        # A private key that wants its password is a key all the same, and a certificate of a
+        # version that does not exist is no secret either.
+        except (TypeError, InvalidVersion):
+            return form
+        return form
+    return None
+
+
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P)
+# The y coordinates of the eight points of small order: with such a public key, signatures can be
+# made that verify for any message. (The last two are the points of order 8.)
+_SMALL_ORDER_Y = frozenset(
+    {
+        0,
+        1,
+        _P - 1,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    }
+)
+
+
+def _on_curve(y: int) -> bool:
+    """Tell whether (y**2 - 1) / (d * y**2 + 1) is a square, as x**2 must be (RFC 8032, 5.1.3)."""
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P)
+    return pow(square, (_P - 1) // 2, _P) == 1
+
+
+def load_ed25519(
+    jwk: Mapping[str, Any], kid: str
+) -> tuple[ed25519.Ed25519PrivateKey | None, ed25519.Ed25519PublicKey]:
+    """Return the private half, when the JWK has it, and the public half of an Ed25519 key."""
+    x = _sized(jwk, "x", kid)
+    y_coordinate = int.from_bytes(x, "little") & (2**255 - 1)
+    if y_coordinate % _P in _SMALL_ORDER_Y:
+        raise ConfigError(
+            f"key {kid!r}: x is a point of small order, which verifies forged signatures"
+        )
+    if y_coordinate >= _P or not _on_curve(y_coordinate):
+        raise ConfigError(f"key {kid!r}: x is not the canonical encoding of a point of the curve")
+    public = ed25519.Ed25519PublicKey.from_public_bytes(x)
+    if "d" not in jwk:
+        return None, public
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(_sized(jwk, "d", kid))
+    if private.public_key() != public:
+        raise ConfigError(f"key {kid!r}: x is not the public half of d")
+    return private, public
+
+
+def load_p256(
+    jwk: Mapping[str, Any], kid: str
+) -> tuple[ec.EllipticCurvePrivateKey | None, ec.EllipticCurvePublicKey]:
+    """Return the private half, when the JWK has it, and the public half of a P-256 key."""
+    x, y = (int.from_bytes(_sized(jwk, name, kid), "big") for name in ("x", "y"))
+    try:
+        public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    except ValueError:
+        raise ConfigError(f"key {kid!r}: x and y are not a point of the curve P-256") from None
+    if "d" not in jwk:
+        return None, public
+    try:
+        private = ec.derive_private_key(
+            int.from_bytes(_sized(jwk, "d", kid), "big"), ec.SECP256R1()
+        )
+    except ValueError:
+        raise ConfigError(f"key {kid!r}: d is no private key of the curve P-256") from None
+    if private.public_key() != public:
+        raise ConfigError(f"key {kid!r}: x and y are not the public half of d")
+    return private, public
+
+
+def _sized(jwk: Mapping[str, Any], name: str, kid: str) -> bytes:
+    data = _member(jwk, name, kid)
+    if len(data) != SECRET_BYTES:
+        raise ConfigError(f"key {kid!r}: {name} has {len(data)} bytes; it must have {SECRET_BYTES}")
+    return data

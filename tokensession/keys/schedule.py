@@ -1,0 +1,125 @@
+"""How often keys rotate: the rotation config of a ring's document (SPEC section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
+
+from tokensession.errors import ConfigError
+from tokensession.format.seconds import MAX_LEEWAY, check_seconds
+from tokensession.keys.jwk import Algorithm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_PERIOD: Final = 90 * 86400
+# Refresh interval + distribution + the largest difference between two clocks.
+DEFAULT_PROPAGATION: Final = 900
+DEFAULT_LEEWAY: Final = 60  # that of a policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When keys follow each other.
+
+    Attributes:
+        token_lifetime: Seconds of the longest ttl that any codec mints: a superseded key verifies
+            for so long.
+        period: Seconds for which a key signs.
+        propagation: Seconds until every process has a new document: its refresh interval, its
+            distribution and the largest difference between two clocks.
+        algorithm: Of new keys; None for that of the newest key.
+        leeway: Seconds of the greatest leeway of any policy, by which clocks may differ.
+
+    Raises:
+        ConfigError: A duration out of range, a period that is not longer than the propagation
+            delay, or an unknown algorithm.
+    """
+
+    token_lifetime: int
+    period: int = DEFAULT_PERIOD
+    propagation: int = DEFAULT_PROPAGATION
+    algorithm: str | None = None
+    leeway: int = DEFAULT_LEEWAY
+
+    def __post_init__(self) -> None:
+        for name in ("token_lifetime", "period", "propagation"):
+            check_seconds(f'"{name}" of the rotation config', getattr(self, name))
+        check_seconds('"leeway" of the rotation config', self.leeway, least=0, most=MAX_LEEWAY)
+        if self.period <= self.propagation:
+            raise ConfigError(
+                f"the period ({self.period} s) must be longer than the propagation delay "
+                f"({self.propagation} s), or a key would be due before the one before it signs"
+            )
+        if self.algorithm is not None and self.algorithm not in get_args(Algorithm):
+            raise ConfigError(
+                f'"algorithm" of the rotation config must be {", ".join(get_args(Algorithm))}'
+            )
+
+    @property
+    def grace(self) -> int:
+        """Seconds from its successor's nbf for which a key must go on verifying."""
+        return self.token_lifetime + self.leeway
+
+    def to_member(self) -> dict[str, Any]:
+        """Return the config as the member ``rotation`` of a document."""
+        members: dict[str, Any] = {
+            "period": self.period,
+            "propagation": self.propagation,
+            "token_lifetime": self.token_lifetime,
+        }
+        if self.algorithm is not None:
+            members["algorithm"] = self.algorithm
+        if self.leeway != DEFAULT_LEEWAY:
+            members["leeway"] = self.leeway
+        return members
+
+
+def token_lifetime(members: Mapping[str, Any]) -> int | None:
+    """Return the longest ttl in seconds that the document's rotation config allows for, or None.
+
+    That is all of the config that a reader must understand; the rest is checked where it is used.
+
+    Raises:
+        ConfigError: The member ``rotation`` is no object, or its lifetime no seconds.
+    """
+    lifetime = _config(members).get("token_lifetime")
+    if lifetime is None:
+        return None
+    check_seconds('"token_lifetime" of the rotation config', lifetime)
+    return int(lifetime)
+
+
+def parse_schedule(members: Mapping[str, Any]) -> Schedule | None:
+    """Return the rotation config among the members of a document, or None when there is none.
+
+    Members that this version does not know are left alone; all but ``token_lifetime`` have
+    defaults.
+
+    Raises:
+        ConfigError: The member ``rotation`` is no object, has no ``token_lifetime`` beside the
+            others, or says what a `Schedule` refuses.
+    """
+    config = _config(members)
+    known = {
+        name: config[name]
+        for name in Schedule.__slots__
+        if name in config and config[name] is not None
+    }
+    if not known:
+        return None
+    if "token_lifetime" not in known:
+        raise ConfigError(
+            'the member "rotation" needs "token_lifetime", the longest ttl in seconds that any '
+            "codec mints: superseded keys are kept for so long"
+        )
+    return Schedule(**known)
+
+
+def _config(members: Mapping[str, Any]) -> dict[str, Any]:
+    rotation: object = members.get("rotation")
+    if rotation is None:
+        return {}
+    if not isinstance(rotation, dict):
+        raise ConfigError('the member "rotation" must be an object')
+    return cast("dict[str, Any]", rotation)

@@ -1,0 +1,179 @@
+"""Revocation of sessions, under a policy: what a codec asks, and what it tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tokensession.errors import ConfigError, Revoked, StoreError
+from tokensession.format.seconds import whole_seconds
+from tokensession.format.state import check_subject
+from tokensession.revocation.decision import (
+    CLOCK_SKEW,
+    MIN_LEEWAY,
+    Denial,
+    Keep,
+    first_start,
+    is_revoked,
+    subject_key,
+)
+from tokensession.revocation.lookup import Check, Lookup
+from tokensession.sessions.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensession.format.claims import Subject
+    from tokensession.observer import Observer
+    from tokensession.revocation.store import Store
+    from tokensession.sessions.policy import Policy
+
+
+class Revocations:
+    """The revocation list of a codec.
+
+    Args:
+        revocation: A store, or a `Lookup` or `Replica` of one.
+        policy: The codec's.
+        observer: Is told what was revoked.
+
+    Attributes:
+        revokes: Tells whether a session is revoked (see `Check.revokes`).
+        blocking: Whether that does I/O.
+
+    Raises:
+        ConfigError: A policy under which entries could not be kept as long as they are needed, or
+            a store that forgets.
+    """
+
+    __slots__ = ("_check", "_leeway", "_life", "_observer", "blocking", "revokes")
+
+    def __init__(self, revocation: Store | Check, policy: Policy, observer: Observer) -> None:
+        # A store can be told from a check by its capabilities; whatever is neither is refused.
+        check = revocation if isinstance(revocation, Check) else Lookup(revocation)
+        can = check.store.capabilities
+        if not can.durable and not can.loss_accepted:
+            raise ConfigError(
+                "this store may forget revocations (when it restarts or is full), which brings "
+                "sessions back: use a durable one, or make it with may_forget=True"
+            )
+        longest = policy.longest_cap
+        if longest is None:
+            raise ConfigError(
+                "revocation needs an absolute_timeout, after which an entry of the list can go: "
+                "set Policy(absolute_timeout=...)"
+            )
+        if policy.leeway < MIN_LEEWAY:
+            raise ConfigError(
+                f"with revocation the leeway is at least {MIN_LEEWAY} s, not {policy.leeway}: "
+                "sessions begun right after a revocation are dated ahead"
+            )
+        self._check = check
+        self._life = longest + CLOCK_SKEW
+        self._leeway = policy.leeway
+        self._observer = observer
+        self.revokes: Callable[[bytes, int, Subject], bool] = check.revokes
+        self.blocking: bool = check.blocking
+
+    def first_start(self, sid: bytes, subject: Subject, now: int) -> int:
+        """Return when a session of `subject` that begins now is said to have begun.
+
+        Raises:
+            StateError: No subject.
+            StoreError: Nobody can tell; or too far ahead, see `decision.first_start`.
+        """
+        check_subject(subject)
+        entries = self._check.look_up(sid, subject_key(subject))
+        return first_start(entries, now=now, leeway=self._leeway)
+
+    def confirm(self, sid: bytes, subject: Subject, started_at: int) -> None:
+        """Ask the store itself, now.
+
+        Raises:
+            Revoked: The session of that id is.
+            StoreError: The store cannot be asked, whatever that means elsewhere.
+        """
+        found = self._check.store.look_up(sid, subject_key(subject))
+        if is_revoked(sid, started_at, **found._asdict()):
+            raise Revoked("the store says that the session was ended")
+
+    def revoke(self, session: Session[Any], now: float | None) -> None:
+        """End one session.
+
+        Raises:
+            ConfigError: No session.
+            StoreError: It could not be recorded.
+        """
+        if not isinstance(session, Session):
+            raise ConfigError(f"revoke takes a session, not {type(session).__name__}")
+        at = whole_seconds(now)
+        self.deny(session.sid, session.subject, session.started_at, at)
+
+    def deny(self, sid: bytes, subject: Subject, started_at: int, now: int) -> None:
+        """End the session of an id.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        denial = self._denial(sid, subject, started_at)
+        self._record("session", lambda: self._check.deny(denial, now=now))
+
+    def replace(self, sid: bytes, new: bytes, subject: Subject, started_at: int, now: int) -> None:
+        """End the session of an id, of which `new` is the continuation.
+
+        Raises:
+            Revoked: It has been ended already, so nothing continues it: nobody knows of the new id.
+            StoreError: It could not be recorded.
+        """
+        self.confirm(sid, subject, started_at)
+        denial = self._denial(sid, subject, started_at)
+        self._record("session", lambda: self._check.replace(denial, new, now=now))
+
+    def _denial(self, sid: bytes, subject: Subject, started_at: int) -> Denial:
+        return Denial(sid, subject_key(subject), started_at, started_at + self._life)
+
+    def revoke_subject(
+        self, subject: str | int, keep: Session[Any] | None, now: float | None
+    ) -> None:
+        """End all sessions of a subject, but `keep`.
+
+        Raises:
+            StateError: No subject.
+            ConfigError: `keep` is another subject's.
+            StoreError: It could not be recorded.
+        """
+        check_subject(subject)
+        key = subject_key(subject)
+        if key is None:
+            raise ConfigError("None is no subject; revoke(session) ends a session without one")
+        if keep is not None and subject_key(keep.subject) != key:
+            raise ConfigError("the session to keep is not one of this subject")
+        kept = None if keep is None else Keep(keep.sid, keep.started_at)
+        at = whole_seconds(now)
+        self._record("subject", lambda: self._check.mark(key, kept, now=at, life=self._life))
+
+    def revoke_all(self, before: float | None, now: float | None) -> None:
+        """End all sessions, or those begun before an instant.
+
+        Raises:
+            ConfigError: An instant in the future.
+            StoreError: It could not be recorded.
+        """
+        at = whole_seconds(now)
+        if before is None:
+            self._record("everyone", lambda: self._check.revoke_all(now=at))
+            return
+        instant = whole_seconds(before)
+        if instant > at:
+            raise ConfigError(
+                f"before is {instant - at} s in the future: sessions that have not begun cannot "
+                "be ended"
+            )
+        self._record("everyone", lambda: self._check.revoke_before(instant))
+
+    def _record(self, what: str, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except StoreError:
+            self._observer.store_failed("revoke")
+            raise
+        self._observer.revoked(what)

@@ -1,0 +1,1 @@
+"""Sessions and the policy that says when they end (SPEC section 6)."""

@@ -1,0 +1,159 @@
+"""How long sessions live: a policy, and what it decides (SPEC section 6). Pure: time is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tokensession.errors import ConfigError, Expired, NotYetValid
+from tokensession.format.seconds import MAX_LEEWAY, check_seconds
+
+
+class Dated(Protocol):
+    """The dates of a session."""
+
+    issued_at: int
+    started_at: int
+    ttl: int
+    cap: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """When sessions end.
+
+    Attributes:
+        idle_timeout: Seconds that a token lives unless it is renewed.
+        absolute_timeout: Seconds from its start after which a session ends whatever its
+            renewals; None for no limit but the session's own cap.
+        longest: The most seconds that a session's own cap may grant; None stands for
+            `absolute_timeout`.
+        renew_after: The fraction of the idle window after which a token is due for renewal, in
+            (0, 1]. A session that is used once more before then is not renewed by it, so the
+            fraction guarantees ``(1 - renew_after) * idle_timeout`` seconds of idleness.
+        leeway: Seconds by which another clock may be ahead of this one. It never extends a life.
+
+    Raises:
+        ConfigError: A duration out of range, or `longest` below `absolute_timeout`.
+    """
+
+    idle_timeout: int = 1800
+    absolute_timeout: int | None = 43200
+    longest: int | None = None
+    renew_after: float = 0.5
+    leeway: int = 60
+
+    def __post_init__(self) -> None:
+        check_seconds("idle_timeout", self.idle_timeout)
+        if self.absolute_timeout is not None:
+            check_seconds("absolute_timeout", self.absolute_timeout)
+        if self.longest is not None:
+            check_seconds("longest", self.longest)
+            if self.absolute_timeout is None:
+                raise ConfigError(
+                    "longest bounds the caps of single sessions; without an absolute_timeout "
+                    "every other session is unbounded: set absolute_timeout too"
+                )
+            if self.longest < self.absolute_timeout:
+                raise ConfigError(
+                    f"longest ({self.longest} s) is below absolute_timeout "
+                    f"({self.absolute_timeout} s): raise longest or lower absolute_timeout"
+                )
+        fraction = self.renew_after
+        if isinstance(fraction, bool) or not isinstance(fraction, int | float):
+            raise ConfigError("renew_after must be a number above 0 and at most 1")
+        if not 0 < fraction <= 1:
+            raise ConfigError(f"renew_after must be above 0 and at most 1, not {fraction}")
+        check_seconds("leeway", self.leeway, least=0, most=MAX_LEEWAY)
+
+    @classmethod
+    def owasp(cls) -> Policy:
+        """Return the OWASP profile: 30 minutes of idleness, 8 hours in all.
+
+        Source: OWASP Session Management Cheat Sheet, "Session Expiration": idle timeouts of 15 to
+        30 minutes for low-risk applications (2 to 5 for high-value ones), absolute timeouts of
+        4 to 8 hours where an office worker uses the application all day.
+        """
+        return cls(idle_timeout=1800, absolute_timeout=8 * 3600)
+
+    @classmethod
+    def aal1(cls) -> Policy:
+        """Return the profile of NIST SP 800-63B, AAL1: 30 days in all, no idle timeout of its own.
+
+        Source: SP 800-63B section 4.1.3 (and SP 800-63B-4 section 2.1.3).
+        """
+        return cls(idle_timeout=30 * 86400, absolute_timeout=30 * 86400)
+
+    @classmethod
+    def aal2(cls) -> Policy:
+        """Return the profile of NIST SP 800-63B, AAL2: 30 minutes of idleness, 12 hours in all.
+
+        Source: SP 800-63B section 4.2.3. (SP 800-63B-4 would allow an hour and a day.)
+        """
+        return cls(idle_timeout=1800, absolute_timeout=12 * 3600)
+
+    @property
+    def longest_cap(self) -> int | None:
+        """The most seconds that a cap may grant, or None for no bound."""
+        return self.absolute_timeout if self.longest is None else self.longest
+
+    def limit(self, cap: int | None) -> int | None:
+        """Return how many seconds after its start a session with this `cap` ends, or None."""
+        if cap is None:
+            return self.absolute_timeout
+        longest = self.longest_cap
+        return cap if longest is None else min(cap, longest)
+
+    def check_times(self, iat: int, ttl: int, age: int, cap: int | None, now: int) -> int:
+        """Return the Unix second at which a token with these claims dies.
+
+        Raises:
+            NotYetValid: Issued more than the leeway after `now`.
+            Expired: Its idle window or its session is over.
+        """
+        if iat > now + self.leeway:
+            raise NotYetValid(
+                f"issued {iat - now} s in the future, more than the leeway of {self.leeway} s: "
+                "compare the clocks of the two hosts"
+            )
+        dies_at = iat + ttl
+        limit = self.absolute_timeout if cap is None else self.limit(cap)
+        if limit is not None and limit - age < ttl:
+            dies_at = iat - age + limit
+        if now >= dies_at:
+            raise Expired(f"expired {now - dies_at} s ago")
+        return dies_at
+
+    def renewal_is_due(self, session: Dated, *, now: int, key_is_retiring: bool) -> bool:
+        """Tell whether a token should be replaced by a fresh one of the same session.
+
+        It should once the fraction of its idle window has passed, or its key is about to leave;
+        not when it already lives until the session's end, which no renewal can move.
+        """
+        if not key_is_retiring and now - session.issued_at < self.renew_after * session.ttl:
+            return False
+        limit = self.limit(session.cap)
+        age = session.issued_at - session.started_at
+        return limit is None or session.ttl < limit - age
+
+    def check_cap(self, cap: int) -> None:
+        """Refuse a cap that no reader with this policy would grant in full.
+
+        Raises:
+            ConfigError: Out of range, or above `longest`.
+        """
+        check_seconds("cap", cap)
+        longest = self.longest_cap
+        if longest is not None and cap > longest:
+            raise ConfigError(
+                f"cap ({cap} s) exceeds the policy's longest ({longest} s): "
+                "lower the cap or set Policy(longest=...)"
+            )
+
+    def ttl(self, window: int, age: int, cap: int | None) -> int:
+        """Return the ttl of a token made `age` seconds after its session's start.
+
+        That is its idle window, cut at the session's end; below 1 when the session has ended.
+        """
+        limit = self.limit(cap)
+        return window if limit is None else min(window, limit - age)

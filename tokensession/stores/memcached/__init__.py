@@ -1,0 +1,1 @@
+"""Memcached by pymemcache."""

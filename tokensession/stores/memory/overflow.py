@@ -1,0 +1,97 @@
+"""Overflowed states in the memory of one process: for tests, and for a server of one process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from tokensession.errors import StoreError
+from tokensession.forks import call_in_child
+from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY
+from tokensession.stores.arguments import check_size
+
+_ROOM: Final = 256_000_000  # bytes
+
+
+class MemoryStore:
+    """Keeps entries in this process, and loses them with it. A forked child has a copy.
+
+    Args:
+        room: Bytes that all entries together may take; then `put` raises StoreError.
+
+    Raises:
+        ConfigError: No room for a single entry.
+    """
+
+    largest = MAX_ENTRY
+
+    def __init__(self, *, room: int = _ROOM) -> None:
+        check_size("room", room, MAX_ENTRY, " bytes, the size of one entry")
+        self._room = room
+        self._used = 0
+        self._puts = 0
+        self._entries: dict[bytes, tuple[bytes, int]] = {}
+        self._begin_anew()
+        call_in_child(self, MemoryStore._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """Be unlocked: in a new object, or in a child, whose parent may have been writing."""
+        self._lock = threading.Lock()
+
+    def create(self) -> None:
+        """Do nothing: it is there."""
+
+    def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
+        """Keep an entry until `until`.
+
+        Raises:
+            StoreError: There is no room.
+        """
+        with self._lock:
+            self._puts += 1
+            full = self._used + len(entry) > self._room
+            if full or self._puts % SWEEP_EVERY == 0:
+                self._sweep(now, len(self._entries))
+            if self._used + len(entry) > self._room:
+                raise StoreError(
+                    f"the overflow store (memory) is full: {self._used} of {self._room} bytes; "
+                    "raise its room, or use a store outside the process"
+                )
+            self._remove(name)
+            self._entries[name] = entry, until
+            self._used += len(entry)
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return an entry, or None."""
+        found = self._entries.get(name)
+        return None if found is None else found[0]
+
+    def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # the protocol's
+        """Keep an entry until `until` at least; False when it is not there."""
+        with self._lock:
+            found = self._entries.get(name)
+            if found is None:
+                return False
+            self._entries[name] = found[0], max(found[1], until)
+            return True
+
+    def delete(self, name: bytes) -> None:
+        """Remove an entry."""
+        with self._lock:
+            self._remove(name)
+
+    def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
+        """Remove up to `limit` entries whose end is before `now`; return how many were."""
+        with self._lock:
+            return self._sweep(now, limit)
+
+    def _sweep(self, now: int, limit: int) -> int:
+        ended = [name for name, (_, until) in self._entries.items() if until < now][:limit]
+        for name in ended:
+            self._remove(name)
+        return len(ended)
+
+    def _remove(self, name: bytes) -> None:
+        found = self._entries.pop(name, None)
+        if found is not None:
+            self._used -= len(found[0])

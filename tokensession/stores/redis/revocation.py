@@ -1,0 +1,309 @@
+"""Revocations in Redis or Valkey by redis-py, on one server, with replicas, or on a cluster.
+
+All keys have one hash tag, so that each script is one step on one node. What is there: a hash with
+what is for everyone, a sorted set of denied ids by their end, a hash of marks with a sorted set of
+their ends, and a stream of changes that replicas follow.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.errors import ConfigError, StoreError
+from tokensession.format.claims import SID_BYTES
+from tokensession.revocation.decision import NEVER, Entries, Mark
+from tokensession.revocation.store import (
+    BATCH,
+    SWEEP_BATCH,
+    SWEEP_MARGIN,
+    Batch,
+    Capabilities,
+    Counts,
+)
+from tokensession.stores.redis import revocation_scripts as scripts
+from tokensession.stores.redis.server import TIMEOUT, RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.store import Position
+    from tokensession.stores.redis.server import Client
+
+_MEMBERS: Final = ("store", "denied", "marks", "ends", "changes")
+_MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
+_NUMBER = re.compile(rb"\d{1,17}")
+_SUBJECT_BYTES: Final = 32
+_REPLIES: Final = {
+    "TSEMPTY": "is empty: what it held is gone (flushed, evicted, restarted without a log), or it "
+    "was never made; make it with create(), and end all older sessions if it is a loss "
+    "(revoke_all)",
+    "TSVERSION": f"is of another version; this library knows {scripts.VERSION}",
+    "TSGARBAGE": "holds something that is no entry where one belongs",
+}
+
+
+class RedisStore:
+    """Keeps revocations in Redis or Valkey.
+
+    Args:
+        url: Where: ``redis://``, ``rediss://`` or ``unix://``; or a client (``redis.Redis``,
+            ``redis.RedisCluster``) with timeouts of its own.
+        prefix: What the names of the keys begin with.
+        timeout: Seconds that a call may take at the most.
+        may_forget: Accept a server that evicts keys when it is full. By default that is refused.
+
+    Raises:
+        ConfigError: A URL that is none, a client that decodes or reads from replicas, or a wrong
+            argument.
+    """
+
+    def __init__(
+        self,
+        url: str | Client,
+        *,
+        prefix: str = "tokensession",
+        timeout: float = TIMEOUT,
+        may_forget: bool = False,
+    ) -> None:
+        self._server = RedisServer(
+            url, store="revocation", prefix=prefix, timeout=timeout, replies=_REPLIES
+        )
+        spread = ("read_from_replicas", "load_balancing_strategy")
+        if any(getattr(self._server.client, option, None) for option in spread):
+            raise ConfigError(
+                "the client reads from replicas, which may not have heard of a revocation: make it "
+                "without read_from_replicas and load_balancing_strategy"
+            )
+        self.capabilities: Capabilities = Capabilities(
+            durable=not may_forget, lists_changes=True, loss_accepted=may_forget
+        )
+        self._keys = [f"{{{prefix}}}:revocation:{member}" for member in _MEMBERS]
+        self._scripts: dict[str, Any] = {}
+        self._memory_is_checked = False
+
+    def close(self) -> None:
+        """Close the connections that are idle; the next call makes new ones."""
+        self._server.close()
+
+    def create(self) -> None:
+        """Make the structures and their epoch; leave alone what is there.
+
+        Raises:
+            StoreError: It cannot, what is there is of another version, or the server evicts keys.
+        """
+        self._run(scripts.CREATE, secrets.token_hex(8))
+
+    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+        """Return what it holds about one session, in one round trip.
+
+        Raises:
+            StoreError: It cannot be asked, or was not created.
+        """
+        denied, everyone, mark, kept = self._run(scripts.LOOK_UP, sid, subject or b"")
+        return Entries(denied == 1, everyone, mark, _kept(kept))
+
+    def deny(self, denial: Denial, *, now: int) -> None:
+        """Deny a session id.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        self._run(scripts.DENY, now - SWEEP_MARGIN, denial.sid, denial.until)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+        """Deny a session id and, where its subject's mark spares it, spare `new` instead.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        sid, subject = denial.sid, denial.subject or b""
+        values = (sid, denial.until, subject, sid.hex(), new.hex())
+        self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
+        """Set a subject's mark.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
+        text = self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
+        mark = _mark(text)
+        if mark is None:
+            raise StoreError("the revocation store (redis) answered what is no mark")
+        return mark
+
+    def revoke_all(self, *, now: int) -> int:
+        """End every session begun so far.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        return int(self._run(scripts.REVOKE_ALL, now))
+
+    def revoke_before(self, instant: int) -> int:
+        """End every session begun before an instant.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        return int(self._run(scripts.REVOKE_BEFORE, instant))
+
+    def count(self) -> Counts:
+        """Return how many entries it holds.
+
+        Raises:
+            StoreError: It cannot be asked, or was not created.
+        """
+        return Counts(*self._run(scripts.COUNT))
+
+    def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
+        """Remove up to `limit` entries whose end is before `now`.
+
+        Raises:
+            StoreError: It could not be done.
+        """
+        swept: int = self._run(scripts.SWEEP, now, limit)
+        return swept
+
+    # -- reading along -------------------------------------------------------------------------
+
+    def read(self, position: Position | None) -> Iterator[Batch]:
+        """Give all that it holds, or what has changed since a position.
+
+        Raises:
+            StoreError: It cannot be asked, or was not created.
+        """
+        epoch, server, everyone, highest, last = self._run(scripts.HERE)
+        name = (epoch.decode(), server.decode())
+        since: tuple[Any, ...] | None = None
+        if position is not None and position[:2] == name:
+            since = yield from self._changes_after(position[2:])
+        if since is None:
+            since = _id(last)
+            yield from self._everything()
+        yield Batch(everyone=everyone, highest=highest, epoch=name[0], position=(*name, *since))
+
+    def _changes_after(
+        self, since: tuple[Any, ...]
+    ) -> Generator[Batch, None, tuple[Any, ...] | None]:
+        """Give the changes after one, and return the id of the last; None where some have left."""
+        while True:
+            # With the one that was read last: while it is there, so are all that came after it.
+            found = self._call("xrange", self._keys[4], f"{since[0]}-{since[1]}", count=BATCH + 1)
+            if not found or _id(found[0][0]) != since:
+                return None
+            page = found[1:]
+            if page:
+                since = _id(page[-1][0])
+                yield _changes(page)
+            if len(page) < BATCH:
+                return since
+
+    def _everything(self) -> Iterator[Batch]:
+        _, denied, marks, _, _ = self._keys
+        cursor = 0
+        while True:
+            cursor, page = self._call("zscan", denied, cursor, count=BATCH)
+            yield _batch([pair for pair in page if pair[0] != b"epoch"], ())
+            if cursor == 0:
+                break
+        while True:
+            cursor, found = self._call("hscan", marks, cursor, count=BATCH)
+            yield _batch((), [pair for pair in found.items() if pair[0] != b"epoch"])
+            if cursor == 0:
+                break
+
+    # -- talking to the server -----------------------------------------------------------------
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        if not self._memory_is_checked:
+            self._check_memory()
+        return self._evaluate(script, self._keys, arguments)
+
+    def _evaluate(self, script: str, keys: list[str], arguments: tuple[Any, ...]) -> Any:
+        registered = self._scripts.get(script)
+        if registered is None:
+            registered = self._scripts[script] = self._server.client.register_script(script)
+        return self._server.run(lambda _: registered(keys=keys, args=arguments))
+
+    def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
+        return self._server.run(lambda client: getattr(client, command)(*arguments, **options))
+
+    def _check_memory(self) -> None:
+        """Refuse a server that drops what it has acknowledged when it is full."""
+        policy, most = self._evaluate(scripts.MEMORY, self._keys[:1], ())
+        evicts = policy not in (b"", b"noeviction") and int(most) > 0
+        if evicts and not self.capabilities.loss_accepted:
+            raise StoreError(
+                "the revocation store (redis) evicts keys when it is full "
+                f"(maxmemory-policy {policy.decode()}), which brings sessions back: set "
+                "noeviction, or accept it with RedisStore(..., may_forget=True)"
+            )
+        self._memory_is_checked = True
+
+
+def _id(text: bytes) -> tuple[int, int]:
+    milliseconds, _, number = text.partition(b"-")
+    return int(milliseconds), int(number)
+
+
+def _kept(text: bytes) -> bytes | None:
+    return None if text == b"-" else bytes.fromhex(text.decode())
+
+
+def _mark(text: bytes) -> Mark | None:
+    found = _MARK.fullmatch(text)
+    if found is None:
+        return None
+    instant, until, revision, kept = found.groups()
+    return Mark(int(instant), _kept(kept), int(until), int(revision))
+
+
+def _batch(
+    denied: Iterable[tuple[bytes, float]],
+    marks: Iterable[tuple[bytes, bytes]],
+    everyone: int = NEVER,
+) -> Batch:
+    """Return the entries among what was found; what is none is counted."""
+    sids: list[tuple[bytes, int]] = []
+    subjects: list[tuple[bytes, Mark]] = []
+    skipped = 0
+    for sid, until in denied:
+        if len(sid) == SID_BYTES and 0 <= until < inf:
+            sids.append((sid, int(until)))
+        else:
+            skipped += 1
+    for subject, text in marks:
+        mark = _mark(text)
+        if len(subject) == _SUBJECT_BYTES and mark is not None:
+            subjects.append((subject, mark))
+        else:
+            skipped += 1
+    return Batch(sids, subjects, everyone, skipped=skipped)
+
+
+def _changes(page: list[tuple[bytes, dict[bytes, bytes]]]) -> Batch:
+    """Return the entries of a page of the stream."""
+    denied: list[tuple[bytes, float]] = []
+    marks: list[tuple[bytes, bytes]] = []
+    everyone, skipped = NEVER, 0
+    for _, fields in page:
+        if b"d" in fields:
+            denied.append((fields[b"d"], float(_number(fields.get(b"u", b"")))))
+        elif b"m" in fields:
+            marks.append((fields[b"m"], fields.get(b"v", b"")))
+        elif b"e" in fields:
+            everyone = max(everyone, _number(fields[b"e"]))
+        elif b"c" not in fields:
+            skipped += 1
+    batch = _batch(denied, marks, everyone)
+    return batch._replace(skipped=batch.skipped + skipped)
+
+
+def _number(text: bytes) -> int:
+    return int(text) if _NUMBER.fullmatch(text) else NEVER

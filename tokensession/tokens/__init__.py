@@ -1,0 +1,1 @@
+"""Tokens: derived keys, sealing, writing and reading (SPEC sections 4 and 5)."""

@@ -1,0 +1,175 @@
+"""``tokensession keys``: make keys, list them, give readers theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, get_args
+
+from tokensession.format.seconds import whole_seconds
+from tokensession.keys.file_source import FileSource
+from tokensession.keys.jwk import Algorithm, generate_key
+from tokensession.keys.private_file import replace_private_file
+from tokensession.keys.ring import KeyRing
+from tokensession.keys.source import create
+from tokensession.stores.urls import source_from_url
+from tokensession.tools.cli import rotation
+from tokensession.tools.cli.streams import (
+    DONE,
+    Commands,
+    InputError,
+    add_keys,
+    add_now,
+    complain,
+    open_keys,
+    say,
+    say_json,
+)
+from tokensession.tools.dissect import iso
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
+
+_READER_NOTE: Final = (
+    "It still holds the encryption secret: whoever has it reads every session. Keep it as private "
+    "as the keys; it cannot sign."
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the noun ``keys`` and its verbs."""
+    summary = "make, rotate, revoke, list and hand out keys"
+    verbs: Commands = commands.add_parser(
+        "keys", help=summary, description="Make keys, rotate and list them, give readers theirs."
+    ).add_subparsers(metavar="VERB", required=True)
+    _add_new(verbs)
+    _add_list(verbs)
+    _add_export_reader(verbs)
+    rotation.add_commands(verbs)
+
+
+def _add_new(verbs: Commands) -> None:
+    parser = verbs.add_parser(
+        "new",
+        help="make a key file with one new key",
+        description="Make a key file with one new key, which only its owner can read; or the "
+        "document in a database. What exists is never touched.",
+    )
+    parser.add_argument(
+        "file", metavar="SOURCE", help="the file to make, or a URL as `keys rotate` takes it"
+    )
+    parser.add_argument(
+        "--algorithm",
+        choices=get_args(Algorithm),
+        default="HS256",
+        help="HS256 (the default): every reader can also sign; Ed25519, ES256: readers need not",
+    )
+    rotation.add_schedule(parser)
+    parser.set_defaults(run=new)
+
+
+def _add_list(verbs: Commands) -> None:
+    parser = verbs.add_parser(
+        "list",
+        help="show the keys of a ring and their states",
+        description="Show each key of a ring: its state, and when that changes. No secrets.",
+    )
+    add_keys(parser)
+    add_now(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=list_keys)
+
+
+def _add_export_reader(verbs: Commands) -> None:
+    parser: ArgumentParser = verbs.add_parser(
+        "export-reader",
+        help="write the ring for services that read and never sign",
+        description="Write the ring without its signing halves, for services that read sessions "
+        f"and never make them (Ed25519 and ES256 only). {_READER_NOTE}",
+    )
+    add_keys(parser)
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="where to write it, mode 0600; an older export is replaced; - prints it",
+    )
+    parser.set_defaults(run=export_reader)
+
+
+def new(args: Namespace) -> int:
+    """Make a key file."""
+    ring = KeyRing.generate(args.algorithm)
+    schedule = rotation.schedule_of(args)
+    if schedule is not None:
+        # Dated, so that its period is known to begin now.
+        key = generate_key(args.algorithm, nbf=whole_seconds(None))
+        ring = KeyRing([key]).with_schedule(schedule)
+    source = source_from_url(args.file)
+    prepare: Callable[[], None] | None = getattr(source, "create", None)  # a table, where needed
+    if prepare is not None:
+        prepare()
+    if not create(source, ring):
+        raise InputError(f"{source.name} exists already; it was left as it is")
+    is_file = isinstance(source, FileSource)
+    place = f"file       {args.file}" if is_file else f"source     {source.name}"
+    for key in ring:
+        say(f"kid        {key.kid}\nalgorithm  {key.algorithm}\n{place}")
+    return DONE
+
+
+def list_keys(args: Namespace) -> int:
+    """Show the keys of a ring."""
+    ring = open_keys(args)
+    now = whole_seconds(args.now)
+    states = ring.states(now)
+    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
+    may_sign = {key.kid: key.can_mint and key.verifies(now) for key in keys}
+    if args.json:
+        rows = [
+            {
+                "kid": key.kid,
+                "algorithm": key.algorithm,
+                "state": states[key.kid],
+                "nbf": key.nbf,
+                "exp": key.exp,
+                "may_sign": may_sign[key.kid],
+            }
+            for key in keys
+        ]
+        say_json({"serial": ring.serial, "now": now, "keys": rows})
+        return DONE
+    table = [("kid", "algorithm", "state", "nbf", "exp", "may sign")]
+    table += [
+        (
+            key.kid,
+            key.algorithm,
+            states[key.kid],
+            iso(key.nbf) if key.nbf else "-",
+            "-" if key.exp is None else iso(key.exp),
+            "yes" if may_sign[key.kid] else "no",
+        )
+        for key in keys
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)]
+        say("  ".join(cells).rstrip())
+    return DONE
+
+
+def export_reader(args: Namespace) -> int:
+    """Write the ring without the means to sign."""
+    reader = open_keys(args).reader()
+    if args.output == "-":
+        say(reader.to_json().decode().rstrip("\n"))
+        complain(_READER_NOTE, kind="note")
+        return DONE
+    replace_private_file(args.output, reader.to_json(), check=_refuse_to_replace_signers)
+    say(f"kids  {', '.join(key.kid for key in reader)}\nfile  {args.output}\n{_READER_NOTE}")
+    return DONE
+
+
+def _refuse_to_replace_signers(content: bytes | None) -> None:
+    """Refuse to write over private halves, of which this may be the only copy."""
+    if content is not None and KeyRing.from_jwks(content).can_mint:
+        raise InputError("that file holds keys that can sign; a reader's ring does not replace it")

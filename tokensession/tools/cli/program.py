@@ -1,0 +1,100 @@
+"""The program: its parser, and what its exit code means."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from tokensession.errors import TokenSessionError
+from tokensession.tools.cli import demos, keys, revocations, tokens, vectors
+from tokensession.tools.cli.streams import DONE, WRONG, Commands, InputError, complain, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
+_NOBODY_READS: Final = 141  # 128 + SIGPIPE
+
+_EPILOG: Final = """\
+exit codes:
+  0    done
+  1    the token was refused or the session is revoked; a vector or a step of the tour was not
+       as it must be; or keys need somebody's attention (keys status, keys check)
+  2    wrong usage, configuration or input
+  130  interrupted
+  141  whoever reads the output has gone
+
+Secrets and tokens are never arguments, because arguments show in process lists.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        argv: The arguments after the program's name; those of the process when None.
+    """
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except SystemExit as stop:  # how argparse ends: 0 after --help, 2 after a complaint
+        return WRONG if stop.code else DONE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return _NOBODY_READS
+    except OSError as error:
+        if error.filename is None:  # no file failed but a stream, such as one on a full disk
+            _discard_output()
+        name = "" if error.filename is None else f"{error.filename}: "
+        complain(f"{name}{error.strerror or error}")
+        return WRONG
+    except (TokenSessionError, InputError) as error:
+        complain(str(error))
+        return WRONG
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.version:
+        say(f"tokensession {version('tokensession')}")
+        return DONE
+    if args.run is None:
+        parser.error("a command is missing; see --help")
+    code: int = args.run(args)
+    return code
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="tokensession",
+        description="Make and read session tokens, and look after their keys.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.set_defaults(run=None)
+    commands: Commands = parser.add_subparsers(metavar="COMMAND")
+    # One line for each module of commands, in the order of --help.
+    keys.add_commands(commands)
+    tokens.add_commands(commands)
+    revocations.add_commands(commands)
+    vectors.add_commands(commands)
+    demos.add_commands(commands)
+    return parser
+
+
+def _discard_output() -> None:
+    """Let the flush at the end of the process find an open file, not the broken stream again."""
+    with contextlib.suppress(OSError):
+        output = sys.stdout.fileno()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, output)
+        os.close(null)

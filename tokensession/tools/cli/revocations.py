@@ -1,0 +1,286 @@
+"""``tokensession revoke`` and ``tokensession revocations``: look after a store of revocations."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.format.seconds import check_seconds, whole_seconds
+from tokensession.format.state import check_subject
+from tokensession.revocation.decision import (
+    CLOCK_SKEW,
+    Denial,
+    is_revoked,
+    subject_key,
+)
+from tokensession.revocation.store import SWEEP_MARGIN
+from tokensession.tools.cli.stores import add_store, open_store, store_name
+from tokensession.tools.cli.streams import (
+    DONE,
+    REFUSED,
+    Commands,
+    InputError,
+    add_now,
+    complain,
+    say,
+    say_json,
+)
+from tokensession.tools.dissect import iso
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
+
+    from tokensession.revocation.store import Store
+
+_SID_DIGITS: Final = 32
+_PROGRESS: Final = 100_000  # entries between two lines of progress
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``revoke``, and the noun ``revocations`` with its verbs."""
+    _add_revoke(commands)
+    verbs: Commands = commands.add_parser(
+        "revocations",
+        help="look after a store of revocations",
+        description="Make a store of revocations, list and count what it holds, sweep it, and ask.",
+    ).add_subparsers(metavar="VERB", required=True)
+    _add(verbs, "create", create, "make the tables or keys; what is there stays")
+    _add(verbs, "list", list_entries, "list the entries")
+    _add(verbs, "count", count, "count the entries")
+    sweep_parser = _add(verbs, "sweep", sweep, "remove the entries that ended an hour ago or more")
+    _add_dry_run(sweep_parser)
+    parser = _add(verbs, "check", check, "tell whether a session is revoked: exit code 1 if it is")
+    _add_sid(parser, required=True)
+    parser.add_argument(
+        "--start", type=float, required=True, metavar="T", help="the Unix second at which it began"
+    )
+    parser.add_argument("--subject", metavar="TEXT", help="whose it is")
+
+
+def _add(
+    verbs: Commands, name: str, run: Callable[[Store, Namespace], int], summary: str
+) -> ArgumentParser:
+    description = f"{summary[0].upper()}{summary[1:]}."
+    parser = verbs.add_parser(name, help=summary, description=description)
+    add_store(parser)
+    add_now(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_on_store(run))
+    return parser
+
+
+def _on_store(work: Callable[[Store, Namespace], int]) -> Callable[[Namespace], int]:
+    """Return what runs a command on the store of its arguments, and closes it."""
+
+    def run(args: Namespace) -> int:
+        with contextlib.closing(open_store(args)) as store:
+            return work(store, args)
+
+    return run
+
+
+def _add_revoke(commands: Commands) -> None:
+    parser = _add(
+        commands, "revoke", revoke, "end one session, all of a subject, or all before an instant"
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--sid", metavar="HEX", help="one session, by the 32 hex digits of its id")
+    what.add_argument(
+        "--subject", metavar="TEXT", help="all sessions of a subject; of an integer, its digits"
+    )
+    what.add_argument("--all", action="store_true", help="all sessions begun so far")
+    what.add_argument(
+        "--all-before", type=float, metavar="T", help="all sessions begun before a Unix second"
+    )
+    parser.add_argument(
+        "--lifetime",
+        type=int,
+        metavar="SECONDS",
+        help="the most seconds that any session lasts (the greatest absolute timeout of all who "
+        "share the store), for which the entry is kept; with --sid and --subject",
+    )
+    _add_dry_run(parser)
+
+
+def _add_dry_run(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+
+
+def _add_sid(parser: ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--sid", required=required, metavar="HEX", help="its id, 32 hex digits")
+
+
+def revoke(store: Store, args: Namespace) -> int:
+    """End sessions."""
+    now = whole_seconds(args.now)
+    if args.sid is not None:
+        done = _revoke_sid(store, args, now)
+    elif args.subject is not None:
+        done = _revoke_subject(store, args, now)
+    else:
+        done = _revoke_everyone(store, args, now)
+    done = {"store": store_name(args), "dry_run": args.dry_run, **done}
+    if args.json:
+        say_json(done)
+        return DONE
+    verb = "would end" if args.dry_run else "ended"
+    say(f"{verb}  {done['what']}")
+    if "until" in done:
+        say(f"kept until  {iso(done['until'])}")
+    return DONE
+
+
+def _revoke_sid(store: Store, args: Namespace, now: int) -> dict[str, Any]:
+    sid, life = _sid(args.sid), _life(args)
+    # Its start is not known, so it is taken for the latest.
+    denial = Denial(sid, None, None, now + life)
+    if args.dry_run:
+        store.look_up(sid, None)
+    else:
+        store.deny(denial, now=now)
+    return {"what": f"session {sid.hex()}", "until": denial.until}
+
+
+def _revoke_subject(store: Store, args: Namespace, now: int) -> dict[str, Any]:
+    key, life = _key(args.subject), _life(args)
+    if args.dry_run:
+        store.look_up(bytes(16), key)
+        return {"what": "the sessions of the subject begun so far"}
+    mark = store.mark(key, None, now=now, life=life)
+    return {
+        "what": f"the sessions of the subject begun up to {iso(mark.instant)}",
+        "until": mark.until,
+    }
+
+
+def _revoke_everyone(store: Store, args: Namespace, now: int) -> dict[str, Any]:
+    if args.all:
+        if args.dry_run:
+            store.look_up(bytes(16), None)
+            return {"what": "all sessions begun so far"}
+        return {"what": f"all sessions begun up to {iso(store.revoke_all(now=now))}"}
+    before = whole_seconds(args.all_before)
+    if before > now:
+        raise InputError(f"--all-before is {before - now} s in the future")
+    if args.dry_run:
+        store.look_up(bytes(16), None)
+    else:
+        store.revoke_before(before)
+    return {"what": f"all sessions begun before {iso(before)}"}
+
+
+def create(store: Store, args: Namespace) -> int:
+    """Make a store."""
+    store.create()
+    if args.json:
+        say_json({"store": store_name(args)})
+    else:
+        say(f"ready  {store_name(args)}")
+    return DONE
+
+
+def list_entries(store: Store, args: Namespace) -> int:
+    """List the entries."""
+    everyone = skipped = 0
+    rows: list[dict[str, Any]] = []
+    for batch in store.read(None):
+        everyone, skipped = batch.everyone, skipped + batch.skipped
+        found = [{"sid": sid.hex(), "until": until} for sid, until in batch.denied]
+        found += [
+            {
+                "subject": key.hex(),
+                "instant": mark.instant,
+                "kept": None if mark.kept is None else mark.kept.hex(),
+                "until": mark.until,
+            }
+            for key, mark in batch.marks
+        ]
+        if args.json:
+            rows += found
+        else:
+            for row in found:
+                say("  ".join(f"{name}={_shown(name, value)}" for name, value in row.items()))
+    if args.json:
+        everyone_or_none = None if everyone < 0 else everyone
+        say_json({"everyone": everyone_or_none, "entries": rows, "skipped": skipped})
+    elif everyone >= 0:
+        say(f"everyone={iso(everyone)}")
+    if skipped:
+        complain(f"{skipped} entries are garbage and were skipped", kind="warning")
+    return DONE
+
+
+def _shown(name: str, value: Any) -> str:
+    return iso(value) if name in ("until", "instant") else str(value)
+
+
+def count(store: Store, args: Namespace) -> int:
+    """Count the entries."""
+    counts = store.count()
+    if args.json:
+        say_json(counts._asdict())
+    else:
+        say(f"denied sessions  {counts.denied}\nmarked subjects  {counts.marks}")
+    return DONE
+
+
+def sweep(store: Store, args: Namespace) -> int:
+    """Remove the entries that have ended."""
+    before = whole_seconds(args.now) - SWEEP_MARGIN
+    swept = 0
+    if args.dry_run:
+        for batch in store.read(None):
+            ends = [until for _, until in batch.denied] + [mark.until for _, mark in batch.marks]
+            swept += sum(end < before for end in ends)
+    else:
+        while removed := store.sweep(now=before):
+            if (swept + removed) // _PROGRESS > swept // _PROGRESS:
+                complain(f"{swept + removed} entries removed so far", kind="note")
+            swept += removed
+    if args.json:
+        say_json({"swept": swept, "dry_run": args.dry_run})
+    else:
+        say(f"{'would remove' if args.dry_run else 'removed'}  {swept}")
+    return DONE
+
+
+def check(store: Store, args: Namespace) -> int:
+    """Tell whether a session is revoked."""
+    sid = _sid(args.sid)
+    key = None if args.subject is None else _key(args.subject)
+    found = store.look_up(sid, key)
+    revoked = is_revoked(sid, whole_seconds(args.start), **found._asdict())
+    if args.json:
+        say_json({"revoked": revoked})
+    else:
+        say("revoked" if revoked else "not revoked")
+    return REFUSED if revoked else DONE
+
+
+def _sid(text: str) -> bytes:
+    try:
+        sid = bytes.fromhex(text)
+    except ValueError:
+        sid = b""
+    if len(text) != _SID_DIGITS or len(sid) * 2 != _SID_DIGITS:
+        raise InputError(f"a session id is {_SID_DIGITS} hex digits, not {len(text)} characters")
+    return sid
+
+
+def _key(subject: str) -> bytes:
+    check_subject(subject)
+    key = subject_key(subject)
+    if key is None:
+        raise InputError("there is no subject")
+    return key
+
+
+def _life(args: Namespace) -> int:
+    if args.lifetime is None:
+        raise InputError(
+            "--lifetime is missing: the most seconds that any session lasts, by the greatest "
+            "absolute timeout of all who share the store"
+        )
+    check_seconds("--lifetime", args.lifetime)
+    return int(args.lifetime) + CLOCK_SKEW

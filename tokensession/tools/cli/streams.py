@@ -1,0 +1,151 @@
+"""What commands read and print: bounded input, one line per complaint, key rings by name."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from tokensession.keys.ring import KeyRing
+from tokensession.keys.source import load_ring
+from tokensession.stores.urls import source_from_url
+from tokensession.tools.dissect import printable
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+MAX_INPUT: Final = 2**20  # bytes; a token has at most 8192 characters, and its state fits into it
+DONE, REFUSED, WRONG = 0, 1, 2  # exit codes
+
+_ENVIRONMENT: Final = "env:"
+_DOTS: Final = 2  # in a token
+_STANDARD: Final = "-"  # standard input or output
+
+
+class Commands(Protocol):
+    """Where a module adds its commands to the parser."""
+
+    def add_parser(
+        self,
+        name: str,
+        *,
+        help: str,  # noqa: A002  # argparse's name
+        description: str,
+    ) -> ArgumentParser:
+        """Add a command."""
+        ...
+
+
+class InputError(ValueError):
+    """Input that cannot be used; the message names what is wrong and never the input."""
+
+
+def add_keys(parser: ArgumentParser) -> None:
+    """Add the arguments that say where the key ring is."""
+    parser.add_argument(
+        "keys",
+        metavar="KEYS",
+        help="the key file, env:NAME for a variable, or a URL as `keys rotate` takes it",
+    )
+    parser.add_argument(
+        "--shared-file",
+        action="store_true",
+        help="accept a key file that others can read, as mounted container secrets are",
+    )
+
+
+def add_now(parser: ArgumentParser) -> None:
+    """Add the argument that stands in for the clock."""
+    parser.add_argument(
+        "--now", type=float, metavar="T", help="Unix seconds to take for the present time"
+    )
+
+
+def open_keys(args: Namespace) -> KeyRing:
+    """Return the ring that the arguments name; it is never created here.
+
+    Raises:
+        ConfigError: It is missing, or refused.
+        InputError: The argument is a document itself.
+    """
+    name: str = args.keys
+    if name.startswith(_ENVIRONMENT):
+        return KeyRing.from_env(name.removeprefix(_ENVIRONMENT))
+    if name.lstrip().startswith("{"):
+        raise InputError(
+            "KEYS is the name of a file or env:NAME, not a key document: arguments show in "
+            "process lists, so take those keys out of use"
+        )
+    if "://" in name or name.startswith(("url:", "file:")):
+        return load_ring(source_from_url(name, shared_file=args.shared_file))
+    return KeyRing.open(name, create=False, shared_file=args.shared_file)
+
+
+def read_input(name: str, noun: str) -> bytes:
+    """Return what a file, or standard input where the name is ``-``, holds.
+
+    Args:
+        name: The file.
+        noun: What it should hold, for the messages.
+
+    Raises:
+        InputError: Nothing in it, too much in it, or no file of that name.
+        OSError: It cannot be read.
+    """
+    if name == _STANDARD:
+        if sys.stdin.isatty():
+            complain(f"reading the {noun} from standard input; end it with Ctrl-D", kind="note")
+        content = sys.stdin.buffer.read(MAX_INPUT + 1)
+    else:
+        content = _read_file(name, noun)
+    if not content:
+        raise InputError(f"there is no {noun}: the input is empty")
+    if len(content) > MAX_INPUT:
+        raise InputError(f"the input is larger than {MAX_INPUT} bytes, too large for a {noun}")
+    return content
+
+
+def _read_file(name: str, noun: str) -> bytes:
+    # A header begins with {" and so with eyJ; the name must not be shown then.
+    if "eyJ" in name and name.count(".") >= _DOTS:
+        raise InputError(
+            f"the argument is a token itself; name a file that holds the {noun}, or give it on "
+            "standard input: arguments show in process lists"
+        )
+    with Path(name).open("rb") as file:
+        return file.read(MAX_INPUT + 1)
+
+
+def read_token(name: str) -> str:
+    """Return the token in a file or on standard input, less one newline at its end.
+
+    Bytes beyond ASCII stay one character each, for decoding to refuse.
+
+    Raises:
+        InputError: As for `read_input`.
+    """
+    text = read_input(name, "token").decode("latin-1")
+    for newline in ("\r\n", "\n"):
+        if text.endswith(newline):
+            text = text.removesuffix(newline)
+            break
+    if not text:
+        raise InputError("there is no token: the input is an empty line")
+    return text
+
+
+def say(text: str) -> None:
+    """Print lines; what the terminal's encoding lacks is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def say_json(document: dict[str, Any]) -> None:
+    """Print a document as ASCII JSON."""
+    say(json.dumps(document, indent=1))
+
+
+def complain(text: str, *, kind: str = "error") -> None:
+    """Print one line to standard error."""
+    sys.stderr.write(f"tokensession: {kind}: {printable(text)}\n")

@@ -1,0 +1,184 @@
+"""Changes of a token, or of the reader that it is presented to, so that some check refuses it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tokensession.format.base64url import b64url_decode, b64url_encode
+from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.tokens.sealing import NONCE_BYTES, TokenKey, context_bytes
+from tokensession.tools.dissect import dissect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensession.tools.demo.trial import Trial
+
+OTHER_CONTEXT: Final = "password-reset"
+
+
+class Change(NamedTuple):
+    """A prepared change: its name and title, what it does in a sentence, and the change itself."""
+
+    name: str
+    title: str
+    sentence: str
+    make: Callable[[Trial], Trial]
+
+
+def other_character(character: str) -> str:
+    """Return a character of base64url that is not this one."""
+    return "B" if character == "A" else "A"
+
+
+def change_character(trial: Trial, at: int, to: str) -> Trial:
+    """Return the trial with the character at `at`, counted from 0, replaced."""
+    token = trial.token
+    return replace(trial, token=f"{token[:at]}{to}{token[at + 1 :]}")
+
+
+def _in_the_middle(name: str) -> Callable[[Trial], Trial]:
+    """Return the change of one character in the middle of a part."""
+
+    def change(trial: Trial) -> Trial:
+        (part,) = (part for part in dissect(trial.token).parts if part.name == name)
+        at = (part.start + part.end) // 2
+        return change_character(trial, at, other_character(trial.token[at]))
+
+    return change
+
+
+def _revoke_key(trial: Trial) -> Trial:
+    return replace(trial, keys=trial.keys.revoke(trial.read().kid, now=trial.now))
+
+
+def _revoke_session(trial: Trial) -> Trial:
+    revoking = replace(trial, revocation=MemoryStore())
+    revoking.codec().revoke(trial.read(), now=trial.now)
+    return revoking
+
+
+def _too_early(trial: Trial) -> Trial:
+    return replace(trial, now=trial.read().issued_at - trial.policy.leeway - 1)
+
+
+def _token_key(trial: Trial) -> TokenKey:
+    return TokenKey(trial.keys[trial.read().kid], context_bytes(trial.context))
+
+
+def _signed_again(byte: int) -> Callable[[Trial], Trial]:
+    """Return the change of one byte of the payload, signed by the key as if nothing were wrong."""
+
+    def change(trial: Trial) -> Trial:
+        key = _token_key(trial)
+        payload = bytearray(b64url_decode(trial.token.split(".")[1].encode("ascii")))
+        payload[byte] ^= 3  # version 1 becomes 2
+        segment = b64url_encode(bytes(payload))
+        signed = b".".join((key.header, segment, key.signature.sign(segment)))
+        return replace(trial, token=signed.decode("ascii"))
+
+    return change
+
+
+def _other_claims(trial: Trial) -> Trial:
+    key = _token_key(trial)
+    token = key.token(b"\x90", key.salt(), os.urandom(NONCE_BYTES))  # an empty array
+    return replace(trial, token=token.decode("ascii"))
+
+
+@dataclass
+class Invoice:
+    """The state of another application."""
+
+    invoice_number: int
+
+
+def _cut(trial: Trial) -> Trial:
+    return replace(trial, token=trial.token[:-1])
+
+
+def _without_dot(trial: Trial) -> Trial:
+    return replace(trial, token=trial.token.replace(".", "", 1))
+
+
+def _in_other_context(trial: Trial) -> Trial:
+    return replace(trial, context=OTHER_CONTEXT)
+
+
+def _at_its_end(trial: Trial) -> Trial:
+    return replace(trial, now=trial.read().expires_at)
+
+
+def _as_invoice(trial: Trial) -> Trial:
+    return replace(trial, state_type=Invoice)
+
+
+_ONE = "One character in the middle of the {} is another."
+GROUPS: Final[dict[str, tuple[Change, ...]]] = {
+    "What anyone can try": (
+        Change("header", "Header", _ONE.format("header"), _in_the_middle("header")),
+        Change("payload", "Payload", _ONE.format("ciphertext"), _in_the_middle("ciphertext")),
+        Change("signature", "Signature", _ONE.format("signature"), _in_the_middle("signature")),
+        Change("cut", "Cut short", "The last character is missing.", _cut),
+        Change("dot", "Missing dot", "The first dot is missing.", _without_dot),
+    ),
+    "At another place or time": (
+        Change(
+            "context",
+            "Other context",
+            f"The token is as it was, but its reader is that of the context {OTHER_CONTEXT}.",
+            _in_other_context,
+        ),
+        Change(
+            "expired", "Expired", "The token is as it was, in its first dead second.", _at_its_end
+        ),
+        Change(
+            "early",
+            "From the future",
+            "The token is as it was, but its reader's clock is late by more than the leeway.",
+            _too_early,
+        ),
+        Change(
+            "revoked-key",
+            "Revoked key",
+            "The token is as it was, but its key is revoked.",
+            _revoke_key,
+        ),
+        Change(
+            "revoked",
+            "Revoked session",
+            "The token is as it was, but its session is on the list of those that were ended.",
+            _revoke_session,
+        ),
+        Change(
+            "type",
+            "Other state type",
+            "The token is as it was, but its reader expects the state of another application.",
+            _as_invoice,
+        ),
+    ),
+    "What only a holder of the key can make": (
+        Change(
+            "version", "Other version", "Format version 2, signed by the key.", _signed_again(0)
+        ),
+        Change(
+            "ciphertext",
+            "Other ciphertext",
+            "One byte of the ciphertext is another, signed by the key again.",
+            _signed_again(30),
+        ),
+        Change(
+            "claims",
+            "Empty claims",
+            "No claims at all, encrypted and signed by the key.",
+            _other_claims,
+        ),
+    ),
+}
+"""The prepared changes, by what they take."""
+
+PREPARED: Final[dict[str, Change]] = {
+    change.name: change for group in GROUPS.values() for change in group
+}

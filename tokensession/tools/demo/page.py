@@ -1,0 +1,163 @@
+"""The page: what a request's session holds, and around it the other pages and the frame of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.panels.cookie import cookie_panel
+from tokensession.tools.demo.panels.experiment import experiment_panel
+from tokensession.tools.demo.panels.ring import ring_panel
+from tokensession.tools.demo.panels.session import session_panel
+from tokensession.tools.demo.panels.sessions import sessions_panel
+from tokensession.tools.demo.panels.token import token_panel
+from tokensession.tools.dissect import dissect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensession.tools.demo.view import View
+
+NO_SESSION: Final = (
+    "This form came without a session cookie, so nothing shows that it came from this page. "
+    "Either you have signed out in another tab, or the session has ended, or your browser keeps "
+    "no Secure cookies from http://127.0.0.1: Chromium and Firefox do, Safari does not."
+)
+WRONG_CSRF: Final = (
+    "The form does not carry the token of this session, so it may come from another site. "
+    "If you have signed in or out in another tab meanwhile, go back and reload the page."
+)
+
+_FRAME: Final = """\
+<!doctype html>
+<html lang="en" data-theme="$theme">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title · tokensession</title>
+<link rel="icon" href="/icon.svg">
+<link rel="stylesheet" href="/style.css">
+<script src="/page.js" defer></script>
+</head>
+<body data-now="$now">
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top"><a class="brand" href="/">tokensession</a>$status</header>
+<main id="main">$content</main>
+<footer class="foot"><p>Served on this machine alone, with keys in a temporary folder and
+revocations in memory, which go with the program. <kbd>Ctrl-C</kbd> in the terminal ends it.</p>
+</footer>
+</body>
+</html>
+"""
+
+_JUMPS: Final = """\
+<nav class="jumps" aria-label="On this page"><a href="#cookie">Cookie</a>
+<a href="#paste">Paste a token</a> <a href="#keys">Key ring</a>
+<a href="#sessions">Sessions</a></nav>
+"""
+
+_FORMS: Final = """\
+<section aria-labelledby="forms">
+<h2 id="forms">Why another site cannot send these forms</h2>
+<p>Each form repeats a token that is kept in the session, and a form without it changes nothing.
+Yours is <code class="wrap">$csrf</code>: no other site can read it, neither here nor in the cookie,
+which is encrypted. Besides, <code>SameSite=Lax</code> keeps the cookie off forms that other sites
+send.</p>
+</section>
+"""
+
+
+_REPLAY: Final = """\
+<p>The session is revoked as well, so a copy of its cookie is worth nothing:
+<a href="/?replay=previous#replayed">replay my previous cookie</a>.</p>
+"""
+
+
+def main(view: View, query: Mapping[str, str]) -> Html:
+    """Return the page of one request.
+
+    Args:
+        view: What the request has.
+        query: The experiment that was asked for.
+    """
+    csrf = fill('<input type="hidden" name="csrf" value="$token">', token=view.session["csrf"])
+    subject = view.session.subject
+    content = join(
+        (
+            fill(_JUMPS),
+            _notice(view),
+            session_panel(view, csrf),
+            cookie_panel(view),
+            experiment_panel(view, query),
+            token_panel(view, csrf),
+            ring_panel(view, csrf),
+            sessions_panel(view, csrf, replays="replay" in query),
+            fill(_FORMS, csrf=view.session["csrf"]),
+        )
+    )
+    status = "Not signed in" if subject is None else fill("Signed in as <bdi>$n</bdi>", n=subject)
+    return _frame("Your session", content, theme=view.theme, status=status, now=view.now)
+
+
+def signed_out(*, sent: bool, stolen: bool) -> Html:
+    """Return the page after signing out.
+
+    Args:
+        sent: Whether the browser has sent a session cookie with this request.
+        stolen: Whether the token of before the sign-out can be tried.
+    """
+    told = (
+        "This request carries a session cookie again: that of a new session."
+        if sent
+        else "The cookie is deleted. This request carried none, and its response sets none."
+    )
+    template = (
+        '<section><h1>Signed out</h1><p class="lead">$told</p>'
+        '$replay<p><a class="button" href="/">Begin again</a></p></section>'
+    )
+    replay = fill(_REPLAY) if stolen else NOTHING
+    return _frame("Signed out", fill(template, told=told, replay=replay))
+
+
+def refusal(status: int, detail: str) -> Html:
+    """Return the page of a request that was refused.
+
+    Args:
+        status: Its HTTP status.
+        detail: What is wrong, in sentences.
+    """
+    template = (
+        '<section><h1>Refused</h1><p class="lead">$detail</p>'
+        '<p class="note">HTTP status $status</p>'
+        '<p><a class="button" href="/">Back to your session</a></p></section>'
+    )
+    return _frame("Refused", fill(template, detail=detail, status=status))
+
+
+def _frame(
+    title: str, content: Html, *, theme: str = "auto", status: str = "", now: int = 0
+) -> Html:
+    shown = fill('<p class="status">$status</p>', status=status) if status else NOTHING
+    return fill(_FRAME, title=title, content=content, theme=theme, status=shown, now=now)
+
+
+def _notice(view: View) -> Html:
+    """Say why the cookie gave no session, when it gave none."""
+    code = view.session.refused
+    if code is None:
+        return NOTHING
+    several = f"{view.cookies} cookies of this name came, and none can be told to be yours."
+    template = (
+        '<p class="notice" role="status"><strong>The cookie that your browser sent was refused: '
+        "<code>$code</code>.</strong> $why A new session has begun.</p>"
+    )
+    return fill(template, code=code, why=several if view.cookies > 1 else _why(view, code))
+
+
+def _why(view: View, code: str) -> str:
+    kid = None if view.trial is None else dissect(view.trial.token).unverified_kid
+    if code == "revoked":
+        return "Its session was ended, as by logging out your other devices from one of them."
+    if code == "unknown_key" and kid in view.keys:
+        return "Its key was revoked or has expired."
+    return "Perhaps it is of an earlier run of this program, whose keys are gone."

@@ -1,0 +1,107 @@
+"""The part of the page that takes any token that is pasted, and shows its layers by byte."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from tokensession.errors import TokenError
+from tokensession.tokens.codec import MAX_TOKEN
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.panels.cookie import coloured, legend
+from tokensession.tools.demo.verdict import verdict
+from tokensession.tools.dissect import dissect, explain, printable
+
+if TYPE_CHECKING:
+    from tokensession.tools.demo.trial import Trial
+    from tokensession.tools.demo.view import View
+    from tokensession.tools.dissect import Part
+
+_ROW: Final = 16  # bytes in a line of a dump
+
+_PANEL: Final = """\
+<section aria-labelledby="paste">
+<h2 id="paste">Paste a token</h2>
+<p class="note">Any text, up to $most characters. It is presented to the reader of this page and
+taken apart; nothing of it is kept, and nothing in it is acted upon.</p>
+<form class="stack" method="post" action="/token#pasted">$csrf
+<label for="pasted-token">A token, or <code>name=token</code> as a Cookie header has it</label>
+<textarea id="pasted-token" name="token" rows="4" required maxlength="$most" spellcheck="false"
+ autocomplete="off" autocapitalize="none" translate="no">
+$token</textarea>
+<p><button class="primary">Take it apart</button></p>
+</form>
+$answer
+</section>
+"""
+
+_ANSWER: Final = """\
+$verdict
+<h3>Its layers</h3>
+<p class="token" translate="no">$parts</p>
+<ol class="legend">$legend</ol>
+<details><summary>Every byte of it</summary>
+<div class="scroll" tabindex="0" role="region" aria-label="Bytes of the token"><table class="bytes">
+<thead><tr><th scope="col">part</th><th scope="col">from byte</th><th scope="col">bytes</th></tr>
+</thead><tbody>$bytes</tbody></table></div>
+<p class="note">Counted in each segment, after base64url is undone: header, payload (from the
+version to the tag) and signature.</p></details>
+$inside
+"""
+
+_LINE: Final = (
+    '<tr class="part-$name"><th scope="row">$title</th><td>$at</td><td><code>$hex</code></td></tr>'
+)
+_FIELD: Final = "<div><dt>$name</dt><dd>$value</dd></div>"
+
+
+def token_panel(view: View, csrf: Html) -> Html:
+    """Return the part with the field for a token and, where one was sent, what it is."""
+    pasted = view.pasted
+    return fill(
+        _PANEL,
+        csrf=csrf,
+        most=MAX_TOKEN,
+        token="" if pasted is None else pasted.token,
+        answer=NOTHING if pasted is None else _answer(pasted),
+    )
+
+
+def _answer(trial: Trial) -> Html:
+    anatomy = dissect(trial.token)
+    return fill(
+        _ANSWER,
+        verdict=verdict(trial, "The token as it was pasted.", name="pasted"),
+        parts=coloured(trial.token),
+        legend=legend(anatomy),
+        bytes=join(line for part in anatomy.parts for line in _lines(part)),
+        inside=_inside(trial),
+    )
+
+
+def _lines(part: Part) -> list[Html]:
+    content = part.content
+    if content is None:
+        return [fill(_LINE, name=part.name, title=part.name, at="", hex="not to be decoded")]
+    return [
+        fill(
+            _LINE,
+            name=part.name,
+            title=part.name if at == 0 else "",
+            at=part.first_byte + at,
+            hex=content[at : at + _ROW].hex(" "),
+        )
+        for at in range(0, max(len(content), 1), _ROW)
+    ]
+
+
+def _inside(trial: Trial) -> Html:
+    """Return what the keys reveal; nothing of a token that is refused."""
+    try:
+        session = trial.read()
+    except TokenError:
+        return NOTHING
+    state = printable(json.dumps(session.state, ensure_ascii=False, default=str))
+    rows = [(row.name, row.value) for row in explain(session, trial.keys, now=trial.now)]
+    items = join(fill(_FIELD, name=name, value=value) for name, value in [*rows, ("state", state)])
+    return fill('<h3>What the key reveals</h3><dl class="facts">$items</dl>', items=items)

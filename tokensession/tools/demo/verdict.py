@@ -1,0 +1,96 @@
+"""The ten checks of a reader, as a list that shows which of them refuses a token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.trial import STEPS, present
+from tokensession.tools.dissect import printable
+
+if TYPE_CHECKING:
+    from tokensession.tools.demo.trial import Outcome, Trial
+
+_AROUND: Final = 14  # characters on each side of a change
+
+_RESULT: Final = """\
+<div class="result" id="$id" tabindex="-1" role="region" aria-labelledby="$id-verdict">
+<h3 id="$id-verdict">$verdict</h3>
+<p>$sentence</p>$difference
+<ol class="steps">$steps</ol>
+<p class="note">The visitor of a site learns none of this: whatever the code, there is just no
+session. The log of the application has the code.</p>
+</div>
+"""
+
+_STEP: Final = (
+    '<li class="$kind"$current><span class="verdict">$verdict</span><p>$text</p>$more</li>'
+)
+_CURRENT_STEP: Final = Html(' aria-current="step"')
+
+
+def verdict(
+    trial: Trial, sentence: str, *, before: str | None = None, name: str = "result"
+) -> Html:
+    """Return what the reader of a trial makes of its token.
+
+    Args:
+        trial: The token and its reader.
+        sentence: What was done.
+        before: The token as it was before that, or None where it was not changed.
+        name: The id of the element.
+    """
+    outcome = present(trial)
+    shown = (
+        "It is read"
+        if outcome.code is None
+        else fill("Step $n refuses it: <code>$code</code>", n=outcome.step, code=outcome.code)
+    )
+    return fill(
+        _RESULT,
+        id=name,
+        verdict=shown,
+        sentence=sentence,
+        difference=NOTHING if before is None else _difference(before, trial.token),
+        steps=_steps(outcome),
+    )
+
+
+def _steps(outcome: Outcome) -> Html:
+    failing = len(STEPS) + 1 if outcome.step is None else outcome.step
+    steps = []
+    for number, text in enumerate(STEPS, 1):
+        kind, word, more, current = "passed", "passed", NOTHING, NOTHING
+        if number > failing:
+            kind, word = "unreached", "not reached"
+        elif number == failing:
+            kind, word, current = "failed", "refused", _CURRENT_STEP
+            template = '<p class="why"><strong>$sentence</strong> $detail</p>'
+            detail = f"{outcome.detail[:1].upper()}{outcome.detail[1:]}"
+            detail = "" if outcome.sentence.startswith(detail) else f"{detail}."
+            more = fill(template, sentence=outcome.sentence, detail=detail)
+        steps.append(fill(_STEP, kind=kind, verdict=word, text=text, more=more, current=current))
+    return join(steps)
+
+
+def _difference(before: str, after: str) -> Html:
+    """Show the place at which two texts part, in both."""
+    if before == after:
+        return NOTHING
+    at = first_difference(before, after)
+    template = "<div><dt>$name</dt><dd><code>$left<mark>$here</mark>$right</code></dd></div>"
+    lines = []
+    for name, text in (("before", before), ("after", after)):
+        start, end = max(0, at - _AROUND), at + 1 + _AROUND
+        left = ("…" if start else "") + printable(text[start:at])
+        right = printable(text[at + 1 : end]) + ("…" if end < len(text) else "")
+        here = printable(text[at : at + 1]) or "(end)"
+        lines.append(fill(template, name=name, left=left, here=here, right=right))
+    return fill('<dl class="difference">$lines</dl>', lines=join(lines))
+
+
+def first_difference(before: str, after: str) -> int:
+    """Return the first index at which two texts differ; the length of the shorter if none."""
+    pairs = enumerate(zip(before, after, strict=False))
+    shorter = min(len(before), len(after))
+    return next((index for index, (old, new) in pairs if old != new), shorter)

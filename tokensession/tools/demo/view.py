@@ -1,0 +1,62 @@
+"""What the page shows of one request, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tokensession.keys.ring import KeyRing
+    from tokensession.sessions.policy import Policy
+    from tokensession.tools.demo.seen import Life, SeenSession
+    from tokensession.tools.demo.trial import Trial
+
+PRODUCTS: Final = {
+    "ESPRESSO-1KG": "Espresso, 1 kg",
+    "HAND-GRINDER": "Hand grinder",
+    "FILTERS-100": "100 filters",
+}
+THEMES: Final = {"auto": "As the system", "light": "Light", "dark": "Dark"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One request.
+
+    Attributes:
+        session: Its session.
+        policy: The policy that its sessions live by.
+        keys: The ring.
+        now: Unix second at which it is served.
+        cookie_name: The cookie.
+        trial: The token that it carried, before the application's own reader; None without a
+            cookie, or with several of the name.
+        cookies: How many cookies of the name it carried.
+        fresh: Whether the session began with it, so that its response sets the cookie.
+        sessions: The sessions that were seen, and what has become of them.
+        stolen: The token that the last sign-out ended, before the same reader; None before one.
+        pasted: A token that was pasted, before the same reader; None without one.
+    """
+
+    session: Any
+    policy: Policy
+    keys: KeyRing
+    now: int
+    cookie_name: str
+    trial: Trial | None
+    cookies: int
+    fresh: bool
+    sessions: tuple[tuple[SeenSession, Life], ...] = ()
+    stolen: Trial | None = None
+    pasted: Trial | None = None
+
+    @property
+    def theme(self) -> str:
+        """The theme of the session, checked."""
+        theme = self.session.get("theme")
+        return theme if theme in THEMES else "auto"
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the token of the request gave its session."""
+        return self.trial is not None and bool(self.session.kid)
