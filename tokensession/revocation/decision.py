@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tokensession.errors import StoreError
+from tokensession.errors import Revoked, StoreError
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
@@ -54,6 +54,18 @@ class Denial(NamedTuple):
     until: int
 
 
+class Successor(NamedTuple):
+    """The session that takes the place of an ended one.
+
+    Attributes:
+        sid: Its session id, 16 bytes.
+        subject: The key of its subject, or None.
+    """
+
+    sid: bytes
+    subject: bytes | None
+
+
 class Keep(NamedTuple):
     """A session to spare.
 
@@ -80,6 +92,21 @@ class Mark(NamedTuple):
     kept: bytes | None
     until: int
     revision: int
+
+
+class Ended(NamedTuple):
+    """What a store answers once it has ended a session.
+
+    Attributes:
+        denied: The session ids that are denied now: the given one, and the current one of its
+            chain.
+        everyone: The instant for everyone, or -1.
+        mark: The mark of the successor's subject as it stands now, or None.
+    """
+
+    denied: tuple[bytes, ...]
+    everyone: int = NEVER
+    mark: Mark | None = None
 
 
 def is_revoked(
@@ -122,6 +149,31 @@ def replaced(mark: Mark | None, old: bytes, new: bytes) -> Mark | None:
     if mark is None or mark.kept != old:
         return None
     return mark._replace(kept=new, revision=mark.revision + 1)
+
+
+def is_recorded(denial: Denial, new: bytes, found: Entries, current: bytes | None) -> bool:
+    """Decide whether `new` may continue a session, and tell whether the store already says so.
+
+    A session that got a new id has a chain: its first id and its current one. Only the current id
+    of a session that has not ended can be replaced. A call that is repeated, because its answer
+    was lost, changes nothing.
+
+    Args:
+        denial: The id to replace, with the start of its session.
+        new: The id that takes its place, drawn once for each request.
+        found: What the list holds about the id to replace.
+        current: The current id of the chain that the denied id names, or None where there is no
+            chain or its current id is denied.
+
+    Raises:
+        Revoked: The session has ended, or another id already continues it.
+    """
+    started_at = 0 if denial.started_at is None else denial.started_at
+    if not is_revoked(denial.sid, started_at, **found._asdict()):
+        return False
+    if found.denied and current == new:
+        return True
+    raise Revoked("the session was ended meanwhile, so no other id continues it")
 
 
 def next_everyone(everyone: int, highest: int, now: int) -> int:

@@ -14,7 +14,7 @@ from tokensession.revocation.decision import NEVER
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
+    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark, Successor
 
 # Seconds that an entry stays beyond its end before a store sweeps it unasked: a host whose clock
 # is an hour fast shall not sweep what the others need.
@@ -75,7 +75,7 @@ class Store(Protocol):
     """A store of revocations. Synchronous; safe under threads, and after a fork.
 
     A constructor does no I/O. Every method raises StoreError when the store cannot be reached, is
-    full, is not created, or answers what it must not; nothing else. None takes longer than a
+    full, is not created, or answers what it must not; `replace` raises Revoked too; nothing else. None takes longer than a
     few seconds, whatever the store does. Subjects are given by their keys
     (`tokensession.revocation.decision.subject_key`), times as Unix seconds.
     """
@@ -97,14 +97,23 @@ class Store(Protocol):
         """Return what it holds about one session. An entry past its end may count or not."""
         ...
 
-    def deny(self, denial: Denial, *, now: int) -> None:
-        """Deny a session id. Again is the same; of two ends the later counts."""
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+        """Deny a session id and the current id of its chain, in one step.
+
+        Where the mark of the denial's subject spares one of these ids and the successor has the
+        same subject, the mark spares the successor instead. To repeat it is a no-op; of two ends
+        the later counts.
+        """
         ...
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session id and, where its subject's mark spares it, spare `new` instead.
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Let `new` continue a session under another id, in one step.
 
-        In one step: at no time are both spared, or neither of them.
+        Decides by `decision.is_recorded`. The old id is denied, its chain's current id becomes
+        `new`, and a mark that spares the old id spares `new` instead.
+
+        Raises:
+            Revoked: The session has ended, or another id already continues it; nothing changes.
         """
         ...
 
