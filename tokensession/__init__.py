@@ -23,7 +23,8 @@ from tokensession.keys.ring import KeyRing
 from tokensession.overflow.overflow import Overflow
 from tokensession.sessions.policy import Policy
 from tokensession.sessions.session import Session
-from tokensession.tokens.codec import SessionCodec, decode, encode
+from tokensession.tokens.codec import SessionCodec
+from tokensession.tokens.functions import decode, encode
 from tokensession.web.cookies import Cookie, Header
 from tokensession.web.manager import SessionManager
 

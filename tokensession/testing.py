@@ -20,7 +20,8 @@ from tokensession.errors import ConfigError
 from tokensession.format.base64url import b64url_encode
 from tokensession.keys.ring import KeyRing
 from tokensession.web.cookies import Cookie
-from tokensession.web.manager import SessionManager, manager_of
+from tokensession.web.manager import SessionManager
+from tokensession.web.options import manager_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +127,7 @@ def session_cookie(
         ConfigError: A session of nothing, or sessions in a `Header`.
         StateError: A state that cannot be written.
     """
-    manager = manager_of(keys)
+    manager = manager_of(keys, {})
     if not isinstance(manager.cookie, Cookie):
         raise ConfigError("sessions in a Header have no cookie: encode a token with the codec")
     session = manager.open((), now=now)
@@ -156,7 +157,7 @@ def session_in(
         cookies: By name, such as ``client.cookies`` of Starlette's client.
         now: Unix seconds; the system's clock when None.
     """
-    manager = manager_of(keys)
+    manager = manager_of(keys, {})
     text = "; ".join(f"{name}={value}" for name, value in cookies.items())
     session = manager.open([(b"cookie", text.encode("latin-1"))], now=now)
     session.open()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tokensession import ConfigError, KeyRing, SessionCodec, SessionManager, TokenError
-from tokensession.tokens.codec import MAX_TOKEN
+from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tokens.sealing import Salt, TokenKey, context_bytes
 
 if TYPE_CHECKING:

@@ -15,28 +15,30 @@ from weakref import WeakKeyDictionary
 
 try:
     from aiohttp import web
+    from aiohttp.payload import AsyncIterablePayload
 except ImportError as _missing:
     raise ImportError(
         "tokensession.adapters.aiohttp needs aiohttp: pip install 'tokensession[aiohttp]'"
     ) from _missing
 
-from tokensession.errors import ConfigError, StoreError
+from tokensession.errors import ConfigError, StoreError, TokenSessionError
+from tokensession.sessions.steps import run_beside
 from tokensession.web.cookies import add_vary, forbid_storing
-from tokensession.web.manager import SessionManager, manager_of
+from tokensession.web.options import manager_of
 from tokensession.web.request_session import RequestSession
-from tokensession.web.unavailable import BODY, in_thread, unavailable
+from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import Unpack
 
     from aiohttp.typedefs import Handler
 
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
-    from tokensession.sessions.policy import Policy
     from tokensession.web.cookies import Headers
+    from tokensession.web.manager import SessionManager
+    from tokensession.web.options import Options
+    from tokensession.web.unavailable import Refusal
 
 # Where the session stands in a request; another for each further session of one application.
 SESSION: Final = web.RequestKey("tokensession", RequestSession[Any])
@@ -46,34 +48,33 @@ _MERGED: Final = ("Vary", "Cache-Control")
 _SavedWith = WeakKeyDictionary[RequestSession[Any], "tuple[web.StreamResponse, Headers | None]"]
 
 
-def setup(
+def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
     app: web.Application,
     keys: KeyRing | KeyRingWatcher | SessionManager[Any],
     *,
-    policy: Policy | None = None,
-    cookie_name: str = "__Host-session",
+    cookie_name: str | None = None,
     key: web.RequestKey[RequestSession[Any]] = SESSION,
-    revocation: Store | Check | None = None,
+    **options: Unpack[Options],
 ) -> None:
     """Give each request of an application its session, and each response what it needs.
 
     The session is opened on first access, and can be changed until the response is prepared (for
-    a WebSocket: until its handshake is answered); later changes raise a ConfigError.
+    a WebSocket: until its handshake is answered); later changes raise a ConfigError. A store is
+    asked in a thread; where it cannot be asked the answer is 503.
 
     Args:
         app: The application; its sub-applications are served too, without a setup of their own.
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
-            cookie with other attributes, a header in place of a cookie, or another context.
-        policy: When sessions end; the OWASP profile when None.
-        cookie_name: The cookie; its name without prefix is the context of its tokens.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        cookie_name: The cookie, ``__Host-session`` by default; its name without prefix is the
+            context of its tokens.
         key: Where the session stands in the request, for several sessions in one application.
-        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
-            is final. A store is asked in a thread; where it cannot be asked the answer is 503.
+        options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
+            `state_type`, `padding`, `observer`.
 
     Raises:
         ConfigError: Wrong arguments.
     """
-    manager = manager_of(keys, policy=policy, cookie_name=cookie_name, revocation=revocation)
+    manager = manager_of(keys, options, cookie_name=cookie_name)
     saved: _SavedWith = WeakKeyDictionary()
 
     async def save(request: web.BaseRequest, response: web.StreamResponse) -> None:
@@ -81,11 +82,11 @@ def setup(
         if session is None or session.closed:
             _carry_over(manager, session, saved, response)
             return
-        handshake = isinstance(response, web.WebSocketResponse)
         try:
-            saved[session] = await _save(manager, session, response, varies=not handshake)
-        finally:
-            session.close(readable=handshake)
+            saved[session] = await _save(manager, session, request, response)
+        except web.HTTPException:
+            manager.complete(session)
+            raise
 
     @web.middleware
     async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -96,8 +97,8 @@ def setup(
             )
         headers = [(name.lower(), value) for name, value in request.raw_headers]
         session = request[key] = manager.open(headers)
-        if manager.look_ahead(session):
-            await in_thread(lambda: manager.prepare(session))
+        if not manager.storeless and manager.is_carried(session):
+            await run_beside(manager.opening(session))
         try:
             response = await handler(request)
         except web.HTTPException as answer:
@@ -105,13 +106,14 @@ def setup(
             raise
         except BaseException as error:
             begun = session.closed
-            session.close(readable=False)  # what was changed before an error is not kept
+            manager.complete(session)  # what was changed before an error is not kept
             if begun or not isinstance(error, StoreError):
                 raise
-            raise _refusal(manager, error) from error
+            raise _answer(unavailable(manager, error)) from error
         # Here rather than when it is prepared: by then aiohttp answers no error any more.
         await save(request, response)
         if response.prepared:
+            manager.complete(session)
             manager.check_unchanged(session)
         return response
 
@@ -151,29 +153,45 @@ async def new_session(
 async def _save(
     manager: SessionManager[Any],
     session: RequestSession[Any],
+    request: web.BaseRequest,
     response: web.StreamResponse,
-    *,
-    varies: bool,
 ) -> tuple[web.StreamResponse, Headers | None]:
     headers, fields = response.headers, _merged(response)
-    save = partial(manager.save, session, fields, status=response.status, varies=varies)
+    saving = manager.saving(
+        session,
+        fields,
+        status=response.status,
+        method=request.method,
+        varies=not isinstance(response, web.WebSocketResponse),
+    )
     try:
-        if manager.saving_blocks(session):
-            await in_thread(save)
-        else:
-            save()
-    except StoreError as error:
-        answer = _refusal(manager, error, _cookies(response) + fields)
+        await run_beside(saving)
+    except TokenSessionError as error:
+        refused = refusal(manager, error, _cookies(response) + fields)
+        if refused is None:
+            manager.complete(session)
+            raise
+        answer = _answer(refused)
         if response.prepared:  # a stream's writer has been set up already, and is not set back
             if response.compression:
                 answer.headers["Content-Encoding"] = headers["Content-Encoding"]
             if "Transfer-Encoding" in headers:
                 answer.enable_chunked_encoding()
         raise answer from error
+    session._late = partial(_vary_late, manager, response)
+    if isinstance(response, web.Response) and not isinstance(response.body, AsyncIterablePayload):
+        manager.complete(session)  # its body has been made
     if not session.opened:
         return response, None
     _write(response, fields)
     return response, fields
+
+
+def _vary_late(manager: SessionManager[Any], response: web.StreamResponse) -> None:
+    """Make a response vary that has been handed on."""
+    fields = _merged(response)
+    add_vary(fields, manager.vary)
+    _write(response, fields)
 
 
 def _carry_over(
@@ -190,7 +208,7 @@ def _carry_over(
     if said is None or former is response:
         return
     fields = _merged(response)
-    add_vary(fields, manager.cookie.vary)
+    add_vary(fields, manager.vary)
     own = [(name, value) for name, value in said if name not in (b"vary", b"cache-control")]
     if own:
         fields += own
@@ -222,12 +240,11 @@ def _cookies(response: web.StreamResponse) -> Headers:
     return [(b"set-cookie", line.encode()) for line in lines]
 
 
-def _refusal(
-    manager: SessionManager[Any], error: StoreError, headers: Sequence[tuple[bytes, bytes]] = ()
-) -> web.HTTPServiceUnavailable:
-    """Return the answer 503; of the response's headers it has those that a 503 keeps."""
-    answer = web.HTTPServiceUnavailable(text=BODY.decode())
-    for name, value in unavailable(manager, error, headers):
+def _answer(refused: Refusal) -> web.HTTPException:
+    """Return an answer of ours as aiohttp has it raised."""
+    kinds = {503: web.HTTPServiceUnavailable, 500: web.HTTPInternalServerError}
+    answer = kinds[refused.status](text=refused.body.decode())
+    for name, value in refused.headers:
         if name not in (b"content-type", b"content-length"):  # of the text
             answer.headers.add(name.decode(), value.decode("utf-8", "surrogateescape"))
     return answer

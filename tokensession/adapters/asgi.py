@@ -10,20 +10,22 @@ The session is ``scope["session"]``, which is ``request.session`` in Starlette a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import ConfigError, StoreError
-from tokensession.web.manager import SessionManager, manager_of
-from tokensession.web.unavailable import BODY, UNAVAILABLE, in_thread, unavailable
+from tokensession.errors import ConfigError, StoreError, TokenSessionError
+from tokensession.sessions.steps import run_beside
+from tokensession.web.options import manager_of
+from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
-    from tokensession.sessions.policy import Policy
+    from tokensession.web.manager import SessionManager
+    from tokensession.web.options import Options
     from tokensession.web.request_session import RequestSession
+    from tokensession.web.unavailable import Refusal
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,9 +33,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_START: Final = "http.response.start"
+_BODY: Final = "http.response.body"
+_ACCEPT: Final = "websocket.accept"
 _REFUSES: Final = "websocket.close"  # a WebSocket that has not been accepted
-_BEGINS = {"http.response.start", "websocket.accept", "websocket.http.response.start", _REFUSES}
+_BEGINS: Final = {_START, _ACCEPT, "websocket.http.response.start", _REFUSES}
 _TRY_AGAIN_LATER: Final = 1013  # of WebSocket's close codes
+_INTERNAL_ERROR: Final = 1011  # likewise
 
 
 class SessionMiddleware:
@@ -41,17 +47,17 @@ class SessionMiddleware:
 
     The session is opened on first access; a request that never touches it costs next to nothing.
     It can be changed until the response begins (for a WebSocket: until it is accepted); later
-    changes raise a ConfigError, and so do those before a WebSocket is refused.
+    changes raise a ConfigError, and so do those before a WebSocket is refused. A store is asked
+    in a thread; where it cannot be asked the answer is 503.
 
     Args:
         app: The application.
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
-            cookie with other attributes, a header in place of a cookie, or another context.
-        policy: When sessions end; the OWASP profile when None.
-        cookie_name: The cookie; its name without prefix is the context of its tokens.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        cookie_name: The cookie, ``__Host-session`` by default; its name without prefix is the
+            context of its tokens.
         scope_key: Where the session stands in the scope, for several sessions in one application.
-        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
-            is final. A store is asked in a thread; where it cannot be asked the answer is 503.
+        options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
+            `state_type`, `padding`, `observer`.
 
     Raises:
         ConfigError: Wrong arguments.
@@ -62,41 +68,41 @@ class SessionMiddleware:
         app: App,
         keys: KeyRing | KeyRingWatcher | SessionManager[Any],
         *,
-        policy: Policy | None = None,
-        cookie_name: str = "__Host-session",
+        cookie_name: str | None = None,
         scope_key: str = "session",
-        revocation: Store | Check | None = None,
+        **options: Unpack[Options],
     ) -> None:
         self.app = app
-        self._manager = manager_of(
-            keys, policy=policy, cookie_name=cookie_name, revocation=revocation
-        )
+        self._manager = manager_of(keys, options, cookie_name=cookie_name)
         self._scope_key = scope_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket; other scopes pass through."""
-        if scope["type"] not in ("http", "websocket"):
+        kind = scope["type"]
+        if kind not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         manager = self._manager
         session = manager.open(scope["headers"])
-        if not manager.storeless and manager.look_ahead(session):
-            await in_thread(lambda: manager.prepare(session))
+        if not manager.storeless and manager.is_carried(session):
+            await run_beside(manager.opening(session))
         key = self._scope_key
         scope[key] = session
         exchange = _Exchange(manager, session, scope, send)
         try:
-            await self.app(scope, receive, exchange.send)
+            await self.app(scope, receive, exchange.sender())
         except StoreError as error:
+            manager.complete(session)
             if exchange.begun:
                 raise
             if not exchange.replaced:
-                await exchange.refuse(error, [])
+                await exchange.refuse(unavailable(manager, error))
         except BaseException:
-            if not exchange.begun:  # what answers it is outside, where no change could be carried
-                session.close(readable=True)
+            # An error before the response is answered outside, where no change could be carried.
+            manager.complete(session)
             raise
         if exchange.begun:
+            manager.complete(session)
             manager.check_unchanged(session)
         if scope.get(key) is not session:
             self._check_place(scope)
@@ -119,7 +125,14 @@ async def _nothing() -> None:
 
 
 class _Exchange:
-    """One request on its way to its response."""
+    """One request on its way to its response.
+
+    Attributes:
+        begun: Whether the application's response has begun.
+        replaced: Whether another answer took its place.
+    """
+
+    __slots__ = ("_manager", "_scope", "_send", "_session", "begun", "replaced")
 
     def __init__(
         self, manager: SessionManager[Any], session: RequestSession[Any], scope: Scope, send: Send
@@ -128,40 +141,70 @@ class _Exchange:
         self._session = session
         self._scope = scope
         self._send = send
-        self.begun = False  # whether the application's response has
-        self.replaced = False  # by a 503
+        self.begun = self.replaced = False
 
-    def send(self, message: Message) -> Awaitable[None]:
-        """Send what the application sends, with what the session needs."""
+    def sender(self) -> Send:
+        """Return what the application sends by: with what the session needs."""
+        plain = self._manager.storeless and self._scope["type"] == "http"
+        return self._plain_sender() if plain else self._sender
+
+    def _plain_sender(self) -> Send:
+        """Return the sender of an HTTP request that needs no store, which costs no coroutine."""
+        manager, session, send = self._manager, self._session, self._send
+        method = self._scope.get("method")
+
+        def sending(message: Message) -> Awaitable[None]:
+            kind = message["type"]
+            if self.begun:
+                if kind == _BODY and not message.get("more_body"):
+                    manager.complete(session)
+                return send(message)
+            if self.replaced or kind != _START:
+                return _nothing() if self.replaced else send(message)
+            headers = [*message.get("headers", ())]
+            try:
+                manager.save(session, headers, method=method)
+            except TokenSessionError as error:
+                answer = refusal(manager, error, headers)
+                if answer is None:
+                    raise
+                return self._refuse_and_raise(answer, error)
+            self.begun = True
+            # A copy: the application can keep its own for other requests, as Litestar's cache does.
+            return send({**message, "headers": headers})
+
+        return sending
+
+    async def _sender(self, message: Message) -> None:
+        """Send what the application sends, where that can need a store or is a WebSocket's."""
+        kind = message["type"]
         if self.replaced:
-            return _nothing()
-        if self.begun or message["type"] not in _BEGINS:
-            return self._send(message)
-        manager = self._manager
-        if not manager.storeless or message["type"] == _REFUSES:
-            return self._begin(message)
-        headers = [*message.get("headers", ())]
-        manager.save(self._session, headers, varies=message["type"] != "websocket.accept")
-        self.begun = True
-        # A copy, as the application may keep its own for other requests (Litestar's cache does).
-        return self._send({**message, "headers": headers})
-
-    async def _begin(self, message: Message) -> None:
-        """Begin the response where that may need a store."""
-        headers = [*message.get("headers", ())]
+            return
+        if self.begun or kind not in _BEGINS:
+            if not message.get("more_body"):  # a body's last part, or pathsend
+                self._complete(kind)
+            await self._send(message)
+            return
         manager, session = self._manager, self._session
-        refuses = message["type"] == _REFUSES
+        headers = [*message.get("headers", ())]
+        refuses = kind == _REFUSES
         changed = refuses and manager.is_changed(session)
-        status = message.get("status", 200)
-        varies = not refuses and message["type"] != "websocket.accept"
-        save = partial(manager.save, session, headers, status=status, varies=varies)
+        saving = manager.saving(
+            session,
+            headers,
+            status=message.get("status", 200),
+            method=self._scope.get("method"),
+            varies=not refuses and kind != _ACCEPT,
+        )
         try:
-            if manager.saving_blocks(session):
-                await in_thread(save)
-            else:
-                save()
-        except StoreError as error:
-            await self.refuse(error, headers)
+            await run_beside(saving)
+        except TokenSessionError as error:
+            answer = refusal(manager, error, headers)
+            if answer is None:
+                raise
+            await self.refuse(answer)
+            if not isinstance(error, StoreError):
+                raise
             return
         self.begun = True
         await self._send(message if refuses else {**message, "headers": headers})
@@ -172,16 +215,27 @@ class _Exchange:
                 "(the extension websocket.http.response)"
             )
 
-    async def refuse(self, error: StoreError, headers: list[tuple[bytes, bytes]]) -> None:
-        """Answer 503; of the response's headers those stay that a 503 keeps."""
+    def _complete(self, kind: str) -> None:
+        if kind in (_BODY, "http.response.pathsend", "websocket.http.response.body"):
+            self._manager.complete(self._session)
+
+    async def _refuse_and_raise(self, answer: Refusal, error: TokenSessionError) -> None:
+        await self.refuse(answer)
+        if not isinstance(error, StoreError):
+            raise error
+
+    async def refuse(self, answer: Refusal) -> None:
+        """Send an answer in place of the application's."""
         self.replaced = True
-        headers = unavailable(self._manager, error, headers)
+        self._manager.complete(self._session)
         prefix = "http"
         if self._scope["type"] == "websocket":
             if "websocket.http.response" not in self._scope.get("extensions", {}):
-                await self._send({"type": "websocket.close", "code": _TRY_AGAIN_LATER})
+                unavailable = answer.status != 500  # noqa: PLR2004  # the other answer
+                code = _TRY_AGAIN_LATER if unavailable else _INTERNAL_ERROR
+                await self._send({"type": _REFUSES, "code": code})
                 return
             prefix = "websocket.http"
-        start = {"type": f"{prefix}.response.start", "status": UNAVAILABLE, "headers": headers}
-        await self._send(start)
-        await self._send({"type": f"{prefix}.response.body", "body": BODY})
+        start = {"type": f"{prefix}.response.start", "status": answer.status}
+        await self._send({**start, "headers": answer.headers})
+        await self._send({"type": f"{prefix}.response.body", "body": answer.body})

@@ -9,10 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 try:
@@ -23,71 +21,63 @@ except ImportError as _missing:
     ) from _missing
 
 from tokensession.adapters.wsgi import RequestHeaders
-from tokensession.errors import ConfigError, StoreError
-from tokensession.sessions.policy import Policy
-from tokensession.tokens.codec import SessionCodec
+from tokensession.errors import ConfigError, TokenSessionError
+from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
+from tokensession.sessions.steps import run
 from tokensession.web.cookies import Cookie
-from tokensession.web.manager import SessionManager, manager_of
-from tokensession.web.request_session import RequestSession, UnopenedSession
-from tokensession.web.unavailable import (
-    BODY,
-    CARRIES_COOKIE,
-    UNAVAILABLE,
-    check_fresh,
-    unavailable,
-)
+from tokensession.web.manager import SessionManager
+from tokensession.web.options import manager_of
+from tokensession.web.request_session import BEFORE_HEAD, RequestSession
+from tokensession.web.unavailable import claim, mark, refusal, release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
     from flask import Flask, Request, Response
     from flask.sansio.app import App
 
+    from tokensession.format.seconds import Duration
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
+    from tokensession.sessions.steps import Steps
+    from tokensession.web.cookies import Headers
+    from tokensession.web.options import Options
+    from tokensession.web.unavailable import Refusal
+
+_PRESERVED = "werkzeug.debug.preserve_context"  # of a test client that looks at the session after
+_MERGED = ("vary", "cache-control")
 
 
 class Session(RequestSession[Any], sessions.SessionMixin):
-    """The session of one request, as Flask's users know it.
+    """The session of one request, as Flask's users know it."""
 
-    Attributes:
-        lifetime: Seconds that it lives once it is permanent: PERMANENT_SESSION_LIFETIME.
-    """
-
-    lifetime: int
+    # Seconds that it lives once it is permanent: PERMANENT_SESSION_LIFETIME.
+    _lifetime: int
 
     @property
     def permanent(self) -> bool:
-        """Whether it outlives the browser: its cookie has a Max-Age, and it lives `lifetime`.
+        """Whether it outlives the browser: its cookie has a Max-Age, and it lives longer.
 
-        Setting it raises a ConfigError where the policy's `longest` is below `lifetime`.
+        Setting it raises a ConfigError where the policy's `longest` is below
+        PERMANENT_SESSION_LIFETIME.
         """
-        return not self._is_mapping or bool(self.get("_permanent", False))
+        value = self._value or self._open()
+        return not value.is_mapping or bool(self.get("_permanent", False))
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self["_permanent"] = bool(value)
-        self.set_lifetime(self.lifetime if value else None)
-
-    @property
-    def _is_mapping(self) -> bool:  # as opposed to a state of a type; without reading all of it
-        return isinstance(self._state, MutableMapping)
+        self.set_lifetime(self._lifetime if value else None)
 
     def sign_in(
-        self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
+        self, subject: str | int, *, ttl: Duration | None = None, cap: Duration | None = None
     ) -> None:
         """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
         super().sign_in(subject, ttl=ttl, cap=cap)
-        if ttl is cap is None and self._is_mapping and self.permanent:
-            self.set_lifetime(self.lifetime)
-
-
-class _Unopened(Session, UnopenedSession[Any]):  # in this order for the sake of the layout
-    """The same, before anything has asked for it."""
-
-    becomes: ClassVar[type[RequestSession[Any]]] = Session
+        value = self._value or self._open()
+        if ttl is cap is None and value.is_mapping and self.permanent:
+            self.set_lifetime(self._lifetime)
 
 
 class Managers(NamedTuple):
@@ -99,33 +89,51 @@ class Managers(NamedTuple):
 
     def open(self, headers: Any) -> Session:
         """Return the session of a request with these raw headers."""
-        session = _Unopened(self.permanent, headers, None)
-        session.lifetime = self.lifetime
+        session = Session(self.permanent, headers, None)
+        session._lifetime = self.lifetime
         return session
 
-    def save(self, session: Session, response: Response) -> None:
+    def saving(
+        self, session: Session, response: Response, method: str | None, *, streamed: bool
+    ) -> Steps[None]:
         """Write what the response must say into its headers, and close the session.
 
-        Where the store of revocations failed, the response becomes a 503.
+        Where that fails so that the framework could not answer it, the response becomes a 503, or
+        a 500 after a sign-out.
         """
-        check_fresh(response)
-        permanent = not session.opened or session.permanent
-        manager = self.permanent if permanent else self.until_closed
-        headers, merged = response.headers, ("vary", "cache-control")
-        fields = [(n.encode(), v.encode("latin-1")) for n in merged for v in headers.getlist(n)]
+        claim(response, session)
+        manager = self.permanent
+        if session.opened and not session.permanent:
+            manager = self.until_closed
+        headers = response.headers
+        fields = [(n.encode(), v.encode("latin-1")) for n in _MERGED for v in headers.getlist(n)]
         try:
-            manager.save(session, fields, status=response.status_code)
-        except StoreError as error:
+            yield from manager.saving(session, fields, status=response.status_code, method=method)
+        except TokenSessionError as error:
             own = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers]
-            _refuse(response, unavailable(manager, error, own + fields))
+            answer = refusal(manager, error, own + fields)
+            release(response)
+            if answer is None:
+                raise
+            _refuse(response, answer)
+            manager.complete(session)
             return
         if session.opened:
-            for name in merged:
-                headers.remove(name)
-            for field, value in fields:
-                headers.add(field.decode("ascii"), value.decode("latin-1"))
-                if field.decode("ascii") not in merged:
-                    setattr(response, CARRIES_COOKIE, True)
+            self._write(session, response, fields)
+        session._late = partial(response.vary.add, "Cookie")
+        if not streamed:
+            manager.complete(session)
+
+    def _write(self, session: Session, response: Response, fields: Headers) -> None:
+        carries = any(name.decode("ascii") not in _MERGED for name, _ in fields)
+        if carries:
+            mark(response, session)
+        else:
+            release(response)
+        for name in _MERGED:
+            response.headers.remove(name)
+        for field, value in fields:
+            response.headers.add(field.decode("ascii"), value.decode("latin-1"))
 
 
 class ManagersByApp:
@@ -133,25 +141,19 @@ class ManagersByApp:
 
     Args:
         keys: The ring, its watcher, or a manager, whose cookie then is not that of the settings.
-        policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
-            for sessions that are permanent.
-        revocation: A store of revocations, or a `Lookup` or `Replica` of one.
+        options: As for `SessionManager`. Without a policy that is the OWASP profile, and
+            PERMANENT_SESSION_LIFETIME for sessions that are permanent.
 
     Raises:
         ConfigError: Wrong arguments.
     """
 
     def __init__(
-        self,
-        keys: KeyRing | KeyRingWatcher | SessionManager[Any],
-        policy: Policy | None,
-        revocation: Store | Check | None,
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], options: Options
     ) -> None:
-        # To refuse wrong arguments where they are given.
-        manager_of(keys, policy=policy, revocation=revocation)
+        manager_of(keys, options)  # to refuse wrong arguments where they are given
         self._keys = keys
-        self._policy = policy
-        self._revocation = revocation
+        self._options = options
         self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
 
     def of(self, app: App) -> Managers:
@@ -167,14 +169,13 @@ class ManagersByApp:
 
     def _make(self, app: App) -> Managers:
         lifetime = int(app.permanent_session_lifetime.total_seconds())
-        manager = self._keys
-        if not isinstance(manager, SessionManager):
-            cookie = cookie_of(app.config)
-            policy = self._policy or _policy_for(lifetime)
-            codec: SessionCodec[Any] = SessionCodec(
-                manager, context=cookie.context, policy=policy, revocation=self._revocation
-            )
-            manager = SessionManager(codec, cookie=cookie)
+        options = self._options
+        if not isinstance(self._keys, SessionManager):
+            options = options.copy()
+            options.setdefault("cookie", cookie_of(app.config))
+            if options.get("policy") is None:
+                options["policy"] = Policy(longest=max(lifetime, DEFAULT_ABSOLUTE))
+        manager = manager_of(self._keys, options)
         return Managers(manager, manager.until_closed(), lifetime)
 
 
@@ -184,15 +185,13 @@ class SessionInterface(sessions.SessionInterface):
     The settings are read at the first request: SESSION_COOKIE_NAME, SESSION_COOKIE_DOMAIN,
     SESSION_COOKIE_PATH, SESSION_COOKIE_SAMESITE, SESSION_COOKIE_PARTITIONED and
     PERMANENT_SESSION_LIFETIME. Where Flask's defaults are unsafe ours hold: the cookie is
-    ``__Host-session``, Secure and SameSite=Lax.
+    ``__Host-session``, Secure and SameSite=Lax. Where a store cannot be asked the answer is 503.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
-            cookie with other attributes, a header in place of a cookie, or another context.
-        policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
-            for sessions that are permanent.
-        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
-            is final. Where it cannot be asked the answer is 503.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
+            `state_type`, `padding`, `observer`. Without a policy that is the OWASP profile, and
+            PERMANENT_SESSION_LIFETIME for sessions that are permanent.
 
     Raises:
         ConfigError: Wrong arguments.
@@ -201,35 +200,43 @@ class SessionInterface(sessions.SessionInterface):
     def __init__(
         self,
         keys: KeyRing | KeyRingWatcher | SessionManager[Any],
-        *,
-        policy: Policy | None = None,
-        revocation: Store | Check | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        self._managers = ManagersByApp(keys, policy, revocation)
+        self._managers = ManagersByApp(keys, options)
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Return the session of a request; nothing is read before it is touched."""
         managers = self._managers.of(app)
-        return managers.open(RequestHeaders(request.environ, managers.permanent.cookie.vary))
+        return managers.open(RequestHeaders(request.environ, managers.permanent.vary))
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write what the response must say; see `SessionManager.save`."""
         managers = self._managers.of(app)
-        managers.save(session, response)
-        if session.opened and response.is_streamed:
-            response.call_on_close(partial(managers.permanent.check_unchanged, session))
+        environ = session._headers.environ
+        streamed = response.is_streamed
+        run(managers.saving(session, response, environ["REQUEST_METHOD"], streamed=streamed))
+        if environ.get(_PRESERVED):
+            session._phase = BEFORE_HEAD  # changes are taken, and lost, as in Flask's own
+        elif streamed:
+            response.call_on_close(partial(_end, managers.permanent, session))
 
 
-def _refuse(response: Response, headers: list[tuple[bytes, bytes]]) -> None:
-    """Make a 503 of a response, whose body is released when the new one has been sent."""
+def _end(manager: SessionManager[Any], session: Session) -> None:
+    """Note that a streamed body has ended, and see whether a change came too late."""
+    manager.complete(session)
+    manager.check_unchanged(session)
+
+
+def _refuse(response: Response, answer: Refusal) -> None:
+    """Put an answer of ours into a response, whose body is released when that has been sent."""
     close = getattr(response.response, "close", None)
     if close is not None:
         response.call_on_close(close)
-    response.status_code = UNAVAILABLE
+    response.status_code = answer.status
     response.headers.clear()
     response.direct_passthrough = False
-    response.set_data(BODY)
-    for name, value in headers:
+    response.set_data(answer.body)
+    for name, value in answer.headers:
         if name != b"content-length":  # set with the body
             response.headers.add(name.decode("ascii"), value.decode("latin-1"))
 
@@ -253,8 +260,3 @@ def cookie_of(config: Mapping[str, Any]) -> Cookie:
         same_site=config["SESSION_COOKIE_SAMESITE"] or "Lax",
         partitioned=config["SESSION_COOKIE_PARTITIONED"],
     )
-
-
-def _policy_for(lifetime: int) -> Policy:
-    owasp = Policy.owasp()
-    return replace(owasp, longest=max(lifetime, owasp.absolute_timeout or 0))

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -21,10 +20,11 @@ except ImportError as _missing:
     ) from _missing
 
 from tokensession.adapters.flask import ManagersByApp, Session
-from tokensession.web.unavailable import in_thread
+from tokensession.sessions.steps import run_beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from typing import Unpack
 
     from quart import Quart
     from quart.wrappers import BaseRequestWebsocket
@@ -32,25 +32,20 @@ if TYPE_CHECKING:
 
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
-    from tokensession.sessions.policy import Policy
     from tokensession.web.manager import SessionManager
+    from tokensession.web.options import Options
 
 
 class SessionInterface(sessions.SessionInterface):
     """Quart's sessions in tokens: set it as ``app.session_interface``.
 
     A WebSocket reads the session of its handshake. Quart accepts it without asking for headers, so
-    a change there would be lost: it raises a ConfigError.
+    a change there would be lost: it raises a ConfigError. A store is asked in a thread; where it
+    cannot be asked the answer is 503.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
-            cookie with other attributes, a header in place of a cookie, or another context.
-        policy: When sessions end; when None the OWASP profile, and PERMANENT_SESSION_LIFETIME
-            for sessions that are permanent.
-        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
-            is final. A store is asked in a thread; where it cannot be asked the answer is 503.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        options: As for `tokensession.adapters.flask.SessionInterface`.
 
     Raises:
         ConfigError: Wrong arguments.
@@ -59,44 +54,42 @@ class SessionInterface(sessions.SessionInterface):
     def __init__(
         self,
         keys: KeyRing | KeyRingWatcher | SessionManager[Any],
-        *,
-        policy: Policy | None = None,
-        revocation: Store | Check | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        self._managers = ManagersByApp(keys, policy, revocation)
+        self._managers = ManagersByApp(keys, options)
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> Any:
         """Return the session of a request; nothing is read before it is touched."""
         scope = request.scope
         managers = self._managers.of(app)
         session = managers.open(scope["headers"])
-        if managers.permanent.look_ahead(session):
-            await in_thread(partial(managers.permanent.prepare, session))
+        manager = managers.permanent
+        if not manager.storeless and manager.is_carried(session):
+            await run_beside(manager.opening(session))
         if scope["type"] == "websocket":
-            session.close(readable=True)
+            manager.complete(session)
+        else:
+            session._method = scope["method"]
         return session
 
     async def save_session(self, app: Quart, session: Any, response: Any) -> None:
         """Write what the response must say; see `SessionManager.save`."""
         if response is None:
-            return  # of a WebSocket, whose session has been closed from the beginning
+            return  # of a WebSocket, whose session has been read-only from the beginning
         managers = self._managers.of(app)
-        if managers.permanent.saving_blocks(session):
-            await in_thread(partial(managers.save, session, response))
-        else:
-            managers.save(session, response)
-        if session.opened and isinstance(response, Response):
-            body = response.response
-            if isinstance(body, IterableBody):
-                manager = managers.permanent
-                response.response = IterableBody(_checked(body, manager, session))
+        body = response.response if isinstance(response, Response) else None
+        streamed = isinstance(body, IterableBody)
+        await run_beside(managers.saving(session, response, session._method, streamed=streamed))
+        if streamed and response.response is body:
+            response.response = IterableBody(_watched(body, managers.permanent, session))
 
 
-async def _checked(
+async def _watched(
     body: ResponseBody, manager: SessionManager[Any], session: Session
 ) -> AsyncIterator[Any]:
     """Give a body as it comes, and see at its end whether a change came too late."""
     async with body as chunks:
         async for chunk in chunks:
             yield chunk
+    manager.complete(session)
     manager.check_unchanged(session)

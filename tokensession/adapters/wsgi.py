@@ -12,19 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tokensession.errors import StoreError
+from tokensession.errors import StoreError, TokenSessionError
 from tokensession.web.cookies import add_vary
-from tokensession.web.manager import FAILED, SessionManager, manager_of
-from tokensession.web.unavailable import BODY, UNAVAILABLE, unavailable
+from tokensession.web.manager import FAILED
+from tokensession.web.options import manager_of
+from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
-    from tokensession.sessions.policy import Policy
     from tokensession.web.cookies import Headers
+    from tokensession.web.manager import SessionManager
+    from tokensession.web.options import Options
     from tokensession.web.request_session import RequestSession
+    from tokensession.web.unavailable import Refusal
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -38,19 +41,19 @@ class RequestHeaders:
     commas, so that of several Cookie headers (which no browser sends) the session is not found.
     """
 
-    __slots__ = ("_environ", "_names")
+    __slots__ = ("_names", "environ")
 
     def __init__(self, environ: Mapping[str, Any], name: bytes) -> None:
-        self._environ = environ
+        self.environ = environ
         self._names = {b"cookie", name.lower()}
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """Give names in lower case, with their values."""
         for name in self._names:
             key = "HTTP_" + name.decode("ascii").replace("-", "_").upper()
-            if key in self._environ:
+            if key in self.environ:
                 # A server that breaks the rule shows text that is in no token.
-                yield name, self._environ[key].encode("latin-1", "replace")
+                yield name, self.environ[key].encode("latin-1", "replace")
 
 
 class SessionMiddleware:
@@ -58,17 +61,16 @@ class SessionMiddleware:
 
     The session is opened on first access; a request that never touches it costs next to nothing.
     It can be changed until the application calls ``start_response``; later changes raise a
-    ConfigError.
+    ConfigError. Where a store cannot be asked the answer is 503.
 
     Args:
         app: The application.
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`, for a typed state, a
-            cookie with other attributes, a header in place of a cookie, or another context.
-        policy: When sessions end; the OWASP profile when None.
-        cookie_name: The cookie; its name without prefix is the context of its tokens.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        cookie_name: The cookie, ``__Host-session`` by default; its name without prefix is the
+            context of its tokens.
         environ_key: Where the session stands in the environ, for several in one application.
-        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
-            is final. Where it cannot be asked the answer is 503.
+        options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
+            `state_type`, `padding`, `observer`.
 
     Raises:
         ConfigError: Wrong arguments.
@@ -79,37 +81,39 @@ class SessionMiddleware:
         app: App,
         keys: KeyRing | KeyRingWatcher | SessionManager[Any],
         *,
-        policy: Policy | None = None,
-        cookie_name: str = "__Host-session",
+        cookie_name: str | None = None,
         environ_key: str = "tokensession.session",
-        revocation: Store | Check | None = None,
+        **options: Unpack[Options],
     ) -> None:
         self.app = app
-        self._manager = manager_of(
-            keys, policy=policy, cookie_name=cookie_name, revocation=revocation
-        )
-        self._environ_key = environ_key
+        self._manager = manager_of(keys, options, cookie_name=cookie_name)
+        self.environ_key = environ_key
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        session = self._manager.open(RequestHeaders(environ, self._manager.cookie.vary))
-        environ[self._environ_key] = session
-        has_body = environ.get("REQUEST_METHOD") != "HEAD"
-        exchange = _Exchange(self._manager, session, start_response, has_body=has_body)
+        manager = self._manager
+        session = manager.open(RequestHeaders(environ, manager.vary))
+        environ[self.environ_key] = session
+        exchange = _Exchange(manager, session, environ, start_response)
         try:
             body = self.app(environ, exchange.start)
         except StoreError as error:
             if not exchange.begun:
-                exchange.refuse(error, [])
+                exchange.refuse(unavailable(manager, error))
             if not exchange.replaced:
                 raise
             return exchange.whole
         except BaseException:
             exchange.fail()
             raise
-        if exchange.begun and not exchange.replaced and not session.opened:
-            return body  # it cannot be changed any more: servers may send files their own way
         exchange.chunks = body
+        if exchange.begun and not exchange.replaced:
+            file_wrapper = environ.get("wsgi.file_wrapper")
+            if isinstance(body, list | tuple):
+                manager.complete(session)  # the body has been made
+            elif isinstance(file_wrapper, type) and isinstance(body, file_wrapper):
+                manager.complete(session)  # a file, which the server sends in its own way
+                return body
         return exchange
 
 
@@ -123,16 +127,16 @@ class _Exchange:
         self,
         manager: SessionManager[Any],
         session: RequestSession[Any],
+        environ: Environ,
         start_response: StartResponse,
-        *,
-        has_body: bool,
     ) -> None:
         self._manager = manager
         self._session = session
+        self._method: str | None = environ.get("REQUEST_METHOD")
         self._start_response = start_response
-        self.whole = [BODY] if has_body else []
+        self.whole: list[bytes] = []
         self.begun = False  # whether a response has
-        self.replaced = False  # by a 503
+        self.replaced = False  # by an answer of ours
         self.chunks: Iterable[bytes] = ()
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -142,31 +146,35 @@ class _Exchange:
             return _write_nothing
         fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
         if not self.begun:
+            failed = FAILED if status.startswith(str(FAILED)) else 200
             try:
-                manager.save(
-                    session, fields, status=FAILED if status.startswith(str(FAILED)) else 200
-                )
-            except StoreError as error:
-                return self.refuse(error, fields)
+                manager.save(session, fields, status=failed, method=self._method)
+            except TokenSessionError as error:
+                answer = refusal(manager, error, fields)
+                if answer is None:
+                    raise
+                return self.refuse(answer)
             self.begun = True
         elif session.opened:  # an error page in place of a response that had been prepared
-            add_vary(fields, manager.cookie.vary)
-        return self._start_response(status, _text(fields), *((exc_info,) if exc_info else ()))
+            add_vary(fields, manager.vary)
+        lines = _text(fields)
+        session._late = lambda: _add_vary_late(lines, manager)
+        return self._start_response(status, lines, *((exc_info,) if exc_info else ()))
 
-    def refuse(self, error: StoreError, headers: Headers) -> Callable[[bytes], object]:
-        """Answer 503; of the response's headers those stay that a 503 keeps."""
+    def refuse(self, answer: Refusal) -> Callable[[bytes], object]:
+        """Give an answer in place of the application's."""
         self.begun = self.replaced = True
-        headers = unavailable(self._manager, error, headers)
-        self._start_response(f"{UNAVAILABLE} {BODY.decode()}", _text(headers))
+        self._manager.complete(self._session)
+        self.whole = [] if self._method == "HEAD" else [answer.body]
+        self._start_response(f"{answer.status} {answer.body.decode()}", _text(answer.headers))
         return _write_nothing
 
     def fail(self) -> None:
         """Refuse changes after an error, as what answers it is outside and could not carry them."""
-        if not self.begun:
-            self._session.close(readable=True)
+        self._manager.complete(self._session)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the chunks as they come; an application may begin with the first of them."""
+        """Give the chunks as they come; an application can begin with the first of them."""
         try:
             for chunk in self.chunks:
                 if self.replaced:
@@ -174,22 +182,32 @@ class _Exchange:
                 yield chunk
         except StoreError as error:
             if not self.begun:
-                self.refuse(error, [])
+                self.refuse(unavailable(self._manager, error))
             if not self.replaced:
                 raise
         except BaseException:
             self.fail()
             raise
+        if self.begun:
+            self._manager.complete(self._session)
         if self.replaced:
             yield from self.whole
 
     def close(self) -> None:
         """Release what the application holds; the server calls this when all has been sent."""
+        self._manager.complete(self._session)
         close = getattr(self.chunks, "close", None)
         if close is not None:
             close()
         if not self.replaced:
             self._manager.check_unchanged(self._session)
+
+
+def _add_vary_late(lines: list[tuple[str, str]], manager: SessionManager[Any]) -> None:
+    """Make a response vary that was handed on, for middlewares that send that very list."""
+    fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in lines]
+    add_vary(fields, manager.vary)
+    lines[:] = _text(fields)
 
 
 def _text(headers: Headers) -> list[tuple[str, str]]:

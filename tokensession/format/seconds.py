@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from time import time
-from typing import Final
+from typing import Final, TypeAlias
 
 from tokensession.errors import ConfigError
 from tokensession.format.claims import MAX_SECONDS
 from tokensession.format.state import MAX_INT
+
+Duration: TypeAlias = int | timedelta
 
 MAX_LEEWAY: Final = 3600  # a clock that is an hour off needs repair, not tolerance
 
@@ -24,6 +27,26 @@ def check_seconds(name: str, value: object, *, least: int = 1, most: int = MAX_S
         )
     if not least <= value <= most:
         raise ConfigError(f"{name} must be from {least} to {most} seconds, not {value}")
+
+
+def duration(name: str, value: Duration, *, least: int = 1, most: int = MAX_SECONDS) -> int:
+    """Return a duration in whole seconds.
+
+    Args:
+        name: What it is called in an error.
+        value: Seconds, or a timedelta of whole seconds.
+        least: The least that it can be.
+        most: The most.
+
+    Raises:
+        ConfigError: With the name, what was given, and the range.
+    """
+    if isinstance(value, timedelta):
+        if value.microseconds:
+            raise ConfigError(f"{name} must be a whole number of seconds, not {value}")
+        value = value.days * 86400 + value.seconds
+    check_seconds(name, value, least=least, most=most)
+    return value
 
 
 def whole_seconds(now: float | None) -> int:

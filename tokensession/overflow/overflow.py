@@ -97,3 +97,19 @@ class Overflow:
             self._store.delete(reference.name)
         except StoreError as error:
             _log.warning("an overflowed state was not deleted, and stays until it ends: %s", error)
+
+
+def overflow_of(overflow: Overflow | Store | None) -> Overflow | None:
+    """Return the overflow that a codec was given, or one made of a store.
+
+    Raises:
+        ConfigError: Something else.
+    """
+    if overflow is None or isinstance(overflow, Overflow):
+        return overflow
+    if isinstance(overflow, Store):
+        return Overflow(overflow)
+    raise ConfigError(
+        f"overflow must be an Overflow or a store of overflowed states, not "
+        f"{type(overflow).__name__}; make one with Overflow(store)"
+    )

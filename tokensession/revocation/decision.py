@@ -151,6 +151,14 @@ def replaced(mark: Mark | None, old: bytes, new: bytes) -> Mark | None:
     return mark._replace(kept=new, revision=mark.revision + 1)
 
 
+def entries_of(ended: Ended) -> Entries:
+    """Return what a store has answered as what it holds about the successor."""
+    mark = ended.mark
+    if mark is None:
+        return Entries(everyone=ended.everyone)
+    return Entries(everyone=ended.everyone, mark=mark.instant, kept=mark.kept)
+
+
 def is_recorded(denial: Denial, new: bytes, found: Entries, current: bytes | None) -> bool:
     """Decide whether `new` may continue a session, and tell whether the store already says so.
 

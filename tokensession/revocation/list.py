@@ -1,7 +1,8 @@
-"""Revocation of sessions, under a policy: what a codec asks, and what it tells."""
+"""The revocation list of a codec: what it asks, under a policy, and what it records."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import ConfigError, Revoked, StoreError
@@ -12,23 +13,27 @@ from tokensession.revocation.decision import (
     MIN_LEEWAY,
     Denial,
     Keep,
+    Successor,
     first_start,
     is_revoked,
     subject_key,
 )
 from tokensession.revocation.lookup import Check, Lookup
 from tokensession.sessions.session import Session
+from tokensession.sessions.steps import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.format.claims import Subject
     from tokensession.observer import Observer
+    from tokensession.revocation.decision import Ended, Entries
     from tokensession.revocation.store import Store
     from tokensession.sessions.policy import Policy
+    from tokensession.sessions.steps import R, Steps
 
 
-class Revocations:
+class RevocationList:
     """The revocation list of a codec.
 
     Args:
@@ -37,18 +42,17 @@ class Revocations:
         observer: Is told what was revoked.
 
     Attributes:
-        revokes: Tells whether a session is revoked (see `Check.revokes`).
-        blocking: Whether that does I/O.
+        revoking: Tells whether a session is revoked (see `Check.revoking`).
 
     Raises:
         ConfigError: A policy under which entries could not be kept as long as they are needed, or
             a store that forgets.
     """
 
-    __slots__ = ("_check", "_leeway", "_life", "_observer", "blocking", "revokes")
+    __slots__ = ("_check", "_leeway", "_life", "_observer", "revoking")
 
     def __init__(self, revocation: Store | Check, policy: Policy, observer: Observer) -> None:
-        # A store can be told from a check by its capabilities; whatever is neither is refused.
+        # A store can be told from a check by its capabilities; anything else is refused.
         check = revocation if isinstance(revocation, Check) else Lookup(revocation)
         can = check.store.capabilities
         if not can.durable and not can.loss_accepted:
@@ -71,18 +75,32 @@ class Revocations:
         self._life = longest + CLOCK_SKEW
         self._leeway = policy.leeway
         self._observer = observer
-        self.revokes: Callable[[bytes, int, Subject], bool] = check.revokes
-        self.blocking: bool = check.blocking
+        self.revoking: Callable[[bytes, int, Subject], Steps[bool]] = check.revoking
 
-    def first_start(self, sid: bytes, subject: Subject, now: int) -> int:
-        """Return when a session of `subject` that begins now is said to have begun.
+    # -- asking --------------------------------------------------------------------------------
+
+    def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
+        """Tell whether a session is revoked; see `Check.revoking`."""
+        return run(self.revoking(sid, started_at, subject))
+
+    def dating(self, sid: bytes, subject: Subject, now: int) -> Steps[int]:
+        """Return the start of a session of `subject` that begins now.
 
         Raises:
-            StateError: No subject.
-            StoreError: Nobody can tell; or too far ahead, see `decision.first_start`.
+            StateError: Not a subject.
+            StoreError: The list cannot be asked, or the start would lie too far ahead (see
+                `decision.first_start`).
         """
         check_subject(subject)
-        entries = self._check.look_up(sid, subject_key(subject))
+        entries = yield from self._check.looking_up(sid, subject_key(subject))
+        return first_start(entries, now=now, leeway=self._leeway)
+
+    def dated_after(self, entries: Entries, now: int) -> int:
+        """Return the start of a session that begins now, after what a store has just answered.
+
+        Raises:
+            StoreError: It would lie too far ahead.
+        """
         return first_start(entries, now=now, leeway=self._leeway)
 
     def confirm(self, sid: bytes, subject: Subject, started_at: int) -> None:
@@ -90,17 +108,58 @@ class Revocations:
 
         Raises:
             Revoked: The session of that id is.
-            StoreError: The store cannot be asked, whatever that means elsewhere.
+            StoreError: The store cannot be asked, even if that is allowed elsewhere.
         """
         found = self._check.store.look_up(sid, subject_key(subject))
         if is_revoked(sid, started_at, **found._asdict()):
             raise Revoked("the store says that the session was ended")
 
+    # -- recording -----------------------------------------------------------------------------
+
+    def deny(
+        self,
+        sid: bytes,
+        subject: Subject,
+        started_at: int,
+        now: int,
+        successor: Successor | None = None,
+    ) -> Ended:
+        """End the session of an id; its `successor` takes its place.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        denial = self._denial(sid, subject, started_at)
+        return self._record("session", partial(self._check.deny, denial, successor, now=now))
+
+    def replace(self, sid: bytes, new: bytes, subject: Subject, started_at: int, now: int) -> Ended:
+        """Let `new` continue the session of an id.
+
+        Raises:
+            Revoked: It has ended, or another id continues it.
+            StoreError: It could not be recorded.
+        """
+        denial = self._denial(sid, subject, started_at)
+        return self._record("session", partial(self._check.replace, denial, new, now=now))
+
+    def _denial(self, sid: bytes, subject: Subject, started_at: int) -> Denial:
+        return Denial(sid, subject_key(subject), started_at, started_at + self._life)
+
+    def mark(self, subject: Subject, keep: Keep | None, now: int) -> None:
+        """End all sessions of a subject that have begun, but `keep`.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        key = subject_key(subject)
+        assert key is not None
+        self._record("subject", partial(self._check.mark, key, keep, now=now, life=self._life))
+
     def revoke(self, session: Session[Any], now: float | None) -> None:
         """End one session.
 
         Raises:
-            ConfigError: No session.
+            ConfigError: Not a session.
             StoreError: It could not be recorded.
         """
         if not isinstance(session, Session):
@@ -108,48 +167,23 @@ class Revocations:
         at = whole_seconds(now)
         self.deny(session.sid, session.subject, session.started_at, at)
 
-    def deny(self, sid: bytes, subject: Subject, started_at: int, now: int) -> None:
-        """End the session of an id.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
-        denial = self._denial(sid, subject, started_at)
-        self._record("session", lambda: self._check.deny(denial, now=now))
-
-    def replace(self, sid: bytes, new: bytes, subject: Subject, started_at: int, now: int) -> None:
-        """End the session of an id, of which `new` is the continuation.
-
-        Raises:
-            Revoked: It has been ended already, so nothing continues it: nobody knows of the new id.
-            StoreError: It could not be recorded.
-        """
-        self.confirm(sid, subject, started_at)
-        denial = self._denial(sid, subject, started_at)
-        self._record("session", lambda: self._check.replace(denial, new, now=now))
-
-    def _denial(self, sid: bytes, subject: Subject, started_at: int) -> Denial:
-        return Denial(sid, subject_key(subject), started_at, started_at + self._life)
-
     def revoke_subject(
         self, subject: str | int, keep: Session[Any] | None, now: float | None
     ) -> None:
         """End all sessions of a subject, but `keep`.
 
         Raises:
-            StateError: No subject.
+            StateError: Not a subject.
             ConfigError: `keep` is another subject's.
             StoreError: It could not be recorded.
         """
         check_subject(subject)
-        key = subject_key(subject)
-        if key is None:
+        if subject is None:
             raise ConfigError("None is no subject; revoke(session) ends a session without one")
-        if keep is not None and subject_key(keep.subject) != key:
+        if keep is not None and subject_key(keep.subject) != subject_key(subject):
             raise ConfigError("the session to keep is not one of this subject")
         kept = None if keep is None else Keep(keep.sid, keep.started_at)
-        at = whole_seconds(now)
-        self._record("subject", lambda: self._check.mark(key, kept, now=at, life=self._life))
+        self.mark(subject, kept, whole_seconds(now))
 
     def revoke_all(self, before: float | None, now: float | None) -> None:
         """End all sessions, or those begun before an instant.
@@ -160,7 +194,7 @@ class Revocations:
         """
         at = whole_seconds(now)
         if before is None:
-            self._record("everyone", lambda: self._check.revoke_all(now=at))
+            self._record("everyone", partial(self._check.revoke_all, now=at))
             return
         instant = whole_seconds(before)
         if instant > at:
@@ -168,12 +202,13 @@ class Revocations:
                 f"before is {instant - at} s in the future: sessions that have not begun cannot "
                 "be ended"
             )
-        self._record("everyone", lambda: self._check.revoke_before(instant))
+        self._record("everyone", partial(self._check.revoke_before, instant))
 
-    def _record(self, what: str, write: Callable[[], None]) -> None:
+    def _record(self, what: str, write: Callable[[], R]) -> R:
         try:
-            write()
+            answer = write()
         except StoreError:
             self._observer.store_failed("revoke")
             raise
         self._observer.revoked(what)
+        return answer

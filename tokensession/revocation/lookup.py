@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args, runtime_checkable
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.observer import SILENT, Observer
-from tokensession.revocation.decision import Entries, is_revoked, subject_key
+from tokensession.revocation.decision import Ended, Entries, is_revoked, subject_key
 from tokensession.revocation.store import Store
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.decision import Denial, Keep, Successor
+    from tokensession.sessions.steps import Steps
 
 WhenDown = Literal["deny", "allow"]
 
@@ -30,36 +32,37 @@ _log = logging.getLogger("tokensession")
 class Check(Protocol):
     """How a codec asks whether a session is revoked, and where it records what is.
 
+    Asking is steps (`tokensession.sessions.steps`), which yield the calls that do I/O. Recording
+    does I/O itself.
+
     Attributes:
         store: The store of record.
-        blocking: Whether asking does I/O, so that async callers ask in a thread.
     """
 
     store: Store
-    blocking: bool
 
-    def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
+    def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
         """Tell whether a session is revoked.
 
         Raises:
-            StoreError: Nobody can tell, and that means no.
+            StoreError: It cannot be told, and that means no session.
         """
         ...
 
-    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+    def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
         """Return what is known about one session.
 
         Raises:
-            StoreError: As for `revokes`.
+            StoreError: As for `revoking`.
         """
         ...
 
-    def deny(self, denial: Denial, *, now: int) -> None:
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
         ...
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session, and spare another where it was spared; see `Store.replace`."""
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Let another id continue a session; see `Store.replace`."""
         ...
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
@@ -88,8 +91,6 @@ class Lookup:
         ConfigError: No store, or another word.
     """
 
-    blocking = True
-
     def __init__(
         self, store: Store, *, when_down: WhenDown = "deny", observer: Observer = SILENT
     ) -> None:
@@ -100,28 +101,25 @@ class Lookup:
         self._down = False
         self._asked_again_at = -inf  # on the monotonic clock
 
-    def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
+    def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
         """Tell whether a session is revoked.
 
         Raises:
             StoreError: The store cannot be asked, unless that is allowed.
         """
-        found = self.look_up(sid, subject_key(subject))
-        return is_revoked(
-            sid,
-            started_at,
-            denied=found.denied,
-            everyone=found.everyone,
-            mark=found.mark,
-            kept=found.kept,
-        )
+        found = yield partial(self._look_up, sid, subject_key(subject))
+        return is_revoked(sid, started_at, **found._asdict())
 
-    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+    def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
         """Return what the store holds about one session.
 
         Raises:
             StoreError: The store cannot be asked, unless that is allowed.
         """
+        found: Entries = yield partial(self._look_up, sid, subject)
+        return found
+
+    def _look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         begun = monotonic()
         try:
             found = self._ask(sid, subject, begun)
@@ -147,13 +145,13 @@ class Lookup:
             _log.warning("revocation is not checked while the store is down: %s", error)
         self._down = True
 
-    def deny(self, denial: Denial, *, now: int) -> None:
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
-        self.store.deny(denial, now=now)
+        return deny_in(self.store, denial, successor, now)
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session, and spare another where it was spared; see `Store.replace`."""
-        self.store.replace(denial, new, now=now)
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Let another id continue a session; see `Store.replace`."""
+        return self.store.replace(denial, new, now=now) or Ended((denial.sid,))
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
         """End a subject's sessions; see `Store.mark`."""
@@ -166,6 +164,13 @@ class Lookup:
     def revoke_before(self, instant: int) -> None:
         """End all sessions begun before an instant; see `Store.revoke_before`."""
         self.store.revoke_before(instant)
+
+
+def deny_in(store: Store, denial: Denial, successor: Successor | None, now: int) -> Ended:
+    """Deny a session in a store; a successor is named only where there is one."""
+    if successor is None:
+        return store.deny(denial, now=now) or Ended((denial.sid,))
+    return store.deny(denial, successor, now=now) or Ended((denial.sid,))
 
 
 def checked_store(store: object) -> Store:

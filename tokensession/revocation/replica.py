@@ -13,15 +13,16 @@ from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import call_in_child
 from tokensession.format.seconds import check_number
 from tokensession.observer import SILENT, Observer
-from tokensession.revocation.decision import Entries, replaced
+from tokensession.revocation.decision import Ended
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.lookup import WhenDown, check_word, checked_store
+from tokensession.revocation.lookup import WhenDown, check_word, checked_store, deny_in
 from tokensession.revocation.store import SWEEP_MARGIN
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.decision import Denial, Entries, Keep, Successor
     from tokensession.revocation.store import Batch, Position, Store
+    from tokensession.sessions.steps import Steps
 
 REFRESH: Final = 1.0  # seconds between two readings
 MAX_STALENESS: Final = 60.0  # seconds
@@ -54,8 +55,6 @@ class Replica:
     Raises:
         ConfigError: A store that cannot be followed, or arguments out of range.
     """
-
-    blocking = False
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class Replica:
 
     # -- asking --------------------------------------------------------------------------------
 
-    def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
+    def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
         """Tell whether a session is revoked, without any I/O.
 
         Raises:
@@ -110,8 +109,9 @@ class Replica:
         if monotonic() >= self._fresh_until:
             self._check_freshness()
         return self._entries.revokes(sid, started_at, subject)
+        yield  # steps that need no call
 
-    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
+    def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
         """Return what there is about one session, without any I/O.
 
         Raises:
@@ -120,6 +120,7 @@ class Replica:
         if monotonic() >= self._fresh_until:
             self._check_freshness()
         return self._entries.look_up(sid, subject)
+        yield  # likewise
 
     @property
     def staleness(self) -> float:
@@ -150,20 +151,26 @@ class Replica:
 
     # -- telling -------------------------------------------------------------------------------
 
-    def deny(self, denial: Denial, *, now: int) -> None:
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
-        self.store.deny(denial, now=now)
-        with self._lock:
-            self._entries.deny(denial.sid, denial.until)
+        ended = deny_in(self.store, denial, successor, now)
+        self._ended(denial, ended, None if successor is None else successor.subject)
+        return ended
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session, and spare another where it was spared; see `Store.replace`."""
-        self.store.replace(denial, new, now=now)
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Let another id continue a session; see `Store.replace`."""
+        ended = self.store.replace(denial, new, now=now) or Ended((denial.sid,))
+        self._ended(denial, ended, denial.subject)
+        return ended
+
+    def _ended(self, denial: Denial, ended: Ended, subject: bytes | None) -> None:
+        """Apply here what the store has answered."""
         with self._lock:
-            mark = replaced(self._entries.mark_of(denial.subject), denial.sid, new)
-            if mark is not None and denial.subject is not None:
-                self._entries.put_mark(denial.subject, mark)
-            self._entries.deny(denial.sid, denial.until)
+            if ended.mark is not None and subject is not None:
+                self._entries.put_mark(subject, ended.mark)
+            for sid in ended.denied:
+                self._entries.deny(sid, denial.until)
+            self._entries.raise_to(everyone=ended.everyone)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
         """End a subject's sessions; see `Store.mark`."""

@@ -75,8 +75,8 @@ class Store(Protocol):
     """A store of revocations. Synchronous; safe under threads, and after a fork.
 
     A constructor does no I/O. Every method raises StoreError when the store cannot be reached, is
-    full, is not created, or answers what it must not; `replace` raises Revoked too; nothing else. None takes longer than a
-    few seconds, whatever the store does. Subjects are given by their keys
+    full, is not created, or gives an invalid answer, and nothing else; `replace` raises Revoked
+    too. Each call ends within a few seconds. Subjects are given by their keys
     (`tokensession.revocation.decision.subject_key`), times as Unix seconds.
     """
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tokensession.errors import ConfigError, Expired, NotYetValid
-from tokensession.format.seconds import MAX_LEEWAY, check_seconds
+from tokensession.format.seconds import MAX_LEEWAY, duration
+
+if TYPE_CHECKING:
+    from tokensession.format.seconds import Duration
+
+DEFAULT_IDLE: Final = 1800  # seconds; the OWASP profile
+DEFAULT_ABSOLUTE: Final = 8 * 3600  # seconds; likewise
+_DEFAULT: Final[Any] = object()  # stands for an argument that was not given
 
 
 class Dated(Protocol):
@@ -18,14 +25,19 @@ class Dated(Protocol):
     cap: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Policy:
     """When sessions end.
 
-    Attributes:
-        idle_timeout: Seconds that a token lives unless it is renewed.
+    Durations are seconds, or a timedelta; the attributes hold seconds. Without arguments it is
+    the OWASP profile.
+
+    Args:
+        idle_timeout: Seconds that a token lives unless it is renewed. By default 1800, or the
+            absolute timeout or the ring's token_lifetime, if one of these is less.
         absolute_timeout: Seconds from its start after which a session ends whatever its
-            renewals; None for no limit but the session's own cap.
+            renewals; None for no limit but the session's own cap. By default 28800, or the idle
+            timeout, if that is more.
         longest: The most seconds that a session's own cap may grant; None stands for
             `absolute_timeout`.
         renew_after: The fraction of the idle window after which a token is due for renewal, in
@@ -34,47 +46,60 @@ class Policy:
         leeway: Seconds by which another clock may be ahead of this one. It never extends a life.
 
     Raises:
-        ConfigError: A duration out of range, or `longest` below `absolute_timeout`.
+        ConfigError: A duration out of range, an `idle_timeout` above `absolute_timeout`, or a
+            `longest` below it.
     """
 
-    idle_timeout: int = 1800
-    absolute_timeout: int | None = 43200
-    longest: int | None = None
-    renew_after: float = 0.5
-    leeway: int = 60
+    idle_timeout: int
+    absolute_timeout: int | None
+    longest: int | None
+    renew_after: float
+    leeway: int
+    _idle_is_default: bool = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        check_seconds("idle_timeout", self.idle_timeout)
-        if self.absolute_timeout is not None:
-            check_seconds("absolute_timeout", self.absolute_timeout)
-        if self.longest is not None:
-            check_seconds("longest", self.longest)
-            if self.absolute_timeout is None:
+    def __init__(
+        self,
+        *,
+        idle_timeout: Duration = _DEFAULT,
+        absolute_timeout: Duration | None = _DEFAULT,
+        longest: Duration | None = None,
+        renew_after: float = 0.5,
+        leeway: Duration = 60,
+    ) -> None:
+        idle_is_default = idle_timeout is _DEFAULT
+        idle = DEFAULT_IDLE if idle_is_default else duration("idle_timeout", idle_timeout)
+        limit: int | None = max(DEFAULT_ABSOLUTE, idle)
+        if absolute_timeout is not _DEFAULT:
+            limit = _optional("absolute_timeout", absolute_timeout)
+        if limit is not None and idle > limit:
+            if not idle_is_default:
                 raise ConfigError(
-                    "longest bounds the caps of single sessions; without an absolute_timeout "
-                    "every other session is unbounded: set absolute_timeout too"
+                    f"idle_timeout ({idle} s) exceeds absolute_timeout ({limit} s), at which "
+                    "every session ends: lower the one or raise the other"
                 )
-            if self.longest < self.absolute_timeout:
-                raise ConfigError(
-                    f"longest ({self.longest} s) is below absolute_timeout "
-                    f"({self.absolute_timeout} s): raise longest or lower absolute_timeout"
-                )
-        fraction = self.renew_after
-        if isinstance(fraction, bool) or not isinstance(fraction, int | float):
+            idle = limit
+        longest = _optional("longest", longest)
+        _check_longest(longest, limit)
+        if isinstance(renew_after, bool) or not isinstance(renew_after, int | float):
             raise ConfigError("renew_after must be a number above 0 and at most 1")
-        if not 0 < fraction <= 1:
-            raise ConfigError(f"renew_after must be above 0 and at most 1, not {fraction}")
-        check_seconds("leeway", self.leeway, least=0, most=MAX_LEEWAY)
+        if not 0 < renew_after <= 1:
+            raise ConfigError(f"renew_after must be above 0 and at most 1, not {renew_after}")
+        leeway = duration("leeway", leeway, least=0, most=MAX_LEEWAY)
+        for name, value in (
+            ("idle_timeout", idle), ("absolute_timeout", limit), ("longest", longest),
+            ("renew_after", renew_after), ("leeway", leeway), ("_idle_is_default", idle_is_default),
+        ):  # fmt: skip
+            object.__setattr__(self, name, value)
 
     @classmethod
     def owasp(cls) -> Policy:
-        """Return the OWASP profile: 30 minutes of idleness, 8 hours in all.
+        """Return the OWASP profile, which is the default: 30 minutes idle, 8 hours in all.
 
         Source: OWASP Session Management Cheat Sheet, "Session Expiration": idle timeouts of 15 to
         30 minutes for low-risk applications (2 to 5 for high-value ones), absolute timeouts of
         4 to 8 hours where an office worker uses the application all day.
         """
-        return cls(idle_timeout=1800, absolute_timeout=8 * 3600)
+        return cls()
 
     @classmethod
     def aal1(cls) -> Policy:
@@ -136,13 +161,50 @@ class Policy:
         age = session.issued_at - session.started_at
         return limit is None or session.ttl < limit - age
 
+    def within(self, token_lifetime: int | None) -> Policy:
+        """Return this policy for a ring whose tokens may live that many seconds.
+
+        Only an idle timeout that was not given gives way; the codec refuses
+        one that was.
+        """
+        if token_lifetime is None or not self._idle_is_default:
+            return self
+        if self.idle_timeout <= token_lifetime:
+            return self
+        return replace(self, idle_timeout=token_lifetime)
+
+    def lifetime(self, ttl: Duration | None, cap: Duration | None) -> tuple[int, int | None]:
+        """Return idle window and cap of a session that is given its own.
+
+        Args:
+            ttl: Seconds of its idle window; the policy's when None.
+            cap: Seconds that it may last at the most; the policy's limit when None.
+
+        Raises:
+            ConfigError: Out of range, a cap above `longest`, or a ttl above the session's limit.
+        """
+        if cap is not None:
+            cap = duration("cap", cap)
+            self.check_cap(cap)
+        limit = self.limit(cap)
+        if ttl is None:
+            return (self.idle_timeout if limit is None else min(self.idle_timeout, limit)), cap
+        ttl = duration("ttl", ttl)
+        if limit is not None and ttl > limit:
+            what = "absolute_timeout" if cap is None else "cap"
+            raise ConfigError(
+                f"ttl ({ttl} s) exceeds the {what} ({limit} s), at which the session ends: lower "
+                "the ttl or give the session a longer cap"
+            )
+        return ttl, cap
+
     def check_cap(self, cap: int) -> None:
         """Refuse a cap that no reader with this policy would grant in full.
 
         Raises:
             ConfigError: Out of range, or above `longest`.
         """
-        check_seconds("cap", cap)
+        duration("cap", cap)
         longest = self.longest_cap
         if longest is not None and cap > longest:
             raise ConfigError(
@@ -157,3 +219,22 @@ class Policy:
         """
         limit = self.limit(cap)
         return window if limit is None else min(window, limit - age)
+
+
+def _optional(name: str, value: Duration | None) -> int | None:
+    return None if value is None else duration(name, value)
+
+
+def _check_longest(longest: int | None, absolute_timeout: int | None) -> None:
+    if longest is None:
+        return
+    if absolute_timeout is None:
+        raise ConfigError(
+            "longest bounds the caps of single sessions; without an absolute_timeout every other "
+            "session is unbounded: set absolute_timeout too"
+        )
+    if longest < absolute_timeout:
+        raise ConfigError(
+            f"longest ({longest} s) is below absolute_timeout ({absolute_timeout} s): raise "
+            "longest or lower absolute_timeout"
+        )

@@ -1,160 +1,138 @@
-"""A session: the application's state, a mapping when it is untyped, with its dates and its verbs.
+"""A session: what it says, and its verbs.
 
-Values only: what a session does to a cookie or a store is decided elsewhere, from what is found
-here at the end of a request.
+A `Session` is a handle on a `SessionValue`. The verbs change that value alone: what they do to a
+cookie or a store is decided elsewhere, when the session is saved.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from typing import TYPE_CHECKING
 
 from tokensession.errors import StateError
-from tokensession.format.claims import SID_BYTES, StateT, Subject
-from tokensession.format.lazy_state import Members
+from tokensession.format.claims import StateT, Subject
+from tokensession.format.seconds import duration
 from tokensession.format.state import check_subject
-from tokensession.overflow.reference import Overflowed
+from tokensession.sessions.mapping import StateMapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from tokensession.format.seconds import Duration
+    from tokensession.sessions.value import SessionValue
 
 
-class Origin(NamedTuple, Generic[StateT]):
-    """What a codec gives to a session that begins.
-
-    Attributes:
-        ttl: Returns the idle window for a ttl and a cap of the session's own, once checked.
-        empty_state: Returns the state to begin with.
-    """
-
-    ttl: Callable[[int | None, int | None], int]
-    empty_state: Callable[[], StateT]
-
-
-# What a session is made of.
-SessionFields = tuple[
-    StateT, bytes, Subject, int, int, int, str, str, int, int | None, int, Origin[StateT],
-    Overflowed | None,
-]  # fmt: skip
-
-
-class Session(MutableMapping[str, Any], Generic[StateT]):
+class Session(StateMapping[StateT]):
     """A session: one that `decode` gave, or a new one.
 
     When its state is a dict the session is a mapping of it: ``session["cart"]`` is
     ``session.state["cart"]``, and so for all that a dict can do.
-
-    Attributes:
-        state: The application's data; of its own type where the codec has a `state_type`.
-        sid: The session id, 16 bytes; kept through renewals.
-        subject: Whose session: a str, an int or None. Changes by `sign_in` and `clear` alone.
-        issued_at: Unix second at which its token was made (a new session's: at which it began).
-        started_at: Unix second at which the session began.
-        expires_at: Unix second at which its token dies.
-        kid: The key that signed its token, or "" when it has none yet.
-        context: The purpose that it is good for.
-        ttl: Seconds of its idle window; renewal keeps them.
-        cap: Seconds from its start that it may last at the most, or None for the policy's limit.
-        refused: Why the token of this request was refused (a code of SPEC section 5), or None.
-        overflowed: Where its state is, when that did not fit into the token.
-        given_up: The session ids that `sign_in`, `regenerate` and `clear` replaced, oldest first.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_now",
-        "_origin",
-        "_state",
-        "_subject",
-        "cap",
-        "context",
-        "expires_at",
-        "given_up",
-        "issued_at",
-        "kid",
-        "overflowed",
-        "refused",
-        "sid",
-        "started_at",
-        "ttl",
-    )
+    __slots__ = ("__weakref__",)
 
-    _state: StateT
-    sid: bytes
-    _subject: Subject
-    issued_at: int
-    started_at: int
-    expires_at: int
-    kid: str
-    context: str
-    ttl: int
-    cap: int | None
-    _now: int
-    _origin: Origin[StateT]
-    overflowed: Overflowed | None
-    refused: str | None
-    given_up: tuple[bytes, ...]
+    def __init__(self, value: SessionValue[StateT]) -> None:
+        self._value = value
 
-    def __init__(self, fields: SessionFields[StateT]) -> None:
-        (self._state, self.sid, self._subject, self.issued_at, self.started_at, self.expires_at,
-         self.kid, self.context, self.ttl, self.cap, self._now, self._origin,
-         self.overflowed) = fields  # fmt: skip
-        self.refused = None
-        self.given_up = ()
+    # -- what it says ------------------------------------------------------------------------
 
     @property
     def state(self) -> StateT:
-        """The application's data."""
-        state: Any = self._state
-        return self._whole() if type(state) is Members else state
+        """The application's data; of its own type where the codec has a `state_type`."""
+        return (self._value or self._open()).hand_out()
 
     @state.setter
     def state(self, state: StateT) -> None:
-        self._state = state
+        self._changing().replace_state(state)
+
+    @property
+    def sid(self) -> bytes:
+        """The session id, 16 bytes; kept through renewals."""
+        return (self._value or self._open()).sid
 
     @property
     def subject(self) -> Subject:
-        """Whose session it is."""
-        return self._subject
+        """Whose session it is: a str, an int or None. Changes by `sign_in` and `clear` alone."""
+        return (self._value or self._open()).subject
+
+    @property
+    def issued_at(self) -> int:
+        """Unix second at which its token was made (a new session's: at which it began)."""
+        return (self._value or self._open()).issued_at
+
+    @property
+    def started_at(self) -> int:
+        """Unix second at which the session began."""
+        return (self._value or self._open()).started_at
+
+    @property
+    def expires_at(self) -> int:
+        """Unix second at which its token dies."""
+        return (self._value or self._open()).expires_at
+
+    @property
+    def kid(self) -> str:
+        """The key that signed its token, or "" while it has none."""
+        return (self._value or self._open()).kid
+
+    @property
+    def context(self) -> str:
+        """The purpose that its tokens are good for."""
+        return (self._value or self._open()).context
+
+    @property
+    def ttl(self) -> int:
+        """Seconds of its idle window; renewal keeps them."""
+        return (self._value or self._open()).ttl
+
+    @property
+    def cap(self) -> int | None:
+        """Seconds from its start that it may last at the most; None for the policy's limit."""
+        return (self._value or self._open()).cap
+
+    @property
+    def refused(self) -> str | None:
+        """The code for which the request's token was refused (SPEC section 5), or None."""
+        return (self._value or self._open()).refused
+
+    @property
+    def given_up(self) -> tuple[bytes, ...]:
+        """The ids that `sign_in`, `regenerate` and `clear` replaced, oldest first."""
+        return (self._value or self._open()).given_up
+
+    # -- its verbs ---------------------------------------------------------------------------
 
     def sign_in(
-        self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
+        self, subject: str | int, *, ttl: Duration | None = None, cap: Duration | None = None
     ) -> None:
         """Begin a new session for `subject`: a new session id and a new start.
 
-        This is where session fixation ends: whatever id the browser had before is not this one.
-        The state is carried over from a session without subject or with the same one; over
-        another subject's it starts empty.
+        This ends session fixation: an id that the browser had before is not this one. The state
+        is carried over from a session without subject or with the same one; over another
+        subject's it starts empty.
 
         Args:
             subject: Who has signed in.
-            ttl: Seconds of this session's own idle window; by default the policy's.
+            ttl: Seconds of this session's own idle window, or a timedelta; by default the
+                policy's.
             cap: Seconds that it may last at the most, for "remember me" and its opposite; by
                 default the policy's limit holds.
 
         Raises:
-            StateError: No str or int, or one that would be changed on the way.
+            StateError: Not a str or int, or one that would be changed on the way.
             ConfigError: A ttl or cap out of range, or beyond what the policy and the ring allow.
         """
+        value = self._changing()
         if subject is None:
             raise StateError("subject", "None signs in nobody; use clear() to sign out")
         check_subject(subject)
-        window = self._origin.ttl(ttl, cap)
-        if self.subject is not None and str(self.subject) != str(subject):
-            self.state = self._origin.empty_state()
-        self._begin(window, cap)
-        self._subject = subject
+        window, limit = value.origin.lifetime(ttl, cap)
+        if value.subject is not None and str(value.subject) != str(subject):
+            value.replace_state(value.origin.empty_state())
+        value.begin(subject, window, limit)
 
     def regenerate(self) -> None:
-        """Give the session a new id and keep its start.
+        """Give the session a new id and keep its start: for the moment at which rights change."""
+        self._changing().regenerate()
 
-        For the moment at which the user has just authenticated again.
-        """
-        self.given_up = (*self.given_up, self.sid)
-        self.sid = os.urandom(SID_BYTES)
-
-    def set_lifetime(self, ttl: int | None = None, *, cap: int | None = None) -> None:
+    def set_lifetime(self, ttl: Duration | None = None, *, cap: Duration | None = None) -> None:
         """Give the session an idle window and a limit of its own; its id and its start stay.
 
         Args:
@@ -165,113 +143,21 @@ class Session(MutableMapping[str, Any], Generic[StateT]):
         Raises:
             ConfigError: A ttl or cap out of range, or beyond what the policy and the ring allow.
         """
-        window = self._origin.ttl(ttl, cap)
-        if cap is None and ttl is not None and window < ttl:
-            cap = ttl
-            window = self._origin.ttl(ttl, cap)
-        self.ttl, self.cap = window, cap
-        ends = self._now + window
-        self.expires_at = ends if cap is None else min(ends, self.started_at + cap)
+        value = self._changing()
+        origin = value.origin
+        if cap is None and ttl is not None and origin.limit is not None:
+            ttl = duration("ttl", ttl)
+            cap = ttl if ttl > origin.limit else None
+        value.ttl, value.cap = window, limit = origin.lifetime(ttl, cap)
+        value.lifetime_set = True
+        ends = value.now + window
+        value.expires_at = ends if limit is None else min(ends, value.started_at + limit)
 
     def clear(self) -> None:
         """Drop state and subject: sign out. What is written after it is a new session."""
-        self.state = self._origin.empty_state()
-        self._begin(self._origin.ttl(None, None), None)
-        self._subject = None
-
-    def _begin(self, ttl: int, cap: int | None) -> None:
-        self.regenerate()
-        self.issued_at = self.started_at = self._now
-        self.ttl = ttl
-        self.expires_at = self._now + ttl
-        self.cap = cap
-        self.kid = ""
-
-    # -- the mapping of an untyped state -----------------------------------------------------
-
-    @property
-    def _mapping(self) -> dict[str, Any] | Members:
-        state: Any = self._state
-        return state if type(state) is Members else self._dict
-
-    def _whole(self) -> StateT:
-        """Read all of a state of which only some members have been."""
-        state: Any = self._state
-        self._state = state.whole()
-        return self._state
-
-    @property
-    def _dict(self) -> dict[str, Any]:
-        state: Any = self.state
-        if not isinstance(state, dict):
-            kind = type(state).__name__
-            raise TypeError(f"the session's state is a {kind}, no dict; use session.state")
-        return state
-
-    def __getitem__(self, key: str) -> Any:
-        """Return a value of the state."""
-        state: Any = self._state
-        return state[key] if type(state) is dict else self._mapping[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        """Set a value of the state."""
-        self._mapping[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        """Remove a value of the state."""
-        del self._mapping[key]
-
-    def __iter__(self) -> Iterator[str]:
-        """Give the keys of the state."""
-        return iter(self._mapping)
-
-    def __reversed__(self) -> Iterator[str]:
-        """Give the keys of the state, the newest first."""
-        return reversed(self._mapping)
-
-    def __len__(self) -> int:
-        """Count the keys of the state."""
-        return len(self._mapping)
-
-    def __bool__(self) -> bool:
-        """Tell whether there is any state, of a dict or of a type."""
-        state: Any = self._state
-        return bool(state) if isinstance(state, dict | Members) else state is not None
-
-    def __contains__(self, key: object) -> bool:
-        """Tell whether the state has a key."""
-        return key in self._mapping
-
-    def __ior__(self, other: Mapping[str, Any]) -> Session[StateT]:
-        """Update the state."""
-        self.update(other)
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        """Compare the state with a dict; two sessions are equal only if they are one."""
-        if isinstance(other, Session) or not isinstance(self.state, dict):
-            return self is other
-        return self._dict == other
-
-    def __hash__(self) -> int:
-        """Hash the session itself, whatever its state."""
-        return id(self)
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a dict of the state, updated."""
-        return self._dict | dict(other)
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        """Return another mapping as a dict, updated with the state."""
-        return dict(other) | self._dict
-
-    def copy(self) -> dict[str, Any]:
-        """Return a shallow copy of the state as a dict."""
-        return self._dict.copy()
-
-    def popitem(self) -> tuple[str, Any]:
-        """Remove and return the newest pair of the state, as a dict does."""
-        return self._dict.popitem()
+        value = self._changing()
+        value.replace_state(value.origin.empty_state())
+        value.begin(None, *value.origin.lifetime(None, None))
 
     def __repr__(self) -> str:
         """Show dates and key, never the state or whose session it is."""

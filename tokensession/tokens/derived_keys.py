@@ -1,22 +1,21 @@
-"""What a codec derives from a ring: one object, replaced as a whole when the ring is.
+"""What a codec derives from its ring: one object, replaced as a whole when the ring is another.
 
-Whoever takes it once works with one ring, whatever is loaded meanwhile.
+A request takes it once, and works with that ring even if a watcher loads another meanwhile.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
+from tokensession.keys.ring import KeyRing
 from tokensession.tokens.sealing import TokenKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.keys.jwk import Key
-    from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
 
 _log = logging.getLogger("tokensession")
@@ -29,11 +28,19 @@ class RingKeys:
         ring: The ring.
         context: As `context_bytes` gives it.
         former: Those of the ring before it; what they have derived is kept where it still holds.
+        watcher: The watcher that has loaded the ring, if any.
     """
 
-    __slots__ = ("_signing", "by_header", "can_mint", "ring")
+    __slots__ = ("_signing", "_watcher", "by_header", "can_mint", "ring")
 
-    def __init__(self, ring: KeyRing, context: bytes, former: RingKeys | None = None) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        context: bytes,
+        former: RingKeys | None = None,
+        *,
+        watcher: KeyRingWatcher | None = None,
+    ) -> None:
         self.ring: KeyRing = ring
         self.can_mint: bool = ring.can_mint
         known = {} if former is None else former.by_header
@@ -42,6 +49,7 @@ class RingKeys:
         }
         # Who signs, from one Unix second until another; replaced as a whole.
         self._signing: tuple[float, float, TokenKey | None] = (0, 0, None)
+        self._watcher = watcher
 
     def signer_at(self, now: int) -> TokenKey | None:
         """Return the key that signs at the Unix second `now`, or None."""
@@ -69,6 +77,19 @@ class RingKeys:
             )
         return key
 
+    def is_retiring(self, kid: str, now: int) -> bool:
+        """Tell whether a key that does not sign is about to leave, so that its tokens are renewed.
+
+        One that is still pending here is not: a node that is seconds ahead signs with it already.
+        A key that a newer ring has dropped is past retiring.
+        """
+        return kid not in self.ring or self.ring[kid].nbf <= now
+
+    def missed(self) -> None:
+        """Take note of a token under a key that the ring does not list."""
+        if self._watcher is not None:
+            self._watcher.missed()
+
 
 def _token_key(key: Key, context: bytes, known: dict[bytes, TokenKey]) -> TokenKey:
     former = known.get(key.header)
@@ -78,91 +99,72 @@ def _token_key(key: Key, context: bytes, known: dict[bytes, TokenKey]) -> TokenK
     return former if same and former is not None else made
 
 
-class FixedRing:
-    """One ring for good: a plain one, or that of a watcher for the length of a request.
+class DerivedKeys:
+    """The keys of a ring in one context; of a watcher, those of the ring that it has at the moment.
 
-    Attributes:
-        current: Its keys.
+    Args:
+        keys: The ring, or its watcher.
+        context: As `context_bytes` gives it.
+        check: Raises a ConfigError for a ring that does not fit.
     """
 
-    __slots__ = ("_watcher", "current")
+    __slots__ = ("_check", "_context", "_derived", "_watcher")
 
-    def __init__(self, current: RingKeys, watcher: KeyRingWatcher | None = None) -> None:
-        self.current: RingKeys = current
-        self._watcher = watcher
+    def __init__(
+        self,
+        keys: KeyRing | KeyRingWatcher,
+        context: bytes,
+        check: Callable[[KeyRing], None],
+    ) -> None:
+        self._context = context
+        self._check = check
+        self._watcher = None if isinstance(keys, KeyRing) else keys
+        ring = keys if isinstance(keys, KeyRing) else keys.ring
+        self._derived = RingKeys(ring, context, watcher=self._watcher)
 
-    def missed(self) -> None:
-        """Take note of a token under a key that the ring does not list."""
-        if self._watcher is not None:
-            self._watcher.missed()
+    def current(self) -> RingKeys:
+        """Return the keys to use now.
 
+        Raises:
+            StoreError: The watcher's thread cannot be started.
+        """
+        watcher = self._watcher
+        if watcher is None:
+            return self._derived
+        return self._of(watcher.current())
 
-class WatchedRing:
-    """The ring of a watcher, in one context.
+    def at_hand(self) -> RingKeys:
+        """Return the keys to use now, without starting to follow their source."""
+        watcher = self._watcher
+        return self._derived if watcher is None else self._of(watcher.ring)
 
-    Attributes:
-        current: Its keys at the moment.
-        watcher: Who replaces them.
-    """
+    def _of(self, ring: KeyRing) -> RingKeys:
+        """Return the keys of a ring, derived anew when it is another.
 
-    __slots__ = ("__weakref__", "_check", "_context", "_former", "current", "watcher")
-
-    current: RingKeys
-    watcher: KeyRingWatcher
-    _check: Callable[[KeyRing], None]
-    _context: bytes
-    _former: RingKeys | None
-
-    def follow(self, ring: KeyRing) -> None:
-        """Take over a ring of the watcher, with what is derived from the one before."""
-        former = self._former
-        if former is not None and former.ring is ring:
-            self.current = former
-            return
+        Two threads can both derive; the one that publishes an older ring is found out by the next
+        call, since that is not the watcher's ring.
+        """
+        derived = self._derived
+        if derived.ring is ring:
+            return derived
         try:
             self._check(ring)
         except ConfigError as error:
             # It is in use elsewhere already; to refuse it here would end more sessions.
             _log.warning("the new key ring does not fit this codec: %s", error)
-        self.current = self._former = RingKeys(ring, self._context, former)
-
-    def forget(self) -> None:
-        """Look for the watcher again on the next use."""
-        self.__class__ = UnattachedRing  # pyright: ignore[reportAttributeAccessIssue]
-        with contextlib.suppress(AttributeError):  # it was not there yet
-            del self.current
-
-    def missed(self) -> None:
-        """Take note of a token under a key that the ring does not list."""
-        self.watcher.missed()
+        self._derived = made = RingKeys(ring, self._context, derived, watcher=self._watcher)
+        return made
 
 
-class UnattachedRing(WatchedRing):
-    """A watched ring before its first use, and in a forked child before the first one there.
+def ring_of(keys: KeyRing | KeyRingWatcher) -> KeyRing:
+    """Return the ring of this moment, or raise a ConfigError for what has none."""
+    if isinstance(keys, KeyRing):
+        return keys
+    from tokensession.keys.watcher import KeyRingWatcher  # noqa: PLC0415  # lazily, as most have a ring
 
-    Looking for its `current` attaches it to the watcher.
-
-    Args:
-        watcher: The watcher.
-        context: As `context_bytes` gives it.
-        check: Raises a ConfigError for a ring that does not fit.
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self, watcher: KeyRingWatcher, context: bytes, check: Callable[[KeyRing], None]
-    ) -> None:
-        self.watcher = watcher
-        self._context = context
-        self._check = check
-        self._former = None
-
-    def __getattr__(self, name: str) -> Any:
-        """Attach to the watcher, as `current` is asked for and not there."""
-        if name != "current":
-            raise AttributeError(name)
-        self.watcher.attach(self)
-        # A class with __getattr__ makes every access slower, so it is left behind.
-        self.__class__ = WatchedRing  # type: ignore[assignment]
-        return self.current
+    if not isinstance(keys, KeyRingWatcher):
+        raise ConfigError(
+            f"keys must be a KeyRing, not {type(keys).__name__}; "
+            'make one with KeyRing.open("session-keys.json")'
+        )
+    return keys.ring

@@ -14,7 +14,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.base64url import b64url_decode
-from tokensession.tokens.codec import MAX_TOKEN, MIN_PAYLOAD
+from tokensession.tokens.limits import MAX_TOKEN, MIN_PAYLOAD
 from tokensession.tokens.sealing import NONCE_BYTES, SALT_BYTES, VERSION
 
 if TYPE_CHECKING:

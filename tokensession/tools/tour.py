@@ -20,7 +20,8 @@ from tokensession.errors import TokenError, TokenSessionError
 from tokensession.keys.private_file import create_private_file
 from tokensession.keys.ring import KeyRing
 from tokensession.keys.schedule import DEFAULT_PROPAGATION
-from tokensession.tokens.codec import DEFAULT_CONTEXT, decode, encode
+from tokensession.tokens.codec import DEFAULT_CONTEXT
+from tokensession.tokens.functions import decode, encode
 from tokensession.tools.dissect import (
     EXPLANATIONS,
     MAX_COOKIE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from tokensession.errors import ConfigError, SessionTooLarge
-from tokensession.tokens.codec import MAX_TOKEN
+from tokensession.tokens.limits import MAX_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -247,6 +247,24 @@ def forbid_storing(headers: Headers) -> None:
     ]
     headers[:] = [pair for pair in headers if pair[0].lower() != b"cache-control"]
     headers.append((b"cache-control", b", ".join([*directives, b"no-store"])))
+
+
+def may_be_stored(method: str | None, headers: Headers | None) -> bool:
+    """Tell whether a cache that others use may store a response (RFC 9111, section 3).
+
+    Args:
+        method: The request's; None where it is not known.
+        headers: The response's, in lower case; None where they are not known.
+    """
+    if method not in (None, "GET", "HEAD"):
+        return False
+    directives = {
+        part.strip().lower()
+        for name, value in headers or ()
+        if name.lower() == b"cache-control"
+        for part in value.split(b",")
+    }
+    return not directives & {b"no-store", b"private"}
 
 
 def _matches(pattern: re.Pattern[str], text: object) -> bool:

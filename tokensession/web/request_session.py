@@ -1,30 +1,32 @@
-"""The session of one request: opened when it is first touched, closed when the response begins."""
+"""The session of one request: opened when it is first touched, read-only once the response begins.
+
+It is a handle with a value inside. The value is made once and published once, so all threads of a
+request work on the same.
+"""
 
 from __future__ import annotations
 
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Final,
-    NamedTuple,
-    NoReturn,
-    Protocol,
-    SupportsIndex,
-)
+from time import time
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, SupportsIndex
 
-from tokensession.errors import ConfigError, StoreError, TokenError
+from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
-from tokensession.format.lazy_state import Members
-from tokensession.sessions.session import Session, SessionFields
+from tokensession.format.seconds import whole_seconds
+from tokensession.sessions.session import Session
+from tokensession.web.cookies import add_vary, may_be_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from tokensession.format.claims import Subject
-    from tokensession.tokens.codec import SessionCodec
+    from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.derived_keys import RingKeys
+    from tokensession.web.cookies import Headers
 
-_VALUES: Final = frozenset(Session.__slots__) - {"__weakref__"}
+# The three times of a request's session.
+BEFORE_HEAD: Final = 0  # it can be changed
+IN_BODY: Final = 1  # it can be read, if it was opened before or no cache stores the response
+COMPLETE: Final = 2  # it can be read
+
 _BEGUN: Final = (
     "the response has begun, so the session cannot be changed any more: change it before the "
     "first byte is sent (for a WebSocket: before it is accepted)"
@@ -35,36 +37,14 @@ _BEGUN_UNREAD: Final = (
 )
 
 
-class Found(NamedTuple):
-    """Whose session a request carried, before the application changed anything.
-
-    Attributes:
-        sid: Its id.
-        subject: Whose it was.
-        started_at: When it began.
-        kid: The key of its token; "" where the request had no session.
-    """
-
-    sid: bytes
-    subject: Subject
-    started_at: int
-    kid: str
-
-
-# What a change is told by: session id, packed state (None where it cannot be packed), ttl and cap.
-Snapshot = tuple[bytes, bytes | None, int, int | None]
-# The same of a session that has still to be written, which thereby equals none.
-Unwritten = tuple[bytes, bytes | None, int, int | None, bool]
-
-
 class Opener(Protocol):
     """What a request's session is opened by."""
 
-    def load(self, session: RequestSession[Any]) -> None:
-        """Fill it with the values of the session that the request carries, or of a new one.
+    def keys_at_hand(self) -> RingKeys:
+        """Return the keys of this moment."""
 
-        One that is not open yet then is: its class is what it `becomes`.
-        """
+    def load(self, session: RequestSession[Any]) -> SessionValue[Any]:
+        """Return the session that the request carries, or a new one."""
 
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
@@ -72,64 +52,110 @@ class Opener(Protocol):
     def confirm(self, session: RequestSession[Any]) -> None:
         """Ask the store of revocations now."""
 
+    def check_can_revoke(self) -> None:
+        """Raise a ConfigError where there is no revocation list."""
+
+    @property
+    def vary(self) -> bytes:
+        """The request header that a response depends on."""
+
 
 class RequestSession(Session[StateT]):
     """The session of one request, which can be changed until its response begins.
 
+    Nothing is read before the application first touches it. A request that never does neither
+    decodes nor renews, and its response does not vary.
+
+    Args:
+        opener: Opens it.
+        headers: The raw request headers.
+        now: Unix seconds of the request; the system's clock when None.
+
     Attributes:
-        opened: Whether anything has asked for the session.
         renewable: Set it to False in a request that must not keep the session alive, such as a
             page that polls. It opens nothing.
-        closed: Whether the response has begun, so that changes are refused.
     """
 
     __slots__ = (
-        "_opener",
-        "_unreadable",
-        "before",
-        "closed",
-        "codec",
-        "ends_others_of",
-        "found",
-        "headers",
-        "now",
-        "prepared",
-        "presented",
-        "renewable",
-        "unknown",
-    )
+        "_at", "_ends_others_of", "_headers", "_held", "_keys", "_late", "_method", "_opener",
+        "_phase", "_published", "_response", "_saved", "_unknown", "renewable",
+    )  # fmt: skip
 
-    before: Snapshot | Unwritten  # as it was found
-    found: Found
-    # What the request carries, where that was read ahead; or why it could not be.
-    prepared: SessionFields[StateT] | TokenError | StoreError | None
-    # Whose other sessions end with the response, or None.
-    ends_others_of: tuple[str | int, ...] | None
-    unknown: StoreError | None  # why nobody could tell, when the application asked for it
-    codec: SessionCodec[StateT]  # with the one ring that this request sees
-    presented: bool  # whether the request carried anything under the cookie's name
-    opened: ClassVar[bool] = True
-    becomes: ClassVar[type[RequestSession[Any]]]  # of one that is not open yet: its class then
-    _opener: Opener
-    closed: bool
-    _unreadable: bool
-    headers: Iterable[tuple[bytes, bytes]]
-    now: float | None
     renewable: bool
+    _at: int  # Unix second at which the request began
+    _keys: RingKeys  # of the one ring that this request sees
+    _phase: int
+    # What the request carries, where that was read ahead; or why it could not be.
+    _held: SessionValue[StateT] | StoreError | None
+    _published: dict[str, SessionValue[StateT]]
+    # The subjects whose other sessions end with the response, or None.
+    _ends_others_of: tuple[str | int, ...] | None
+    _unknown: StoreError | None  # why the session could not be told, when it was asked for
+    # Id, packed state, ttl and cap as they were saved, or None where nothing had been touched.
+    _saved: tuple[bytes, bytes | None, int, int | None] | None
+    _response: Headers | None  # the headers of the response that was handed on
+    _method: str | None  # of the request, where the adapter knows it
+    _late: Callable[[], None] | None  # makes the response vary, where its headers are no list
 
     def __init__(
         self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
     ) -> None:
-        # Its values are filled in by `Opener.load`.
         self._opener = opener
-        self.headers = headers
-        self.now = now
+        self._headers = headers
+        self._at = int(time()) if now is None else whole_seconds(now)
+        self._keys = opener.keys_at_hand()
         self.renewable = True
-        self.closed = self._unreadable = False
-        self.prepared = self.unknown = self.ends_others_of = None
+        self._phase = BEFORE_HEAD
+        self._published = {}
+        self._value = self._held = self._ends_others_of = self._unknown = self._saved = None
+        self._response = self._method = self._late = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether anything has asked for the session."""
+        return self._value is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the response has begun, so that changes are refused."""
+        return self._phase != BEFORE_HEAD
 
     def open(self) -> None:
-        """Open the session, so that the response says that it depends on it."""
+        """Open the session, so that the response says that it depends on it.
+
+        Raises:
+            ConfigError: The response has begun without saying so, and a cache may store it.
+            StoreError: It cannot be told whether the session is revoked.
+        """
+        self._open()
+
+    def _open(self) -> SessionValue[StateT]:
+        """Return the value: made, and published, by the first thread that asks."""
+        value = self._value
+        if value is not None:
+            return value
+        phase = self._phase
+        if phase == IN_BODY and may_be_stored(self._method, self._response):
+            raise ConfigError(_BEGUN_UNREAD)
+        made = self._opener.load(self)
+        value = self._published.setdefault("value", made)  # one step of the interpreter
+        self._value = value
+        if phase != BEFORE_HEAD:
+            if self._late is not None:
+                self._late()
+            elif self._response is not None:
+                add_vary(self._response, self._opener.vary)
+        return value
+
+    def _changing(self) -> SessionValue[StateT]:
+        """Return the value for a change.
+
+        Raises:
+            ConfigError: The response has begun.
+        """
+        if self._phase:
+            raise ConfigError(_BEGUN)
+        return self._value or self._open()
 
     def mark_accessed(self) -> None:
         """Do nothing: Starlette calls it when a page names the session, which opens nothing yet."""
@@ -159,15 +185,17 @@ class RequestSession(Session[StateT]):
         recorded, the response is a 503.
 
         Raises:
-            ConfigError: The session has no subject, or the response has begun.
+            ConfigError: The session has no subject, the response has begun, or there is no
+                revocation list.
         """
-        self._check_open()
-        if self.subject is None:
+        subject = self._changing().subject
+        self._opener.check_can_revoke()
+        if subject is None:
             raise ConfigError("nobody is signed in, so there are no other sessions to end")
-        self.ends_others_of = (*(self.ends_others_of or ()), self.subject)
+        self._ends_others_of = (*(self._ends_others_of or ()), subject)
 
     def confirm(self) -> None:
-        """Ask the store of revocations now, whatever is asked otherwise; it does I/O.
+        """Ask the store of revocations now, even if a replica answers otherwise; it does I/O.
 
         For a route that must not act on word that is seconds old. In asynchronous code:
         ``await asyncio.to_thread(request.session.confirm)``.
@@ -179,19 +207,6 @@ class RequestSession(Session[StateT]):
         """
         self._opener.confirm(self)
 
-    def close(self, *, readable: bool) -> None:
-        """Refuse changes from here on: the response has begun, and could not carry them.
-
-        Args:
-            readable: Whether a session that nothing has asked for yet may still be opened.
-        """
-        self.closed = True
-        self._unreadable = not readable
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ConfigError(_BEGUN)
-
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse to be copied or pickled: signing out would leave the request's session alone."""
         raise TypeError(
@@ -199,98 +214,6 @@ class RequestSession(Session[StateT]):
             "session.copy()"
         )
 
-    @property
-    def state(self) -> StateT:
-        """The application's data; can be replaced as a whole."""
-        state: Any = self._state
-        return self._whole() if type(state) is Members else state
-
-    @state.setter
-    def state(self, state: StateT) -> None:
-        self._check_open()
-        self.open()
-        self._state = state
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        """Set a value of the state."""
-        if self.closed:
-            raise ConfigError(_BEGUN)
-        state: Any = self._state
-        (state if type(state) is dict else self._mapping)[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        """Remove a value of the state."""
-        self._check_open()
-        del self._mapping[key]
-
-    def popitem(self) -> tuple[str, Any]:
-        """Remove and return the newest pair of the state, as a dict does."""
-        self._check_open()
-        return super().popitem()
-
-    def sign_in(
-        self, subject: str | int, *, ttl: int | None = None, cap: int | None = None
-    ) -> None:
-        """Begin a new session for `subject`; see `Session.sign_in`."""
-        self._check_open()
-        super().sign_in(subject, ttl=ttl, cap=cap)
-
-    def regenerate(self) -> None:
-        """Give the session a new id and keep its start; see `Session.regenerate`."""
-        self._check_open()
-        super().regenerate()
-
-    def set_lifetime(self, ttl: int | None = None, *, cap: int | None = None) -> None:
-        """Give the session a lifetime of its own; see `Session.set_lifetime`."""
-        self._check_open()
-        super().set_lifetime(ttl, cap=cap)
-
-    def clear(self) -> None:
-        """Drop state and subject: sign out; see `Session.clear`."""
-        self._check_open()
-        super().clear()
-
-
-class UnopenedSession(RequestSession[StateT]):
-    """The session of a request in which nothing has asked for it yet.
-
-    Its values are not there; asking for one opens it, whereupon it becomes a `RequestSession`
-    like any other, or what an adapter's own class names as `becomes`. A request that never asks
-    neither decodes nor renews, and its response does not vary.
-
-    Args:
-        opener: Opens it.
-        headers: The raw request headers.
-        now: Unix seconds; the system's clock at the time of each step when None.
-    """
-
-    __slots__ = ()
-    opened: ClassVar[bool] = False
-    becomes: ClassVar[type[RequestSession[Any]]] = RequestSession
-
-    def __getitem__(self, key: str) -> Any:
-        """Open the session, as nearly all requests do, and return a value of its state."""
-        self.open()
-        return self[key]
-
-    def __getattr__(self, name: str) -> Any:
-        """Open the session, as a value of it is asked for that is not there yet."""
-        if name not in _VALUES:
-            raise AttributeError(f"a session has no attribute {name!r}")
-        self.open()
-        return getattr(self, name)
-
     def __repr__(self) -> str:
-        """Tell that it is not open, and leave it so: reports of errors show what they find."""
-        return "<Session, not opened>"
-
-    def open(self) -> None:
-        """Open the session.
-
-        Raises:
-            ConfigError: The response has begun without saying that it depends on the session.
-            StoreError: Nobody can tell whether the session is revoked.
-        """
-        if self._unreadable:
-            raise ConfigError(_BEGUN_UNREAD)
-        self._opener.load(self)
+        """Show dates and key; reports of errors show it, so it opens nothing."""
+        return "<Session, not opened>" if self._value is None else super().__repr__()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic
 from tokensession.errors import (
     BadState,
     ConfigError,
+    Expired,
     Malformed,
     SessionTooLarge,
     StateError,
@@ -22,6 +23,7 @@ from tokensession.errors import (
     UnknownKey,
 )
 from tokensession.format.claims import SID_BYTES, StateT
+from tokensession.format.state import checked_state
 from tokensession.legacy.reader import LegacyReader
 from tokensession.web.cookies import MAX_CANDIDATES, Cookie
 
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
 
     from tokensession.format.claims import Subject
     from tokensession.legacy.reader import LegacySession
-    from tokensession.sessions.session import SessionFields
+    from tokensession.sessions.value import Opened
     from tokensession.tokens.codec import SessionCodec
+    from tokensession.tokens.derived_keys import RingKeys
     from tokensession.web.cookies import Header, Headers
 
 _SID_LABEL: Final = b"tokensession/v1/legacy\0"
@@ -54,7 +57,7 @@ class Takeover(Generic[StateT]):
             caps that the policy does not grant.
     """
 
-    __slots__ = ("_cookie", "_readers")
+    __slots__ = ("_cookie", "_reader", "_readers", "_writer")
 
     def __init__(
         self,
@@ -64,15 +67,17 @@ class Takeover(Generic[StateT]):
     ) -> None:
         if not isinstance(cookie, Cookie):
             raise ConfigError("legacy readers read cookies; sessions in a Header have none")
-        if not codec.can_mint:
+        if not codec.rings.at_hand().can_mint:
             raise ConfigError(
                 "this ring only reads, and a legacy session has to be written out as a token: take "
                 "sessions over where the ring can sign"
             )
         self._cookie = cookie
+        self._reader, self._writer = codec.reader, codec.writer
         self._readers = [(reader, self._cookies_of(reader)) for reader in readers]
         for reader, _ in self._readers:
-            codec.check_cap(reader.cap)
+            if reader.cap is not None:
+                codec.writer.policy.check_cap(reader.cap)
 
     def _cookies_of(self, reader: LegacyReader) -> list[Cookie]:
         if not isinstance(reader, LegacyReader):
@@ -90,33 +95,33 @@ class Takeover(Generic[StateT]):
             for name in reader.names
         ]
 
-    def read(
-        self, headers: Iterable[tuple[bytes, bytes]], at: int, codec: SessionCodec[StateT]
-    ) -> SessionFields[StateT] | None:
-        """Return the session of the one good legacy cookie; None where there is no such cookie.
+    def opened(
+        self, headers: Iterable[tuple[bytes, bytes]], at: int, keys: RingKeys
+    ) -> tuple[list[Opened[StateT]], TokenError | None]:
+        """Return the legacy sessions of a request as tokens of ours that are opened.
 
         Args:
             headers: Raw request headers without the own cookie.
             at: Unix seconds.
-            codec: The codec, with the ring of this request.
+            keys: The keys of the ring of this request.
 
-        Raises:
-            TokenError: Legacy cookies, none of which or several of which are good.
+        Returns:
+            Those that are good so far, and why the last of the others is not.
         """
         good = []
         refusal: TokenError | None = None
         for reader, cookies in self._active(at):
-            for values in _candidates(cookies, headers):
-                try:
-                    good.append(self._taken(reader, values, at, codec))
-                except TokenError as error:
-                    refusal = error
-        if len(good) > 1:
-            refusal = Malformed(f"{len(good)} legacy sessions in one request")
-        if refusal is not None and len(good) != 1:
+            try:
+                for values in _candidates(cookies, headers):
+                    try:
+                        good.append(self._taken(reader, values, at, keys))
+                    except TokenError as error:
+                        refusal = error
+            except Malformed as error:  # too many values, none of which counts
+                return [], error
+        if refusal is not None:
             _log.debug("legacy cookie refused: %s", refusal.code)
-            raise refusal
-        return good[0] if good else None
+        return good, refusal
 
     def deletions(self, headers: Iterable[tuple[bytes, bytes]], at: int, *, ended: bool) -> Headers:
         """Return what deletes the legacy cookies of a request.
@@ -138,19 +143,13 @@ class Takeover(Generic[StateT]):
         return (pair for pair in self._readers if at < pair[0].ends_at)
 
     def _taken(
-        self,
-        reader: LegacyReader,
-        values: tuple[bytes, ...],
-        at: int,
-        codec: SessionCodec[StateT],
-    ) -> SessionFields[StateT]:
+        self, reader: LegacyReader, values: tuple[bytes, ...], at: int, keys: RingKeys
+    ) -> Opened[StateT]:
         found = reader.read(values, at)
         subject, state = _converted(reader, found)
         sid = sha256(_SID_LABEL + found.signed).digest()[:SID_BYTES]
         try:
-            token = codec.adopt(
-                state, sid=sid, start=found.start, subject=subject, cap=reader.cap, now=at
-            )
+            token = self._token(found, reader, (sid, subject, state), at, keys)
             self._cookie.write(token, 1)
         except StateError as error:
             raise _unfit(reader, f"{error}; or use the reader's convert") from None
@@ -159,7 +158,26 @@ class Takeover(Generic[StateT]):
         except ConfigError as error:  # the ring's last key that can sign has expired
             _warn(reader, str(error))
             raise UnknownKey("no key can sign a legacy session over") from None
-        return codec.read(token, at)
+        return self._reader.open(token, at, keys)
+
+    def _token(
+        self,
+        found: LegacySession,
+        reader: LegacyReader,
+        session: tuple[bytes, Subject, object],
+        at: int,
+        keys: RingKeys,
+    ) -> str:
+        """Return a token of ours. It is on trial: reading it tells whether the session lives."""
+        sid, subject, state = session
+        iat = max(at, found.start)
+        age = iat - found.start
+        policy = self._writer.policy
+        ttl = policy.ttl(policy.idle_timeout, age, reader.cap)
+        if ttl < 1:
+            raise Expired("the session has reached its end and is not taken over")
+        claims = (sid, iat, ttl, age, subject)
+        return self._writer.adopted(claims, checked_state(state), reader.cap, keys)
 
 
 def _candidates(

@@ -1,65 +1,115 @@
-"""What adapters share where a store of revocations is asked: threads, and the answer 503."""
+"""The answers that an adapter gives by itself: a 503 where a store failed, a 500 after a sign-out.
+
+And the mark of a response object that has carried a session's cookie.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tokensession.errors import ConfigError
+from tokensession.errors import ConfigError, StoreError
+from tokensession.web.change import is_untouched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from tokensession.errors import StoreError
+    from tokensession.errors import TokenSessionError
     from tokensession.web.cookies import Headers
     from tokensession.web.manager import SessionManager
+    from tokensession.web.request_session import RequestSession
 
-UNAVAILABLE: Final = 503
-# Marks a response object that has been given a session's cookie.
-CARRIES_COOKIE: Final = "_tokensession_cookie"
-BODY: Final = b"Service Unavailable"
+# Marks a response object that has been given a session's cookie, with that session.
+_CARRIES_COOKIE: Final = "_tokensession_cookie"
 
 _log = logging.getLogger("tokensession")
 
 
-def unavailable(
-    manager: SessionManager[Any], error: StoreError, headers: Iterable[tuple[bytes, bytes]]
-) -> Headers:
-    """Return the headers of a 503, which stands in place of a response with other headers.
+class Refusal(NamedTuple):
+    """An answer in place of the application's.
 
-    Of those only cookies stay, and what tells the client of an API to drop its token: after a
-    sign-out that could not be recorded the browser has nothing left all the same.
+    Attributes:
+        status: 503 or 500.
+        body: Its body, in ASCII; as the reason it stands in a status line.
+        headers: Its headers.
     """
-    _log.warning("answered 503: %s", error)
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+def refusal(
+    manager: SessionManager[Any], error: TokenSessionError, headers: Iterable[tuple[bytes, bytes]]
+) -> Refusal | None:
+    """Return the answer to an error of saving, or None for what the framework answers.
+
+    That is 503 for a store, and 500 where a sign-out holds although the rest of its response
+    cannot be written. Of the response's headers only cookies stay, and what tells the client of an
+    API to drop its token.
+
+    Args:
+        manager: The manager.
+        error: As `SessionManager.save` raised it.
+        headers: The response's, as that left them.
+    """
+    headers = list(headers)
+    if isinstance(error, StoreError):
+        _log.warning("answered 503: %s", error)
+        status, body, retry = 503, b"Service Unavailable", [(b"retry-after", b"1")]
+    elif manager.cookie.delete() in headers:
+        _log.error("answered 500 after a sign-out, which holds: %s", error)
+        status, body, retry = 500, b"Internal Server Error", []
+    else:
+        return None
     kept = (b"set-cookie", manager.cookie.delete()[0])
-    return [
-        (b"content-type", b"text/plain"),
-        (b"cache-control", b"no-store"),
-        (b"content-length", b"%d" % len(BODY)),
-        (b"retry-after", b"1"),
-        *(header for header in headers if header[0].lower() in kept),
-    ]
+    return Refusal(
+        status,
+        body,
+        [
+            (b"content-type", b"text/plain"),
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(body)),
+            *retry,
+            *(header for header in headers if header[0].lower() in kept),
+        ],
+    )
 
 
-def check_fresh(response: object) -> None:
-    """Refuse a response object that has carried a session's cookie before.
+def unavailable(manager: SessionManager[Any], error: StoreError) -> Refusal:
+    """Return the answer to a store that failed before there was a response."""
+    answer = refusal(manager, error, ())
+    assert answer is not None
+    return answer
+
+
+def claim(response: object, session: RequestSession[Any]) -> None:
+    """Mark a response object before a session is saved into it that can give it a cookie.
 
     Raises:
-        ConfigError: It has, and would give it to whoever asks next.
+        ConfigError: It answers another request too, and would carry the cookie of one to others.
     """
-    if hasattr(response, CARRIES_COOKIE):
+    value = session._value
+    if value is None or is_untouched(value):
+        _check(vars(response).get(_CARRIES_COOKIE, session), session)
+    else:
+        mark(response, session)
+
+
+def mark(response: object, session: RequestSession[Any]) -> None:
+    """Mark a response object that a session's cookie is given to; raises as `claim`."""
+    # One step of the interpreter: of two requests at once one is refused.
+    _check(vars(response).setdefault(_CARRIES_COOKIE, session), session)
+
+
+def release(response: object) -> None:
+    """Take back the mark of a response that was given no cookie."""
+    vars(response).pop(_CARRIES_COOKIE, None)
+
+
+def _check(owner: object, session: RequestSession[Any]) -> None:
+    if owner is not session:
         raise ConfigError(
             "one response object answers several requests, and would carry the cookie of one "
             "session to others: make a response for each request"
         )
-
-
-async def in_thread(call: Callable[[], None]) -> None:
-    """Run what does I/O beside the event loop; in place where that is not asyncio's."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        call()
-        return
-    await asyncio.to_thread(call)

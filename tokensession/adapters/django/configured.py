@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from tokensession.errors import ConfigError
-from tokensession.sessions.policy import Policy
-from tokensession.tokens.codec import SessionCodec
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
 
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
+    from tokensession.sessions.policy import Policy
 
 
 def configured_manager() -> SessionManager[Any]:
@@ -35,7 +34,6 @@ def configured_manager() -> SessionManager[Any]:
             'KeyRing.open(BASE_DIR / "session-keys.json")'
         )
     if not isinstance(keys, SessionManager):
-        policy = Policy.owasp() if policy is None else policy
         try:
             return _manager(keys, policy, revocation, _cookie())
         except TypeError:  # what is not hashable is none of these, which is told without the cache
@@ -55,14 +53,11 @@ def configured_manager() -> SessionManager[Any]:
 @lru_cache(maxsize=32)  # settings change in tests only
 def _manager(
     keys: KeyRing | KeyRingWatcher,
-    policy: Policy,
+    policy: Policy | None,
     revocation: Store | Check | None,
     cookie: Cookie,
 ) -> SessionManager[Any]:
-    codec: SessionCodec[Any] = SessionCodec(
-        keys, context=cookie.context, policy=policy, revocation=revocation
-    )
-    return SessionManager(codec, cookie=cookie)
+    return SessionManager(keys, cookie=cookie, policy=policy, revocation=revocation)
 
 
 def _cookie() -> Cookie:

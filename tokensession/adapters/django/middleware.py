@@ -8,26 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.sessions import middleware
 from django.http import HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from tokensession.adapters.django.configured import configured_manager
-from tokensession.adapters.django.store import SessionStore, UnopenedSessionOfRequest
+from tokensession.adapters.django.store import SessionOfRequest, SessionStore
 from tokensession.adapters.wsgi import RequestHeaders
-from tokensession.errors import StoreError
+from tokensession.errors import StoreError, TokenSessionError
+from tokensession.sessions.steps import run
 from tokensession.web.cookies import add_vary
 from tokensession.web.manager import FAILED
-from tokensession.web.unavailable import (
-    BODY,
-    CARRIES_COOKIE,
-    UNAVAILABLE,
-    check_fresh,
-    unavailable,
-)
+from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from http.cookies import SimpleCookie
 
     from tokensession.web.cookies import Headers
+    from tokensession.web.unavailable import Refusal
 
 
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Django has no types
@@ -35,7 +32,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
     The session is opened on first access, and can be changed until the middleware returns the
     response; later changes raise a ConfigError. As with Django's own, what was changed before an
-    error that nobody has foreseen (status 500) is not kept.
+    unforeseen error (status 500) is not kept.
     """
 
     def __init__(self, get_response: Any) -> None:
@@ -45,71 +42,89 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
     def process_request(self, request: Any) -> None:
         """Give the request its session."""
+        manager = self._manager
         scope = getattr(request, "scope", None)  # of ASGI
-        if scope is None:
-            headers = RequestHeaders(request.META, self._manager.cookie.vary)
-        else:
-            headers = scope["headers"]
-        session = request.session = UnopenedSessionOfRequest(self._manager, headers)
-        if scope is not None and self._manager.look_ahead(session):
+        headers = RequestHeaders(request.META, manager.vary) if scope is None else scope["headers"]
+        session = request.session = SessionOfRequest(manager, headers)
+        if scope is not None and not manager.storeless and manager.is_carried(session):
             # Django calls this in a thread, and an asynchronous view in the event loop.
-            self._manager.prepare(session)
+            run(manager.opening(session))
 
     def process_exception(self, request: Any, exception: Exception) -> Any:
-        """Answer 503 where the store of revocations failed in a view."""
+        """Answer 503 where a store failed in a view."""
         if not isinstance(exception, StoreError):
             return None
-        request.session.close(readable=True)  # what was changed before an error is not kept
-        return _refusal(unavailable(self._manager, exception, ()))
+        self._manager.complete(request.session)  # what was changed before an error is not kept
+        return _answer(unavailable(self._manager, exception))
 
     def process_response(self, request: Any, response: Any) -> Any:
         """Write what the response must say; see `SessionManager.save`."""
         session = getattr(request, "session", None)
         if not isinstance(session, SessionStore):
             return response
-        check_fresh(response)
+        manager = self._manager
+        claim(response, session)
         merged = ("Vary", "Cache-Control")
         fields = [
             (n.lower().encode(), response[n].encode("latin-1")) for n in merged if n in response
         ]
-        if response.status_code == FAILED and session.unknown is not None:
-            return self._refused(response, session.unknown, fields)
-        if response.status_code == FAILED or session.closed:
-            session.close(readable=True)
+        failed = response.status_code == FAILED and session._unknown is None
+        if failed or session.closed:
             if session.opened:
-                add_vary(fields, self._manager.cookie.vary)
+                add_vary(fields, manager.vary)
+            release(response)
         else:
-            until_closed = session.opened and session.get_expire_at_browser_close()
-            manager = self._until_closed if until_closed else self._manager
+            if session.opened and session.get_expire_at_browser_close():
+                manager = self._until_closed
             try:
-                manager.save(session, fields)
-            except StoreError as error:
-                return self._refused(response, error, fields)
-            if any(name == b"set-cookie" for name, _ in fields):
-                # Django's own cache for whole sites, which is around this middleware, knows nothing
-                # of no-store in its older versions, and would give the cookie to others.
-                request._cache_update_cache = False  # noqa: SLF001  # asked by that cache alone
-                setattr(response, CARRIES_COOKIE, True)
+                manager.save(session, fields, status=response.status_code, method=request.method)
+            except TokenSessionError as error:
+                release(response)
+                answer = refusal(manager, error, fields)
+                if answer is None:
+                    raise
+                manager.complete(session)
+                return self._replaced(response, answer)
+            self._mark(request, response, session, fields)
         if session.opened:
             _write(response, fields)
-            if response.streaming:
-                check = partial(self._manager.check_unchanged, session)
-                wrap = _checked_async if response.is_async else _checked
-                response.streaming_content = wrap(response.streaming_content, check)
+        session._late = partial(patch_vary_headers, response, ["Cookie"])
+        if response.streaming and not failed:
+            end = partial(self._end, session)
+            wrap = _watched_async if response.is_async else _watched
+            response.streaming_content = wrap(response.streaming_content, end)
+        else:
+            manager.complete(session)
         return response
 
-    def _refused(self, response: Any, error: StoreError, fields: Headers) -> Any:
-        """Return a 503 in place of a response, which is released with it."""
-        answer = _refusal(unavailable(self._manager, error, fields), response.cookies)
-        answer._resource_closers.extend(response._resource_closers)  # noqa: SLF001  # or it stays
-        return answer
+    @staticmethod
+    def _mark(request: Any, response: Any, session: SessionStore, fields: Headers) -> None:
+        if any(name == b"set-cookie" for name, _ in fields):
+            # Django's own cache for whole sites, which is around this middleware, knows nothing
+            # of no-store in its older versions, and would give the cookie to others.
+            request._cache_update_cache = False
+            mark(response, session)
+        else:
+            release(response)
+
+    def _end(self, session: SessionStore) -> None:
+        """Note that a streamed body has ended, and see whether a change came too late."""
+        self._manager.complete(session)
+        self._manager.check_unchanged(session)
+
+    @staticmethod
+    def _replaced(response: Any, answer: Refusal) -> Any:
+        """Return an answer of ours in place of a response, which is released with it."""
+        answered = _answer(answer, response.cookies)
+        answered._resource_closers.extend(response._resource_closers)  # or it stays
+        return answered
 
 
-def _refusal(headers: Headers, cookies: SimpleCookie | None = None) -> Any:
-    answer = HttpResponse(BODY, status=UNAVAILABLE)
+def _answer(refused: Refusal, cookies: SimpleCookie | None = None) -> Any:
+    answer = HttpResponse(refused.body, status=refused.status)
     if cookies is not None:
         answer.cookies = cookies
-    _write(answer, headers)
+    _write(answer, refused.headers)
     return answer
 
 
@@ -151,15 +166,15 @@ class _Written(Morsel[str]):
         return self._line
 
 
-def _checked(chunks: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:
+def _watched(chunks: Iterable[bytes], end: Callable[[], None]) -> Iterator[bytes]:
     """Give a body as it comes, and see at its end whether a change came too late."""
     yield from chunks
-    check()
+    end()
 
 
-async def _checked_async(
-    chunks: AsyncIterable[bytes], check: Callable[[], None]
+async def _watched_async(
+    chunks: AsyncIterable[bytes], end: Callable[[], None]
 ) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         yield chunk
-    check()
+    end()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -13,7 +12,7 @@ from django.utils import timezone
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.web.cookies import Cookie
-from tokensession.web.request_session import RequestSession, UnopenedSession
+from tokensession.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +39,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
         RequestSession.__init__(self, manager, _headers(manager, session_key), None)
         self._manager = manager
         self._token = session_key
-        manager.load(self)
+        self._open()
 
     @property
     def _session(self) -> SessionStore:
@@ -98,7 +97,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
     def get_expire_at_browser_close(self) -> bool:
         """Tell whether the cookie ends with the browser: `set_expiry` says so, or the settings."""
-        if isinstance(self._state, MutableMapping):  # as opposed to a state of a type
+        if (self._value or self._open()).is_mapping:  # as opposed to a state of a type
             return bool(SessionBase.get_expire_at_browser_close(self))
         return bool(settings.SESSION_EXPIRE_AT_BROWSER_CLOSE)
 
@@ -181,7 +180,17 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
 
 class SessionOfRequest(SessionStore):
-    """The session of one request; it is written with the response."""
+    """The session of one request; it is written with the response.
+
+    Args:
+        manager: Opens it.
+        headers: The raw request headers.
+    """
+
+    def __init__(
+        self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
+        RequestSession.__init__(self, manager, headers, None)
 
     @property
     def session_key(self) -> str | None:
@@ -201,22 +210,6 @@ class SessionOfRequest(SessionStore):
         """Do what `create` does, and raise now what writing the session would raise."""
         self.create()
         self.check()
-
-
-class UnopenedSessionOfRequest(SessionOfRequest, UnopenedSession[Any]):
-    """The same, before anything has asked for it.
-
-    Args:
-        manager: Opens it.
-        headers: The raw request headers.
-    """
-
-    becomes: ClassVar[type[RequestSession[Any]]] = SessionOfRequest
-
-    def __init__(
-        self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
-    ) -> None:
-        RequestSession.__init__(self, manager, headers, None)
 
 
 def _headers(manager: SessionManager[Any], token: str | None) -> tuple[tuple[bytes, bytes], ...]:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tokensession.errors import ConfigError
 from tokensession.format.seconds import whole_seconds
-from tokensession.tokens.codec import MAX_TOKEN
+from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tools.demo import page
 from tokensession.tools.demo.forms import back, checked_form, html, session_of
 from tokensession.tools.demo.view import View

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import TokenError
-from tokensession.tokens.codec import MAX_TOKEN
+from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
 from tokensession.tools.demo.panels.cookie import coloured, legend
 from tokensession.tools.demo.verdict import verdict

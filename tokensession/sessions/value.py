@@ -1,0 +1,147 @@
+"""What a session says: a record, which the handle of a session changes and the codec reads."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+
+import msgspec
+
+from tokensession.format.claims import SID_BYTES, StateT, Subject
+from tokensession.format.lazy_state import Members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensession.format.claims import Claims
+    from tokensession.format.seconds import Duration
+    from tokensession.overflow.reference import Overflowed
+
+
+class Origin(NamedTuple, Generic[StateT]):
+    """What a codec gives to a session that begins.
+
+    Attributes:
+        lifetime: Returns idle window and cap, checked, for a ttl and a cap of the session's own.
+        limit: Seconds after which a session without a cap ends, or None.
+        empty_state: Returns the state to begin with.
+    """
+
+    lifetime: Callable[[Duration | None, Duration | None], tuple[int, int | None]]
+    limit: int | None
+    empty_state: Callable[[], StateT]
+
+
+class Opened(msgspec.Struct, Generic[StateT], frozen=True, eq=False):
+    """A token that has passed steps 1 to 8 of SPEC section 5.
+
+    Attributes:
+        claims: What it says.
+        misfit: How its state misses the application's type, or None.
+        plaintext: The claims as msgpack.
+        kid: The key that signed it.
+        dies_at: Unix second at which it dies.
+    """
+
+    claims: Claims[StateT]
+    misfit: str | None
+    plaintext: bytes
+    kid: str
+    dies_at: int
+
+    @property
+    def started_at(self) -> int:
+        """Unix second at which its session began."""
+        return self.claims.iat - self.claims.age
+
+
+class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
+    """What a session says at the moment, and what has been done to it.
+
+    Attributes:
+        state: The application's data.
+        sid: The session id.
+        subject: The session's subject, or None.
+        issued_at: Unix second at which its token was made.
+        started_at: Unix second at which it began.
+        expires_at: Unix second at which its token dies.
+        kid: The key that signed its token; "" while it has none.
+        context: The purpose of its tokens.
+        ttl: Seconds of its idle window.
+        cap: Seconds that it may last at the most, or None for the policy's limit.
+        now: Unix second at which it was read or begun.
+        origin: What it begins anew with.
+        opened: The token that it was read from, even if that was refused for its state alone.
+        overflowed: Where its state was found, when that did not fit into the token.
+        entry: Where its state was written to since.
+        given_up: The ids that it had before, oldest first.
+        refused: The code for which the request's token was refused, or None.
+        presented: Whether the request carried anything in the place of a token.
+        unwritten: Whether it comes from another library's cookie and has no token of ours yet.
+        lifetime_set: Whether `ttl` or `cap` were set.
+        touched: The members that were set, removed, or handed out and can have changed.
+        whole: Whether the state was set or handed out as a whole.
+    """
+
+    state: StateT
+    sid: bytes
+    subject: Subject
+    issued_at: int
+    started_at: int
+    expires_at: int
+    kid: str
+    context: str
+    ttl: int
+    cap: int | None
+    now: int
+    origin: Origin[StateT]
+    opened: Opened[StateT] | None = None
+    overflowed: Overflowed | None = None
+    entry: Overflowed | None = None
+    given_up: tuple[bytes, ...] = ()
+    refused: str | None = None
+    presented: bool = False
+    unwritten: bool = False
+    lifetime_set: bool = False
+    touched: set[Any] | None = None
+    whole: bool = False
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether the state is a map, as opposed to a value of a type."""
+        return isinstance(self.state, dict | Members)
+
+    def touch(self, key: Any) -> None:
+        """Note that a member can have changed."""
+        if self.touched is None:
+            self.touched = {key}
+        else:
+            self.touched.add(key)
+
+    def replace_state(self, state: StateT) -> None:
+        """Set the state as a whole."""
+        self.state = state
+        self.whole = True
+
+    def hand_out(self) -> StateT:
+        """Return the state as a whole, after which any of it can have changed."""
+        state: Any = self.state
+        if type(state) is Members:
+            state = state.whole()
+            self.state = state
+        self.whole = True
+        return state  # type: ignore[no-any-return]  # it is the state
+
+    def regenerate(self) -> None:
+        """Give the session a new id."""
+        self.given_up = (*self.given_up, self.sid)
+        self.sid = os.urandom(SID_BYTES)
+
+    def begin(self, subject: Subject, ttl: int, cap: int | None) -> None:
+        """Begin another session of this state."""
+        self.regenerate()
+        self.issued_at = self.started_at = self.now
+        self.ttl, self.cap = ttl, cap
+        self.expires_at = self.now + ttl
+        self.kid = ""
+        self.subject = subject

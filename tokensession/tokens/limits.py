@@ -1,0 +1,76 @@
+"""The limits of a codec, and what its policy and its ring must agree on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tokensession.errors import ConfigError
+from tokensession.format.seconds import whole_seconds
+
+if TYPE_CHECKING:
+    from tokensession.keys.ring import KeyRing
+    from tokensession.observer import Observer
+    from tokensession.sessions.policy import Policy
+
+MAX_TOKEN: Final = 8192  # characters
+MIN_PAYLOAD: Final = 38  # version 1, salt 8, nonce 12, one byte of claims, tag 16
+MAX_PADDING: Final = 256  # what a pad of up to 255 zeros reaches
+CACHED_CIPHERS: Final = 1024  # about 1 kB each
+
+
+def checked_padding(padding: int) -> int:
+    """Return a padding.
+
+    Raises:
+        ConfigError: Not a number of bytes that a pad can reach.
+    """
+    if isinstance(padding, bool) or not isinstance(padding, int):
+        raise ConfigError(f"padding must be a number of bytes, not {type(padding).__name__}")
+    if padding and not 2 <= padding <= MAX_PADDING:  # noqa: PLR2004
+        raise ConfigError(f"padding must be 0 or from 2 to {MAX_PADDING} bytes, not {padding}")
+    return padding
+
+
+def meet_ring(
+    ring: KeyRing, *, policy: Policy, observer: Observer | None, first_serial: int
+) -> None:
+    """Tell of a ring that a watcher has loaded, and hold the policy against it."""
+    if observer is not None and ring.serial != first_serial:
+        observer.ring_reloaded(ring.serial)
+    check_lifetimes(ring, policy)
+
+
+def check_lifetimes(ring: KeyRing, policy: Policy) -> None:
+    """Hold a policy against a ring: its tokens must not outlive the keys (SPEC section 7).
+
+    Raises:
+        ConfigError: They would.
+    """
+    if ring.can_mint:
+        check_ttl("idle_timeout", policy.idle_timeout, ring)
+        _check_leeway(policy.leeway, ring)
+        ring.check_grace(policy.idle_timeout, leeway=policy.leeway, now=whole_seconds(None))
+
+
+def check_ttl(name: str, seconds: int, ring: KeyRing) -> None:
+    """Hold the life of a token against the ring's rotation config.
+
+    Raises:
+        ConfigError: It exceeds the token_lifetime, after which keys are removed.
+    """
+    lifetime = ring.token_lifetime
+    if lifetime is not None and seconds > lifetime:
+        raise ConfigError(
+            f"{name} ({seconds} s) exceeds the token_lifetime ({lifetime} s) of the ring's "
+            "rotation config, after which keys are removed: lower it, or raise token_lifetime"
+        )
+
+
+def _check_leeway(leeway: int, ring: KeyRing) -> None:
+    schedule = ring.schedule
+    if schedule is not None and leeway > schedule.leeway:
+        raise ConfigError(
+            f"the policy's leeway ({leeway} s) exceeds that of the ring's rotation config "
+            f"({schedule.leeway} s), after which keys are removed: lower it, or set "
+            f'"leeway": {leeway} in the rotation config'
+        )

@@ -1,0 +1,277 @@
+"""Reading a token, in the ten steps of SPEC section 5."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Generic
+
+from cryptography.exceptions import InvalidTag
+
+from tokensession.errors import (
+    BadSignature,
+    BadState,
+    DecryptFailed,
+    Malformed,
+    Revoked,
+    TokenError,
+    UnknownKey,
+    UnsupportedVersion,
+)
+from tokensession.format.base64url import NotCanonical, b64url_decode
+from tokensession.format.claims import SID_BYTES, StateT, read_claims
+from tokensession.overflow.reference import MARK, Overflowed, reference_of
+from tokensession.sessions.value import Opened, SessionValue
+from tokensession.tokens.limits import CACHED_CIPHERS, MAX_TOKEN, MIN_PAYLOAD
+from tokensession.tokens.sealing import VERSION, TokenKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    from tokensession.format.state_format import StateFormat
+    from tokensession.observer import Observer
+    from tokensession.overflow.overflow import Overflow
+    from tokensession.revocation.list import RevocationList
+    from tokensession.sessions.policy import Policy
+    from tokensession.sessions.steps import Steps
+    from tokensession.sessions.value import Origin
+    from tokensession.tokens.derived_keys import RingKeys
+
+_log = logging.getLogger("tokensession")
+
+
+class TokenReader(Generic[StateT]):
+    """Reads the tokens of one context.
+
+    `open` is pure: steps 1 to 8. `admit` takes steps 9 and 10, which can need a store; `fit` takes
+    step 10 where no store is configured.
+
+    Args:
+        context: The purpose of the tokens, and its bytes.
+        policy: When sessions end.
+        state_format: How states are read.
+        origin: What a session begins anew with.
+        revocations: The revocation list, or None.
+        overflow: Where states are that did not fit into their tokens, or None.
+        observer: Is told what happens, or None.
+
+    Attributes:
+        storeless: Whether reading never needs a store.
+    """
+
+    __slots__ = (
+        "_cipher", "_context", "_encoded_context", "_format", "_idle", "_observer", "_origin",
+        "_overflow", "_policy", "_revoking", "storeless",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        context: tuple[str, bytes],
+        policy: Policy,
+        state_format: StateFormat[StateT],
+        origin: Origin[StateT],
+        *,
+        revocations: RevocationList | None,
+        overflow: Overflow | None,
+        observer: Observer | None,
+    ) -> None:
+        self._context, self._encoded_context = context
+        self._policy = policy
+        self._format = state_format
+        self._origin = origin
+        self._idle = origin.lifetime(None, None)[0]
+        self._revoking = None if revocations is None else revocations.revoking
+        self._overflow = overflow
+        self._observer = observer
+        self.storeless: bool = revocations is None and overflow is None
+        # Filled only once a signature has verified; bounded, and safe under threads.
+        self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
+
+    def open(  # noqa: C901  # eight steps of the SPEC, in one place
+        self, token: str | bytes, at: int, keys: RingKeys
+    ) -> Opened[StateT]:
+        """Return what a token says, after steps 1 to 8.
+
+        Args:
+            token: The token's text. Anything else is refused like a bad token.
+            at: Unix seconds.
+            keys: The keys of the ring to read with.
+
+        Raises:
+            TokenError: No session; its subclass and ``code`` say which check failed.
+        """
+        try:
+            # SPEC 5, step 1: framing.
+            if isinstance(token, str) and len(token) <= MAX_TOKEN and token.isascii():
+                token = token.encode("ascii")
+            elif not isinstance(token, bytes) or len(token) > MAX_TOKEN or not token.isascii():
+                raise _misframed(token)
+            try:
+                header, payload, signature = token.split(b".")
+            except ValueError:
+                count = token.count(b".") + 1
+                raise Malformed(f"{count} segments; a token has 3") from None
+            # Step 2: the exact header of a key that may still verify; no JSON is parsed.
+            key = keys.by_header.get(header)
+            if key is None or at >= key.until:
+                raise _unknown_key(key, keys)
+            # Steps 3 and 4: one spelling, and the signature over it.
+            if not (key.ready or key.signature).verifies(payload, signature):
+                raise self._bad_signature(payload, signature, key)
+            data = b64url_decode(payload)
+            # Step 5: version and length.
+            if data[0] != VERSION:
+                raise UnsupportedVersion(f"format version {data[0]}; this library reads {VERSION}")
+            if len(data) < MIN_PAYLOAD:
+                raise Malformed(f"a payload of {len(data)} bytes; the least is {MIN_PAYLOAD}")
+            # Step 6: open.
+            cipher: AESGCM = self._cipher(key, data[1:9])
+            plaintext = cipher.decrypt(data[9:21], data[21:], header)
+            # Step 7: claims.
+            claims, misfit = self._format.read(plaintext)
+            # Step 8: times.
+            dies_at = self._policy.check_times(claims.iat, claims.ttl, claims.age, claims.cap, at)
+        except TokenError as error:
+            raise self._refused(error) from None
+        except NotCanonical:
+            reason = "a segment is not canonical base64url without padding"
+            raise self._refused(Malformed(reason)) from None
+        except InvalidTag:
+            reason = f"the token is signed by its key, but not sealed for context {self._context!r}"
+            raise self._refused(DecryptFailed(reason)) from None
+        return Opened(claims, misfit, plaintext, key.kid, dies_at)
+
+    def admit(self, opened: Opened[StateT], at: int) -> Steps[SessionValue[StateT]]:
+        """Return the session of an opened token, after steps 9 and 10.
+
+        Raises:
+            TokenError: Revoked, or BadState.
+            StoreError: A store cannot be asked.
+        """
+        claims = opened.claims
+        try:
+            # Step 9: revocation, by the session's start, whatever its renewals.
+            if self._revoking is not None and (
+                yield from self._revoking(claims.sid, opened.started_at, claims.sub)
+            ):
+                raise Revoked("the session was ended before its time")
+            # Step 10: the application's type, of a state that may be elsewhere.
+            value = self._fitting(opened, at)
+            if value.overflowed is not None:
+                assert self._overflow is not None
+                value.overflowed = found = yield partial(
+                    self._overflow.get, value.overflowed.reference, value.sid, self._encoded_context
+                )
+                value.state = self._format.read_state(found.packed or b"")
+        except TokenError as error:
+            raise self._refused(error) from None
+        if self._observer is not None:
+            self._observer.decoded()
+        return value
+
+    def fit(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
+        """Return the session of an opened token, after step 10, where no store is configured.
+
+        Raises:
+            BadState: Its state does not fit the application's type, or is in a store.
+        """
+        try:
+            value = self._fitting(opened, at)
+        except BadState as error:
+            raise self._refused(error) from None
+        if self._observer is not None:
+            self._observer.decoded()
+        return value
+
+    def read(self, token: str | bytes, at: int, keys: RingKeys) -> SessionValue[StateT]:
+        """Return the session of a token, where no store is configured.
+
+        Raises:
+            TokenError: As for `open` and `fit`.
+        """
+        return self.fit(self.open(token, at, keys), at)
+
+    def reading(self, token: str | bytes, at: int, keys: RingKeys) -> Steps[SessionValue[StateT]]:
+        """Return the session of a token.
+
+        Raises:
+            TokenError: As for `open` and `admit`.
+            StoreError: As for `admit`.
+        """
+        return (yield from self.admit(self.open(token, at, keys), at))
+
+    def begin(self, at: int) -> SessionValue[StateT]:
+        """Return a new session: empty, anonymous, and without a token."""
+        return SessionValue(
+            self._origin.empty_state(), os.urandom(SID_BYTES), None, at, at, at + self._idle, "",
+            self._context, self._idle, None, at, self._origin,
+        )  # fmt: skip
+
+    def _fitting(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
+        """Return the session of an opened token whose state fits, or is elsewhere.
+
+        Raises:
+            BadState: It does not fit the application's type, or no store is there to ask for it.
+        """
+        claims, overflowed = opened.claims, None
+        if opened.plaintext.find(MARK) >= 0:  # a third faster than the operator
+            overflowed = self._reference(opened)
+        if opened.misfit is not None and overflowed is None:
+            raise BadState(opened.misfit)
+        iat = claims.iat
+        return SessionValue(
+            claims.state, claims.sid, claims.sub, iat, iat - claims.age, opened.dies_at, opened.kid,
+            self._context, claims.ttl, claims.cap, at, self._origin, opened, overflowed,
+        )  # fmt: skip
+
+    def _reference(self, opened: Opened[Any]) -> Overflowed | None:
+        """Return where the state is that good claims stand for, or None if it is in them.
+
+        Raises:
+            BadState: This codec has no store to ask for it.
+        """
+        reference = reference_of(read_claims(opened.plaintext).state)
+        if reference is None:
+            return None
+        if self._overflow is None:
+            raise BadState(
+                "the state is in a store: give this codec the same, SessionCodec(overflow=...)"
+            )
+        return Overflowed(reference, opened.claims.sid, None)
+
+    def _bad_signature(self, payload: bytes, signature: bytes, key: TokenKey) -> TokenError:
+        """Tell, after a signature failed, whether step 3 had to refuse the token before step 4.
+
+        Raises:
+            NotCanonical: It had to, for the spelling of a segment.
+        """
+        b64url_decode(payload)
+        length = key.signature.length
+        if len(b64url_decode(signature)) != length:
+            return Malformed(f"the signature does not have the {length} bytes of its algorithm")
+        return BadSignature(f"the signature does not verify in context {self._context!r}")
+
+    def _refused(self, error: TokenError) -> TokenError:
+        _log.debug("token refused: %s", error.code)
+        if self._observer is not None:
+            self._observer.refused(error.code)
+        return error
+
+
+def _misframed(token: object) -> Malformed:
+    """Tell why something cannot be a token (step 1)."""
+    if not isinstance(token, str | bytes):
+        return Malformed(f"a token is text, not {type(token).__name__}")
+    if len(token) > MAX_TOKEN:
+        return Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
+    return Malformed("a token is ASCII")
+
+
+def _unknown_key(key: TokenKey | None, keys: RingKeys) -> UnknownKey:
+    """Tell why no key can verify a token (step 2), and have the ring's source asked."""
+    if key is None:
+        keys.missed()
+        return UnknownKey("the header is not that of any key in the ring")
+    state = "revoked" if key.key.revoked else "expired"
+    return UnknownKey(f"key {key.kid!r} is {state}", key_state=state)

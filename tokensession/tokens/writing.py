@@ -1,0 +1,278 @@
+"""Writing a token, in the steps of SPEC section 4."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
+
+from tokensession.errors import ConfigError, Expired, SessionTooLarge
+from tokensession.format.claims import StateT, write_claims
+from tokensession.format.state_format import pack
+from tokensession.tokens.limits import MAX_TOKEN
+from tokensession.tokens.sealing import NONCE_BYTES
+
+if TYPE_CHECKING:
+    from tokensession.format.claims import Subject
+    from tokensession.format.state_format import StateFormat
+    from tokensession.observer import Observer
+    from tokensession.overflow.overflow import Overflow
+    from tokensession.overflow.reference import Overflowed
+    from tokensession.revocation.list import RevocationList
+    from tokensession.sessions.policy import Policy
+    from tokensession.sessions.steps import Steps
+    from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.derived_keys import RingKeys
+    from tokensession.tokens.sealing import TokenKey
+
+
+# sid, iat, ttl, age and sub.
+NewClaims: TypeAlias = "tuple[bytes, int, int, int, Subject]"
+
+
+class Written(NamedTuple):
+    """A token that has been made.
+
+    Attributes:
+        token: Its text.
+        seconds: How long it can be read, from the moment for which it was made.
+        overflowed: Where its state is, if that did not fit into it.
+    """
+
+    token: str
+    seconds: int
+    overflowed: Overflowed | None = None
+
+
+class TokenWriter(Generic[StateT]):
+    """Writes the tokens of one context.
+
+    `write_now` needs no store; `write` lets a state overflow that does not fit.
+
+    Args:
+        context: The purpose of the tokens, and its bytes.
+        policy: When sessions end.
+        state_format: How states are packed and checked.
+        padding: The claims are padded to a multiple of this many bytes; 0 adds none.
+        revocations: The revocation list, or None.
+        overflow: Where states go that do not fit into their tokens, or None.
+        observer: Is told what happens, or None.
+
+    Attributes:
+        policy: When sessions end.
+        overflow: As given.
+    """
+
+    __slots__ = (
+        "_context", "_encoded_context", "_format", "_observer", "_padding",
+        "_revocations", "overflow", "policy",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        context: tuple[str, bytes],
+        policy: Policy,
+        state_format: StateFormat[StateT],
+        *,
+        padding: int,
+        revocations: RevocationList | None,
+        overflow: Overflow | None,
+        observer: Observer | None,
+    ) -> None:
+        self._context, self._encoded_context = context
+        self.policy: Policy = policy
+        self._format = state_format
+        self._padding = padding
+        self._revocations = revocations
+        self.overflow: Overflow | None = overflow
+        self._observer = observer
+
+    def new_now(
+        self, claims: NewClaims, state: Any, cap: int | None, nonce: bytes, keys: RingKeys
+    ) -> str:
+        """Return the token of these claims, where no overflow is configured.
+
+        Args:
+            claims: sid, iat, ttl, age and sub.
+            state: The state, not yet checked.
+            cap: Seconds that the session may last at the most, or None.
+            nonce: 12 random bytes.
+            keys: The keys of the ring to sign with.
+
+        Raises:
+            TokenSessionError: As for `write_now`, but Expired.
+        """
+        key = keys.signing_key(claims[1])
+        checked = self._format.checked(state, None, touched=None, former=None)
+        return self._sealed(key, claims, checked, cap, nonce)
+
+    def new(
+        self, claims: NewClaims, state: Any, cap: int | None, nonce: bytes, keys: RingKeys
+    ) -> Steps[str]:
+        """Return what `new_now` does; a state that does not fit overflows.
+
+        Raises:
+            TokenSessionError: As for `write`, but Expired.
+        """
+        if self.overflow is None:
+            return self.new_now(claims, state, cap, nonce, keys)
+        key = keys.signing_key(claims[1])
+        checked = self._format.checked(state, pack(state), touched=None, former=None)
+        written = yield from self._fitted(key, claims, checked, cap, nonce, MAX_TOKEN, None)
+        return written.token
+
+    def adopted(self, claims: NewClaims, state: Any, cap: int | None, keys: RingKeys) -> str:
+        """Return the token of a session that began elsewhere; its state is checked core values."""
+        plaintext = write_claims(*claims, state, cap)
+        key = keys.signing_key(claims[1])
+        return self._token(key, plaintext, claims[1], os.urandom(NONCE_BYTES))
+
+    def dating(self, value: SessionValue[StateT], at: int) -> Steps[None]:
+        """Date a session that has no token yet after what would end it.
+
+        Raises:
+            StoreError: The list cannot be asked, or the start would lie too far ahead.
+        """
+        if self._revocations is not None and not value.kid:
+            at = max(at, value.started_at)
+            start = yield from self._revocations.dating(value.sid, value.subject, at)
+            value.started_at = value.issued_at = start
+
+    def write_now(
+        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None = None
+    ) -> Written:
+        """Return a token of a session with all that it says now, where no store is configured.
+
+        Args:
+            value: The session.
+            at: Unix seconds.
+            keys: The keys of the ring to sign with.
+            packed: Its state as `Changes.packed` gives it, where that was asked.
+
+        Raises:
+            Expired: The session's end has come; nothing is written.
+            ConfigError: The session is of another context, or no key can sign.
+            StateError: A state that would be changed on the way.
+            SessionTooLarge: A token of more than 8192 characters.
+        """
+        iat, ttl, age = self._times(value, at)
+        key = keys.signing_key(iat)
+        checked = self._checked(value, packed)
+        claims = (value.sid, iat, ttl, age, value.subject)
+        token = self._sealed(key, claims, checked, value.cap, os.urandom(NONCE_BYTES))
+        return Written(token, self._seconds(value, iat + ttl, key) - at)
+
+    def write(
+        self,
+        value: SessionValue[StateT],
+        at: int,
+        keys: RingKeys,
+        packed: bytes | None = None,
+        *,
+        room: int = MAX_TOKEN,
+    ) -> Steps[Written]:
+        """Return what `write_now` does; what has more than `room` characters overflows.
+
+        Raises:
+            TokenSessionError: As for `write_now`.
+            StoreError: The state overflows, and its store cannot be written.
+        """
+        if self.overflow is None:
+            return self.write_now(value, at, keys, packed)
+        iat, ttl, age = self._times(value, at)
+        key = keys.signing_key(iat)
+        if packed is None:
+            packed = pack(value.state)
+        checked = self._checked(value, packed)
+        claims = (value.sid, iat, ttl, age, value.subject)
+        nonce = os.urandom(NONCE_BYTES)
+        written = yield from self._fitted(
+            key, claims, checked, value.cap, nonce, room, value.entry or value.overflowed
+        )
+        return written._replace(seconds=self._seconds(value, iat + ttl, key) - at)
+
+    def _times(self, value: SessionValue[StateT], at: int) -> tuple[int, int, int]:
+        """Return iat, ttl and age of a session's next token."""
+        if value.context != self._context:
+            raise ConfigError(
+                f"the session was decoded under context {value.context!r}; this codec writes "
+                f"{self._context!r}, where it must not pass for one of its own"
+            )
+        start = value.started_at
+        iat = max(at, start)
+        age = iat - start
+        ttl = self.policy.ttl(value.ttl, age, value.cap)
+        if ttl < 1:
+            raise Expired("the session has reached its end and is not renewed")
+        return iat, ttl, age
+
+    def _checked(self, value: SessionValue[StateT], packed: bytes | None) -> Any:
+        """Return what goes into the claims (SPEC 4, step 1)."""
+        touched: Any = None  # all of it
+        former = None
+        if value.opened is not None and value.refused is None and not value.whole:
+            touched = value.touched or ()
+        elif value.overflowed is not None:
+            former = value.overflowed.packed
+        return self._format.checked(value.state, packed, touched=touched, former=former)
+
+    def _seconds(self, value: SessionValue[StateT], dies_at: int, key: TokenKey) -> int:
+        if self._observer is not None and value.kid:
+            self._observer.renewed()
+        return dies_at if dies_at < key.until else int(key.until)
+
+    def _fitted(
+        self,
+        key: TokenKey,
+        claims: NewClaims,
+        checked: Any,
+        cap: int | None,
+        nonce: bytes,
+        room: int,
+        former: Overflowed | None,
+    ) -> Steps[Written]:
+        """Return a token, whose state overflows where it has more than `room` characters."""
+        sid, iat, ttl, _, _ = claims
+        overflowed = None
+        plaintext = write_claims(*claims, checked, cap, pad_to=self._padding)
+        if key.token_length(len(plaintext)) > room:
+            overflowed = yield from self._put(bytes(checked), sid, iat, iat + ttl, former)
+            reference = overflowed.reference.state
+            plaintext = write_claims(*claims, reference, cap, pad_to=self._padding)
+        return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed)
+
+    def _put(
+        self, packed: bytes, sid: bytes, iat: int, dies_at: int, former: Overflowed | None
+    ) -> Steps[Overflowed]:
+        """Put a state into the store, or keep it there longer if it has not changed."""
+        overflow = self.overflow
+        assert overflow is not None
+        if former is not None and (former.sid, former.packed) == (sid, packed):
+            kept = yield partial(overflow.keep, former.reference, dies_at=dies_at, now=iat)
+            if kept:
+                return former
+        put: Overflowed = yield partial(
+            overflow.put, packed, sid, self._encoded_context, dies_at=dies_at, now=iat
+        )
+        return put
+
+    def _sealed(
+        self, key: TokenKey, claims: NewClaims, checked: Any, cap: int | None, nonce: bytes
+    ) -> str:
+        plaintext = write_claims(*claims, checked, cap, pad_to=self._padding)
+        return self._token(key, plaintext, claims[1], nonce)
+
+    @staticmethod
+    def _token(key: TokenKey, plaintext: bytes, iat: int, nonce: bytes) -> str:
+        """Seal and sign (SPEC 4, steps 3 to 5)."""
+        if iat < 0:
+            raise ConfigError(f"the clock reads {iat}, before 1970: set it")
+        token = key.token(plaintext, key.salt(), nonce)
+        if len(token) > MAX_TOKEN:
+            raise SessionTooLarge(
+                f"the token has {len(token)} characters; the format allows {MAX_TOKEN}: "
+                "keep less in the state",
+                size=len(token),
+                limit=MAX_TOKEN,
+            )
+        return token.decode("ascii")

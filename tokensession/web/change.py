@@ -1,0 +1,77 @@
+"""What a request has done to its session, and what its response says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.writing import Written
+
+
+class Change(NamedTuple):
+    """What a response says of its session.
+
+    Attributes:
+        header: The response header, or None for nothing.
+        written: The token in it, or None.
+    """
+
+    header: tuple[bytes, bytes] | None = None
+    written: Written | None = None
+
+
+NOTHING: Final = Change()
+
+
+def is_untouched(value: SessionValue[Any]) -> bool:
+    """Tell whether nothing was done to a session that could change it."""
+    return (
+        value.touched is None
+        and not value.whole
+        and not value.given_up
+        and not value.lifetime_set
+        and not value.unwritten
+    )
+
+
+def has_another_lifetime(value: SessionValue[Any]) -> bool:
+    """Tell whether idle window and cap are others than those that were found."""
+    if not value.lifetime_set:
+        return False
+    opened = value.opened
+    if opened is None or value.refused is not None:
+        return (value.ttl, value.cap) != value.origin.lifetime(None, None)
+    return (value.ttl, value.cap) != (opened.claims.ttl, opened.claims.cap)
+
+
+def is_signed_out(value: SessionValue[Any]) -> bool:
+    """Tell whether the session that was found ends, and no subject follows."""
+    return value.opened is not None and not value.kid and value.subject is None
+
+
+def is_of_another(value: SessionValue[Any]) -> bool:
+    """Tell whether a session takes the place of another subject's."""
+    found = value.opened
+    if found is None or value.kid or found.claims.sub is None:
+        return False
+    return not is_same(found.claims.sub, value.subject)
+
+
+def keeps_anonymous(value: SessionValue[Any]) -> bool:
+    """Tell whether a session is a sign-in from an anonymous one, and nothing more.
+
+    It keeps the anonymous state, so the old id is not revoked.
+    """
+    found = value.opened
+    return (
+        found is not None
+        and len(value.given_up) == 1
+        and found.claims.sub is None
+        and value.subject is not None
+    )
+
+
+def is_same(one: object, other: object) -> bool:
+    """Tell whether two subjects are one; 42 and "42" are."""
+    return one is not None and other is not None and str(one) == str(other)

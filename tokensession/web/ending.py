@@ -1,0 +1,129 @@
+"""What ends with a response, recorded in the revocation list and in the store of overflowed states.
+
+First each subject's mark, then the id that was found, in one step with what takes its place.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic
+
+from tokensession.format.claims import StateT
+from tokensession.web.change import is_same, keeps_anonymous
+
+if TYPE_CHECKING:
+    from tokensession.revocation.decision import Ended, Entries, Successor
+    from tokensession.sessions.steps import Steps
+    from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.codec import SessionCodec
+    from tokensession.tokens.writing import Written
+    from tokensession.web.request_session import RequestSession
+
+
+class Ending(Generic[StateT]):
+    """Records what ends with a response.
+
+    Args:
+        codec: Has the revocation list and the overflow.
+    """
+
+    __slots__ = ("_overflow", "_revocations")
+
+    def __init__(self, codec: SessionCodec[StateT]) -> None:
+        self._revocations = codec.revocations
+        self._overflow = codec.writer.overflow
+
+    def is_due(
+        self, session: RequestSession[StateT], value: SessionValue[StateT], *, news: bool
+    ) -> bool:
+        """Tell whether there is anything to record in the revocation list."""
+        if self._revocations is None:
+            return False
+        opened = value.opened
+        ends_one = news and opened is not None and value.sid != opened.claims.sid
+        return ends_one or session._ends_others_of is not None
+
+    def marking(
+        self, session: RequestSession[StateT], value: SessionValue[StateT], at: int
+    ) -> Steps[None]:
+        """Record the marks of the subjects whose other sessions end.
+
+        A mark spares the id that was found where it is that subject's, and else the new one.
+        """
+        if self._revocations is None:
+            return
+        # Imported lazily, as all of revocation.
+        from tokensession.revocation.decision import Keep  # noqa: PLC0415
+
+        opened = value.opened
+        for subject in session._ends_others_of or ():
+            keep = None
+            if opened is not None and is_same(opened.claims.sub, subject):
+                keep = Keep(opened.claims.sid, opened.started_at)
+            elif is_same(value.subject, subject):
+                keep = Keep(value.sid, value.started_at)
+            yield partial(self._revocations.mark, subject, keep, at)
+
+    def replacing(self, value: SessionValue[StateT], at: int) -> Steps[None]:
+        """Record that the session goes on under its new id.
+
+        Raises:
+            Revoked: It has ended meanwhile, so it does not.
+        """
+        opened = value.opened
+        if self._revocations is None or opened is None or value.sid == opened.claims.sid:
+            return
+        found = opened.claims
+        replace = self._revocations.replace
+        yield partial(replace, found.sid, value.sid, found.sub, opened.started_at, at)
+
+    def succeeding(self, value: SessionValue[StateT], at: int) -> Steps[Entries | None]:
+        """Record the end of the session that was found, whose place another takes.
+
+        Returns:
+            What the store holds about the new session, if that would end it.
+        """
+        if self._revocations is None or value.opened is None or keeps_anonymous(value):
+            return None
+        from tokensession.revocation import decision  # noqa: PLC0415  # lazily, as above
+
+        if value.subject is None:
+            yield from self.denying(value, at)
+            return None
+        successor = decision.Successor(value.sid, decision.subject_key(value.subject))
+        ended = yield from self.denying(value, at, successor)
+        entries = decision.entries_of(ended)
+        ends = decision.is_revoked(value.sid, value.started_at, **entries._asdict())
+        return entries if ends else None
+
+    def denying(
+        self, value: SessionValue[StateT], at: int, successor: Successor | None = None
+    ) -> Steps[Ended]:
+        """Record the end of the session that was found."""
+        assert self._revocations is not None
+        assert value.opened is not None
+        deny, opened = self._revocations.deny, value.opened
+        found = opened.claims
+        ended: Ended = yield partial(deny, found.sid, found.sub, opened.started_at, at, successor)
+        return ended
+
+    def dating(self, value: SessionValue[StateT], entries: Entries, at: int) -> None:
+        """Date a new session after what a store has answered.
+
+        Raises:
+            StoreError: That would lie too far ahead.
+        """
+        assert self._revocations is not None
+        value.started_at = value.issued_at = self._revocations.dated_after(entries, at)
+
+    def dropping(self, value: SessionValue[Any], written: Written | None) -> Steps[None]:
+        """Delete an entry whose token is not sent; where that fails, it ends by itself."""
+        entry = None if written is None else written.overflowed
+        if self._overflow is not None and entry not in (None, value.overflowed):
+            assert entry is not None
+            yield partial(self._overflow.drop, entry.reference)
+
+    def forgetting(self, value: SessionValue[Any]) -> Steps[None]:
+        """Delete the entry of a session that has ended."""
+        if self._overflow is not None and value.overflowed is not None:
+            yield partial(self._overflow.drop, value.overflowed.reference)

@@ -1,0 +1,133 @@
+"""The token that a response carries: made anew where the session has changed, or is due."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, Generic
+
+from tokensession.errors import ConfigError, SessionTooLarge
+from tokensession.format.claims import StateT
+from tokensession.format.state import encode_msgpack
+from tokensession.web.change import NOTHING, Change
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokensession.sessions.steps import Steps
+    from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.codec import SessionCodec
+    from tokensession.tokens.derived_keys import RingKeys
+    from tokensession.web.cookies import Cookie, Header, Headers
+    from tokensession.web.request_session import RequestSession
+
+_NAMED_KEYS: Final = 3  # of a state that is too large
+
+_log = logging.getLogger("tokensession")
+
+
+class Making(Generic[StateT]):
+    """Makes what responses say of their sessions.
+
+    Args:
+        codec: Writes the tokens.
+        cookie: How they travel.
+    """
+
+    __slots__ = ("_changes", "_cookie", "_writer")
+
+    def __init__(self, codec: SessionCodec[StateT], cookie: Cookie | Header) -> None:
+        self._changes = codec.changes
+        self._writer = codec.writer
+        self._cookie = cookie
+
+    def making(
+        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None
+    ) -> Steps[Change]:
+        """Return what says that a session has changed."""
+        if self.is_empty(value, packed):
+            return Change(self._cookie.delete()) if value.presented else NOTHING
+        yield from self._writer.dating(value, at)
+        return (yield from self.writing(value, at, keys, packed))
+
+    def writing(
+        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None
+    ) -> Steps[Change]:
+        """Return what gives a session a new token; a state that does not fit overflows.
+
+        Raises:
+            TokenSessionError: As for `TokenWriter.write`; or a cookie that browsers would drop.
+        """
+        cookie = self._cookie
+        try:
+            written = yield from self._writer.write(value, at, keys, packed, room=cookie.room)
+            value.entry = written.overflowed
+            return Change(cookie.write(written.token, written.seconds), written)
+        except SessionTooLarge as error:
+            raise _named(error, value.state) from None
+
+    def renewing(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Steps[Change]:
+        """Return what gives an unchanged session a fresh token; nothing where that does not fit.
+
+        The signature of another algorithm can be longer, and a request that only reads must not
+        fail by it.
+        """
+        try:
+            return (yield from self.writing(value, at, keys, self._changes.packed(value)))
+        except SessionTooLarge as error:
+            _log.warning("session not renewed: %s", error)
+            return NOTHING
+
+    def write_now(
+        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None
+    ) -> Change:
+        """Return what `writing` does, where no store is configured."""
+        try:
+            written = self._writer.write_now(value, at, keys, packed)
+            return Change(self._cookie.write(written.token, written.seconds), written)
+        except SessionTooLarge as error:
+            raise _named(error, value.state) from None
+
+    def is_empty(self, value: SessionValue[StateT], packed: bytes | None) -> bool:
+        """Tell whether a session has neither state nor subject."""
+        return value.subject is None and self._changes.is_empty(packed)
+
+    def renewal_is_due(
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> bool:
+        """Tell whether an unchanged session should get a fresh token with this response."""
+        if not value.kid or not session.renewable:
+            return False
+        keys = session._keys
+        signer = keys.signer_at(at)
+        if signer is None:
+            return False
+        retiring = value.kid != signer.kid and keys.is_retiring(value.kid, at)
+        due = self._writer.policy.renewal_is_due(value, now=at, key_is_retiring=retiring)
+        return due and not self._cookie.is_written(headers)
+
+    @staticmethod
+    def check_can_mint(keys: RingKeys) -> None:
+        """Refuse a change that the ring cannot sign.
+
+        Raises:
+            ConfigError: It is a reader's.
+        """
+        if not keys.can_mint:
+            raise ConfigError(
+                "the session was changed, but this ring only reads: change sessions where the "
+                "ring can sign"
+            )
+
+
+def _named(error: SessionTooLarge, state: Any) -> SessionTooLarge:
+    """Name the keys that take most of a state, and never what they hold."""
+    largest = ""
+    if isinstance(state, dict):
+        sizes = {key: len(encode_msgpack(value)) for key, value in state.items()}
+        names: Sequence[str] = sorted(sizes, key=lambda key: -sizes[key])[:_NAMED_KEYS]
+        largest = f" (largest: {', '.join(f'{key!r} {sizes[key]} bytes' for key in names)})"
+    return SessionTooLarge(f"{error}{largest}", size=error.size, limit=error.limit)

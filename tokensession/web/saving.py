@@ -1,0 +1,261 @@
+"""What a response says of its session, and what ends with it: make, record, say.
+
+1. Make the new token; a state that does not fit overflows.
+2. Record what ends: each subject's mark, then the former id, together with what takes its place.
+3. Append the headers.
+
+A step that fails leaves the later ones undone, but for a sign-out, which holds all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Generic
+
+from tokensession.errors import (
+    ConfigError,
+    Expired,
+    Revoked,
+    StoreError,
+    TokenSessionError,
+)
+from tokensession.format.claims import StateT
+from tokensession.sessions.steps import from_here_to_the_end, run
+from tokensession.web.change import (
+    NOTHING,
+    Change,
+    has_another_lifetime,
+    is_of_another,
+    is_signed_out,
+    is_untouched,
+)
+from tokensession.web.cookies import forbid_storing
+from tokensession.web.ending import Ending
+from tokensession.web.making import Making
+
+if TYPE_CHECKING:
+    from tokensession.sessions.steps import Steps
+    from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.codec import SessionCodec
+    from tokensession.tokens.derived_keys import RingKeys
+    from tokensession.web.cookies import Cookie, Header, Headers
+    from tokensession.web.request_session import RequestSession
+    from tokensession.web.takeover import Takeover
+
+_log = logging.getLogger("tokensession")
+
+
+class Saving(Generic[StateT]):
+    """Saves the sessions of requests.
+
+    Args:
+        codec: Writes the tokens.
+        cookie: How they travel.
+        takeover: Deletes the cookies of other libraries, or None.
+    """
+
+    __slots__ = ("_changes", "_cookie", "_ending", "_making", "_takeover")
+
+    def __init__(
+        self,
+        codec: SessionCodec[StateT],
+        cookie: Cookie | Header,
+        takeover: Takeover[StateT] | None,
+    ) -> None:
+        self._ending: Ending[StateT] = Ending(codec)
+        self._changes = codec.changes
+        self._making: Making[StateT] = Making(codec, cookie)
+        self._cookie = cookie
+        self._takeover = takeover
+
+    def now(
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> None:
+        """Save where no store is configured; raises as `steps`."""
+        keys = session._keys
+        if session._saved is None and is_untouched(value):
+            if self._making.renewal_is_due(session, value, headers, at):
+                self._say(run(self._making.renewing(value, at, keys)), session, headers, at)
+            return
+        packed = self._changes.packed(value)
+        if not self._is_news(session, value, packed):
+            return
+        try:
+            self._making.check_can_mint(keys)
+            change = NOTHING
+            if not self._making.is_empty(value, packed):
+                change = self._making.write_now(value, at, keys, packed)
+            elif value.presented:
+                change = Change(self._cookie.delete())
+            self._check_second(change, headers)
+        except Expired as error:
+            change = self._gone(value, error)
+        except TokenSessionError:
+            self._delete_after_sign_out(session, value, headers, at)
+            raise
+        self._say(change, session, headers, at)
+
+    def steps(  # noqa: C901  # the order of saving, in one place
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> Steps[None]:
+        """Save the session of a request into its response's headers.
+
+        Raises:
+            StateError: A state that would be changed on the way.
+            SessionTooLarge: A token that browsers would drop.
+            ConfigError: A change that a reader's ring cannot sign, or that another middleware
+                would lose.
+            StoreError: What ends could not be recorded, or the state not be put into its store.
+        """
+        keys, ending = session._keys, self._ending
+        packed, news = None, False
+        if session._saved is not None or not is_untouched(value):
+            packed = self._changes.packed(value)
+            news = self._is_news(session, value, packed)
+        failure: TokenSessionError | None = None
+        change = NOTHING
+        # 1. Make.
+        try:
+            if news:
+                self._making.check_can_mint(keys)
+                change = yield from self._making.making(value, at, keys, packed)
+                self._check_second(change, headers)
+            elif self._making.renewal_is_due(session, value, headers, at):
+                change = yield from self._making.renewing(value, at, keys)
+        except Expired as error:
+            change = self._gone(value, error)
+        except TokenSessionError as error:
+            failure = error
+        # 2. Record.
+        if ending.is_due(session, value, news=news):
+            yield from_here_to_the_end
+            try:
+                yield from ending.marking(session, value, at)
+                if failure is None and news:
+                    change = yield from self._recording(value, at, keys, packed, change)
+                elif news and keys.can_mint and is_signed_out(value):
+                    yield from ending.denying(value, at)
+            except StoreError as error:
+                failure = error
+        if failure is not None:
+            yield from ending.dropping(value, change.written)
+            self._delete_after_sign_out(session, value, headers, at)
+            raise failure
+        if news and change.header is not None and (change.written is None or is_of_another(value)):
+            yield from ending.forgetting(value)
+        # 3. Say.
+        self._say(change, session, headers, at)
+
+    def _recording(
+        self,
+        value: SessionValue[StateT],
+        at: int,
+        keys: RingKeys,
+        packed: bytes | None,
+        change: Change,
+    ) -> Steps[Change]:
+        """Record the end of an id, and return what the response says then."""
+        if value.kid:
+            try:
+                yield from self._ending.replacing(value, at)
+            except Revoked as error:
+                # Ended meanwhile, so it does not go on under another id. The cookie is left
+                # alone: it can be one that the other request has set.
+                _log.debug("session not written: %s", error.code)
+                yield from self._ending.dropping(value, change.written)
+                return NOTHING
+            return change
+        entries = yield from self._ending.succeeding(value, at)
+        if entries is None or change.written is None:
+            return change
+        # The store's own marks would end the new session: it is dated again, once.
+        self._ending.dating(value, entries, at)
+        return (yield from self._making.writing(value, at, keys, packed))
+
+    def trial(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> Steps[None]:
+        """Raise what writing the session would raise; an overflowed state is written."""
+        at = max(session._at, value.started_at)
+        packed = self._changes.packed(value)
+        if not (value.unwritten or self.is_changed(value, packed)):
+            return
+        self._making.check_can_mint(session._keys)
+        if not self._making.is_empty(value, packed):
+            yield from self._making.writing(value, at, session._keys, packed)
+
+    def is_changed(self, value: SessionValue[StateT], packed: bytes | None) -> bool:
+        """Tell whether a session is another than the one that was found."""
+        if value.given_up or has_another_lifetime(value):
+            return True
+        return self._changes.is_changed(value, packed)
+
+    def _is_news(
+        self, session: RequestSession[StateT], value: SessionValue[StateT], packed: bytes | None
+    ) -> bool:
+        """Tell whether a response must say anything new, and note what it says."""
+        former = session._saved
+        session._saved = now = (value.sid, packed, value.ttl, value.cap)
+        if former is not None:  # such as of the error page in place of a response that failed
+            return now != former
+        # One that was taken over has still to be written.
+        return value.unwritten or self.is_changed(value, packed)
+
+    def _gone(self, value: SessionValue[StateT], error: Expired) -> Change:
+        """Return what the response says of a session whose end came during its request.
+
+        It is gone with all that it held, so one that was changed deletes its cookie: a client
+        that goes on with the old token could, where clocks differ, find the change missing.
+        """
+        _log.debug("session not written: %s", error.code)
+        changed = self.is_changed(value, self._changes.packed(value))
+        return Change(self._cookie.delete()) if value.presented and changed else NOTHING
+
+    def _check_second(self, change: Change, headers: Headers) -> None:
+        """Refuse a change that a response cannot say, as it speaks of the cookie already.
+
+        A mounted application with a middleware of its own for the same cookie has its own session,
+        and a renewal of ours would bring back what was signed out there.
+
+        Raises:
+            ConfigError: Each has changed its session.
+        """
+        if change.header is None or not self._cookie.is_written(headers):
+            return
+        if change.header not in headers:
+            raise ConfigError(
+                "two middlewares have each changed a session of one cookie, and one of the changes "
+                "would be lost: leave out that of the mounted application, or give it another "
+                "cookie"
+            )
+
+    def _delete_after_sign_out(
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> None:
+        """Delete the cookie of a session that was signed out, though the response fails."""
+        if is_signed_out(value) and session._keys.can_mint:
+            self._say(Change(self._cookie.delete()), session, headers, at)
+
+    def _say(
+        self, change: Change, session: RequestSession[StateT], headers: Headers, at: int
+    ) -> None:
+        """Append what the response says: step 3."""
+        header = change.header
+        if header is None or self._cookie.is_written(headers):
+            return
+        headers.append(header)
+        if self._takeover is not None:
+            value = session._value
+            ended = change.written is None or (value is not None and bool(value.given_up))
+            headers.extend(self._takeover.deletions(session._headers, at, ended=ended))
+        forbid_storing(headers)
