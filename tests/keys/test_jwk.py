@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tokensession import ConfigError, KeyRing
-from tokensession.keys.jwk import Key, check_unpublished, generate_key, parse_keys
-from tokensession.keys.known_secrets import published_source
+from tokensession.keys.document import parse_keys
+from tokensession.keys.jwk import Key, generate_key
+from tokensession.keys.known_secrets import check_unpublished, published_source
 
 
 def b64(data: bytes) -> str:

@@ -18,11 +18,13 @@ from tokensession.format.seconds import check_seconds, whole_seconds
 from tokensession.keys import private_file
 from tokensession.keys.document import (
     Document,
+    check_reuse,
     check_serial,
     parse_document,
     write_document,
 )
-from tokensession.keys.jwk import Key, check_reuse, check_unpublished, generate_key
+from tokensession.keys.jwk import Key, generate_key
+from tokensession.keys.known_secrets import check_unpublished
 from tokensession.keys.schedule import DEFAULT_PROPAGATION, Schedule, parse_schedule, token_lifetime
 
 if TYPE_CHECKING:
