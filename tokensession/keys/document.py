@@ -125,7 +125,9 @@ def states_serial(document: str | bytes) -> bool:
 
 def _from_json(text: str | bytes) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_unique_members)
+        # Decoded here, because json would guess the encoding of bytes (RFC 8259, 8.1).
+        decoded = text.decode() if isinstance(text, bytes) else text
+        return json.loads(decoded, object_pairs_hook=_unique_members)
     except ConfigError:
         raise
     except json.JSONDecodeError as error:
