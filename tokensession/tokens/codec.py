@@ -41,7 +41,7 @@ from tokensession.overflow.overflow import Overflow
 from tokensession.overflow.reference import MARK, Overflowed, reference_of
 from tokensession.sessions.policy import Policy
 from tokensession.sessions.session import Origin, Session
-from tokensession.tokens.derived_keys import FixedRing, RingKeys, UnattachedRing, WatchedRing
+from tokensession.tokens.derived_keys import DerivedKeys
 from tokensession.tokens.sealing import NONCE_BYTES, VERSION, TokenKey, context_bytes
 
 if TYPE_CHECKING:
@@ -165,14 +165,10 @@ class SessionCodec(Generic[StateT]):
         self._format = _format(state_type)
         self._origin = Origin(self._own_ttl, self._format.empty)
         self._pinned: SessionCodec[StateT] | None = None
-        self._rings: FixedRing | WatchedRing
-        if isinstance(keys, KeyRing):
-            self._rings = FixedRing(RingKeys(keys, encoded_context))
-        else:
-            check = partial(
-                _meet_ring, policy=self._policy, observer=observer, first_serial=ring.serial
-            )
-            self._rings = UnattachedRing(keys, encoded_context, check)
+        check = partial(
+            _meet_ring, policy=self._policy, observer=observer, first_serial=ring.serial
+        )
+        self._rings = DerivedKeys(keys, encoded_context, check)
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
         if policy is not None:
@@ -192,7 +188,7 @@ class SessionCodec(Generic[StateT]):
     @property
     def is_pinned(self) -> bool:
         """Whether its ring is one for good."""
-        return isinstance(self._rings, FixedRing)
+        return self._rings.is_pinned
 
     def pinned(self) -> SessionCodec[StateT]:
         """Return this codec with the ring of this moment.
@@ -200,15 +196,14 @@ class SessionCodec(Generic[StateT]):
         For the length of one request: it then uses one ring throughout, whatever a watcher loads
         meanwhile. With a plain ring it is this codec itself.
         """
-        rings = self._rings
-        if isinstance(rings, FixedRing):
+        rings, pinned = self._rings.pinned(), self._pinned
+        if rings is self._rings:
             return self
-        current, pinned = rings.current, self._pinned
-        if pinned is None or pinned._rings.current is not current:  # noqa: SLF001
+        if pinned is None or pinned._rings is not rings:  # noqa: SLF001
             pinned = object.__new__(type(self))
             for name in SessionCodec.__slots__:
                 setattr(pinned, name, getattr(self, name))
-            pinned._rings = FixedRing(current, rings.watcher)
+            pinned._rings = rings
             pinned._origin = Origin(pinned._own_ttl, self._format.empty)
             self._pinned = pinned
         return pinned
@@ -246,7 +241,7 @@ class SessionCodec(Generic[StateT]):
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
         if self._revocations is not None:
             iat = self._revocations.first_start(sid, subject, iat)
-        key = self._rings.current.signing_key(iat)
+        key = self._rings.current().signing_key(iat)
         return self._mint(key, sid, iat, ttl or self._ttl, 0, subject, state, cap, nonce)[0]
 
     def _own_ttl(self, ttl: int | None, cap: int | None) -> int:
@@ -255,7 +250,7 @@ class SessionCodec(Generic[StateT]):
             ttl = self._policy.idle_timeout
         else:
             check_seconds("ttl", ttl)
-            _check_ttl("ttl", ttl, self._rings.current.ring)
+            _check_ttl("ttl", ttl, self._rings.current().ring)
         if cap is not None:
             self._policy.check_cap(cap)
         return self._policy.ttl(ttl, 0, cap)
@@ -302,7 +297,7 @@ class SessionCodec(Generic[StateT]):
         if ttl < 1:
             raise Expired("the session has reached its end and is not taken over")
         plaintext = write_claims(sid, iat, ttl, age, subject, checked_state(state), cap)
-        key = self._rings.current.signing_key(iat)
+        key = self._rings.current().signing_key(iat)
         return key.token(plaintext, key.salt(), os.urandom(NONCE_BYTES)).decode("ascii")
 
     def new(self, *, now: float | None = None) -> Session[StateT]:
@@ -367,7 +362,7 @@ class SessionCodec(Generic[StateT]):
         ttl = self._policy.ttl(session.ttl, age, cap)
         if ttl < 1:
             raise Expired("the session has reached its end and is not renewed")
-        key = self._rings.current.signing_key(iat)
+        key = self._rings.current().signing_key(iat)
         token, session.overflowed = self._mint(
             key, session.sid, iat, ttl, age, session._subject, session._state, cap,  # noqa: SLF001
             os.urandom(NONCE_BYTES), packed, room, session.overflowed,
@@ -467,11 +462,11 @@ class SessionCodec(Generic[StateT]):
     @property
     def can_mint(self) -> bool:
         """Whether the ring can sign at all; a reader's cannot."""
-        return self._rings.current.can_mint
+        return self._rings.current().can_mint
 
     def renewal_is_due(self, session: Session[StateT], *, now: int) -> bool:
         """Tell whether a decoded session should get a fresh token, though nothing changed."""
-        keyed, kid = self._rings.current, session.kid
+        keyed, kid = self._rings.current(), session.kid
         signer = keyed.signer_at(now)
         if signer is None:
             return False
@@ -559,7 +554,7 @@ class SessionCodec(Generic[StateT]):
             return True
         # All but the state: numbers, ids and array in 64 bytes, and four for each character.
         rest = 64 + 4 * len(str(session.subject)) + self._padding
-        key = self._rings.current.signer_at(session.issued_at)
+        key = self._rings.current().signer_at(session.issued_at)
         return key is None or key.token_length(len(packed) + rest) > room
 
     def discard(self, session: Session[StateT]) -> None:
@@ -613,7 +608,7 @@ class SessionCodec(Generic[StateT]):
                 count = token.count(b".") + 1
                 raise Malformed(f"{count} segments; a token has 3") from None
             # Step 2: the exact header of a key that may still verify; no JSON is parsed.
-            key = self._rings.current.by_header.get(header)
+            key = self._rings.current().by_header.get(header)
             if key is None or at >= key.until:
                 raise self._unknown_key(key)
             # Steps 3 and 4: one spelling, and the signature over it.

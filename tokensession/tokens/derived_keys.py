@@ -1,22 +1,23 @@
 """What a codec derives from a ring: one object, replaced as a whole when the ring is.
 
-Whoever takes it once works with one ring, whatever is loaded meanwhile.
+A caller that takes the object once works with one ring, also while a watcher loads another.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
+from tokensession.forks import call_in_child
+from tokensession.keys.ring import KeyRing
 from tokensession.tokens.sealing import TokenKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.keys.jwk import Key
-    from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
 
 _log = logging.getLogger("tokensession")
@@ -78,91 +79,91 @@ def _token_key(key: Key, context: bytes, known: dict[bytes, TokenKey]) -> TokenK
     return former if same and former is not None else made
 
 
-class FixedRing:
-    """One ring for good: a plain one, or that of a watcher for the length of a request.
+class DerivedKeys:
+    """What is derived from a ring in one context; of a watcher, from the ring of the moment.
+
+    Args:
+        keys: A ring, or a watcher, whose ring is pulled with each use.
+        context: The context, as `context_bytes` returns it.
+        check: Raises a ConfigError for a ring that does not fit. It is called for each ring that
+            the watcher brings after the first one, and the error is logged.
 
     Attributes:
-        current: Its keys.
+        is_pinned: Whether the ring stays the same.
     """
 
-    __slots__ = ("_watcher", "current")
+    __slots__ = ("__weakref__", "_check", "_context", "_keyed", "_lock", "_pinned", "_watcher",
+                 "is_pinned")  # fmt: skip
 
-    def __init__(self, current: RingKeys, watcher: KeyRingWatcher | None = None) -> None:
-        self.current: RingKeys = current
-        self._watcher = watcher
+    def __init__(
+        self, keys: KeyRing | KeyRingWatcher, context: bytes, check: Callable[[KeyRing], None]
+    ) -> None:
+        self._context = context
+        self._check = check
+        self._pinned: DerivedKeys | None = None
+        self._watcher: KeyRingWatcher | None = None
+        self.is_pinned: bool = isinstance(keys, KeyRing)
+        if isinstance(keys, KeyRing):
+            self._keyed = RingKeys(keys, context)
+        else:
+            self._watcher = keys
+            self._keyed = RingKeys(keys.ring, context)
+            self._begin()
+            call_in_child(self, DerivedKeys._begin)
 
-    def missed(self) -> None:
-        """Take note of a token under a key that the ring does not list."""
-        if self._watcher is not None:
-            self._watcher.missed()
+    def _begin(self) -> None:
+        """Create the lock, which a thread of the parent can hold during a fork."""
+        self._lock = Lock()  # held while keys are derived
 
+    def current(self) -> RingKeys:
+        """Return the keys of the ring in use.
 
-class WatchedRing:
-    """The ring of a watcher, in one context.
+        Raises:
+            StoreError: As for `KeyRingWatcher.current`.
+        """
+        keyed, watcher = self._keyed, self._watcher
+        if self.is_pinned or watcher is None or watcher.current() is keyed.ring:
+            return keyed
+        return self._derive(watcher)
 
-    Attributes:
-        current: Its keys at the moment.
-        watcher: Who replaces them.
-    """
-
-    __slots__ = ("__weakref__", "_check", "_context", "_former", "current", "watcher")
-
-    current: RingKeys
-    watcher: KeyRingWatcher
-    _check: Callable[[KeyRing], None]
-    _context: bytes
-    _former: RingKeys | None
-
-    def follow(self, ring: KeyRing) -> None:
-        """Take over a ring of the watcher, with what is derived from the one before."""
-        former = self._former
-        if former is not None and former.ring is ring:
-            self.current = former
-            return
+    def _derive(self, watcher: KeyRingWatcher) -> RingKeys:
+        with self._lock:
+            former = self._keyed
+            # Read under the lock, so that a thread that comes late does not publish an older ring.
+            ring = watcher.ring
+            if former.ring is ring:
+                return former
+            keyed = self._keyed = RingKeys(ring, self._context, former)
+        # Without the lock, because the check calls the application's observer.
         try:
             self._check(ring)
         except ConfigError as error:
-            # It is in use elsewhere already; to refuse it here would end more sessions.
+            # Other codecs use the ring already; refusing it here would end more sessions.
             _log.warning("the new key ring does not fit this codec: %s", error)
-        self.current = self._former = RingKeys(ring, self._context, former)
-
-    def forget(self) -> None:
-        """Look for the watcher again on the next use."""
-        self.__class__ = UnattachedRing  # pyright: ignore[reportAttributeAccessIssue]
-        with contextlib.suppress(AttributeError):  # it was not there yet
-            del self.current
+        return keyed
 
     def missed(self) -> None:
-        """Take note of a token under a key that the ring does not list."""
-        self.watcher.missed()
+        """Note a token under a key that the ring does not list."""
+        if self._watcher is not None:
+            self._watcher.missed()
 
+    def pinned(self) -> DerivedKeys:
+        """Return the keys with the ring of this moment, for the length of a request.
 
-class UnattachedRing(WatchedRing):
-    """A watched ring before its first use, and in a forked child before the first one there.
+        Until the ring is replaced this is the same object, and for a plain ring the object itself.
 
-    Looking for its `current` attaches it to the watcher.
+        Raises:
+            StoreError: As for `current`.
+        """
+        if self.is_pinned:
+            return self
+        keyed, pinned = self.current(), self._pinned
+        if pinned is None or pinned._keyed is not keyed:  # noqa: SLF001  # our own class
+            pinned = self._pinned = self._pin(keyed)
+        return pinned
 
-    Args:
-        watcher: The watcher.
-        context: As `context_bytes` gives it.
-        check: Raises a ConfigError for a ring that does not fit.
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self, watcher: KeyRingWatcher, context: bytes, check: Callable[[KeyRing], None]
-    ) -> None:
-        self.watcher = watcher
-        self._context = context
-        self._check = check
-        self._former = None
-
-    def __getattr__(self, name: str) -> Any:
-        """Attach to the watcher, as `current` is asked for and not there."""
-        if name != "current":
-            raise AttributeError(name)
-        self.watcher.attach(self)
-        # A class with __getattr__ makes every access slower, so it is left behind.
-        self.__class__ = WatchedRing  # type: ignore[assignment]
-        return self.current
+    def _pin(self, keyed: RingKeys) -> DerivedKeys:
+        pinned = object.__new__(DerivedKeys)
+        pinned._context, pinned._check, pinned._pinned = self._context, self._check, None
+        pinned._keyed, pinned._watcher, pinned.is_pinned = keyed, self._watcher, True
+        return pinned
