@@ -87,6 +87,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
 ONLY: Final = {
     "SessionCodec": ["encode", "decode", "renew", "revoke", "revoke_subject", "revoke_all"],
 }
+INHERITS: Final = {"KeyRing"}  # what these classes inherit is described as theirs
 MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key"}  # nobody else calls these classes
 UNSAID: Final = ("Generic", "Protocol", "NamedTuple", "ABC")  # bases that tell a reader nothing
 WIDTH: Final = 92  # characters of a signature on one line
@@ -171,7 +172,7 @@ def _object(heading: str, found: griffe.Object | griffe.Alias, level: int) -> It
     assert isinstance(found, griffe.Class), heading
     yield _code(_class_line(found))
     yield from _docstring(found)
-    for name, member in found.members.items():
+    for name, member in _members(found).items():
         shown = name in ONLY.get(found.name, [name]) and not name.startswith("_")
         if shown and isinstance(member, griffe.Function):
             yield f"{'#' * (level + 1)} `{found.name}.{name}`"
@@ -183,11 +184,23 @@ def _object(heading: str, found: griffe.Object | griffe.Alias, level: int) -> It
             yield from _docstring(member)
 
 
+def _members(found: griffe.Class) -> dict[str, griffe.Object]:
+    """Return the members that are described with a class."""
+    inherited = found.inherited_members if found.name in INHERITS else {}
+    members = {**found.members, **{name: inherited[name] for name in inherited}}
+    return {
+        name: member.final_target if isinstance(member, griffe.Alias) else member
+        for name, member in members.items()
+        if not name.startswith("_") or name == "__init__"
+    }
+
+
 def _class_line(found: griffe.Class) -> str:
     """Return how an instance is made, or, where the class adds nothing to that, its bases."""
-    bases = [base for base in map(str, found.bases) if base.split("[")[0] not in UNSAID]
+    unsaid = found.bases if found.name in INHERITS else UNSAID
+    bases = [base for base in map(str, found.bases) if base.split("[")[0] not in map(str, unsaid)]
     derived = f"class {found.name}({', '.join(bases)})" if bases else f"class {found.name}"
-    made = found.members.get("__init__")
+    made = _members(found).get("__init__")
     if not isinstance(made, griffe.Function) or found.name in MADE_ELSEWHERE:
         return derived
     line = _signature(made, f"class {found.name}").removesuffix(" -> None")

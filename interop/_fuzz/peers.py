@@ -15,7 +15,7 @@ from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StateError,
 from tokensession.errors import UnknownKey
 from tokensession.format.claims import UntypedState, write_claims
 from tokensession.format.state import checked_state
-from tokensession.keys.jwk import check_unpublished
+from tokensession.keys.known_secrets import check_unpublished
 from tokensession.tokens.sealing import Salt
 from tokensession.tools.vectors import value
 

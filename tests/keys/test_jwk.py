@@ -15,9 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from tests.conftest import NOW
 from tokensession import ConfigError, KeyRing
-from tokensession.keys.jwk import Key, check_unpublished, generate_key, parse_keys
-from tokensession.keys.known_secrets import published_source
+from tokensession.keys.document import parse_keys
+from tokensession.keys.jwk import Key, generate_key
+from tokensession.keys.known_secrets import check_unpublished, published_source
 
 
 def b64(data: bytes) -> str:
@@ -319,3 +321,26 @@ def test_a_certificate_of_no_version() -> None:
     text = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
     with pytest.raises(ConfigError, match="a PEM certificate"):
         parse_keys([{"kty": "oct", "kid": "k", "alg": "HS256", "k": text}])
+
+
+def test_a_key_is_shown_with_its_dates_and_whether_it_is_revoked() -> None:
+    """And never with its material."""
+    ring = KeyRing([generate_key(kid="a", nbf=7)])
+    assert repr(ring["a"]) == "<Key 'a' HS256 nbf=7, exp=None can_mint=True>"
+    revoked = ring.revoke("a", now=NOW)["a"]
+    assert repr(revoked) == "<Key 'a' HS256 nbf=7, exp=None, revoked can_mint=True>"
+
+
+def test_what_is_no_algorithm_makes_no_key() -> None:
+    """Said of the key that was asked for, not of a document that nobody has seen."""
+    with pytest.raises(ConfigError, match=r"^no key can be made: "):
+        KeyRing.generate("HS512")
+
+
+def test_a_tombstone_keeps_all_but_the_material(algorithm: str) -> None:
+    """Its name, its dates and why; nothing that signs, verifies or decrypts."""
+    ring = KeyRing([generate_key(algorithm, kid="a", nbf=7)]).revoke("a", reason="lost", now=NOW)
+    (left,) = ring["a"].tombstone().to_jwks(private=True)
+    assert left.pop("revoked") == {"revoked_at": NOW, "reason": "lost"}
+    assert left.keys() <= {"kty", "kid", "alg", "crv", "use", "nbf"}
+    assert (left["kid"], left["alg"], left["nbf"]) == ("a", algorithm, 7)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,16 @@ import pytest
 
 import tokensession
 from tests.conftest import ALGORITHMS, NOW
+from tests.forks import fork
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StoreError, UnknownKey
 from tokensession.keys import watcher as watcher_module
 from tokensession.keys.file_source import FileSource
 from tokensession.keys.rotation import Schedule
-from tokensession.keys.succession import judge
 from tokensession.keys.watcher import KeyRingWatcher, WatcherStatus
-from tokensession.tokens.derived_keys import RingKeys, WatchedRing
 from tokensession.web.manager import SessionManager, manager_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
@@ -83,81 +83,6 @@ def changed(ring: KeyRing, **members: Any) -> bytes:
     return document.to_json()
 
 
-class TestJudge:
-    """What becomes of the running ring, for each thing that a source may give."""
-
-    def test_the_same(self, ring: KeyRing) -> None:
-        """Whatever its spelling."""
-        assert judge(ring, "x", ring.to_json()) == (ring, None, False)
-        assert judge(ring, "x", ring.to_json().replace(b"\n", b"\r\n")).ring is ring
-
-    def test_a_successor(self, ring: KeyRing) -> None:
-        """It is taken over, with members that nobody knows."""
-        verdict = judge(ring, "x", changed(ring.add(now=NOW), note="kept"))
-        assert (verdict.ring.serial, len(verdict.ring), verdict.problem) == (6, 3, None)
-        assert verdict.ring.to_jwks(private=True)["note"] == "kept"
-
-    @pytest.mark.parametrize(
-        ("document", "problem"),
-        [
-            (None, "no key document|there is no document any more; restore serial 5"),
-            (b"", "there is no document any more"),
-            (b'{"keys": [', "not JSON"),
-            (b'{"serial": 9, "keys": []}', "at least one key"),
-            (b'{"keys": [{"kid": "a", "alg": "HS999"}], "serial": 9}', "newer version"),
-        ],
-    )
-    def test_what_cannot_be_read(self, ring: KeyRing, document: bytes | None, problem: str) -> None:
-        """Unreadable is not empty: the last good ring stays."""
-        verdict = judge(ring, "x", document)
-        assert verdict.ring is ring
-        assert not verdict.conflict
-        with pytest.raises(AssertionError, match=problem):
-            raise AssertionError(verdict.problem)
-
-    def test_without_a_serial(self, ring: KeyRing) -> None:
-        """It could not be told from an older one."""
-        text = ring.to_json().replace(b'"serial": 5', b'"note": 5')
-        assert "no serial" in (judge(ring, "x", text).problem or "")
-
-    def test_an_older_one(self, ring: KeyRing) -> None:
-        """A serial never goes backwards; the message says both numbers and both remedies."""
-        verdict = judge(ring.add(now=NOW), "x", ring.to_json())
-        assert verdict.ring.serial == 6
-        assert "serial 5, older than the running 6" in (verdict.problem or "")
-        assert "with serial 7" in (verdict.problem or "")
-
-    def test_the_same_serial_with_other_content(self, ring: KeyRing) -> None:
-        """Nothing of it is taken over but revocations."""
-        document = changed(KeyRing([*ring.add(now=NOW).revoke("a", now=NOW)], serial=5))
-        verdict = judge(ring, "x", document)
-        assert verdict.conflict
-        assert "serial 6" in (verdict.problem or "")
-        assert set(verdict.ring.states()) == {"a", "b"}
-        assert verdict.ring.serial == 5
-        assert verdict.ring["a"].revoked
-        assert not verdict.ring["b"].revoked
-        again = judge(verdict.ring, "x", document)
-        assert again.ring is verdict.ring
-        assert again.problem == verdict.problem
-
-    def test_other_material_under_a_kid(self, ring: KeyRing) -> None:
-        """It is refused, whatever its serial; its revocations are believed."""
-        other = KeyRing([*KeyRing.generate(kid="a"), ring["b"].with_members(revoked={})], serial=9)
-        verdict = judge(ring, "x", other.to_json())
-        assert verdict.conflict
-        assert "give the new key a new kid" in (verdict.problem or "")
-        assert verdict.ring["b"].revoked
-        assert not verdict.ring["a"].revoked
-
-    def test_a_revocation_undone(self, ring: KeyRing) -> None:
-        """It is for good."""
-        running = ring.revoke("a", now=NOW)
-        verdict = judge(running, "x", KeyRing([*ring], serial=9).to_json())
-        assert verdict.ring is running
-        assert "a revocation is for good" in (verdict.problem or "")
-
-
 class TestReloading:
     def test_the_first_read(self, ring: KeyRing, shelf: Shelf) -> None:
         """A process without keys fails when it starts."""
@@ -212,9 +137,8 @@ class TestReloading:
         """The revocation is believed, and following goes on: the next document is taken over."""
         one, other = ring.to_jwks(private=True)["keys"]
         swapped = [one | {"k": other["k"], "revoked": {}}, other | {"k": one["k"]}]
-        shelf.document = changed(ring, serial=6, keys=swapped)
         watcher = Idle(shelf)
-        watcher._ring = ring
+        shelf.document = changed(ring, serial=6, keys=swapped)
         assert not watcher.reload()
         assert watcher.ring.states() == {"a": "revoked", "b": "active"}
         shelf.document = changed(ring, serial=7, keys=[one | {"revoked": {}}, other])
@@ -294,7 +218,6 @@ class TestMisses:
                 with pytest.raises(UnknownKey):
                     codec.decode(token)
             assert watcher.status().misses == misses
-        assert watcher._wake.is_set()
         assert shelf.reads == 1
 
     def test_known_keys_ask_for_nothing(self, ring: KeyRing, shelf: Shelf) -> None:
@@ -338,62 +261,35 @@ class TestCodec:
         assert active is not None
         assert codec.decode(codec.encode({})).kid == active.kid != codec.decode(old).kid
 
-    def test_what_was_derived_survives(self, ring: KeyRing, shelf: Shelf) -> None:
-        """Of unchanged keys the very object; of those that got an end, what they had derived."""
-        watcher = Idle(shelf)
-        codec: SessionCodec[Any] = SessionCodec(watcher)
-        codec.decode(codec.encode({}))
-        before = dict(codec._rings.current.by_header)
-        a, b = ring["a"].header, ring["b"].header
-        shelf.document = KeyRing(
-            [ring["a"], ring["b"].with_members(exp=NOW * 2)], serial=6
-        ).to_json()
-        watcher.reload()
-        after = codec._rings.current.by_header
-        assert after[a] is before[a]
-        assert after[b] is not before[b]
-        assert after[b].until == NOW * 2
-        assert after[b].ready is before[b].ready is not None
-        assert after[b]._salt is before[b]._salt is not None
+    def test_decoding_costs_two_calls_more_than_with_a_ring(
+        self, shelf: Shelf, ring: KeyRing
+    ) -> None:
+        """A ring is pulled by asking the watcher, which takes no lock while its thread runs."""
+        token = tokensession.encode({}, ring)
 
-    def test_material_that_came_or_went(self) -> None:
-        """A key that can sign now, or a tombstone, keeps nothing."""
-        ring = KeyRing.generate("Ed25519", kid="a")
-        reader = RingKeys(ring.reader(), b"x")
-        (key,) = reader.by_header.values()
-        assert (
-            key.signature is RingKeys(ring.reader(), b"x", reader).by_header[key.header].signature
-        )
-        (minter,) = RingKeys(ring, b"x", reader).by_header.values()
-        assert minter.signature is not key.signature
-        gone = ring["a"].with_members(revoked={}).tombstone()
-        (tombstone,) = RingKeys(KeyRing([gone]), b"x", reader).by_header.values()
-        assert tombstone.ready is None
-
-    def test_decoding_costs_what_it_costs_with_a_ring(self, shelf: Shelf, ring: KeyRing) -> None:
-        """Both read the same two attributes: after the first use there is no more to it."""
-        codecs: list[SessionCodec[Any]] = [SessionCodec(ring), SessionCodec(Idle(shelf))]
-        token = codecs[0].encode({})
-        calls: list[list[str]] = []
-        for codec in codecs:
+        def calls(codec: SessionCodec[Any]) -> list[str]:
             codec.decode(token)
             seen: list[str] = []
 
-            def note(frame: Any, event: str, _: Any, seen: list[str] = seen) -> None:
+            def note(frame: Any, event: str, function: Any) -> None:
                 if event == "call":
                     seen.append(frame.f_code.co_qualname)
+                elif event == "c_call":
+                    seen.append(function.__name__)
 
             sys.setprofile(note)
             try:
                 codec.decode(token)
             finally:
                 sys.setprofile(None)
-            calls.append(seen)
-        assert calls[0] == calls[1]
-        for codec in codecs:
-            kind = type(codec._rings)
-            assert not hasattr(kind, "__getattr__"), "it would make each access slower"
-            assert "current" in kind.__slots__
+            return seen
+
+        plain = calls(SessionCodec(ring))
+        with KeyRingWatcher(shelf, 3600) as watcher:
+            watched = calls(SessionCodec(watcher))
+        for name in ("KeyRingWatcher.current", "getpid"):
+            watched.remove(name)
+        assert watched == plain
 
     def test_a_ring_that_does_not_fit(
         self, ring: KeyRing, shelf: Shelf, caplog: pytest.LogCaptureFixture
@@ -402,23 +298,29 @@ class TestCodec:
         watcher = Idle(shelf)
         codec: SessionCodec[Any] = SessionCodec(watcher, policy=Policy(idle_timeout=1800))
         codec.decode(codec.encode({}))
-        shelf.document = ring.with_schedule(Schedule(token_lifetime=1799)).to_json()
+        after = ring.with_schedule(Schedule(token_lifetime=1799)).add(now=0)
+        shelf.document = after.to_json()
         watcher.reload()
-        codec.decode(codec.encode({}))
-        assert codec._rings.current.ring.serial == 6
+        active = after.active()
+        assert active is not None
+        assert codec.decode(codec.encode({})).kid == active.kid
         assert "does not fit this codec: idle_timeout (1800 s)" in caplog.text
         with pytest.raises(ConfigError, match="token_lifetime"):
             SessionCodec(watcher, policy=Policy(idle_timeout=1800))
 
     def test_a_codec_that_is_dropped(self, shelf: Shelf) -> None:
         """The watcher keeps no codec, nor the secrets that it derived."""
+
+        class Seen(SessionCodec[Any]):
+            __slots__ = ("__weakref__",)
+
         watcher = Idle(shelf)
-        codec: SessionCodec[Any] = SessionCodec(watcher)
+        codec = Seen(watcher)
         codec.encode({})
-        assert len(watcher._followers) == 1
+        kept = weakref.ref(codec)
         del codec
         gc.collect()
-        assert len(watcher._followers) == 0
+        assert kept() is None
 
     def test_a_key_that_is_gone_since(self, ring: KeyRing, shelf: Shelf) -> None:
         """A session decoded before is due for renewal, not an error."""
@@ -439,7 +341,8 @@ class TestRequest:
         manager = manager_of(watcher, cookie_name="__Host-session")
         session = manager.open([])
         session["cart"] = [1]
-        shelf.document = ring.add(now=0).to_json()
+        after = ring.add(now=0)
+        shelf.document = after.to_json()
         watcher.reload()
         headers: list[tuple[bytes, bytes]] = []
         manager.save(session, headers)
@@ -448,7 +351,13 @@ class TestRequest:
         assert kid in ring
         following = manager.open([(b"cookie", cookie)])
         assert following["cart"] == [1]
-        assert following.codec._rings.current.ring.serial == 6
+        following["cart"] = [2]
+        headers.clear()
+        manager.save(following, headers)
+        cookie = dict(headers)[b"set-cookie"].partition(b";")[0]
+        active = after.active()
+        assert active is not None
+        assert tokensession.decode(cookie.partition(b"=")[2], after).kid == active.kid
 
     def test_a_revocation_while_it_runs(self, ring: KeyRing, shelf: Shelf) -> None:
         """The request ends as it began; the next one is refused, and its cookie stays."""
@@ -490,48 +399,47 @@ class TestRequest:
         assert watcher.status().misses == 1
 
 
-@pytest.fixture
-def followed(shelf: Shelf) -> Iterator[KeyRingWatcher]:
-    """Give a watcher with a thread, which reads when it is asked to."""
-    with KeyRingWatcher(shelf, 3600, cooldown=1e-9) as watcher:
-        yield watcher
+def threads() -> set[threading.Thread]:
+    """Return the threads of watchers."""
+    return {thread for thread in threading.enumerate() if thread.name == "tokensession-keys"}
 
 
 class TestThread:
     def test_it_starts_on_first_use(self, shelf: Shelf, ring: KeyRing) -> None:
         """Not with watcher, codec or manager; and reads at once, since that may be long ago."""
         read = threading.Event()
+        before = threads()
         with KeyRingWatcher(shelf, 3600) as watcher:
             codec: SessionCodec[Any] = SessionCodec(watcher)
             SessionManager(codec)
-            assert watcher._thread is None
+            assert watcher.ring.serial == 5
+            assert threads() == before
             shelf.document = ring.add(now=NOW).to_json()
             shelf.before = read.set
             codec.encode({})
             assert read.wait(PATIENCE)
-            thread = watcher._thread
-            assert thread is not None
+            (thread,) = threads() - before
             assert thread.daemon
         assert not thread.is_alive()
         assert watcher.ring.serial == 6
 
-    def test_an_unknown_key_is_known_soon(
-        self, followed: KeyRingWatcher, shelf: Shelf, ring: KeyRing
-    ) -> None:
+    def test_an_unknown_key_is_known_soon(self, shelf: Shelf, ring: KeyRing) -> None:
         """The request is refused at once; the reload that it asked for brings the key."""
-        codec: SessionCodec[Any] = SessionCodec(followed)
-        codec.encode({})
-        new = KeyRing.generate(kid="new")
-        token = tokensession.encode({}, new)
-        shelf.document = KeyRing([*ring, *new], serial=6).to_json()
         arrived = threading.Event()
-        followed._callback = lambda _: arrived.set()
-        for _ in range(2):
-            try:
-                codec.decode(token)
-            except UnknownKey:
-                assert arrived.wait(PATIENCE)
-        assert codec.decode(token).kid == "new"
+        with KeyRingWatcher(
+            shelf, 3600, cooldown=1e-9, callback=lambda _: arrived.set()
+        ) as watcher:
+            codec: SessionCodec[Any] = SessionCodec(watcher)
+            codec.encode({})
+            new = KeyRing.generate(kid="new")
+            token = tokensession.encode({}, new)
+            shelf.document = KeyRing([*ring, *new], serial=6).to_json()
+            for _ in range(2):
+                try:
+                    codec.decode(token)
+                except UnknownKey:
+                    assert arrived.wait(PATIENCE)
+            assert codec.decode(token).kid == "new"
 
     def test_no_request_waits_for_a_source_that_hangs(self, shelf: Shelf) -> None:
         """While it hangs, sessions are read and made, and unknown keys refused."""
@@ -579,8 +487,9 @@ class TestThread:
         watcher = KeyRingWatcher(shelf)
         codec: SessionCodec[Any] = SessionCodec(watcher)
         watcher.stop()
+        before = threads()
         codec.decode(codec.encode({}))
-        assert watcher._thread is None
+        assert threads() == before
 
     def test_a_stop_from_the_callback(self, shelf: Shelf, ring: KeyRing) -> None:
         """It does not wait for itself."""
@@ -596,24 +505,46 @@ class TestThread:
         assert done.wait(PATIENCE)
         watcher.stop()
 
+    def test_a_callback_can_read_again(self, shelf: Shelf, ring: KeyRing) -> None:
+        """The watcher calls it under no lock."""
+        again: list[bool] = []
+        watcher = Idle(shelf, callback=lambda _: again.append(watcher.reload()))
+        shelf.document = ring.add(now=NOW).to_json()
+        assert watcher.reload()
+        assert again == [True]
+
 
 def test_what_a_forked_child_finds(ring: KeyRing, shelf: Shelf) -> None:
-    """No thread, no lock that its parent held; the first use attaches again, and keeps all keys."""
-    watcher = Idle(shelf)
-    codec: SessionCodec[Any] = SessionCodec(watcher)
-    unused: SessionCodec[Any] = SessionCodec(watcher)
-    token = codec.encode({})
-    rings, keyed = codec._rings, codec._rings.current
-    assert watcher._lock.acquire()  # as a thread of the parent may have
-    watcher._after_fork()
-    assert isinstance(unused._rings, WatchedRing)
-    unused._rings.forget()
-    assert watcher._thread is None
-    with pytest.raises(AttributeError):
-        _ = rings.other  # type: ignore[union-attr]
-    assert codec.decode(token).kid in ring
-    assert codec._rings.current is keyed
-    assert unused.decode(token).kid in ring
+    """No thread, and no lock that the parent's thread held; the first use follows again."""
+    hanging, release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        release.wait(PATIENCE)
+
+    with KeyRingWatcher(shelf, 3600) as watcher:
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        unused: SessionCodec[Any] = SessionCodec(watcher)
+        shelf.before = hang
+        token = codec.encode({})
+        assert hanging.wait(PATIENCE)
+
+        def check() -> None:
+            assert not threads()
+            arrived = threading.Event()
+            shelf.before = arrived.set
+            shelf.document = ring.add(now=NOW).to_json()
+            assert codec.decode(token).kid in ring
+            assert arrived.wait(PATIENCE)
+            assert len(threads()) == 1
+            assert watcher.reload()
+            assert watcher.ring.serial == 6
+            assert unused.decode(token).kid in ring
+
+        held_in_child = fork(check)
+        release.set()
+        assert held_in_child()
+        assert watcher.ring.serial == 5
 
 
 FORKED = """
@@ -632,10 +563,10 @@ if sys.argv[2] == "used":
 child = os.fork()
 update(FileSource(path), lambda ring: ring.add()) if child else None
 deadline = time.monotonic() + 60
-while codec.pinned()._rings.current.ring.serial < 1 and time.monotonic() < deadline:
+while watcher.ring.serial < 1 and time.monotonic() < deadline:
     codec.decode(codec.encode({}))
     time.sleep(0.01)
-good = codec.pinned()._rings.current.ring.serial == 1
+good = watcher.ring.serial == 1
 if child:
     good = good and os.waitpid(child, 0)[1] == 0
     print("both" if good else "not both")

@@ -376,6 +376,47 @@ class TestThread:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
         assert threading.active_count() == before
 
+    def test_closed_it_stays_so_in_a_child(self) -> None:
+        """A check there does not start it either: the copy is as old as it is."""
+        replica = Replica(MemoryStore())
+        replica.read()
+        replica.close()
+
+        def check() -> None:
+            assert not replica.revokes(sid(1), NOW, None)
+            assert threading.active_count() == 1
+
+        assert fork(check)()
+
+    def test_it_outlives_an_observer_that_raises(self, caplog: pytest.LogCaptureFixture) -> None:
+        """The copy is read all the same; the log has one line, and not one for each reading."""
+
+        class Broken(Watcher):
+            def replica_read(self, entries: int, skipped: int) -> None:
+                super().replica_read(entries, skipped)
+                raise RuntimeError("no metrics today")
+
+            def store_failed(self, operation: str) -> None:
+                super().store_failed(operation)
+                raise RuntimeError("no metrics today")
+
+        store, broken = Fragile(), Broken()
+        replica = Replica(store, refresh=0.01, observer=broken)
+        with pytest.raises(RuntimeError):
+            replica.read()
+        wait_for(lambda: len(broken.read) > 2)
+        store.breaks = "before"
+        wait_for(lambda: len(broken.failed) > 2)
+        store.breaks = None
+        store.deny(denial(1), now=NOW)
+        wait_for(lambda: replica.revokes(sid(1), NOW, None))
+        replica.close()
+        assert [record.getMessage() for record in caplog.records] == [
+            "tokensession-replica: a reading failed unexpectedly; polling goes on",
+            "the revocation list cannot be read: the store is down",
+            "the revocation list can be read again",
+        ]
+
     @pytest.mark.parametrize("how", ["before", "oddly"])
     def test_it_outlives_a_failing_store(self, how: str, caplog: pytest.LogCaptureFixture) -> None:
         """Whatever it fails with: one warning for each outage, and it goes on when it can."""

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from tokensession import KeyRing
-from tokensession.keys.jwk import check_unpublished
+from tokensession.keys.known_secrets import check_unpublished
 from tokensession.tools.vectors import CODES, WORDS, VectorError, load, run, run_case, value
 
 VECTORS = Path(__file__).parents[2] / "vectors"

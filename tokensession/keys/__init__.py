@@ -1,1 +1,1 @@
-"""Where the documents of key rings are kept, and how running processes follow them."""
+"""Key rings: keys and their documents, how they change, where they are kept, who follows them."""

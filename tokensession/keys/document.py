@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokensession.errors import ConfigError
 from tokensession.format.state import MAX_INT
-from tokensession.keys.jwk import Key, parse_keys
+from tokensession.keys.jwk import Key, parse_key
+from tokensession.keys.jwk_pair import is_kid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tokensession.keys.jwk import Jwk
 
 
 class Document(NamedTuple):
@@ -45,10 +51,56 @@ def parse_document(document: Mapping[str, Any] | str | bytes) -> Document:
     raise ConfigError(f"the key document is not JSON: {reason}")
 
 
+def parse_keys(jwks: object) -> list[Key]:
+    """Return the keys that a JWK Set's list of JWKs describes, each kid once.
+
+    Raises:
+        ConfigError: Anything that SPEC section 7 refuses of a key; the message names the kid, what
+            is wrong and the remedy, never the material. What keys must not share is the ring's to
+            refuse.
+    """
+    if isinstance(jwks, str | bytes):
+        raise ConfigError(
+            f"a list of keys is needed, not a {type(jwks).__name__}: its characters would be "
+            "taken for keys"
+        )
+    if not isinstance(jwks, list | tuple):
+        raise ConfigError(f'"keys" must be a list of JWKs, not {type(jwks).__name__}')
+    by_kid: dict[str, list[Jwk]] = {}
+    for index, jwk in enumerate(jwks):
+        if not isinstance(jwk, dict):
+            raise ConfigError(f"keys[{index}] must be a JWK (an object)")
+        kid = jwk.get("kid")
+        if not is_kid(kid):
+            raise ConfigError(
+                f"keys[{index}]: kid must be 1 to 32 characters of A-Z a-z 0-9 _ - "
+                "(it stands in every token)"
+            )
+        by_kid.setdefault(kid, []).append(jwk)
+    return [parse_key(kid, group) for kid, group in by_kid.items()]
+
+
 def write_document(document: Document) -> dict[str, Any]:
     """Return the JWK Set with all secrets of its keys."""
     jwks = [jwk for key in document.keys for jwk in key.to_jwks(private=True)]
     return {**json.loads(json.dumps(document.members)), "serial": document.serial, "keys": jwks}
+
+
+def check_reuse(keys: Iterable[Key]) -> None:
+    """Refuse one secret under two kids when either is HS256.
+
+    Raises:
+        ConfigError: With the two kids.
+    """
+    seen: dict[bytes, Key] = {}
+    for key in keys:
+        if key.secret is None:
+            continue
+        other = seen.setdefault(key.secret, key)
+        if other is not key and "HS256" in (key.algorithm, other.algorithm):
+            raise ConfigError(
+                f"keys {other.kid!r} and {key.kid!r} hold the same k: a new kid needs a new secret"
+            )
 
 
 def check_serial(serial: object) -> None:
@@ -73,7 +125,9 @@ def states_serial(document: str | bytes) -> bool:
 
 def _from_json(text: str | bytes) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_unique_members)
+        # Decoded here, because json would guess the encoding of bytes (RFC 8259, 8.1).
+        decoded = text.decode() if isinstance(text, bytes) else text
+        return json.loads(decoded, object_pairs_hook=_unique_members)
     except ConfigError:
         raise
     except json.JSONDecodeError as error:

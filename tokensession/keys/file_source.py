@@ -6,26 +6,31 @@ import os
 
 from tokensession.errors import ConfigError
 from tokensession.keys.private_file import (
+    check_name,
     create_private_file,
     read_private_file,
     replace_private_file,
 )
 
 
-class _Changed(Exception):  # noqa: N818  # no error: another writer was faster
+class _Changed(Exception):  # noqa: N818  # not an error: another writer was faster
     pass
 
 
 class FileSource:
-    """The document in a file.
+    """The document in a file. `KeyRing.open`, `follow` and `save` are its short forms.
 
     Args:
-        path: The file. Its folder must be writable for whoever rotates, since the file is
-            replaced in one step; a symbolic link is followed and stays.
+        path: The file. A writer replaces it in one step, so it needs write access to the folder;
+            a symbolic link is followed and stays.
         shared_file: Accept a file that others can read too, as mounted container secrets are.
+
+    Raises:
+        ConfigError: The path is a key document.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, shared_file: bool = False) -> None:
+        check_name(path)
         self._path = os.fspath(path)
         self._shared_file = shared_file
 
@@ -35,14 +40,14 @@ class FileSource:
         return f"key file {self._path}"
 
     def read(self) -> bytes | None:
-        """Return the document's text, or None where there is no file."""
+        """Return the document's text, or None when the file is missing."""
         try:
             return read_private_file(self._path, shared_file=self._shared_file)
         except FileNotFoundError:
             return None
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Replace the document, if it is still `over`."""
+        """Replace the document, if the file still holds `over` (None: if the file is missing)."""
         if over is None:
             return create_private_file(self._path, document)
 
@@ -58,13 +63,17 @@ class FileSource:
 
 
 class EnvironmentSource:
-    """The document in an environment variable, which is read only: a deploy replaces it.
+    """The document in an environment variable. It is read-only, because a deploy replaces it.
 
     Args:
         variable: Its name.
+
+    Raises:
+        ConfigError: The name is a key document.
     """
 
     def __init__(self, variable: str) -> None:
+        check_name(variable)
         self._variable = variable
 
     @property
@@ -73,12 +82,12 @@ class EnvironmentSource:
         return f"environment variable {self._variable}"
 
     def read(self) -> bytes | None:
-        """Return the document's text, or None where the variable is missing or empty."""
+        """Return the document's text, or None when the variable is missing or empty."""
         text = os.environ.get(self._variable)
         return text.encode("utf-8", "surrogateescape") if text else None
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:  # noqa: ARG002  # the protocol
-        """Refuse: a process cannot change the environment of others.
+        """Refuse to write, because a process cannot change the environment of others.
 
         Raises:
             ConfigError: Always.

@@ -1,22 +1,20 @@
-"""One key of a ring and the JWKs it is written as (RFC 7517, 7518, 8037; SPEC section 7).
+"""One key of a ring and its JWKs (RFC 7517, 7518, 8037; SPEC section 7).
 
-A `Key` is its JWKs, checked: everything else about it is derived from them once, here.
+A `Key` is its JWKs, checked. This module derives everything else about a key from them, once.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tokensession.errors import ConfigError
 from tokensession.format.base64url import b64url_encode
-from tokensession.format.state import MAX_INT
-from tokensession.keys.known_secrets import published_source
+from tokensession.keys.jwk_pair import FOREIGN_ALGORITHMS, check_kid, read_date, tell_apart
 from tokensession.keys.material import (
     MAX_SECRET_BYTES,
     SECRET_BYTES,
@@ -26,7 +24,7 @@ from tokensession.keys.material import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     _Loader = Callable[["Jwk", str], tuple["PrivateKey | None", "PublicKey"]]
 
@@ -35,21 +33,13 @@ Jwk = dict[str, Any]
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 
-_KID = re.compile(r"[A-Za-z0-9_-]{1,32}")
-_SIGNATURE_TYPES = {"HS256": ("oct", None), "Ed25519": ("OKP", "Ed25519"), "ES256": ("EC", "P-256")}
-_NAMES_OF_OTHERS = {
-    "EdDSA": 'alg "EdDSA" does not name a curve; write "Ed25519" (RFC 9864)',
-    "Ed448": "alg Ed448 is not part of this format; use Ed25519",
-    "none": 'alg "none" signs nothing',
-}
-_DATED = ("nbf", "exp", "revoked")
-_PRIVATE_MEMBERS = ("d", "k")
-_MATERIAL = ("d", "k", "x", "y", "key_ops")
+_PRIVATE_MEMBERS: Final = ("d", "k")
+_MATERIAL: Final = ("d", "k", "x", "y", "key_ops")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Key:
-    """One kid of a ring: what it may do and when. Made by `parse_keys` or `generate_key`.
+    """One kid of a ring: what it can do and when. `parse_key` and `generate_key` make keys.
 
     Attributes:
         kid: The key's name, 1 to 32 characters of ``A-Z a-z 0-9 _ -``.
@@ -90,8 +80,8 @@ class Key:
     def to_jwks(self, *, private: bool = False) -> list[Jwk]:
         """Return the key's JWKs; without `private` only what may be published.
 
-        Of a revoked key that is nothing: stock libraries do not know the member ``revoked``, and
-        would go on verifying what whoever has the key makes.
+        A revoked key publishes nothing, because stock libraries ignore the member ``revoked`` and
+        would go on verifying what the thief of the key signs.
         """
         if private:
             both = (self._signature_jwk, self._encryption_jwk)
@@ -107,32 +97,30 @@ class Key:
 
     def with_members(self, **members: object) -> Key:
         """Return this key with members of its signature JWK replaced (checked again)."""
-        return _parse_key(
-            self.kid, [{**_copy(self._signature_jwk), **members}, *self._encryption()]
-        )
+        return parse_key(self.kid, [{**_copy(self._signature_jwk), **members}, *self._encryption()])
 
     def tombstone(self) -> Key:
         """Return what is left of a revoked key: its name, its dates and why; no material."""
-        return _parse_key(self.kid, [_tombstone(self._signature_jwk)])
+        return parse_key(self.kid, [_tombstone(self._signature_jwk)])
 
     def reader(self) -> Key:
         """Return this key without the means to sign.
 
         Raises:
-            ConfigError: HS256, where whoever verifies can sign.
+            ConfigError: The key is HS256, which verifies and signs with one secret.
         """
         if self.revoked:
             return self.tombstone()
         if self.algorithm == "HS256":
             raise ConfigError(
-                f"key {self.kid!r} is HS256: whoever can verify its tokens can mint them; "
+                f"key {self.kid!r} is HS256: who can verify its tokens can mint them; "
                 "rotate to Ed25519 or ES256 to have readers that cannot"
             )
         jwk = _copy(self._signature_jwk)
         jwk.pop("d", None)
         if "key_ops" in jwk:
             jwk["key_ops"] = ["verify"]
-        return _parse_key(self.kid, [jwk, *self._encryption()])
+        return parse_key(self.kid, [jwk, *self._encryption()])
 
     def _encryption(self) -> list[Jwk]:
         return [] if self._encryption_jwk is None else [_copy(self._encryption_jwk)]
@@ -175,7 +163,7 @@ def generate_key(
     secret = _text(secrets.token_bytes(SECRET_BYTES))
     dates = {} if nbf is None else {"nbf": nbf}
     if algorithm == "HS256":
-        return _parse_key(kid, [{"kty": "oct", "kid": kid, "alg": "HS256", "k": secret, **dates}])
+        return parse_key(kid, [{"kty": "oct", "kid": kid, "alg": "HS256", "k": secret, **dates}])
     signature: Jwk = {"use": "sig", "alg": algorithm, "kid": kid, **dates}
     if algorithm == "Ed25519":
         private = ed25519.Ed25519PrivateKey.generate()
@@ -195,86 +183,23 @@ def generate_key(
             "d": _text(numbers.private_value.to_bytes(32, "big")),
         }
     else:
-        known = _NAMES_OF_OTHERS.get(algorithm, "alg must be HS256, Ed25519 or ES256")
+        known = FOREIGN_ALGORITHMS.get(algorithm, "alg must be HS256, Ed25519 or ES256")
         raise ConfigError(f"no key can be made: {known}")
     encryption = {"kty": "oct", "kid": kid, "use": "enc", "alg": "A256GCM", "k": secret}
-    return _parse_key(kid, [signature, encryption])
+    return parse_key(kid, [signature, encryption])
 
 
-def parse_keys(jwks: object) -> list[Key]:
-    """Return the keys that a JWK Set's list of JWKs describes, each kid once.
-
-    Raises:
-        ConfigError: Anything that SPEC section 7 refuses of a key; the message names the kid, what
-            is wrong and the remedy, never the material. What keys must not share is the ring's to
-            refuse.
-    """
-    if isinstance(jwks, str | bytes):
-        raise ConfigError(
-            f"a list of keys is needed, not a {type(jwks).__name__}: its characters would be "
-            "taken for keys"
-        )
-    if not isinstance(jwks, list | tuple):
-        raise ConfigError(f'"keys" must be a list of JWKs, not {type(jwks).__name__}')
-    by_kid: dict[str, list[Jwk]] = {}
-    for index, jwk in enumerate(jwks):
-        if not isinstance(jwk, dict):
-            raise ConfigError(f"keys[{index}] must be a JWK (an object)")
-        kid = jwk.get("kid")
-        if not isinstance(kid, str) or not _KID.fullmatch(kid):
-            raise ConfigError(
-                f"keys[{index}]: kid must be 1 to 32 characters of A-Z a-z 0-9 _ - "
-                "(it stands in every token)"
-            )
-        by_kid.setdefault(kid, []).append(jwk)
-    return [_parse_key(kid, group) for kid, group in by_kid.items()]
-
-
-def check_reuse(keys: Iterable[Key]) -> None:
-    """Refuse one secret under two kids when either is HS256.
+def parse_key(kid: str, jwks: list[Jwk]) -> Key:
+    """Return the key that the JWKs of one kid describe.
 
     Raises:
-        ConfigError: With the two kids.
+        ConfigError: Anything that SPEC section 7 refuses of a key. The message names the kid, the
+            fault and the remedy, never the material.
     """
-    seen: dict[bytes, Key] = {}
-    for key in keys:
-        if key.secret is None:
-            continue
-        other = seen.setdefault(key.secret, key)
-        if other is not key and "HS256" in (key.algorithm, other.algorithm):
-            raise ConfigError(
-                f"keys {other.kid!r} and {key.kid!r} hold the same k: a new kid needs a new secret"
-            )
-
-
-def check_unpublished(keys: Iterable[Key]) -> None:
-    """Refuse secrets that stand in documentation, standards or this format's test vectors.
-
-    Raises:
-        ConfigError: With the kid.
-    """
-    for key in keys:
-        for name, secret in (("k", key.secret), ("d", _private_bytes(key.private_key))):
-            source = None if secret is None else published_source(secret)
-            if source is not None:
-                raise ConfigError(
-                    f"key {key.kid!r}: its {name} is a published example ({source}) that anyone "
-                    "can look up; make a new one with `tokensession keys new`"
-                )
-
-
-def _private_bytes(key: PrivateKey | None) -> bytes | None:
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.private_numbers().private_value.to_bytes(SECRET_BYTES, "big")
-    return None if key is None else key.private_bytes_raw()
-
-
-def _parse_key(kid: str, jwks: list[Jwk]) -> Key:
-    if not isinstance(kid, str) or not _KID.fullmatch(kid):
-        raise ConfigError("kid must be 1 to 32 characters of A-Z a-z 0-9 _ -")
-    signature, encryption = _pair(kid, jwks)
+    check_kid(kid)
+    signature, encryption = tell_apart(kid, jwks)
     algorithm = cast("Algorithm", signature["alg"])
-    nbf, exp = (_date(signature, name, kid) for name in ("nbf", "exp"))
+    nbf, exp = (read_date(signature, name, kid) for name in ("nbf", "exp"))
     if exp is not None and (nbf or 0) >= exp:
         raise ConfigError(f"key {kid!r}: nbf ({nbf or 0}) must be before exp ({exp})")
     revoked = "revoked" in signature
@@ -308,104 +233,6 @@ def _parse_key(kid: str, jwks: list[Jwk]) -> Key:
         _signature_jwk=_copy(signature),
         _encryption_jwk=None if encryption is None else _copy(encryption),
     )
-
-
-def _pair(kid: str, jwks: list[Jwk]) -> tuple[Jwk, Jwk | None]:
-    """Tell the signature JWK from the encryption JWK, and refuse any other combination."""
-    signature: Jwk | None = None
-    encryption: Jwk | None = None
-    for jwk in jwks:
-        algorithm = jwk.get("alg")
-        if not isinstance(algorithm, str):
-            raise ConfigError(f"key {kid!r}: {_unknown_algorithm(None)}")
-        if algorithm == "A256GCM" and encryption is None:
-            _check_encryption_jwk(jwk, kid)
-            encryption = jwk
-        elif algorithm in _SIGNATURE_TYPES and signature is None:
-            _check_signature_jwk(jwk, kid)
-            signature = jwk
-        elif algorithm == "A256GCM" or algorithm in _SIGNATURE_TYPES:
-            raise ConfigError(f"key {kid!r}: two JWKs for the same purpose; a kid is used once")
-        else:
-            raise ConfigError(f"key {kid!r}: {_unknown_algorithm(algorithm)}")
-    if signature is None:
-        raise ConfigError(f"key {kid!r}: the A256GCM JWK stands without a signature JWK")
-    if encryption is not None and signature["alg"] == "HS256":
-        raise ConfigError(
-            f"key {kid!r}: an HS256 key is one JWK; remove the A256GCM one (its k is not used)"
-        )
-    if encryption is not None:
-        mints = "d" in signature
-        _check_key_ops(
-            encryption,
-            kid,
-            ("encrypt", "decrypt"),
-            ("encrypt", "decrypt") if mints else ("decrypt",),
-        )
-    return signature, encryption
-
-
-def _check_signature_jwk(jwk: Jwk, kid: str) -> None:
-    algorithm = jwk["alg"]
-    kty, curve = _SIGNATURE_TYPES[algorithm]
-    if jwk.get("kty") != kty:
-        raise ConfigError(f"key {kid!r}: alg {algorithm} needs kty {kty!r}")
-    if curve is not None and jwk.get("crv") != curve:
-        raise ConfigError(f"key {kid!r}: alg {algorithm} needs crv {curve!r}")
-    if jwk.get("use", "sig") != "sig":
-        raise ConfigError(f'key {kid!r}: use must be "sig" on a signature JWK')
-    needed: tuple[str, ...] = ("sign",) if "d" in jwk else ("verify",)
-    if algorithm == "HS256":
-        needed = ("sign", "verify")
-    _check_key_ops(jwk, kid, ("sign", "verify"), needed)
-    if curve is not None and "k" in jwk:
-        raise ConfigError(f"key {kid!r}: k belongs on the A256GCM JWK, not on the {kty} one")
-
-
-def _check_encryption_jwk(jwk: Jwk, kid: str) -> None:
-    if jwk.get("kty") != "oct":
-        raise ConfigError(f'key {kid!r}: alg A256GCM needs kty "oct"')
-    if jwk.get("use", "enc") != "enc":
-        raise ConfigError(f'key {kid!r}: use must be "enc" on the A256GCM JWK')
-    for name in _DATED:
-        if name in jwk:
-            raise ConfigError(
-                f"key {kid!r}: {name} stands on the A256GCM JWK; it belongs on the signature JWK"
-            )
-
-
-def _check_key_ops(jwk: Jwk, kid: str, allowed: tuple[str, ...], needed: tuple[str, ...]) -> None:
-    ops = jwk.get("key_ops")
-    if ops is None and "key_ops" not in jwk:
-        return
-    if not isinstance(ops, list) or not all(isinstance(op, str) for op in ops):
-        raise ConfigError(f"key {kid!r}: key_ops must be a list of str")
-    if not set(needed) <= set(ops) <= set(allowed) or len(set(ops)) != len(ops):
-        raise ConfigError(
-            f"key {kid!r}: key_ops contradict its purpose; they must include "
-            f"{' and '.join(needed)}, and nothing but {' and '.join(allowed)}, each once"
-        )
-
-
-def _unknown_algorithm(algorithm: str | None) -> str:
-    if algorithm is None:
-        return "alg is missing; write HS256, Ed25519, ES256 or A256GCM"
-    return _NAMES_OF_OTHERS.get(
-        algorithm,
-        "its alg is none of HS256, Ed25519, ES256 and A256GCM; a document from a newer version "
-        "needs readers of that version first",
-    )
-
-
-def _date(jwk: Jwk, name: str, kid: str) -> int | None:
-    value = jwk.get(name)
-    if value is None and name not in jwk:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INT:
-        raise ConfigError(
-            f"key {kid!r}: {name} must be whole Unix seconds from 0 to 2**53 - 1, as an integer"
-        )
-    return value
 
 
 def _tombstone(jwk: Jwk) -> Jwk:

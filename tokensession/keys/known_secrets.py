@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tokensession.errors import ConfigError
+from tokensession.keys.material import SECRET_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tokensession.keys.jwk import Key, PrivateKey
 
 _VECTORS: Final = "the test vectors of this format"
 # SHA-256 of the raw secret -> where it is published.
@@ -41,3 +51,25 @@ _SOURCES: Final = {
 def published_source(secret: bytes) -> str | None:
     """Return where a secret is published, or None."""
     return _SOURCES.get(sha256(secret).hexdigest())
+
+
+def check_unpublished(keys: Iterable[Key]) -> None:
+    """Refuse secrets that stand in documentation, standards or this format's test vectors.
+
+    Raises:
+        ConfigError: With the kid.
+    """
+    for key in keys:
+        for name, secret in (("k", key.secret), ("d", _private_bytes(key.private_key))):
+            source = None if secret is None else published_source(secret)
+            if source is not None:
+                raise ConfigError(
+                    f"key {key.kid!r}: its {name} is a published example ({source}) that anyone "
+                    "can look up; make a new one with `tokensession keys new`"
+                )
+
+
+def _private_bytes(key: PrivateKey | None) -> bytes | None:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.private_numbers().private_value.to_bytes(SECRET_BYTES, "big")
+    return None if key is None else key.private_bytes_raw()

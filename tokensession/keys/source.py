@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.keys.document import states_serial
-from tokensession.keys.jwk import check_unpublished
+from tokensession.keys.known_secrets import check_unpublished
 from tokensession.keys.ring import KeyRing
 
 if TYPE_CHECKING:

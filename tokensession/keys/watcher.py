@@ -1,21 +1,21 @@
 """A ring that follows its source while the process runs (SPEC section 7).
 
-All reading is done by a thread of its own, which starts on first use and again after a fork; a
-request never waits for it. What becomes of the ring is decided in `succession`.
+A thread does all reading. It starts on first use and again after a fork, and a request never waits
+for it. `succession` decides what becomes of the ring; users pull it from the watcher.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import weakref
 from dataclasses import dataclass, replace
-from random import SystemRandom
+from os import getpid
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.forks import call_in_child
+from tokensession.keys.poller import Poller
 from tokensession.keys.source import load_ring
 from tokensession.keys.succession import Verdict, judge
 
@@ -29,28 +29,14 @@ if TYPE_CHECKING:
 DEFAULT_REFRESH: Final = 60.0  # seconds
 DEFAULT_COOLDOWN: Final = 10.0  # seconds
 MAX_REFRESH: Final = 86400.0
-JITTER: Final = 0.2  # the part of the interval that is random, so that a fleet spreads its polls
-_RANDOM: Final = SystemRandom()  # the application's own generator may be seeded, and stays as it is
 STOP_SECONDS: Final = 2 * DEFAULT_COOLDOWN  # sources give up earlier
 
 _log = logging.getLogger("tokensession")
 
 
-class Follower(Protocol):
-    """What keeps something that is derived from the ring, and is told of each new one."""
-
-    def follow(self, ring: KeyRing) -> None:
-        """Take over a new ring."""
-        ...
-
-    def forget(self) -> None:
-        """Drop it: this is a forked child, where the next use asks the watcher again."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class WatcherStatus:
-    """How a watcher fares, for metrics and health checks.
+    """The health of a watcher, for metrics and health checks.
 
     Attributes:
         serial: Of the ring in use.
@@ -76,20 +62,21 @@ class WatcherStatus:
 
 
 class KeyRingWatcher:
-    """The ring of a source, reloaded while the process runs; goes wherever a ring goes.
+    """Follows the ring of a source while the process runs; pass it wherever a ring is accepted.
 
-    The first ring is read here, so that a process without keys fails when it starts. From then on
-    the last good ring stays in use whatever becomes of the source, and the log, the callback and
+    The constructor reads the first ring, so that a process without keys fails when it starts. From
+    then on the last good ring stays in use when the source fails. The log, the callback and
     `status` say what is wrong.
 
-    A token under an unknown key is refused at once (its cookie stays) and asks for a reload in
-    the background, at most once within the cool-down, whatever the kids are.
+    A token under an unknown key is refused at once, and its cookie stays. It asks for a reload in
+    the background, at most once within the cool-down for all kids together.
 
     Args:
         source: Where the document is.
-        refresh: Seconds between two polls, at the most; a fifth of it is random.
+        refresh: Seconds between two polls, at most; a fifth of it is random.
         cooldown: Seconds between two reloads that unknown keys ask for; at most `refresh`.
-        callback: Called in the watcher's thread when the ring or `last_error` has changed.
+        callback: Called in the watcher's thread when the ring or `last_error` has changed. It can
+            use the watcher; what it raises is logged.
 
     Raises:
         ConfigError: Wrong arguments; or no document, or one that is refused.
@@ -104,28 +91,25 @@ class KeyRingWatcher:
         cooldown: float | None = None,
         callback: Callable[[WatcherStatus], None] | None = None,
     ) -> None:
-        self._refresh = _checked("refresh", refresh, MAX_REFRESH)
-        cooldown = min(DEFAULT_COOLDOWN, self._refresh) if cooldown is None else cooldown
-        self._cooldown = _checked("cooldown", cooldown, self._refresh)
+        refresh = _checked("refresh", refresh, MAX_REFRESH)
+        cooldown = min(DEFAULT_COOLDOWN, refresh) if cooldown is None else cooldown
+        self._cooldown = _checked("cooldown", cooldown, refresh)
         self._source = source
         self._callback = callback
-        self._followers: weakref.WeakSet[Follower] = weakref.WeakSet()
-        self._stopped = False
         self._ring = load_ring(source)
         self._confirmed = monotonic()
         at = int(time())
         self._status = WatcherStatus(self._ring.serial, at, at, 0.0, polls=1)
         self._misses = 0
         self._warm_at = 0.0  # monotonic second from which an unknown key may ask again
+        self._poller = Poller(self.reload, refresh, name="tokensession-keys")
         self._begin()
-        call_in_child(self, KeyRingWatcher._after_fork)
+        call_in_child(self, KeyRingWatcher._begin)
 
     def _begin(self) -> None:
-        """Make what a process cannot inherit: locks, events, the thread."""
-        self._lock = threading.Lock()  # guards the ring and who follows it
+        """Create the lock, which a thread of the parent can hold during a fork."""
+        self._pid = getpid()
         self._reading = threading.Lock()  # one reader at a time
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
 
     @property
     def ring(self) -> KeyRing:
@@ -133,57 +117,48 @@ class KeyRingWatcher:
         return self._ring
 
     def status(self) -> WatcherStatus:
-        """Return how the watcher fares at the moment."""
+        """Return the watcher's health at the moment."""
         staleness = max(0.0, monotonic() - self._confirmed)
         return replace(self._status, staleness=staleness, misses=self._misses)
 
     # -- what codecs use ---------------------------------------------------------------------
 
-    def attach(self, follower: Follower) -> None:
-        """See that the thread runs, and give a follower the ring in use and each that follows.
+    def current(self) -> KeyRing:
+        """Return the ring in use, and see that the thread runs in this process.
+
+        Codecs call this for each token. It takes no lock while the thread runs.
 
         Raises:
-            StoreError: As for `start`; the follower has no ring then, and asks again.
+            StoreError: As for `start`: a ring that nothing follows is not used.
         """
-        self.start()
-        with self._lock:
-            self._followers.add(follower)
-            follower.follow(self._ring)
+        if self._poller.running_in != getpid():
+            self.start()
+        return self._ring
 
     def missed(self) -> None:
-        """Take note that a token came under a key that the ring does not list. Never waits."""
+        """Note a token under a key that the ring does not list. Never waits."""
         now = monotonic()
         if now >= self._warm_at:
             self._warm_at = now + self._cooldown
             self._misses += 1
-            self._wake.set()
+            self._poller.wake()
 
     # -- the thread --------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start following, in this process, unless it has started or was stopped for good.
+        """Start following in this process; no-op when the watcher follows or was stopped.
 
         Raises:
-            StoreError: The system has no thread to give; the next call tries again.
+            StoreError: The system cannot start a thread. The next call tries again.
         """
-        with self._lock:
-            if self._thread is None and not self._stopped:
-                thread = threading.Thread(
-                    target=self._run, args=(self._wake,), name="tokensession-keys", daemon=True
-                )
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    raise StoreError(f"{self._source.name}: not followed: {error}") from error
-                self._thread = thread
+        try:
+            self._poller.start()
+        except RuntimeError as error:
+            raise StoreError(f"{self._source.name}: not followed: {error}") from error
 
     def stop(self) -> None:
         """Stop following, for good; the ring stays in use."""
-        self._stopped = True
-        self._wake.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(STOP_SECONDS)
+        self._poller.stop(STOP_SECONDS)
 
     def __enter__(self) -> Self:
         """Return the watcher, which is stopped at the end of the block."""
@@ -198,47 +173,43 @@ class KeyRingWatcher:
         """Stop following."""
         self.stop()
 
-    def _run(self, wake: threading.Event) -> None:
-        # At once, since the ring may have been read long ago, before a fork.
-        while not self._stopped:
-            self.reload()
-            # No secret depends on it.
-            wake.wait(self._refresh * _RANDOM.uniform(1 - JITTER, 1))
-            wake.clear()
-
     def reload(self) -> bool:
         """Read the source now, in this thread, and wait for it.
 
         Returns:
             Whether the document is good: taken over, or the one in use.
         """
+        if self._pid != getpid():  # forked without Python's hooks, as uWSGI does
+            self._begin()
         with self._reading:
             try:
                 verdict = judge(self._ring, self._source.name, self._source.read())
             except TokenSessionError as error:
                 verdict = Verdict(self._ring, str(error))
-            except Exception as error:  # noqa: BLE001  # a source of somebody else's must not end this
+            except Exception as error:  # noqa: BLE001  # a source of an application can raise any
                 verdict = Verdict(self._ring, f"{self._source.name}: {type(error).__name__}")
-            self._take(verdict)
+            is_news = self._take(verdict)
+        if is_news and self._callback is not None:
+            try:
+                self._callback(self.status())
+            except Exception:  # noqa: BLE001  # following goes on
+                _log.exception("the callback of a key ring watcher failed")
         return verdict.problem is None
 
-    def _take(self, verdict: Verdict) -> None:
-        former, status = self._ring, self._status
-        if verdict.ring is not former:
-            with self._lock:
-                self._ring = verdict.ring
-                for follower in list(self._followers):
-                    follower.follow(verdict.ring)
+    def _take(self, verdict: Verdict) -> bool:
+        """Use and log what a reading has brought; tell whether ring or problem have changed."""
+        former, status, now = self._ring, self._status, int(time())
+        changed = verdict.ring is not former
+        if changed:
+            self._ring = verdict.ring
             _log.warning(
                 "%s: key ring replaced, serial %d after %d",
                 self._source.name, verdict.ring.serial, former.serial,
             )  # fmt: skip
-        changed = verdict.ring is not former
-        now = int(time())
         if verdict.problem is None:
             self._confirmed = monotonic()
         self._status = replace(
-            self._status,
+            status,
             serial=verdict.ring.serial,
             changed_at=now if changed else status.changed_at,
             confirmed_at=now if verdict.problem is None else status.confirmed_at,
@@ -247,29 +218,17 @@ class KeyRingWatcher:
             failures=status.failures + (verdict.problem is not None),
             last_error=verdict.problem,
         )
-        self._tell(status.last_error, verdict)
-        if self._callback is not None and (changed or verdict.problem != status.last_error):
-            try:
-                self._callback(self.status())
-            except Exception:  # noqa: BLE001  # whatever it was, following goes on
-                _log.exception("the callback of a key ring watcher failed")
+        self._report(verdict)
+        return changed or verdict.problem != status.last_error
 
-    def _tell(self, former_problem: str | None, verdict: Verdict) -> None:
-        """Log what has changed: a fault once, not with every poll that finds it again."""
-        if verdict.problem == former_problem:
-            return
-        if verdict.problem is None:
-            _log.warning("%s: in order again, serial %d", self._source.name, verdict.ring.serial)
-            return
-        _log.log(
-            logging.ERROR if verdict.conflict else logging.WARNING,
-            "keys stay at serial %d: %s", verdict.ring.serial, verdict.problem,
-        )  # fmt: skip
-
-    def _after_fork(self) -> None:
-        self._begin()
-        for follower in list(self._followers):
-            follower.forget()
+    def _report(self, verdict: Verdict) -> None:
+        """Log a fault when it begins and when it ends, not with every poll that finds it again."""
+        report, problem, serial = self._poller.report, verdict.problem, verdict.ring.serial
+        if problem is None:
+            report(None, "%s: in order again, serial %d", self._source.name, serial)
+        else:
+            level = logging.ERROR if verdict.conflict else logging.WARNING
+            report(problem, "keys stay at serial %d: %s", serial, problem, level=level)
 
 
 def _checked(name: str, seconds: float, most: float) -> float:

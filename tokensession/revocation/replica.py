@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from math import inf
-from random import SystemRandom
+from os import getpid
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import call_in_child
 from tokensession.format.seconds import check_number
+from tokensession.keys.poller import Poller
 from tokensession.observer import SILENT, Observer
 from tokensession.revocation.decision import Ended
 from tokensession.revocation.entries import RevocationEntries
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 REFRESH: Final = 1.0  # seconds between two readings
 MAX_STALENESS: Final = 60.0  # seconds
-_JITTER: Final = 0.2  # of the interval, so that a fleet does not read in step
-_RANDOM: Final = SystemRandom()  # the application's own generator may be seeded, and stays as it is
 # Seconds after which everything is read again, as a last resort against a store that lost its
 # order in a way that its position does not show, such as one restored from a backup.
 _WHOLE_AGAIN: Final = 3600.0
@@ -76,7 +75,6 @@ class Replica:
                 f"{max_staleness} seconds"
             )
         check_word("when_stale", when_stale)
-        self._refresh = refresh
         self._max_staleness = max_staleness
         self._allow = when_stale == "allow"
         self._observer = observer
@@ -85,18 +83,20 @@ class Replica:
         self._epoch: str | None = None
         self._read_at = self._whole_at = -inf  # on the monotonic clock
         self._swept_at = 0  # Unix second: entries that had ended an hour before it are gone
-        self._failing = False
+        self._poller = Poller(self._poll, refresh, name="tokensession-replica")
         self._begin_anew()
         call_in_child(self, Replica._after_fork)
 
     def _begin_anew(self) -> None:
-        """Be without a thread: in a new object, or in a child after a fork."""
+        """Create the locks, which a thread of the parent can hold during a fork."""
         self._lock = threading.Lock()  # held while entries are added
         self._reading = threading.Lock()  # held while the store is read
-        self._starting = threading.Lock()
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
         self._fresh_until = -inf  # so that the next check comes to _check_freshness
+
+    def _after_fork(self) -> None:
+        self._begin_anew()
+        if self._poller.wanted:
+            self._start()
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ class Replica:
         self._start()
         staleness = self.staleness
         if staleness < self._max_staleness:
-            if self._thread is not None:
+            if self._follows():
                 self._fresh_until = self._read_at + self._max_staleness
         elif not self._allow:
             if staleness == inf:
@@ -200,6 +200,12 @@ class Replica:
         Raises:
             StoreError: The store could not be read; what was read of it counts nevertheless.
         """
+        skipped = self._read()
+        self._start()
+        self._tell(skipped)
+
+    def _read(self) -> int:
+        """Read what has changed; return how many entries were garbage."""
         with self._reading:
             begun, now = monotonic(), int(time())
             # A clock that was ahead for a while has swept what is needed now that it is right.
@@ -219,9 +225,12 @@ class Replica:
             with self._lock:
                 self._entries.expire(now - SWEEP_MARGIN)
             self._swept_at = now if whole else max(now, self._swept_at)
-        self._start()
-        if self._thread is not None:  # else the next check is to start it
-            self._fresh_until = begun + self._max_staleness
+        return skipped
+
+    def _tell(self, skipped: int) -> None:
+        """Log and count a reading, under no lock."""
+        if self._follows():  # else the next check starts the thread
+            self._fresh_until = self._read_at + self._max_staleness
         if skipped:
             _log.warning("%d entries of the revocation store are garbage and were skipped", skipped)
         self._observer.replica_read(self.size, skipped)
@@ -245,54 +254,28 @@ class Replica:
 
     def close(self) -> None:
         """End the thread."""
-        self._closed.set()
-        thread = self._thread
-        if thread is not None:
-            thread.join()
+        self._poller.stop()
+
+    def _follows(self) -> bool:
+        return self._poller.running_in == getpid()
 
     def _start(self) -> None:
-        if self._thread is not None:
-            return
-        with self._starting:
-            if self._thread is not None or self._closed.is_set():
-                return
-            thread = threading.Thread(
-                target=self._follow,
-                args=(self._closed,),
-                name="tokensession-replica",
-                daemon=True,
-            )
-            try:
-                thread.start()
-            except RuntimeError as error:  # the system has none to give: the next check tries again
-                self._failed(str(error))
-            else:
-                self._thread = thread
-
-    def _follow(self, closed: threading.Event) -> None:
-        while not closed.is_set():
-            self._try_to_read()
-            closed.wait(self._refresh * _RANDOM.uniform(1 - _JITTER, 1))
-
-    def _try_to_read(self) -> None:
         try:
-            self.read()
-        except Exception as error:  # noqa: BLE001  # a thread that dies would be noticed too late
+            self._poller.start()
+        except RuntimeError as error:  # the next check tries again
+            self._failed(str(error))
+
+    def _poll(self) -> None:
+        try:
+            skipped = self._read()
+        except Exception as error:  # noqa: BLE001  # a driver can raise any
             self._failed(str(error) if isinstance(error, StoreError) else type(error).__name__)
             return
-        if self._failing:
-            _log.warning("the revocation list can be read again")
-        self._failing = False
-
-    def _after_fork(self) -> None:
-        follows = self._thread is not None and not self._closed.is_set()
-        self._begin_anew()
-        if follows:
-            self._start()
+        self._poller.report(None, "the revocation list can be read again")
+        self._tell(skipped)
 
     def _failed(self, reason: str) -> None:
+        # Whatever the reason, this is one fault: an outage is logged once.
+        self._poller.report("unread", "the revocation list cannot be read: %s", reason)
         self._observer.store_failed("read")
         self._observer.replica_stale(self.staleness)
-        if not self._failing:  # once per outage
-            _log.warning("the revocation list cannot be read: %s", reason)
-        self._failing = True

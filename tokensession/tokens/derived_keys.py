@@ -6,9 +6,11 @@ A request takes it once, and works with that ring even if a watcher loads anothe
 from __future__ import annotations
 
 import logging
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
+from tokensession.forks import call_in_child
 from tokensession.keys.ring import KeyRing
 from tokensession.tokens.sealing import TokenKey
 
@@ -102,13 +104,16 @@ def _token_key(key: Key, context: bytes, known: dict[bytes, TokenKey]) -> TokenK
 class DerivedKeys:
     """The keys of a ring in one context; of a watcher, those of the ring that it has at the moment.
 
+    Rings are pulled: each use compares the watcher's ring with the one that was derived from.
+
     Args:
         keys: The ring, or its watcher.
         context: As `context_bytes` gives it.
-        check: Raises a ConfigError for a ring that does not fit.
+        check: Raises a ConfigError for a ring that does not fit; called for each ring that the
+            watcher brings after the first one. The error is logged.
     """
 
-    __slots__ = ("_check", "_context", "_derived", "_watcher")
+    __slots__ = ("__weakref__", "_check", "_context", "_derived", "_lock", "_watcher")
 
     def __init__(
         self,
@@ -118,9 +123,18 @@ class DerivedKeys:
     ) -> None:
         self._context = context
         self._check = check
-        self._watcher = None if isinstance(keys, KeyRing) else keys
-        ring = keys if isinstance(keys, KeyRing) else keys.ring
-        self._derived = RingKeys(ring, context, watcher=self._watcher)
+        self._watcher: KeyRingWatcher | None = None
+        if isinstance(keys, KeyRing):
+            self._derived = RingKeys(keys, context)
+        else:
+            self._watcher = keys
+            self._derived = RingKeys(keys.ring, context, watcher=keys)
+            self._begin()
+            call_in_child(self, DerivedKeys._begin)
+
+    def _begin(self) -> None:
+        """Create the lock, which a thread of the parent can hold during a fork."""
+        self._lock = Lock()  # held while keys are derived
 
     def current(self) -> RingKeys:
         """Return the keys to use now.
@@ -128,32 +142,34 @@ class DerivedKeys:
         Raises:
             StoreError: The watcher's thread cannot be started.
         """
-        watcher = self._watcher
-        if watcher is None:
-            return self._derived
-        return self._of(watcher.current())
+        derived, watcher = self._derived, self._watcher
+        if watcher is None or watcher.current() is derived.ring:
+            return derived
+        return self._derive(watcher)
 
     def at_hand(self) -> RingKeys:
         """Return the keys to use now, without starting to follow their source."""
-        watcher = self._watcher
-        return self._derived if watcher is None else self._of(watcher.ring)
-
-    def _of(self, ring: KeyRing) -> RingKeys:
-        """Return the keys of a ring, derived anew when it is another.
-
-        Two threads can both derive; the one that publishes an older ring is found out by the next
-        call, since that is not the watcher's ring.
-        """
-        derived = self._derived
-        if derived.ring is ring:
+        derived, watcher = self._derived, self._watcher
+        if watcher is None or watcher.ring is derived.ring:
             return derived
+        return self._derive(watcher)
+
+    def _derive(self, watcher: KeyRingWatcher) -> RingKeys:
+        with self._lock:
+            former = self._derived
+            # Read under the lock, so that a thread that comes late does not publish an older ring.
+            ring = watcher.ring
+            if former.ring is ring:
+                return former
+            derived = RingKeys(ring, self._context, former, watcher=watcher)
+            self._derived = derived
+        # Without the lock, because the check calls the application's observer.
         try:
             self._check(ring)
         except ConfigError as error:
-            # It is in use elsewhere already; to refuse it here would end more sessions.
+            # Other codecs use the ring already; refusing it here would end more sessions.
             _log.warning("the new key ring does not fit this codec: %s", error)
-        self._derived = made = RingKeys(ring, self._context, derived, watcher=self._watcher)
-        return made
+        return derived
 
 
 def ring_of(keys: KeyRing | KeyRingWatcher) -> KeyRing:

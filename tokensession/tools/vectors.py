@@ -25,7 +25,7 @@ from tokensession.errors import (
 from tokensession.format.base64url import b64url_decode
 from tokensession.format.claims import Claims, UntypedState, write_claims
 from tokensession.format.state import checked_state, pack_state
-from tokensession.keys.jwk import check_unpublished
+from tokensession.keys.known_secrets import check_unpublished
 from tokensession.keys.ring import KeyRing
 from tokensession.overflow.reference import reference_of, seal_with, unseal
 from tokensession.revocation import decision

@@ -1,0 +1,239 @@
+"""An immutable set of keys: what its document says, and what its keys do at a time (SPEC 7)."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from tokensession.errors import ConfigError
+from tokensession.format.seconds import whole_seconds
+from tokensession.keys import changes
+from tokensession.keys.document import (
+    Document,
+    check_reuse,
+    check_serial,
+    parse_document,
+    write_document,
+)
+from tokensession.keys.jwk import Key
+from tokensession.keys.schedule import Schedule, parse_schedule, token_lifetime
+from tokensession.keys.signer import Signer, State, signer_of, states_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class KeySet:
+    """The keys of a document, its serial and its other members.
+
+    `KeyRing` adds where rings come from, where they go, and how they change.
+
+    Args:
+        keys: The keys, each kid once; their order means nothing.
+        serial: Grows with each change of the document.
+        members: Further members of the document, kept when it is written.
+
+    Raises:
+        ConfigError: No key, one kid twice, or a secret used twice.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_ancestors",
+        "_by_kid",
+        "_can_mint",
+        "_members",
+        "_serial",
+        "_token_lifetime",
+    )
+
+    def __init__(
+        self, keys: Iterable[Key], *, serial: int = 0, members: Mapping[str, Any] | None = None
+    ) -> None:
+        if isinstance(keys, str | bytes):
+            raise ConfigError(
+                "a ring is made of keys, not of text; use KeyRing.from_jwks(document)"
+            )
+        by_kid: dict[str, Key] = {}
+        for key in keys:
+            if not isinstance(key, Key):
+                raise ConfigError(f"a ring is made of Key objects, not {type(key).__name__}")
+            if key.kid in by_kid:
+                raise ConfigError(f"key {key.kid!r} is there twice; a kid is used once")
+            by_kid[key.kid] = key
+        if not by_kid:
+            raise ConfigError(
+                "a ring needs at least one key; make one with `tokensession keys new`"
+            )
+        check_reuse(by_kid.values())
+        check_serial(serial)
+        self._by_kid = by_kid
+        self._serial = serial
+        self._members = dict(members or {})
+        self._token_lifetime = token_lifetime(self._members)
+        self._can_mint = any(key.can_mint and not key.revoked for key in by_kid.values())
+        # Digests of the sets that this one was made from, so that it replaces no other's document.
+        self._ancestors: tuple[bytes, ...] = ()
+
+    @classmethod
+    def from_jwks(
+        cls, document: Mapping[str, Any] | str | bytes, *, running: KeySet | None = None
+    ) -> Self:
+        """Return the ring that a JWK Set describes.
+
+        Args:
+            document: The JWK Set as a dict or as JSON text.
+            running: The ring in use; a document that turns its serial back, or changes material
+                under one of its kids, is refused.
+
+        Raises:
+            ConfigError: Anything that SPEC section 7 refuses.
+        """
+        keys, serial, members = parse_document(document)
+        ring = cls(keys, serial=serial, members=members)
+        if running is not None:
+            ring.check_successor_of(running)
+        return ring
+
+    # -- the keys ----------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Key]:
+        """Yield the keys."""
+        return iter(self._by_kid.values())
+
+    def __len__(self) -> int:
+        """Return the number of kids."""
+        return len(self._by_kid)
+
+    def __contains__(self, kid: object) -> bool:
+        """Tell whether the set lists a kid."""
+        return kid in self._by_kid
+
+    def __getitem__(self, kid: str) -> Key:
+        """Return the key of a kid.
+
+        Raises:
+            ConfigError: The set does not list the kid.
+        """
+        try:
+            return self._by_kid[kid]
+        except KeyError:
+            known = ", ".join(sorted(self._by_kid))
+            raise ConfigError(f"the ring has no key {kid!r}; it has {known}") from None
+
+    def __repr__(self) -> str:
+        """Show kids and serial, never material."""
+        return f"<{type(self).__name__} serial={self._serial} kids={sorted(self._by_kid)}>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled, because a pickle would carry the secrets unnoticed."""
+        raise TypeError(
+            "a KeyRing holds secrets and is not pickled; open it in each process, or pass "
+            "ring.to_jwks(private=True) over a channel that you trust with the secrets"
+        )
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the set itself, because it never changes."""
+        return self
+
+    # -- the document ------------------------------------------------------------------------
+
+    @property
+    def serial(self) -> int:
+        """How often the document has changed."""
+        return self._serial
+
+    @property
+    def token_lifetime(self) -> int | None:
+        """The longest ttl in seconds that the document's rotation config allows, or None."""
+        return self._token_lifetime
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The rotation config of the document, or None.
+
+        Raises:
+            ConfigError: The config is wrong; with the reason.
+        """
+        return parse_schedule(self._members)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that are equal where the document is, secrets included; fit for logs."""
+        return self._digest().hex()[:16]
+
+    @property
+    def can_mint(self) -> bool:
+        """Whether any key can ever sign; a reader's cannot."""
+        return self._can_mint
+
+    def to_jwks(self, *, private: bool = False) -> dict[str, Any]:
+        """Return the document.
+
+        Args:
+            private: Include the secrets. Without them the document holds only what may be
+                published: the public halves of asymmetric keys that are not revoked.
+        """
+        if private:
+            return write_document(Document([*self], self._serial, self._members))
+        return {"keys": [jwk for key in self for jwk in key.to_jwks()]}
+
+    def to_json(self) -> bytes:
+        """Return the document with its secrets as JSON text, as `KeyRing.save` writes it."""
+        return json.dumps(self.to_jwks(private=True), indent=1).encode() + b"\n"
+
+    def _digest(self) -> bytes:
+        text = json.dumps(self.to_jwks(private=True), sort_keys=True)
+        return sha256(b"tokensession/v1/fingerprint\0" + text.encode()).digest()
+
+    def _comes_from(self, other: KeySet) -> bool:
+        """Tell whether this set is the other one, or was made from it by changes."""
+        digest = other._digest()
+        return digest == self._digest() or digest in self._ancestors
+
+    # -- states by the clock -----------------------------------------------------------------
+
+    def signer(self, now: int) -> Signer | None:
+        """Return the key that signs at the Unix second `now`, or None when no key can."""
+        return signer_of(self._by_kid.values(), now)
+
+    def active(self, now: float | None = None) -> Key | None:
+        """Return the key that signs now, or None when no key can."""
+        signer = self.signer(whole_seconds(now))
+        return None if signer is None else signer.key
+
+    def states(self, now: float | None = None) -> dict[str, State]:
+        """Return each kid's state. In a reader's ring they are those that its minter computes.
+
+        Args:
+            now: Unix seconds; the system's clock when None.
+        """
+        return states_of(self._by_kid.values(), whole_seconds(now))
+
+    # -- rules -------------------------------------------------------------------------------
+
+    def check_grace(self, token_lifetime: int, *, leeway: int, now: int) -> None:
+        """Refuse a key that expires before its last tokens do.
+
+        Args:
+            token_lifetime: The longest ttl in seconds that is minted.
+            leeway: Seconds by which clocks may differ.
+            now: Unix second. Keys that have expired already pass, because it is too late for them.
+
+        Raises:
+            ConfigError: With the numbers and the remedy.
+        """
+        changes.check_grace(tuple(self), token_lifetime, leeway=leeway, now=now)
+
+    def check_successor_of(self, running: KeySet) -> None:
+        """Refuse to replace `running` by this ring when that would be a step back.
+
+        Raises:
+            ConfigError: A smaller serial, a revocation undone, or other material under a kid.
+        """
+        if self._serial < running.serial:
+            raise ConfigError(
+                f"the document has serial {self._serial}, older than the running {running.serial}"
+            )
+        changes.check_succession(tuple(self), tuple(running))
