@@ -17,7 +17,7 @@ from tokensession.format.claims import UntypedState, write_claims
 from tokensession.format.state import checked_state
 from tokensession.keys.jwk import check_unpublished
 from tokensession.tokens.sealing import Salt
-from tokensession.tools.vectors import value
+from tokensession.tools.vectors.tagged import value
 
 from .canonical import digest
 from .cases import key_in

@@ -14,7 +14,9 @@ import pytest
 
 from tokensession import KeyRing
 from tokensession.keys.jwk import check_unpublished
-from tokensession.tools.vectors import CODES, WORDS, VectorError, load, run, run_case, value
+from tokensession.tools.vectors.files import CODES, WORDS, VectorError, load
+from tokensession.tools.vectors.runner import run, run_case
+from tokensession.tools.vectors.tagged import value
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 FILES = {name: load(VECTORS, name) for name in WORDS}
