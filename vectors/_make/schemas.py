@@ -146,7 +146,37 @@ def _revocation() -> Schema:
         },
         {"result": {"type": "integer", "minimum": -1, "maximum": MAX_SAFE}},
     )
-    return file("revocation", ("R9", "L1", "L2", "L3"), [decision, operation])
+    return file("revocation", ("R9", "L1", "L2", "L3", "L4"), [decision, operation, _chain()])
+
+
+def _chain() -> Schema:
+    """Give the schema of calls on a list: each has the members that its name asks for."""
+    subject: Json = {"oneOf": [{"type": "null"}, TEXT]}
+    sid = hex_text(16)
+    session: dict[str, Json] = {"sid": sid, "start": SECONDS, "sub": subject}
+    successor = record({"sid": sid, "sub": subject})
+    keep = record({"sid": sid, "start": SECONDS})
+    calls: list[Json] = [
+        record({
+            "call": {"const": "deny"},
+            **session,
+            "successor": {"oneOf": [{"type": "null"}, successor]},
+        }),
+        record({"call": {"const": "replace"}, **session, "new": sid}),
+        record({
+            "call": {"const": "revoke_subject"},
+            "sub": TEXT,
+            "keep": {"oneOf": [{"type": "null"}, keep]},
+        }),
+        record({"call": {"const": "revoke_before"}, "before": SECONDS}),
+    ]  # fmt: skip
+    expected = words(("ok", "revoked"))
+    return record({
+        "now": SECONDS,
+        "calls": array({"oneOf": calls}, 1),
+        "expect": expected,
+        "after": array(record({**session, "word": expected}), 1),
+    })  # fmt: skip
 
 
 def _tokens() -> Schema:

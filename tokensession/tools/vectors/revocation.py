@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import StoreError
+from tokensession.errors import Revoked, StoreError
 from tokensession.revocation import decision
+from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tools.vectors.tagged import compare
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def run_revocation(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
-    """Decide about a session, or apply an operation to a list."""
+    """Decide about a session, apply an operation to a list, or make calls on a store."""
+    if "calls" in case:
+        return _run_calls(case)
     if "operation" in case:
         try:
             result = _OPERATIONS[case["operation"]](case["given"])
@@ -65,3 +68,61 @@ _OPERATIONS: Final[dict[str, Callable[[Case], int]]] = {
     ),
     "begin": _begin,
 }
+
+
+def _run_calls(case: Case) -> tuple[str, str | None]:
+    """Make the calls on a new store, and look at sessions afterwards."""
+    store, now = MemoryStore(), case["now"]
+    *first, last = [_call(store, call, now) for call in case["calls"]]
+    if set(first) - {"ok"}:
+        return last, f"calls: {first} are not all ok"
+    words = [_fate(store, session) for session in case["after"]]
+    return last, compare("after", words, [session["word"] for session in case["after"]])
+
+
+def _call(store: MemoryStore, call: Case, now: int) -> str:
+    try:
+        _CALLS[call["call"]](store, call, now)
+    except Revoked as error:
+        return error.code
+    return "ok"
+
+
+def _deny(store: MemoryStore, call: Case, now: int) -> None:
+    found = call["successor"]
+    successor = None
+    if found is not None:
+        sid = bytes.fromhex(found["sid"])
+        successor = decision.Successor(sid, decision.subject_key(found["sub"]))
+    store.deny(_denial(call), successor, now=now)
+
+
+def _replace(store: MemoryStore, call: Case, now: int) -> None:
+    store.replace(_denial(call), bytes.fromhex(call["new"]), now=now)
+
+
+def _mark(store: MemoryStore, call: Case, now: int) -> None:
+    subject, found = decision.subject_key(call["sub"]), call["keep"]
+    assert subject is not None
+    keep = None if found is None else decision.Keep(bytes.fromhex(found["sid"]), found["start"])
+    store.mark(subject, keep, now=now, life=_LIFE)
+
+
+_CALLS: Final[dict[str, Callable[[MemoryStore, Case, int], object]]] = {
+    "deny": _deny,
+    "replace": _replace,
+    "revoke_subject": _mark,
+    "revoke_before": lambda store, call, _: store.revoke_before(call["before"]),
+}
+_LIFE: Final = 86_400  # seconds; no entry of a case ends while the case runs
+
+
+def _denial(call: Case) -> decision.Denial:
+    sid, start = bytes.fromhex(call["sid"]), call["start"]
+    return decision.Denial(sid, decision.subject_key(call["sub"]), start, start + _LIFE)
+
+
+def _fate(store: MemoryStore, session: Case) -> str:
+    sid = bytes.fromhex(session["sid"])
+    found = store.look_up(sid, decision.subject_key(session["sub"]))
+    return "revoked" if decision.is_revoked(sid, session["start"], **found._asdict()) else "ok"
