@@ -12,13 +12,12 @@ import redis
 
 from tests.forks import fork
 from tests.servers import Postgres, Redis, Server, Valkey
+from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, key, sid, spared
 from tokensession import ConfigError, StoreError
 from tokensession.revocation.decision import Entries
 from tokensession.revocation.lookup import Lookup
 from tokensession.stores.redis.revocation import RedisStore
 from tokensession.stores.sql.revocation import SQLStore
-
-from .contract import ADA, LIFE, NOW, denial, key, sid, spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable

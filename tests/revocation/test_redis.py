@@ -11,6 +11,7 @@ from redis.cluster import LoadBalancingStrategy, RedisCluster
 
 from tests.servers import Cluster, Valkey
 from tests.stores.fixtures import new_prefix
+from tests.stores.revocation_contract import ADA, NOW, StoreContract, apply, denial, same, sid
 from tokensession import ConfigError, StoreError
 from tokensession.revocation import replica as replicas
 from tokensession.revocation.entries import RevocationEntries
@@ -18,8 +19,6 @@ from tokensession.revocation.replica import Replica
 from tokensession.stores.redis import revocation as redisstore
 from tokensession.stores.redis.overflow import RedisStore as OverflowStore
 from tokensession.stores.redis.revocation import RedisStore
-
-from .contract import ADA, NOW, StoreContract, apply, denial, same, sid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

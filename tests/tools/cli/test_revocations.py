@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.revocation.contract import ADA, NOW, denial, sid
+from tests.stores.revocation_contract import ADA, NOW, denial, sid
 from tokensession.stores.sql.revocation import SQLStore
 from tokensession.tools.cli import main
 from tokensession.tools.cli.stores import store_name
