@@ -48,7 +48,8 @@ class TestURLs:
         sql: Any = source_from_url("postgresql://app@db/app", environment=variables)
         assert sql._database.engine.url.password == "hunter2/@#:%41"
         redis: Any = source_from_url("redis://db", environment=variables)
-        assert redis._server.connection_pool.connection_kwargs["password"] == "hunter2/@#:%41"
+        client = redis._server.client
+        assert client.connection_pool.connection_kwargs["password"] == "hunter2/@#:%41"
 
     @pytest.mark.parametrize(
         "url",
