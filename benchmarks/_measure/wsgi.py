@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import django
@@ -22,7 +24,7 @@ from tokensession import KeyRing
 from tokensession.adapters.flask import SessionInterface
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from django.http import HttpRequest
 
@@ -44,18 +46,25 @@ class WSGISite:
         framework: Its name.
         lane: The kind of session.
         app: The application.
+        around: Entered before requests, and left after them. It costs a request nothing.
         cookie: What the browser sends.
     """
 
     framework: str
     lane: str
     app: App
+    around: Callable[[], AbstractContextManager[object]] = nullcontext
     cookie: str = ""
 
     def __post_init__(self) -> None:
-        if self.lane != NONE:
+        if self.lane == NONE:
+            for kind in Kind:
+                headers, body = self.ask(kind.path)
+                assert headers.keys().isdisjoint({"Set-Cookie", "Vary"})
+                assert body == BODY
+        else:
             headers, _ = self.ask("/begin")
-            self.cookie = headers["Set-Cookie"].partition(";")[0]
+            self.cookie = _cookie_of(headers)
             self._check()
 
     def environ(self, page: str) -> dict[str, Any]:
@@ -97,8 +106,9 @@ class WSGISite:
             assert status.startswith("200"), status
             headers.update({name.title(): value for name, value in given})
 
-        body: Iterable[bytes] = self.app(self.environ(page), start)
-        return headers, b"".join(body).decode()
+        with self.around():
+            body: Iterable[bytes] = self.app(self.environ(page), start)
+            return headers, b"".join(body).decode()
 
     def task(self, kind: Kind) -> Task:
         """Return what is to be timed."""
@@ -106,7 +116,7 @@ class WSGISite:
         def prepare(calls: int) -> tuple[Callable[[Any], object], Sequence[Any]]:
             return self.serve, [self.environ(kind.path) for _ in range(calls)]
 
-        return Task(f"{self.framework}, {kind}", self.lane, prepare)
+        return Task(f"{self.framework}, {kind}", self.lane, prepare, self.around)
 
     def _check(self) -> None:
         """Make sure that the session does what is timed, and no less."""
@@ -121,7 +131,7 @@ class WSGISite:
             headers, body = self.ask(Kind.WRITE.path)
             assert headers["Vary"] == "Cookie"
             assert body == BODY
-            self.cookie = headers["Set-Cookie"].partition(";")[0]
+            self.cookie = _cookie_of(headers)
             cookies.add(self.cookie)
         assert len(cookies) == 3  # noqa: PLR2004  # the counter went up twice
         self.cookie = first
@@ -130,7 +140,15 @@ class WSGISite:
 def all_sites() -> list[WSGISite]:
     """Return every application under every kind of session."""
     sites = [WSGISite("Flask", lane, _flask(lane)) for lane in LANES]
-    return sites + [WSGISite("Django", lane, _django(lane)) for lane in LANES]
+    for lane in LANES:
+        app, pages = _django(lane), WITHOUT if lane == NONE else WITH
+        sites.append(WSGISite("Django", lane, app, partial(_serving, pages)))
+    return sites
+
+
+def _cookie_of(headers: dict[str, str]) -> str:
+    """Return what a browser sends back: Django sets it behind a blank, which browsers strip."""
+    return headers["Set-Cookie"].partition(";")[0].strip()
 
 
 def _forget(status: str, headers: list[tuple[str, str]], error: object = None) -> None:
@@ -183,12 +201,23 @@ def _begin(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-_PAGES = {Kind.UNTOUCHED: _untouched, Kind.READ: _read, Kind.WRITE: _write}
-urlpatterns = [
+_PAGES: Final = {Kind.UNTOUCHED: _untouched, Kind.READ: _read, Kind.WRITE: _write}
+# The same paths in the same order, so that finding a page costs each lane the same.
+WITH: Final = (
     *(path(kind.path[1:], page) for kind, page in _PAGES.items()),
-    *(path("none" + kind.path, _untouched) for kind in Kind),
     path("begin", _begin),
-]
+)
+WITHOUT: Final = (
+    *(path(kind.path[1:], _untouched) for kind in _PAGES),
+    path("begin", _untouched),
+)
+
+
+@contextmanager
+def _serving(pages: tuple[Any, ...]) -> Iterator[None]:
+    """Let Django serve these pages; it keeps the resolvers of all, so none is built anew."""
+    settings.ROOT_URLCONF = pages
+    yield
 
 
 def _django(lane: str) -> App:
@@ -196,7 +225,7 @@ def _django(lane: str) -> App:
         settings.configure(
             SECRET_KEY=SECRET,
             ALLOWED_HOSTS=["shop.example.com"],
-            ROOT_URLCONF=__name__,
+            ROOT_URLCONF=WITH,
             SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
             TOKENSESSION_KEYS=KeyRing.generate(),
             LOGGING_CONFIG=None,
@@ -208,12 +237,4 @@ def _django(lane: str) -> App:
         OWN: ["tokensession.adapters.django.SessionMiddleware"],
     }
     with override_settings(MIDDLEWARE=middleware[lane]):
-        app = get_wsgi_application()
-    if lane != NONE:
-        return app
-
-    def below(environ: dict[str, Any], start: Any) -> Any:
-        environ["PATH_INFO"] = "/none" + environ["PATH_INFO"]
-        return app(environ, start)
-
-    return below
+        return get_wsgi_application()

@@ -13,11 +13,12 @@ import msgspec
 
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StateError, TokenError
 from tokensession.errors import UnknownKey
-from tokensession.format.claims import UntypedState, write_claims
+from tokensession.format.claims import write_claims
+from tokensession.format.state_format import UntypedState
 from tokensession.format.state import checked_state
 from tokensession.keys.known_secrets import check_unpublished
 from tokensession.tokens.sealing import Salt
-from tokensession.tools.vectors import value
+from tokensession.tools.vectors.tagged import value
 
 from .canonical import digest
 from .cases import key_in

@@ -27,7 +27,7 @@ from tokensession.revocation.replica import Replica
 from tokensession.sessions.policy import Policy
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tools.cli import main
-from tokensession.tools.vectors import CODES, WORDS, load
+from tokensession.tools.vectors.files import CODES, WORDS, load
 
 if TYPE_CHECKING:
     from starlette.requests import Request

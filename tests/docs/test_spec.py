@@ -11,7 +11,7 @@ from tokensession.keys import jwk, material, schedule
 from tokensession.revocation import decision
 from tokensession.sessions import policy
 from tokensession.tokens import codec, sealing
-from tokensession.tools.vectors import CODES, WORDS, load
+from tokensession.tools.vectors.files import CODES, WORDS, load
 
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "SPEC.md").read_text()

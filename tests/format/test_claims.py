@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from tokensession import BadClaims, BadState, StateError
-from tokensession.format.claims import Claims, TypedState, UntypedState, write_claims
+from tokensession.format.claims import Claims, write_claims
+from tokensession.format.state_format import TypedState, UntypedState
 from tokensession.format.state import encode_msgpack
 
 SID = bytes(range(16))

@@ -121,7 +121,7 @@ def test_deep_claims_on_a_small_thread_stack() -> None:
     """A token whose state nests 6000 levels is refused on a stack of 512 kB, without a crash."""
     program = """
 import threading
-from tokensession.format.claims import TypedState, UntypedState
+from tokensession.format.state_format import TypedState, UntypedState
 from tokensession.errors import BadClaims
 threading.stack_size(512 * 1024)
 def read():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tokensession.tools.vectors import load
+from tokensession.tools.vectors.files import load
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "interop" / "differential.py"

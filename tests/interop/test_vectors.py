@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from tokensession.keys import known_secrets
-from tokensession.tools.vectors import WORDS, load
+from tokensession.tools.vectors.files import WORDS, load
 
 ROOT = Path(__file__).parents[2]
 NODE, GO = ROOT / "interop" / "node", ROOT / "interop" / "go"

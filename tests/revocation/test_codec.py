@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tokensession
+from tests.stores.revocation_contract import NOW
 from tokensession import (
     ConfigError,
     Expired,
@@ -24,8 +25,6 @@ from tokensession.observer import Observer
 from tokensession.revocation.lookup import Lookup
 from tokensession.revocation.store import Capabilities
 from tokensession.stores.memory.revocation import MemoryStore
-
-from .contract import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from tests.stores.revocation_contract import ADA, LIFE, NOW, sid
 from tokensession import StoreError
 from tokensession.revocation.decision import (
     CLOCK_SKEW,
@@ -21,8 +22,6 @@ from tokensession.revocation.decision import (
     subject_key,
 )
 from tokensession.revocation.entries import RevocationEntries
-
-from .contract import ADA, LIFE, NOW, sid
 
 LEEWAY = 60
 

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import redis
 
 from tests.forks import fork
-from tests.servers import Postgres, Redis, Server, Valkey
+from tests.servers import Postgres, Server, Valkey
+from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, sid
 from tokensession import ConfigError, StoreError
 from tokensession.revocation.decision import Entries
 from tokensession.revocation.lookup import Lookup
 from tokensession.stores.redis.revocation import RedisStore
 from tokensession.stores.sql.revocation import SQLStore
-
-from .contract import ADA, LIFE, NOW, denial, key, sid, spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -279,130 +277,3 @@ def execute(store: SQLStore, statement: str) -> None:
     """Do to a store what it would not do itself."""
     with store._database.engine.connect() as connection:
         connection.exec_driver_sql(statement)
-
-
-class TestRedis:
-    def test_flushed(self, new_valkey: Callable[[], RedisStore], valkey: Valkey) -> None:
-        """A loss of all or of a part is told, and nobody is let in until it is made again."""
-        for gone in range(3):
-            store = new_valkey()
-            store.deny(denial(1), now=NOW)
-            store.mark(ADA, spared(2), now=NOW, life=LIFE)
-            with redis.Redis.from_url(valkey.url) as client:
-                client.delete(store._keys[gone])
-            for call in (
-                lambda: store.look_up(sid(3), None),  # noqa: B023  # called at once
-                lambda: store.deny(denial(4), now=NOW),  # noqa: B023
-                lambda: list(store.read(None)),  # noqa: B023
-            ):
-                with pytest.raises(StoreError, match="is empty"):
-                    call()
-            store.create()
-            assert store.look_up(sid(3), None) == Entries()
-
-    def test_another_version_and_garbage(
-        self, new_valkey: Callable[[], RedisStore], valkey: Valkey
-    ) -> None:
-        """The former is left alone; of the latter what decides denies, the rest is skipped."""
-        store = new_valkey()
-        store.deny(denial(1), now=NOW)
-        fields, denied, marks, _, changes = store._keys
-        _, position = read_sids(store, None)
-        with redis.Redis.from_url(valkey.url) as client:
-            client.zadd(denied, {b"short": 1, b"x" * 16: -5})
-            client.hset(marks, key("eve").hex(), "x")
-            client.hset(marks, ADA, "not a mark")
-            client.xadd(changes, {"what": "x"})
-            client.xadd(changes, {"d": b"y" * 16, "u": "later"})
-            client.xadd(changes, {"m": ADA, "v": "no mark"})
-            assert sum(batch.skipped for batch in store.read(None)) == 4
-            assert sum(batch.skipped for batch in store.read(position)) == 3
-            for call in (
-                lambda: store.look_up(sid(1), ADA),
-                lambda: store.mark(ADA, None, now=NOW, life=LIFE),
-                lambda: store.replace(denial(1), sid(2), now=NOW),
-            ):
-                with pytest.raises(StoreError, match="no entry"):
-                    call()
-            for kept in ("zz", "0" * 31, "A" * 32):
-                client.hset(marks, ADA, f"5 5 5 {kept}")
-                with pytest.raises(StoreError, match="no entry"):
-                    store.look_up(sid(1), ADA)
-            client.hset(fields, "everyone", "soon")
-            with pytest.raises(StoreError, match="no entry"):
-                store.look_up(sid(1), None)
-            client.hset(fields, "version", "2")
-            for call in (lambda: store.look_up(sid(1), None), store.create):
-                with pytest.raises(StoreError, match="another version"):
-                    call()
-            client.delete(denied)
-            client.set(denied, "a text")
-            with pytest.raises(StoreError, match=r"WRONGTYPE|another version"):
-                store.look_up(sid(1), None)
-
-    def test_full(self) -> None:
-        """Writing fails with its reason, reading goes on; room helps at once."""
-        with Valkey(("--maxmemory", "2mb"), durable=False) as server:
-            store = RedisStore(server.url, timeout=60)
-            store.create()
-            with redis.Redis.from_url(server.url) as client:
-                client.config_set("maxmemory", 1)
-                with pytest.raises(StoreError, match=r"(?i)oom|memory"):
-                    store.deny(denial(1), now=NOW)
-                assert store.look_up(sid(1), None) == Entries()
-                client.config_set("maxmemory", 0)
-            store.deny(denial(1), now=NOW)
-            assert store.look_up(sid(1), None).denied
-            store.close()
-
-    def test_evicting(self) -> None:
-        """Refused, unless that is accepted by name."""
-        with Valkey(("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru")) as server:
-            store = RedisStore(server.url, timeout=60)
-            with pytest.raises(StoreError, match=r"allkeys-lru"):
-                store.create()
-            assert store.capabilities.durable
-            store.close()
-            store = RedisStore(server.url, timeout=60, may_forget=True)
-            store.create()
-            assert not store.capabilities.durable
-            assert store.capabilities.loss_accepted
-            store.close()
-
-    def test_a_restart_without_a_log(self) -> None:
-        """Has lost everything, and says so."""
-        with Redis(durable=False) as server:
-            store = RedisStore(server.url, timeout=60)
-            store.create()
-            server.restart()
-            with pytest.raises(StoreError, match="is empty"):
-                store.look_up(sid(1), None)
-            store.close()
-
-    def test_arguments(self, valkey: Valkey) -> None:
-        """Are refused when the store is made, without I/O."""
-        with pytest.raises(ConfigError, match="redis-py reads"):
-            RedisStore("http://h")
-        with pytest.raises(ConfigError, match="text or a client"):
-            RedisStore(7)  # type: ignore[arg-type]
-        with pytest.raises(ConfigError, match="timeout"):
-            RedisStore(valkey.url, timeout=-1)
-        with pytest.raises(ConfigError, match="prefix"):
-            RedisStore(valkey.url, prefix="{a}")
-        with (
-            redis.Redis.from_url(valkey.url, decode_responses=True) as client,
-            pytest.raises(ConfigError, match="decode_responses"),
-        ):
-            RedisStore(client)
-
-    def test_who_falls_behind_reads_everything(
-        self, new_valkey: Callable[[], RedisStore], valkey: Valkey
-    ) -> None:
-        """Where the changes since its position are no longer kept."""
-        store = new_valkey()
-        _, position = read_sids(store, None)
-        for number in range(3):
-            store.deny(denial(number), now=NOW)
-        with redis.Redis.from_url(valkey.url) as client:
-            client.xtrim(store._keys[4], maxlen=1, approximate=False)
-        assert read_sids(store, position)[0] == {sid(0), sid(1), sid(2)}

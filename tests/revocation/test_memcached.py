@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers import Memcached
+from tests.stores.revocation_contract import (
+    ADA,
+    LIFE,
+    NOW,
+    StoreContract,
+    denial,
+    revokes,
+    sid,
+    spared,
+)
 from tokensession import KeyRing, Policy, SessionCodec
 from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import Counts
 from tokensession.stores.memcached import revocation as module
 from tokensession.stores.memcached.revocation import MemcachedStore
-
-from .contract import ADA, LIFE, NOW, StoreContract, denial, revokes, sid, spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,12 @@ import pytest
 from bson import ObjectId
 from pymongo import ReadPreference
 
+from tests.stores.revocation_contract import ADA, NOW, StoreContract, apply, denial, sid
 from tokensession.errors import ConfigError, StoreError
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.stores.mongo import revocation as mongostore
 from tokensession.stores.mongo.overflow import MongoStore as OverflowStore
 from tokensession.stores.mongo.revocation import MongoStore
-
-from .contract import ADA, NOW, StoreContract, apply, denial, sid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

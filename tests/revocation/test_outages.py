@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from tests.servers import Mongo, Postgres, Redis, Server, Standby, Valkey
 from tests.servers.clocks import clock_off
 from tests.servers.process import free_port
+from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, revokes, sid
 from tokensession import KeyRing, Policy, Revoked, SessionCodec, StoreError
 from tokensession.revocation import replica as module
 from tokensession.revocation.decision import Denial, Entries
@@ -27,8 +28,6 @@ from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.stores.mongo.revocation import MongoStore
 from tokensession.stores.redis.revocation import RedisStore
 from tokensession.stores.sql.revocation import SQLStore
-
-from .contract import ADA, LIFE, NOW, denial, revokes, sid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.forks import fork
+from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, key, sid, spared
 from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionCodec, StoreError
 from tokensession.observer import Observer
 from tokensession.revocation import replica as module
@@ -18,8 +19,6 @@ from tokensession.revocation.decision import Entries
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import Batch, Capabilities, Position, Store
 from tokensession.stores.memory.revocation import MemoryStore
-
-from .contract import ADA, LIFE, NOW, denial, key, sid, spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

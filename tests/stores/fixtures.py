@@ -3,25 +3,58 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from tokensession.stores.redis.revocation import RedisStore
-from tokensession.stores.sql.revocation import SQLStore
+from tokensession.stores import Connection, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.servers import Postgres, Redis, Valkey
+    from tokensession.revocation.store import Store
+
+PATIENCE = 60  # seconds; a busy machine is no failure
 
 _numbers = count()
+_Role = TypeVar("_Role")
 
 
 def new_prefix() -> str:
     """Return a name that no other store has."""
     return f"t{next(_numbers)}_"
+
+
+def new_connection(url: str, *, timeout: float = PATIENCE) -> Connection:
+    """Return a connection under a name that no other has."""
+    if url.startswith("memory:"):
+        return connect(url)
+    if url.startswith("mongodb"):
+        return connect(url, collection=new_prefix(), timeout=timeout)
+    return connect(url, prefix=new_prefix(), timeout=timeout)
+
+
+def roles(url: str, ask: Callable[[Connection], _Role]) -> Iterator[Callable[[], _Role]]:
+    """Give what makes an empty, created role per call, and close all connections."""
+    made: list[Connection] = []
+
+    def make() -> _Role:
+        connection = new_connection(url)
+        made.append(connection)
+        role = ask(connection)
+        connection.create()
+        return role
+
+    yield make
+    for connection in made:
+        connection.close()
+
+
+def revocations(url: str) -> Iterator[Callable[[], Store]]:
+    """Give what makes an empty store of revocations per call."""
+    return roles(url, lambda connection: connection.revocations(may_forget=True))
 
 
 @pytest.fixture
@@ -30,55 +63,25 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/revocations.db"
 
 
-def sql_stores(url: str) -> Iterator[Callable[[], SQLStore]]:
-    """Give what makes an empty store per call, and close them all."""
-    made: list[SQLStore] = []
-
-    def make() -> SQLStore:
-        store = SQLStore(url, prefix=new_prefix(), timeout=60)
-        made.append(store)
-        store.create()
-        return store
-
-    yield make
-    for store in made:
-        store.close()
-
-
 @pytest.fixture
-def new_sqlite(sqlite_url: str) -> Iterator[Callable[[], SQLStore]]:
+def new_sqlite(sqlite_url: str) -> Iterator[Callable[[], Store]]:
     """Make an empty store in a SQLite file per call."""
-    yield from sql_stores(sqlite_url)
+    yield from revocations(sqlite_url)
 
 
 @pytest.fixture
-def new_postgres(postgres: Postgres) -> Iterator[Callable[[], SQLStore]]:
+def new_postgres(postgres: Postgres) -> Iterator[Callable[[], Store]]:
     """Make an empty store in PostgreSQL per call."""
-    yield from sql_stores(postgres.url)
-
-
-def redis_stores(url: str) -> Iterator[Callable[[], RedisStore]]:
-    """Give what makes an empty store per call, and close them all."""
-    made: list[RedisStore] = []
-
-    def make() -> RedisStore:
-        store = RedisStore(url, prefix=new_prefix(), timeout=60)
-        made.append(store)
-        store.create()
-        return store
-
-    yield make
-    for store in made:
-        store.close()
+    yield from revocations(postgres.url)
 
 
 @pytest.fixture
-def new_valkey(valkey: Valkey) -> Iterator[Callable[[], RedisStore]]:
+def new_valkey(valkey: Valkey) -> Iterator[Callable[[], Store]]:
     """Make an empty store in Valkey per call."""
-    yield from redis_stores(valkey.url)
+    yield from revocations(valkey.url)
 
 
 @pytest.fixture
-def new_redis(redis_server: Redis) -> Iterator[Callable[[], RedisStore]]:
+def new_redis(redis_server: Redis) -> Iterator[Callable[[], Store]]:
     """Make an empty store in Redis per call."""
-    yield from redis_stores(redis_server.url)
+    yield from revocations(redis_server.url)

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import NOW
-from tokensession import ConfigError, KeyRing, TokenError, decode, encode, errors
+from tokensession import KeyRing, TokenError, decode, encode
 from tokensession.format.base64url import b64url_decode, b64url_encode
-from tokensession.tools.dissect import (
-    EXPLANATIONS,
-    Field,
-    describe,
-    dissect,
-    duration,
-    explain,
-    iso,
-    lay_out,
-    printable,
-    quoted,
-    relative,
-    size_field,
-)
+from tokensession.tools.dissect import dissect
+from tokensession.tools.explanation import describe, lay_out
 
 RING = KeyRing.generate(kid="k1")
 TOKEN = encode({"user_id": 42}, RING, subject="42", now=NOW)
@@ -42,31 +29,6 @@ def b64(data: bytes) -> str:
 def framed(header: bytes, payload: bytes | None = None) -> str:
     """Return the token with another header, or other bytes as its payload."""
     return f"{b64(header)}.{PAYLOAD if payload is None else b64(payload)}.{SIGNATURE}"
-
-
-def values(**changes: Any) -> dict[str, str]:
-    """Explain a session 2 s after it was made; return the values by name."""
-    token = encode({}, RING, now=NOW, **changes)
-    rows = explain(decode(token, RING, now=NOW + 2), RING, now=NOW + 2)
-    return {row.name: row.value for row in rows}
-
-
-class TestExplanations:
-    def test_every_code_has_one(self) -> None:
-        """The sentences cover the closed list of the errors, and nothing else."""
-        codes = {
-            value.code
-            for value in vars(errors).values()
-            if isinstance(value, type) and issubclass(value, TokenError) and value is not TokenError
-        }
-        assert set(EXPLANATIONS) == codes
-
-    def test_each_is_one_sentence(self) -> None:
-        """An explanation is a sentence: a capital letter, a full stop, no second one."""
-        for text in EXPLANATIONS.values():
-            assert text[0].isupper()
-            assert text.endswith(".")
-            assert text.count(". ") == 0
 
 
 class TestDissect:
@@ -185,132 +147,3 @@ class TestDissect:
             return
         with pytest.raises(TokenError):
             decode(text, RING)
-
-
-class TestDescribe:
-    def test_rows_of_a_token(self) -> None:
-        """Each part has a row with its size and its characters."""
-        rows = {row.name: row.value for row in describe(dissect(TOKEN))}
-        assert rows["unverified kid"] == "k1"
-        assert rows["header text"] == '{"alg":"HS256","kid":"k1"}'
-        assert rows["version"] == f"1 byte, characters {len(HEADER) + 1} to {len(HEADER) + 2}: 01"
-        assert rows["signature"].startswith("32 bytes, characters ")
-
-    def test_rows_of_what_is_no_token(self) -> None:
-        """What cannot be read is said to be so."""
-        rows = {row.name: row.value for row in describe(dissect("hello"))}
-        assert rows["unverified alg"] == rows["unverified kid"] == "none to be read"
-        assert rows["text"] == "characters 0 to 4"
-        rows = {row.name: row.value for row in describe(dissect("..?"))}
-        assert rows["header"] == "empty"
-        assert "header text" not in rows
-
-    def test_a_header_cannot_act_on_the_terminal(self) -> None:
-        """Escape sequences and bytes that are no text are shown as escapes."""
-        header = b64(b"\x1b[2J\xff")
-        rows = {row.name: row.value for row in describe(dissect(f"{header}.A.A"))}
-        assert rows["header text"] == r"\u001b[2J\xff"
-
-
-class TestExplain:
-    def test_dates_and_ages(self) -> None:
-        """Dates are ISO 8601 in UTC, with their distance from now."""
-        rows = values()
-        assert rows["issued"] == rows["started"] == "2026-07-25T17:20:00Z (2 s ago)"
-        assert rows["age"] == "2 s"
-        assert rows["idle window"] == "30 min"
-        assert rows["expires"] == "2026-07-25T17:50:00Z (in 29 min 58 s)"
-
-    def test_key(self) -> None:
-        """Kid, algorithm and the key's state come from the ring."""
-        rows = values()
-        assert (rows["kid"], rows["algorithm"], rows["key state"]) == ("k1", "HS256", "active")
-
-    @pytest.mark.parametrize(
-        ("cap", "value"),
-        [(None, "not in the token"), (3600, "2026-07-25T18:20:00Z (in 59 min 58 s)")],
-    )
-    def test_the_end_is_the_cap(self, cap: int | None, value: str) -> None:
-        """A session ends at its start plus its cap, where it has one."""
-        assert values(cap=cap)["session end"] == value
-
-    @pytest.mark.parametrize(("subject", "value"), [(None, "none"), (42, "42"), ("42", '"42"')])
-    def test_subjects_of_different_types_differ(
-        self, subject: str | int | None, value: str
-    ) -> None:
-        """A text is quoted, an integer not."""
-        assert values(subject=subject)["subject"] == value
-
-    def test_a_session_of_another_ring_is_refused(self) -> None:
-        """The ring must have the session's key."""
-        session = decode(TOKEN, RING, now=NOW)
-        with pytest.raises(ConfigError, match="no key 'k1'"):
-            explain(session, KeyRing.generate(kid="k2"), now=NOW)
-
-    def test_a_session_begun_by_a_faster_clock(self) -> None:
-        """Within the leeway a session may begin in the future; its age is then negative."""
-        rows = explain(decode(TOKEN, RING, now=NOW - 5), RING, now=NOW - 5)
-        shown = {row.name: row.value for row in rows}
-        assert shown["age"] == "-5 s"
-        assert shown["started"].endswith("(in 5 s)")
-
-
-class TestTexts:
-    @pytest.mark.parametrize(
-        ("seconds", "text"),
-        [
-            (0, "0 s"),
-            (1, "1 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (1798, "29 min 58 s"),
-            (3600, "1 h"),
-            (3601, "1 h"),
-            (5400, "1 h 30 min"),
-            (86399, "23 h 59 min"),
-            (86400, "1 d"),
-            (90000, "1 d 1 h"),
-            (-90, "-1 min 30 s"),
-        ],
-    )
-    def test_duration(self, seconds: int, text: str) -> None:
-        """The two greatest units that stand beside each other are shown."""
-        assert duration(seconds) == text
-
-    @pytest.mark.parametrize(
-        ("second", "text"), [(NOW, "now"), (NOW + 1, "in 1 s"), (NOW - 1, "1 s ago")]
-    )
-    def test_relative(self, second: int, text: str) -> None:
-        """Before, at and after now are told apart."""
-        assert relative(second, NOW) == text
-
-    def test_iso(self) -> None:
-        """A date is given to the second; one beyond the calendar as a number."""
-        assert iso(0) == "1970-01-01T00:00:00Z"
-        assert iso(253402300799) == "9999-12-31T23:59:59Z"
-        assert iso(253402300800) == "253402300800 s after 1970, beyond the year 9999"
-        assert "beyond" in iso(2**53)
-
-    @pytest.mark.parametrize("text", ["\n", "\x1b", "\x7f", "\x9b", "\u202e", "\u2028", "\ud800"])
-    def test_what_a_terminal_acts_upon_is_escaped(self, text: str) -> None:
-        """Controls, direction marks, separators and lone surrogates show as JSON escapes."""
-        assert printable(text).startswith("\\")
-        assert quoted(text).isprintable()
-
-    def test_other_text_stays(self) -> None:
-        """Letters of any language are shown as they are."""
-        assert printable("Zoë 漢 🙂") == "Zoë 漢 🙂"
-
-    @pytest.mark.parametrize(("characters", "words"), [(4082, "It fits"), (4083, "Browsers drop")])
-    def test_the_cookie_limit(self, characters: int, words: str) -> None:
-        """4096 bytes of name and value fit, one more does not."""
-        assert size_field(characters).explanation.startswith(words)
-
-    def test_lay_out(self) -> None:
-        """Values stand in one column, explanations under them, and nothing is wider than asked."""
-        rows = [Field("a", "1", "One."), Field("long", "x" * 30, "two words " * 5)]
-        lines = lay_out(rows, width=26)
-        assert lines[:2] == ["a     1", "      One."]
-        assert lines[2] == "long  " + "x" * 20
-        assert max(map(len, lines)) <= 26
-        assert lay_out([]) == []

@@ -14,7 +14,9 @@ import pytest
 
 from tokensession import KeyRing
 from tokensession.keys.known_secrets import check_unpublished
-from tokensession.tools.vectors import CODES, WORDS, VectorError, load, run, run_case, value
+from tokensession.tools.vectors.files import CODES, WORDS, VectorError, load
+from tokensession.tools.vectors.runner import run, run_case
+from tokensession.tools.vectors.tagged import value
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 FILES = {name: load(VECTORS, name) for name in WORDS}
@@ -119,9 +121,15 @@ def spoil(case: dict[str, Any]) -> list[dict[str, Any]]:
     """Return copies of a case that expect something else."""
     if "acceptable" in case:
         return []
+    sessions = case.get("after", [])
+    other = {"ok": "revoked", "revoked": "ok"}
+    wrong = [
+        case | {"after": [*sessions[:at], one | {"word": other[one["word"]]}, *sessions[at + 1 :]]}
+        for at, one in enumerate(sessions)
+    ]
     if case["expect"] != "ok":
-        return [case | {"expect": "ok"}]
-    wrong = [case | {"expect": "config_error"}]
+        return [*wrong, case | {"expect": "ok"}]
+    wrong += [case | {"expect": "config_error"}]
     wrong += [case | {"result": 77} for _ in range("result" in case)]
     if "claims" in case:
         others = OTHER_CLAIMS | ({} if "fields" in case else {"state": [{"$float": "0.125"}]})

@@ -1,1 +1,5 @@
 """Stores by vendor: one connection to a server or a file, and the roles that it can take."""
+
+from tokensession.stores.connection import Connection, connect
+
+__all__ = ["Connection", "connect"]

@@ -1,14 +1,17 @@
-"""A key source by its URL, for command lines and settings."""
+"""Key sources and stores by their names on a command line, or in a setting."""
 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from tokensession.errors import ConfigError
 from tokensession.keys.file_source import EnvironmentSource, FileSource
 from tokensession.keys.private_file import check_name
+from tokensession.keys.source import STORE_SECONDS
+from tokensession.stores.connection import connect, keeps_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +20,48 @@ if TYPE_CHECKING:
 
 PASSWORD: Final = "TOKENSESSION_SOURCE_PASSWORD"  # noqa: S105  # a variable's name
 
-_SQL: Final = ("sqlite", "postgresql", "postgres")
-_REDIS: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
+_VARIABLE: Final = "url:"
+_PASSWORD = re.compile(r"//[^/@:]*:[^@]*@|[?&][^=&]*password=", re.IGNORECASE)
+_USER = re.compile(r"[^/?#]*")
+
+
+def named_url(name: str, *, environment: Mapping[str, str] | None = None) -> str:
+    """Return a URL as it is, or from the environment variable that ``url:NAME`` names.
+
+    Args:
+        name: The URL, or ``url:NAME``.
+        environment: Where variables are looked up; the process's when None.
+
+    Raises:
+        ConfigError: The variable is missing or empty, or the URL itself holds a password.
+    """
+    if name.startswith(_VARIABLE):
+        variable = name.removeprefix(_VARIABLE)
+        url = (os.environ if environment is None else environment).get(variable, "")
+        if not url:
+            raise ConfigError(
+                f"environment variable {variable} is not set or empty; set it to the URL of a store"
+            )
+        return url
+    if "://" in name and _has_password(name):
+        raise ConfigError(
+            "the URL holds a password, and arguments show in process lists: put the whole URL into "
+            f"an environment variable and name that, as in url:SESSION_STORE; for keys, {PASSWORD} "
+            "can hold the password alone"
+        )
+    return name
+
+
+def shown_url(url: str) -> str:
+    """Return a URL fit for logs: without its password, and without options, which may hold one."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    if rest.startswith("/"):  # a file, which has no credentials
+        credentials, at, place = "", "", rest
+    user, colon, _ = credentials.partition(":")
+    if not _USER.fullmatch(user):  # the @ is in an option, after the host
+        return f"{scheme}{separator}***"
+    return f"{scheme}{separator}{user}{colon and ':***'}{at}{place.partition('?')[0]}"
 
 
 def source_from_url(
@@ -47,20 +90,11 @@ def source_from_url(
             extra that is not installed.
     """
     variables = os.environ if environment is None else environment
-    if url.startswith("url:"):
-        variable = url.removeprefix("url:")
-        url = variables.get(variable, "")
-        if not url:
-            raise ConfigError(f"environment variable {variable} is missing or empty; it should "
-                              "hold the URL of a key source")  # fmt: skip
-        if url.lstrip().startswith("{"):
-            raise ConfigError(f"environment variable {variable} holds a key document, not the URL "
-                              f"of a key source: name it as env:{variable}")  # fmt: skip
-    elif "://" in url and _has_password(url):
-        raise ConfigError(
-            f"the URL holds a password, and arguments show in process lists: put it in {PASSWORD}, "
-            "or the whole URL in a variable that you name as url:NAME"
-        )
+    name, url = url, named_url(url, environment=variables)
+    if url is not name and url.lstrip().startswith("{"):
+        variable = name.removeprefix(_VARIABLE)
+        raise ConfigError(f"environment variable {variable} holds a key document, not the URL "
+                          f"of a key source: name it as env:{variable}")  # fmt: skip
     check_name(url)
     scheme, separator, rest = url.partition(":")
     if scheme == "env" and separator:
@@ -69,25 +103,18 @@ def source_from_url(
         return FileSource(_path(rest), shared_file=shared_file)
     if "://" not in url:
         return FileSource(url, shared_file=shared_file)
-    return _store(url, variables.get(PASSWORD))
+    return _stored(url, variables.get(PASSWORD))
 
 
-def _store(url: str, password: str | None) -> KeySource:
+def _stored(url: str, password: str | None) -> KeySource:
+    if not keeps_keys(url):
+        raise ConfigError(
+            "a key source is a file, env:NAME, url:NAME, sqlite:, postgresql:, redis:, rediss:, "
+            "valkey:, valkeys: or unix:"
+        )
     bare, _, key = url.partition("#")
-    scheme = bare.partition(":")[0]
-    if scheme.partition("+")[0] in _SQL:
-        from tokensession.stores.sql import keys as sql  # noqa: PLC0415  # an extra, needed here alone
-
-        return sql.SQLKeySource(_with_password(bare, password), key=key or sql.DEFAULT_NAME)
-    if scheme in _REDIS:
-        from tokensession.stores.redis import keys as redis  # noqa: PLC0415  # likewise
-
-        address = _with_password(bare, password)
-        return redis.RedisKeySource(address, key=key or redis.DEFAULT_NAME)
-    raise ConfigError(
-        "a key source is a file, env:NAME, url:NAME, sqlite:, postgresql:, redis:, rediss:, "
-        "valkey:, valkeys: or unix:"
-    )
+    store = connect(_with_password(bare, password), timeout=STORE_SECONDS)
+    return store.keys(key) if key else store.keys()
 
 
 def _path(rest: str) -> str:
@@ -97,9 +124,9 @@ def _path(rest: str) -> str:
 
 def _has_password(url: str) -> bool:
     try:
-        return urlsplit(url).password is not None or "password=" in url
+        return urlsplit(url).password is not None or _PASSWORD.search(url) is not None
     except ValueError:
-        raise ConfigError("the key source is no URL") from None
+        raise ConfigError("this is not a URL: a host in brackets must be an IPv6 address") from None
 
 
 def _with_password(url: str, password: str | None) -> str:

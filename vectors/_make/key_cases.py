@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 HS, HS_2 = hs256("hs-1"), hs256("hs-64", 64)
 ED, ED_2 = ed25519_key("ed-1"), ed25519_key("ed-2")
 ES = es256("es-1")
+HS_KID = ("hs-1", "HS256", True)
+ED_KID = ("ed-1", "Ed25519", True)
+ES_KID = ("es-1", "ES256", True)
 REVOKED: Jwk = {"revoked": {"revoked_at": 1785000000, "reason": "laptop lost"}}
 
 

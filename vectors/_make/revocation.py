@@ -6,13 +6,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from .claims_model import MAX_SAFE
+from .revocation_cases import NOW, sid
+from .revocation_chain import chain
 from .vectorfile import Case, vector_file
 
 if TYPE_CHECKING:
     from .msgpack import Json
 
-NOW = 1785000000
-SID, OTHER, THIRD = (bytes([number] * 16).hex() for number in (1, 2, 3))
+SID, OTHER, THIRD = (sid(number) for number in (1, 2, 3))
 LEEWAY = 60
 
 
@@ -20,9 +21,11 @@ def revocation() -> dict[str, Json]:
     """Give the content of revocation.json."""
     comment = (
         "A list of revocations and a session: revoked or ok. Then operations on a list: the"
-        " entries that they give."
+        " entries that they give. Then calls on an empty list: the last one's word, and what has"
+        " ended after it."
     )
-    cases = [*_denied(), *_everyone(), *_marks(), *_subjects(), *_operations(), *_beginnings()]
+    decisions = [*_denied(), *_everyone(), *_marks(), *_subjects()]
+    cases = [*decisions, *_operations(), *_beginnings(), *chain()]
     return vector_file("revocation", comment, cases)
 
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from .claims_model import MAX_SAFE, MAX_UINT32
-from .msgpack import Json
-from .vectorfile import FORMAT
+from .claims_model import MAX_SAFE
+from .schema_definitions import (
+    ALGORITHMS,
+    claims_definition,
+    jwk,
+    jwk_set,
+    layers,
+    tagged_definitions,
+    utf16,
+)
+from .schema_parts import (
+    BOOLEAN,
+    KID,
+    SECONDS,
+    TEXT,
+    Schema,
+    array,
+    file,
+    hex_text,
+    record,
+    ref,
+    words,
+    words_or_null,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from .msgpack import Json
 
-Schema: TypeAlias = dict[str, Json]
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TOKEN_WORDS = (
     "ok",
     "malformed",
@@ -28,12 +46,6 @@ TOKEN_WORDS = (
     "bad_state",
 )
 STATES = ("pending", "active", "retiring", "expired", "revoked")
-ALGORITHMS = ("HS256", "Ed25519", "ES256")
-
-TEXT: Schema = {"type": "string"}
-BOOLEAN: Schema = {"type": "boolean"}
-KID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,32}$"}
-SECONDS: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_SAFE}
 
 
 def schemas() -> dict[str, Schema]:
@@ -50,241 +62,121 @@ def schemas() -> dict[str, Schema]:
     }
 
 
-def _object(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def _words(words: Sequence[str]) -> Schema:
-    return {"enum": words}
-
-
-def _hex(size: int | None = None, greatest: int | None = None) -> Schema:
-    """Give the schema of hex text of so many bytes, or of `size` to `greatest`."""
-    count = "*" if size is None else f"{{{size}}}" if greatest is None else f"{{{size},{greatest}}}"
-    return {"type": "string", "pattern": f"^([0-9a-f]{{2}}){count}$"}
-
-
-def _list(item: Json, least: int = 0, greatest: int | None = None) -> Schema:
-    schema: Schema = {"type": "array", "items": item, "minItems": least}
-    return schema if greatest is None else {**schema, "maxItems": greatest}
-
-
-def _file(
-    name: str,
-    rules: Sequence[str],
-    shapes: Sequence[Schema],
-    *,
-    members: Mapping[str, Json] | None = None,
-    definitions: Mapping[str, Json] | None = None,
-) -> Schema:
-    """Give the schema of a file: what all have in common, and what its cases are.
-
-    Each case is one of several shapes, to which the members that all cases have are added.
-    """
-    common: dict[str, Json] = {
-        "id": {"type": "string", "pattern": f"^{name}/[a-z0-9]+(-[a-z0-9]+)*$"},
-        "rule": _words(rules),
-        "comment": {"type": "string", "minLength": 1},
-    }
-    whole = [_with(shape, common) for shape in shapes]
-    top = _object({
-        "format": {"const": FORMAT},
-        "name": {"const": name},
-        "comment": TEXT,
-        "count": {"type": "integer", "minimum": 1},
-        **(members or {}),
-        "cases": _list(whole[0] if len(whole) == 1 else {"oneOf": whole}, 1),
-    })  # fmt: skip
-    head: Schema = {"$schema": DIALECT, "title": f"tokensession vectors: {name}", **top}
-    return {**head, "$defs": dict(definitions)} if definitions else head
-
-
-def _with(shape: Schema, common: Mapping[str, Json]) -> Schema:
-    properties, required = shape["properties"], shape["required"]
-    assert isinstance(properties, dict)
-    assert isinstance(required, list)
-    return {
-        **shape,
-        "properties": {**common, **properties},
-        "required": [*common, *required],
-    }
-
-
-def _tagged_definitions(*, written: bool = False) -> dict[str, Json]:
-    """Give the definitions of tagged JSON; a state to write may hold what no reader gives."""
-    tags = ["float", "bin", "timestamp", *(["int", "utf16", "map"] if written else [])]
-    plain: list[Json] = [
-        {"type": ["null", "boolean", "string"]},
-        {"type": "integer", "minimum": -MAX_SAFE, "maximum": MAX_SAFE},
-        _list(_ref("value")),
-        {
-            "type": "object",
-            "propertyNames": {"pattern": "^(?!\\$)"},
-            "additionalProperties": _ref("value"),
-        },
-    ]
-    number = "-?[0-9]+(\\.[0-9]+)?(e[+-]?[0-9]+)?|-?inf" + ("|nan" if written else "")
-    nanoseconds: Json = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
-    seconds: Json = {"type": "integer", "minimum": -MAX_SAFE, "maximum": MAX_SAFE}
-    pair: Schema = {
-        "type": "array",
-        "prefixItems": [_ref("value"), _ref("value")],
-        "minItems": 2,
-        "items": False,
-    }
-    every: dict[str, Json] = {
-        "float": _object({"$float": {"type": "string", "pattern": f"^({number})$"}}),
-        "bin": _object({"$bin": _hex()}),
-        "timestamp": _object({"$timestamp": {
-            "type": "array", "prefixItems": [seconds, nanoseconds], "minItems": 2,
-            "items": False}}),
-        "int": _object({"$int": {"type": "string", "pattern": "^-?[1-9][0-9]*$"}}),
-        "utf16": _utf16(),
-        "map": _object({"$map": _list(pair)}),
-    }  # fmt: skip
-    return {
-        "value": {"oneOf": [*plain, *(_ref(tag) for tag in tags)]},
-        **{tag: every[tag] for tag in tags},
-    }
-
-
-def _utf16() -> Schema:
-    return _object({"$utf16": {"type": "string", "pattern": "^([0-9a-f]{4})+$"}})
-
-
-def _claims_definition() -> Schema:
-    lifetime: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_UINT32}
-    return _object({
-        "sid": _hex(16),
-        "iat": SECONDS,
-        "ttl": lifetime,
-        "age": SECONDS,
-        "sub": {"type": ["null", "string", "integer"], "minimum": -MAX_SAFE,
-                "maximum": MAX_SAFE},
-        "cap": {"oneOf": [{"type": "null"}, lifetime]},
-        "state": _ref("value"),
-    })  # fmt: skip
-
-
 def _derivation() -> Schema:
-    given: dict[str, Json] = {"secret": _hex(32, 64), "salt": _hex(8)}
-    ok = _object(
+    given: dict[str, Json] = {"secret": hex_text(32, 64), "salt": hex_text(8)}
+    ok = record(
         {
             **given,
             "context": TEXT,
             "expect": {"const": "ok"},
-            "sig_key": _hex(32),
-            "enc_key": _hex(32),
+            "sig_key": hex_text(32),
+            "enc_key": hex_text(32),
         }
     )
-    context: Json = {"oneOf": [TEXT, _utf16()]}
-    refused = _object({**given, "context": context, "expect": {"const": "config_error"}})
-    return _file("derivation", ("D1", "D2"), [ok, refused])
+    context: Json = {"oneOf": [TEXT, utf16()]}
+    refused = record({**given, "context": context, "expect": {"const": "config_error"}})
+    return file("derivation", ("D1", "D2"), [ok, refused])
 
 
 def _claims() -> Schema:
-    plaintext: dict[str, Json] = {"plaintext": _hex()}
-    ok = _object({**plaintext, "expect": {"const": "ok"}, "claims": _ref("claims")})
-    either = _object(
+    plaintext: dict[str, Json] = {"plaintext": hex_text()}
+    ok = record({**plaintext, "expect": {"const": "ok"}, "claims": ref("claims")})
+    either = record(
         {**plaintext, "expect": {"const": "ok"}, "acceptable": {"const": ["bad_claims"]}}
     )
-    bad = _object(
+    bad = record(
         {**plaintext, "expect": {"const": "bad_claims"}}, {"acceptable": {"const": ["ok"]}}
     )
     rules = [f"C{number}" for number in range(1, 13)]
-    definitions = {"claims": _claims_definition(), **_tagged_definitions()}
-    return _file("claims", rules, [ok, either, bad], definitions=definitions)
-
-
-def _jwk() -> Schema:
-    material: Schema = dict.fromkeys(("crv", "k", "x", "y", "d"), TEXT)
-    required: dict[str, Json] = {
-        "kty": _words(("oct", "OKP", "EC")),
-        "kid": KID,
-        "alg": _words((*ALGORITHMS, "A256GCM")),
-    }
-    return _object(
-        required,
-        {
-            "use": _words(("sig", "enc")),
-            **material,
-            "nbf": SECONDS,
-            "exp": SECONDS,
-            "revoked": True,
-        },
-    )
-
-
-def _jwk_set() -> Schema:
-    return _object({"serial": SECONDS, "keys": _list(_ref("jwk"), 1)})
+    definitions = {"claims": claims_definition(), **tagged_definitions()}
+    return file("claims", rules, [ok, either, bad], definitions=definitions)
 
 
 def _keys() -> Schema:
     anything: Schema = {"type": "object"}
-    kid = _object({"kid": KID, "algorithm": _words(ALGORITHMS), "can_mint": BOOLEAN})
-    ok = _object(
-        {"document": anything, "expect": {"const": "ok"}, "kids": _list(kid, 1)},
+    kid = record({"kid": KID, "algorithm": words(ALGORITHMS), "can_mint": BOOLEAN})
+    ok = record(
+        {"document": anything, "expect": {"const": "ok"}, "kids": array(kid, 1)},
         {"running": anything},
     )
-    refused = _object(
+    refused = record(
         {"document": anything, "expect": {"const": "config_error"}},
         {"running": anything, "from_file": {"const": True}},
     )
-    as_text = _object({"text": TEXT, "expect": {"const": "config_error"}})
+    as_text = record({"text": TEXT, "expect": {"const": "config_error"}})
     rules = [f"K{number}" for number in range(1, 11)]
-    secrets = _list({"type": "string", "pattern": "^[A-Za-z0-9_-]{43,86}$"}, 1)
-    return _file("keys", rules, [ok, refused, as_text], members={"well_known": secrets})
+    secrets = array({"type": "string", "pattern": "^[A-Za-z0-9_-]{43,86}$"}, 1)
+    return file("keys", rules, [ok, refused, as_text], members={"well_known": secrets})
 
 
 def _states() -> Schema:
-    moment = _object({
+    moment = record({
         "now": SECONDS,
         "states": {"type": "object", "propertyNames": KID, "minProperties": 1,
-                   "additionalProperties": _words(STATES)},
+                   "additionalProperties": words(STATES)},
         "active": {"oneOf": [{"type": "null"}, KID]},
     })  # fmt: skip
-    case = _object(
-        {"document": _ref("jwk_set"), "times": _list(moment, 1), "expect": {"const": "ok"}}
+    case = record(
+        {"document": ref("jwk_set"), "times": array(moment, 1), "expect": {"const": "ok"}}
     )
-    definitions = {"jwk": _jwk(), "jwk_set": _jwk_set()}
-    return _file("states", ("S1", "S2"), [case], definitions=definitions)
+    definitions = {"jwk": jwk(), "jwk_set": jwk_set()}
+    return file("states", ("S1", "S2"), [case], definitions=definitions)
 
 
 def _revocation() -> Schema:
     instant: Json = {"oneOf": [{"type": "null"}, SECONDS]}
-    session = _object({
-        "sid": _hex(16),
+    session = record({
+        "sid": hex_text(16),
         "start": SECONDS,
         "sub": {"oneOf": [{"type": "null"}, TEXT, {"type": "integer"}]},
     })  # fmt: skip
-    mark = _object({
-        "subject": _hex(32),
+    mark = record({
+        "subject": hex_text(32),
         "instant": SECONDS,
-        "kept": {"oneOf": [{"type": "null"}, _hex(16)]},
+        "kept": {"oneOf": [{"type": "null"}, hex_text(16)]},
     })  # fmt: skip
-    entries = _object({"denied": _list(_hex(16)), "everyone": instant, "marks": _list(mark)})
-    decision = _object(
-        {"session": session, "entries": entries, "expect": _words(("ok", "revoked"))}
-    )
+    entries = record({"denied": array(hex_text(16)), "everyone": instant, "marks": array(mark)})
+    decision = record({"session": session, "entries": entries, "expect": words(("ok", "revoked"))})
     names = ("mark", "everyone", "highest", "now", "before", "leeway")
-    operation = _object(
+    operation = record(
         {
-            "operation": _words(("revoke_subject", "revoke_all", "revoke_before", "begin")),
-            "given": _object({}, dict.fromkeys(names, instant)),
-            "expect": _words(("ok", "store_error")),
+            "operation": words(("revoke_subject", "revoke_all", "revoke_before", "begin")),
+            "given": record({}, dict.fromkeys(names, instant)),
+            "expect": words(("ok", "store_error")),
         },
         {"result": {"type": "integer", "minimum": -1, "maximum": MAX_SAFE}},
     )
-    return _file("revocation", ("R9", "L1", "L2", "L3"), [decision, operation])
+    return file("revocation", ("R9", "L1", "L2", "L3", "L4"), [decision, operation, _chain()])
+
+
+def _chain() -> Schema:
+    """Give the schema of calls on a list: each has the members that its name asks for."""
+    subject: Json = {"oneOf": [{"type": "null"}, TEXT]}
+    sid = hex_text(16)
+    session: dict[str, Json] = {"sid": sid, "start": SECONDS, "sub": subject}
+    successor = record({"sid": sid, "sub": subject})
+    keep = record({"sid": sid, "start": SECONDS})
+    calls: list[Json] = [
+        record({
+            "call": {"const": "deny"},
+            **session,
+            "successor": {"oneOf": [{"type": "null"}, successor]},
+        }),
+        record({"call": {"const": "replace"}, **session, "new": sid}),
+        record({
+            "call": {"const": "revoke_subject"},
+            "sub": TEXT,
+            "keep": {"oneOf": [{"type": "null"}, keep]},
+        }),
+        record({"call": {"const": "revoke_before"}, "before": SECONDS}),
+    ]  # fmt: skip
+    expected = words(("ok", "revoked"))
+    return record({
+        "now": SECONDS,
+        "calls": array({"oneOf": calls}, 1),
+        "expect": expected,
+        "after": array(record({**session, "word": expected}), 1),
+    })  # fmt: skip
 
 
 def _tokens() -> Schema:
@@ -292,7 +184,7 @@ def _tokens() -> Schema:
     kinds: Json = {
         "type": "object",
         "minProperties": 1,
-        "additionalProperties": _words(("int", "str", "bool", "bin")),
+        "additionalProperties": words(("int", "str", "bool", "bin")),
     }
     given: dict[str, Json] = {
         "ring": TEXT,
@@ -304,75 +196,55 @@ def _tokens() -> Schema:
         "token": TEXT,
     }
     fields = {"fields": kinds}
-    ok = _object(
+    ok = record(
         {
             **given,
             "expect": {"const": "ok"},
             "writable": BOOLEAN,
-            "claims": _ref("claims"),
-            "layers": _ref("layers"),
+            "claims": ref("claims"),
+            "layers": ref("layers"),
         },
         fields,
     )
-    unknown = _object(
+    unknown = record(
         {
             **given,
             "expect": {"const": "unknown_key"},
-            "key_state": _words_or_null(("revoked", "expired")),
+            "key_state": words_or_null(("revoked", "expired")),
         },
         fields,
     )
     others = [word for word in TOKEN_WORDS if word not in ("ok", "unknown_key")]
-    refused = _object({**given, "expect": _words(others)}, fields)
+    refused = record({**given, "expect": words(others)}, fields)
     rules = [*(f"R{number}" for number in range(1, 9)), "R10", "RO", "RW"]
-    rings: Json = {"type": "object", "minProperties": 1, "additionalProperties": _ref("jwk_set")}
+    rings: Json = {"type": "object", "minProperties": 1, "additionalProperties": ref("jwk_set")}
     definitions = {
-        "claims": _claims_definition(),
-        "layers": _layers(),
-        "jwk": _jwk(),
-        "jwk_set": _jwk_set(),
-        **_tagged_definitions(),
+        "claims": claims_definition(),
+        "layers": layers(),
+        "jwk": jwk(),
+        "jwk_set": jwk_set(),
+        **tagged_definitions(),
     }
-    return _file(
+    return file(
         "tokens", rules, [ok, unknown, refused], members={"rings": rings}, definitions=definitions
     )
 
 
-def _words_or_null(words: Sequence[str]) -> Schema:
-    return {"enum": [*words, None]}
-
-
-def _layers() -> Schema:
-    values: dict[str, Json] = {
-        "enc_key": _hex(32),
-        "header": TEXT,
-        "salt": _hex(8),
-        "nonce": _hex(12),
-        "plaintext": _hex(),
-        "payload": _hex(),
-        "signing_input": TEXT,
-        "signature": _hex(32, 64),
-    }
-    symmetric = _object({"sig_key": _hex(32), **values})
-    asymmetric = _object({"public_key": _hex(32, 64), **values})
-    return {"oneOf": [symmetric, asymmetric]}
-
-
 def _overflow() -> Schema:
     given: dict[str, Json] = {
-        "sid": _hex(16),
+        "sid": hex_text(16),
         "context": TEXT,
-        "state": _ref("value"),
-        "entry": {"oneOf": [{"type": "null"}, _hex()]},
+        "state": ref("value"),
+        "entry": {"oneOf": [{"type": "null"}, hex_text()]},
     }
-    read = _object({**given, "expect": {"const": "ok"}, "packed": _hex()})
-    refused = _object({**given, "expect": {"const": "bad_state"}})
-    return _file("overflow", ("O1",), [read, refused], definitions=_tagged_definitions())
+    read = record({**given, "expect": {"const": "ok"}, "packed": hex_text()})
+    refused = record({**given, "expect": {"const": "bad_state"}})
+    return file("overflow", ("O1",), [read, refused], definitions=tagged_definitions())
 
 
 def _writing() -> Schema:
-    ok = _object({"state": _ref("value"), "expect": {"const": "ok"}, "msgpack": _hex()})
+    ok = record({"state": ref("value"), "expect": {"const": "ok"}, "msgpack": hex_text()})
     path: Json = {"type": "string", "pattern": "^state(\\.[a-z]+|\\[[0-9]+\\])*$"}
-    refused = _object({"state": _ref("value"), "expect": {"const": "state_error"}, "path": path})
-    definitions = _tagged_definitions(written=True)
-    return _file("writing", ("W1", "W2"), [ok, refused], definitions=definitions)
+    refused = record({"state": ref("value"), "expect": {"const": "state_error"}, "path": path})
+    definitions = tagged_definitions(written=True)
+    return file("writing", ("W1", "W2"), [ok, refused], definitions=definitions)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NOW = IAT + 100
 LEEWAY = 60
+URL_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,8 @@ from tokensession.tools.demo.changes import PREPARED, change_character, other_ch
 from tokensession.tools.demo.markup import Html, fill, join
 from tokensession.tools.demo.server import server_of, temporary_bench
 from tokensession.tools.demo.trial import STEPS, Trial, present
-from tokensession.tools.dissect import EXPLANATIONS, dissect
+from tokensession.tools.dissect import dissect
+from tokensession.tools.explanation import EXPLANATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from tokensession.forks import call_in_child
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY
 from tokensession.stores.arguments import check_size
 
-_ROOM: Final = 256_000_000  # bytes
+ROOM: Final = 256_000_000  # bytes
 
 
 class MemoryStore:
@@ -25,7 +25,7 @@ class MemoryStore:
 
     largest = MAX_ENTRY
 
-    def __init__(self, *, room: int = _ROOM) -> None:
+    def __init__(self, *, room: int = ROOM) -> None:
         check_size("room", room, MAX_ENTRY, " bytes, the size of one entry")
         self._room = room
         self._used = 0
@@ -39,14 +39,13 @@ class MemoryStore:
         self._lock = threading.Lock()
 
     def create(self) -> None:
-        """Do nothing: it is there."""
+        """Do nothing: memory needs no preparation."""
+
+    def close(self) -> None:
+        """Do nothing: there are no connections."""
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Keep an entry until `until`.
-
-        Raises:
-            StoreError: There is no room.
-        """
+        """Keep an entry; raise StoreError where there is no room."""
         with self._lock:
             self._puts += 1
             full = self._used + len(entry) > self._room

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tokensession.errors import StoreError
 from tokensession.forks import call_in_child
 from tokensession.revocation import decision
+from tokensession.revocation.decision import Ended
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.store import (
     BATCH,
@@ -23,13 +24,15 @@ from tokensession.revocation.store import (
     Counts,
 )
 from tokensession.stores.arguments import check_size
+from tokensession.stores.memory.chains import Chains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
+    from tokensession.revocation.decision import Denial, Entries, Keep, Mark, Successor
     from tokensession.revocation.store import Position
 
+MAX_DENIED: Final = 1_000_000  # session ids, about 60 MB
 _KEPT_CHANGES: Final = 10_000  # what a replica that reads late can still follow
 _LOOKS_APART: Final = 60  # seconds between two looks through all subjects, which may be a million
 
@@ -39,7 +42,8 @@ class MemoryStore:
 
     Args:
         max_denied: The most session ids to deny one by one. Beyond it a subject's denied ids
-            become a mark, which ends its older sessions too; without a subject the call fails.
+            become a mark, which ends its older sessions too. Without a subject the call fails, and
+            so does a new id for a session.
 
     Raises:
         ConfigError: `max_denied` below 1.
@@ -47,10 +51,11 @@ class MemoryStore:
 
     capabilities: Capabilities = Capabilities(durable=False, lists_changes=True, loss_accepted=True)
 
-    def __init__(self, *, max_denied: int = 1_000_000) -> None:
+    def __init__(self, *, max_denied: int = MAX_DENIED) -> None:
         check_size("max_denied", max_denied, 1)
         self._max_denied = max_denied
         self._entries = RevocationEntries()
+        self._chains = Chains()
         self._epoch = secrets.token_hex(8)
         self._position = 0
         self._changes: deque[Batch] = deque(maxlen=_KEPT_CHANGES)
@@ -65,34 +70,64 @@ class MemoryStore:
         self._lock = threading.Lock()
 
     def create(self) -> None:
-        """Do nothing: it is there."""
+        """Do nothing: memory needs no preparation."""
+
+    def close(self) -> None:
+        """Do nothing: there are no connections."""
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return what it holds about one session."""
+        """Return the entries of one session."""
         return self._entries.look_up(sid, subject)
 
-    def deny(self, denial: Denial, *, now: int) -> None:
-        """Deny a session id.
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+        """Deny a session id and the current one of its chain.
 
         Raises:
             StoreError: `max_denied` are there, and this one has no subject to mark.
         """
         with self._lock:
-            self._deny(denial, now)
+            self._expire(now)
+            ids = [denial.sid]
+            current = self._chains.current(denial.sid)
+            if current is not None and current != denial.sid:
+                ids.append(current)
+            subject = None if successor is None else successor.subject
+            if successor is not None and subject == denial.subject:
+                self._move_mark(subject, ids, successor.sid)
+            for sid in ids:
+                self._deny(denial._replace(sid=sid), now)
+            return Ended(tuple(ids), self._entries.everyone, self._entries.mark_of(subject))
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session id and, where its subject's mark spares it, spare `new` instead."""
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Let `new` continue a session.
+
+        Raises:
+            Revoked: The session has ended, or another id continues it.
+            StoreError: `max_denied` session ids are denied.
+        """
         with self._lock:
-            self._deny(denial, now)
-            mark = decision.replaced(self._entries.mark_of(denial.subject), denial.sid, new)
-            if mark is not None and denial.subject is not None:
-                self._put(denial.subject, mark)
+            self._expire(now)
+            entries, sid = self._entries, denial.sid
+            current = self._chains.current(sid)
+            if current is not None and entries.look_up(current, None).denied:
+                current = None
+            found = entries.look_up(sid, denial.subject)
+            if not decision.is_recorded(denial, new, found, current):
+                if entries.denied_count >= self._max_denied:
+                    raise StoreError(
+                        f"{self._max_denied} session ids are denied, as many as max_denied allows, "
+                        "so no session can get a new id: raise max_denied"
+                    )
+                self._move_mark(denial.subject, [sid], new)
+                self._deny(denial, now)
+                self._chains.continue_as(sid, new, denial.until)
+            return Ended((sid,), entries.everyone, entries.mark_of(denial.subject))
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set a subject's mark."""
+        """Set the mark of a subject."""
         with self._lock:
+            self._expire(now)
             entries = self._entries
-            entries.expire(now - SWEEP_MARGIN, SWEEP_BATCH)
             known = entries.mark_of(subject)
             mark = decision.next_mark(known, entries.everyone, keep, now, life)
             self._put(subject, mark)
@@ -110,7 +145,7 @@ class MemoryStore:
             return self._raise(decision.everyone_before(self._entries.everyone, instant))
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Give all that it holds, or what has changed since a position."""
+        """Give the entries, or the changes after a position."""
         with self._lock:
             # Where the interpreter holds the lock, so that both belong together.
             here = (self._epoch, self._position)
@@ -136,17 +171,21 @@ class MemoryStore:
         return list(self._changes)[len(self._changes) - missing :]
 
     def count(self) -> Counts:
-        """Return how many entries it holds."""
+        """Count the entries."""
         return Counts(self._entries.denied_count, self._entries.mark_count)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove up to `limit` entries whose end is before `now`."""
+        """Remove entries that ended before `now`."""
         with self._lock:
+            self._chains.expire(now, limit)
             return self._entries.expire(now, limit)
+
+    def _expire(self, now: int) -> None:
+        self._chains.expire(now - SWEEP_MARGIN, SWEEP_BATCH)
+        self._entries.expire(now - SWEEP_MARGIN, SWEEP_BATCH)
 
     def _deny(self, denial: Denial, now: int) -> None:
         entries = self._entries
-        entries.expire(now - SWEEP_MARGIN, SWEEP_BATCH)
         subject, start = denial.subject, denial.started_at
         if subject is not None and start is not None:
             self._note_start(subject, (start, denial.until), now)
@@ -181,6 +220,14 @@ class MemoryStore:
         revision = 1 if known is None else known.revision + 1
         until = max(denial.until, end, 0 if known is None else known.until)
         self._put(subject, decision.Mark(max(before, start), kept, until, revision))
+
+    def _move_mark(self, subject: bytes | None, ids: list[bytes], new: bytes) -> None:
+        """Let a subject's mark spare `new` where it spares one of some ids."""
+        known = self._entries.mark_of(subject)
+        for sid in ids:
+            mark = decision.replaced(known, sid, new)
+            if mark is not None and subject is not None:
+                self._put(subject, mark)
 
     def _put(self, subject: bytes, mark: Mark) -> None:
         self._entries.put_mark(subject, mark)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import StoreError
 from tokensession.keys.source import STORE_SECONDS
-from tokensession.stores.redis.server import connect  # first, as it says which extra is missing
+from tokensession.stores.connection import connection_of
+from tokensession.stores.redis.server import ERRORS, RedisServer  # first: it names a missing extra
 
 import redis  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from tokensession.stores.redis.server import Client
 
 DEFAULT_NAME: Final = "tokensession:keys"
 
@@ -32,44 +35,49 @@ class RedisKeySource:
     """The document under one name of a Redis or Valkey server.
 
     Args:
-        server: A URL as `RedisStore` takes it, or a client.
+        where: A connection, or what `RedisServer` takes.
         key: The name.
 
     Raises:
-        ConfigError: A URL that is none.
+        ConfigError: As for `RedisServer`.
     """
 
-    def __init__(self, server: str | redis.Redis, *, key: str = DEFAULT_NAME) -> None:
-        if isinstance(server, str):
-            server = connect(server, STORE_SECONDS)
-        self._server: Any = server
+    def __init__(self, where: RedisServer | str | Client, *, key: str = DEFAULT_NAME) -> None:
+        patience = STORE_SECONDS if isinstance(where, str) else None
+        self._server = connection_of(RedisServer, where, timeout=patience)
+        self._client: Any = self._server.client
         self._key = key
 
     @property
     def name(self) -> str:
         """Server and name, without the password."""
-        place: dict[str, Any] = self._server.connection_pool.connection_kwargs
-        where = place.get("path") or f"{place.get('host')}:{place.get('port', 6379)}"
-        return f"redis {where}/{place.get('db') or 0}#{self._key}"
+        return f"{self._server.name}#{self._key}"
+
+    def create(self) -> None:
+        """Do nothing: a key needs no preparation."""
+
+    def close(self) -> None:
+        """Close the idle connections of the server."""
+        self._server.close()
 
     def read(self) -> bytes | None:
-        """Return the document's text, or None where there is none."""
+        """GET."""
         with self._reported():
-            document = self._server.get(self._key)
+            document = self._client.get(self._key)
         return document.encode() if isinstance(document, str) else document
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Replace the document, if it is still `over`; the server compares."""
+        """Run one script: the server compares."""
         with self._reported():
             if over is None:
-                return bool(self._server.set(self._key, document, nx=True))
-            return bool(self._server.eval(_COMPARE_AND_SWAP, 1, self._key, over, document))
+                return bool(self._client.set(self._key, document, nx=True))
+            return bool(self._client.eval(_COMPARE_AND_SWAP, 1, self._key, over, document))
 
     @contextlib.contextmanager
     def _reported(self) -> Generator[None]:
         try:
             yield
-        except (redis.RedisError, OSError) as error:
+        except (*ERRORS, OSError) as error:
             # By type: the text of a server's error may quote the command, which holds the keys.
             raise StoreError(f"{self.name}: {_reason(error)}") from None
 

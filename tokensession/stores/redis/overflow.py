@@ -2,72 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH
-from tokensession.stores.redis.server import TIMEOUT, RedisServer
+from tokensession.stores.connection import connection_of
+from tokensession.stores.redis.server import RedisServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensession.stores.redis.server import Client
+
+_Result = TypeVar("_Result")
 
 
 class RedisStore:
-    """Keeps each entry under a key of its own, which the server removes when its time has come.
+    """Keeps each entry under a key of its own, which the server removes at its end.
 
     Args:
-        url: Where: ``redis://``, ``rediss://`` or ``unix://``; or a client (``redis.Redis``,
-            ``redis.RedisCluster``) with timeouts of its own.
-        prefix: What the names of the keys begin with.
-        timeout: Seconds that a call may take at the most.
+        where: A connection, or what `RedisServer` takes.
+        prefix: As for `RedisServer`.
+        timeout: As for `RedisServer`.
 
     Raises:
-        ConfigError: A URL that is none, a client that decodes, or a wrong argument.
+        ConfigError: As for `RedisServer`, or a client that decodes.
     """
 
     largest = MAX_ENTRY
 
     def __init__(
         self,
-        url: str | Client,
+        where: RedisServer | str | Client,
         *,
-        prefix: str = "tokensession",
-        timeout: float = TIMEOUT,
+        prefix: str | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self._server = RedisServer(url, store="overflow", prefix=prefix, timeout=timeout)
-        self._prefix = f"{prefix}:overflow:"
+        self._server = connection_of(RedisServer, where, prefix=prefix, timeout=timeout)
+        self._server.check_bytes()
+        self._prefix = f"{self._server.prefix}:overflow:"
 
     def close(self) -> None:
-        """Close the connections that are idle; the next call makes new ones."""
+        """Close the idle connections of the server."""
         self._server.close()
 
     def create(self) -> None:
         """Do nothing: keys need no preparation."""
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Keep an entry until `until`.
-
-        Raises:
-            StoreError: It could not be written.
-        """
+        """SET with an end."""
         key, seconds = self._key(name), max(1, until - now)
-        self._server.run(lambda client: client.set(key, entry, ex=seconds))
+        self._run(lambda client: client.set(key, entry, ex=seconds))
 
     def get(self, name: bytes) -> bytes | None:
-        """Return an entry, or None.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
+        """GET."""
         key = self._key(name)
-        found: bytes | None = self._server.run(lambda client: client.get(key))
+        found: bytes | None = self._run(lambda client: client.get(key))
         return found
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """Keep an entry until `until` at least; False when it is not there.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
+        """EXPIRE, where that is later."""
         key, seconds = self._key(name), max(1, until - now)
 
         def extend(client: Any) -> bool:
@@ -76,16 +69,12 @@ class RedisStore:
                 pipe.exists(key)
                 return bool(pipe.execute()[1])
 
-        return self._server.run(extend)
+        return self._run(extend)
 
     def delete(self, name: bytes) -> None:
-        """Remove an entry.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
+        """DEL."""
         key = self._key(name)
-        self._server.run(lambda client: client.delete(key))
+        self._run(lambda client: client.delete(key))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # the protocol's
         """Return 0: the server removes what has ended."""
@@ -93,3 +82,6 @@ class RedisStore:
 
     def _key(self, name: bytes) -> str:
         return self._prefix + name.hex()
+
+    def _run(self, call: Callable[[Any], _Result]) -> _Result:
+        return self._server.run(call, store="overflow")

@@ -1,8 +1,8 @@
 """Revocations in Redis or Valkey by redis-py, on one server, with replicas, or on a cluster.
 
-All keys have one hash tag, so that each script is one step on one node. What is there: a hash with
-what is for everyone, a sorted set of denied ids by their end, a hash of marks with a sorted set of
-their ends, and a stream of changes that replicas follow.
+All keys have one hash tag, so each script is one step on one node. The keys are a hash with what is
+for everyone, a sorted set of denied ids by their end, a hash of marks with a sorted set of their
+ends, a stream of changes that replicas follow, and a hash of the chains of ids.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import secrets
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import ConfigError, StoreError
+from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
-from tokensession.revocation.decision import NEVER, Entries, Mark
+from tokensession.revocation.decision import NEVER, Ended, Entries, Mark
 from tokensession.revocation.store import (
     BATCH,
     SWEEP_BATCH,
@@ -23,26 +23,27 @@ from tokensession.revocation.store import (
     Capabilities,
     Counts,
 )
+from tokensession.stores.connection import connection_of
 from tokensession.stores.redis import revocation_scripts as scripts
-from tokensession.stores.redis.server import TIMEOUT, RedisServer
+from tokensession.stores.redis.server import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.decision import Denial, Keep, Successor
     from tokensession.revocation.store import Position
     from tokensession.stores.redis.server import Client
 
-_MEMBERS: Final = ("store", "denied", "marks", "ends", "changes")
+_MEMBERS: Final = ("store", "denied", "marks", "ends", "changes", "chains")
 _MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
 _NUMBER = re.compile(rb"\d{1,17}")
 _SUBJECT_BYTES: Final = 32
 _REPLIES: Final = {
-    "TSEMPTY": "is empty: what it held is gone (flushed, evicted, restarted without a log), or it "
-    "was never made; make it with create(), and end all older sessions if it is a loss "
-    "(revoke_all)",
+    "TSEMPTY": "is empty: it was never created, or it lost its entries (flushed, evicted, "
+    "restarted without a log); run create(), and end all older sessions with revoke_all after a "
+    "loss",
     "TSVERSION": f"is of another version; this library knows {scripts.VERSION}",
-    "TSGARBAGE": "holds something that is no entry where one belongs",
+    "TSGARBAGE": "holds an invalid entry",
 }
 
 
@@ -50,28 +51,25 @@ class RedisStore:
     """Keeps revocations in Redis or Valkey.
 
     Args:
-        url: Where: ``redis://``, ``rediss://`` or ``unix://``; or a client (``redis.Redis``,
-            ``redis.RedisCluster``) with timeouts of its own.
-        prefix: What the names of the keys begin with.
-        timeout: Seconds that a call may take at the most.
-        may_forget: Accept a server that evicts keys when it is full. By default that is refused.
+        where: A connection, or what `RedisServer` takes.
+        prefix: As for `RedisServer`.
+        timeout: As for `RedisServer`.
+        may_forget: Accept a server that evicts keys when it is full. The default refuses it.
 
     Raises:
-        ConfigError: A URL that is none, a client that decodes or reads from replicas, or a wrong
-            argument.
+        ConfigError: As for `RedisServer`, or a client that decodes or reads from replicas.
     """
 
     def __init__(
         self,
-        url: str | Client,
+        where: RedisServer | str | Client,
         *,
-        prefix: str = "tokensession",
-        timeout: float = TIMEOUT,
+        prefix: str | None = None,
+        timeout: float | None = None,
         may_forget: bool = False,
     ) -> None:
-        self._server = RedisServer(
-            url, store="revocation", prefix=prefix, timeout=timeout, replies=_REPLIES
-        )
+        self._server = connection_of(RedisServer, where, prefix=prefix, timeout=timeout)
+        self._server.check_bytes()
         spread = ("read_from_replicas", "load_balancing_strategy")
         if any(getattr(self._server.client, option, None) for option in spread):
             raise ConfigError(
@@ -81,103 +79,64 @@ class RedisStore:
         self.capabilities: Capabilities = Capabilities(
             durable=not may_forget, lists_changes=True, loss_accepted=may_forget
         )
-        self._keys = [f"{{{prefix}}}:revocation:{member}" for member in _MEMBERS]
+        self._keys = [f"{{{self._server.prefix}}}:revocation:{member}" for member in _MEMBERS]
         self._scripts: dict[str, Any] = {}
         self._memory_is_checked = False
 
     def close(self) -> None:
-        """Close the connections that are idle; the next call makes new ones."""
+        """Close the idle connections of the server."""
         self._server.close()
 
     def create(self) -> None:
-        """Make the structures and their epoch; leave alone what is there.
-
-        Raises:
-            StoreError: It cannot, what is there is of another version, or the server evicts keys.
-        """
+        """Make the structures and their epoch."""
         self._run(scripts.CREATE, secrets.token_hex(8))
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return what it holds about one session, in one round trip.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
+        """Run one script."""
         denied, everyone, mark, kept = self._run(scripts.LOOK_UP, sid, subject or b"")
         return Entries(denied == 1, everyone, mark, _kept(kept))
 
-    def deny(self, denial: Denial, *, now: int) -> None:
-        """Deny a session id.
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+        """Run one script."""
+        follows = (b"", b"") if successor is None else (successor.sid, successor.subject or b"")
+        values = (denial.sid, denial.until, denial.subject or b"", *follows)
+        return _ended(self._run(scripts.DENY, now - SWEEP_MARGIN, *values))
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
-        self._run(scripts.DENY, now - SWEEP_MARGIN, denial.sid, denial.until)
-
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session id and, where its subject's mark spares it, spare `new` instead.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
-        sid, subject = denial.sid, denial.subject or b""
-        values = (sid, denial.until, subject, sid.hex(), new.hex())
-        self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Run one script."""
+        values = (denial.sid, denial.until, denial.subject or b"", new, denial.started_at or 0)
+        answer = self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
+        if answer is None:
+            raise Revoked("the session was ended meanwhile, so no other id continues it")
+        return _ended(answer)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set a subject's mark.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """Run one script."""
         kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
-        text = self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
-        mark = _mark(text)
-        if mark is None:
-            raise StoreError("the revocation store (redis) answered what is no mark")
-        return mark
+        return _answered_mark(
+            self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
+        )
 
     def revoke_all(self, *, now: int) -> int:
-        """End every session begun so far.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """Run one script."""
         return int(self._run(scripts.REVOKE_ALL, now))
 
     def revoke_before(self, instant: int) -> int:
-        """End every session begun before an instant.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """Run one script."""
         return int(self._run(scripts.REVOKE_BEFORE, instant))
 
     def count(self) -> Counts:
-        """Return how many entries it holds.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
+        """Run one script."""
         return Counts(*self._run(scripts.COUNT))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove up to `limit` entries whose end is before `now`.
-
-        Raises:
-            StoreError: It could not be done.
-        """
-        swept: int = self._run(scripts.SWEEP, now, limit)
-        return swept
+        """Run one script."""
+        return int(self._run(scripts.SWEEP, now, limit))
 
     # -- reading along -------------------------------------------------------------------------
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Give all that it holds, or what has changed since a position.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
+        """Read the stream of changes, or scan the structures."""
         epoch, server, everyone, highest, last = self._run(scripts.HERE)
         name = (epoch.decode(), server.decode())
         since: tuple[Any, ...] | None = None
@@ -205,7 +164,7 @@ class RedisStore:
                 return since
 
     def _everything(self) -> Iterator[Batch]:
-        _, denied, marks, _, _ = self._keys
+        _, denied, marks, *_ = self._keys
         cursor = 0
         while True:
             cursor, page = self._call("zscan", denied, cursor, count=BATCH)
@@ -229,10 +188,13 @@ class RedisStore:
         registered = self._scripts.get(script)
         if registered is None:
             registered = self._scripts[script] = self._server.client.register_script(script)
-        return self._server.run(lambda _: registered(keys=keys, args=arguments))
+        return self._ask(lambda _: registered(keys=keys, args=arguments))
 
     def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
-        return self._server.run(lambda client: getattr(client, command)(*arguments, **options))
+        return self._ask(lambda client: getattr(client, command)(*arguments, **options))
+
+    def _ask(self, call: Callable[[Any], Any]) -> Any:
+        return self._server.run(call, store="revocation", replies=_REPLIES)
 
     def _check_memory(self) -> None:
         """Refuse a server that drops what it has acknowledged when it is full."""
@@ -262,6 +224,18 @@ def _mark(text: bytes) -> Mark | None:
         return None
     instant, until, revision, kept = found.groups()
     return Mark(int(instant), _kept(kept), int(until), int(revision))
+
+
+def _answered_mark(text: bytes) -> Mark:
+    mark = _mark(text)
+    if mark is None:
+        raise StoreError("the revocation store (redis) returned an invalid mark")
+    return mark
+
+
+def _ended(answer: list[Any]) -> Ended:
+    everyone, text, *denied = answer
+    return Ended(tuple(denied), everyone, _answered_mark(text) if text else None)
 
 
 def _batch(

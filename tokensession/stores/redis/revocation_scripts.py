@@ -2,6 +2,9 @@
 
 They repeat the arithmetic of `tokensession.revocation.decision`, against which the contract's tests
 hold them. A mark is the text ``INSTANT UNTIL REVISION KEPT``, with the kept id in hex or ``-``.
+
+The hash of chains has a field for each id of a session that got a new id. The field of the first id
+holds ``c`` and the current id; the fields of the others hold ``f`` and the first id.
 """
 
 from __future__ import annotations
@@ -10,17 +13,18 @@ from typing import Final
 
 from tokensession.revocation.decision import CLOCK_SKEW
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_CHANGES: Final = 100_000  # about 10 MB; what a replica that reads late can still follow
 _SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
 
 # Every structure has a member of its own that tells whether it is still there: a server that
 # evicts drops them one by one, and each alone would look like a list with nothing on it.
 _OPEN: Final = f"""
-local store, denied, marks, ends, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local store, denied, marks, ends, changes, chains = unpack(KEYS)
 local held = redis.call('HMGET', store, 'version', 'epoch', 'everyone', 'highest')
 if not held[1] or not redis.call('ZSCORE', denied, 'epoch') or
-   redis.call('HEXISTS', marks, 'epoch') == 0 then
+   redis.call('HEXISTS', marks, 'epoch') == 0 or
+   redis.call('HEXISTS', chains, 'epoch') == 0 then
   return redis.error_reply('TSEMPTY')
 end
 if held[1] ~= '{VERSION}' then return redis.error_reply('TSVERSION') end
@@ -36,13 +40,36 @@ local function mark_of(subject)
 end
 """
 
+# `chain_of` returns the first id and the current one: nothing in place of the current id where no
+# other id continues the first, and nothing at all where a field holds something else.
+_CHAIN: Final = """
+local function hex(sid)
+  return (string.gsub(sid, '.', function(one) return string.format('%02x', string.byte(one)) end))
+end
+local function link_of(sid)
+  local text = redis.call('HGET', chains, sid)
+  if not text then return 'none' end
+  if #text == 17 then return string.match(text, '^([cf])(.*)$') end
+end
+local function chain_of(sid)
+  local kind, other = link_of(sid)
+  if kind == 'none' then return sid end
+  if kind ~= 'f' then return kind and sid, other end
+  local top, current = link_of(other)
+  return top and other, current
+end
+"""
+
 _CHANGE: Final = f"""
 local function changed(...)
   redis.call('XADD', changes, 'MAXLEN', '~', {MAX_CHANGES}, '*', ...)
 end
 local function number(value) return string.format('%.0f', value) end
+local function mark_text(instant, ending, revision, kept)
+  return table.concat({{number(instant), number(ending), number(revision), kept}}, ' ')
+end
 local function put_mark(subject, instant, ending, revision, kept)
-  local text = table.concat({{number(instant), number(ending), number(revision), kept}}, ' ')
+  local text = mark_text(instant, ending, revision, kept)
   redis.call('HSET', marks, subject, text)
   redis.call('ZADD', ends, ending, subject)
   changed('m', subject, 'v', text)
@@ -65,6 +92,11 @@ _SWEEP: Final = """
 local function sweep(now, limit)
   local sids = redis.call('ZRANGEBYSCORE', denied, '-inf', '(' .. now, 'LIMIT', 0, limit)
   if #sids > 0 then redis.call('ZREM', denied, unpack(sids)) end
+  for _, sid in ipairs(sids) do
+    -- The current id may not be denied, so its field leaves with that of the first.
+    local kind, other = link_of(sid)
+    if kind ~= 'none' then redis.call('HDEL', chains, sid, kind == 'c' and other or sid) end
+  end
   local rest = limit - #sids
   if rest == 0 then return #sids end
   local subjects = redis.call('ZRANGEBYSCORE', ends, '-inf', '(' .. now, 'LIMIT', 0, rest)
@@ -76,15 +108,16 @@ local function sweep(now, limit)
 end
 """
 _SWEEP_A_LITTLE: Final = f"sweep(tonumber(ARGV[1]), {_SWEPT_BY_A_WRITE})\n"
-_WRITE: Final = _OPEN + _CHANGE + _SWEEP
+_WRITE: Final = _OPEN + _CHAIN + _CHANGE + _SWEEP
 
 # Its arguments: epoch.
 CREATE: Final = f"""
-local store, denied, marks, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[5]
+local store, denied, marks, _, changes, chains = unpack(KEYS)
 local version = redis.call('HGET', store, 'version')
 if version and version ~= '{VERSION}' then return redis.error_reply('TSVERSION') end
 if version and redis.call('ZSCORE', denied, 'epoch') and
-   redis.call('HEXISTS', marks, 'epoch') == 1 then
+   redis.call('HEXISTS', marks, 'epoch') == 1 and
+   redis.call('HEXISTS', chains, 'epoch') == 1 then
   return 0
 end
 redis.call('HSET', store, 'version', '{VERSION}', 'epoch', ARGV[1])
@@ -92,6 +125,7 @@ redis.call('HSETNX', store, 'everyone', '-1')
 redis.call('HSETNX', store, 'highest', '-1')
 redis.call('ZADD', denied, '+inf', 'epoch')
 redis.call('HSET', marks, 'epoch', '')
+redis.call('HSET', chains, 'epoch', '')
 redis.call('XADD', changes, '*', 'c', '')
 return 1
 """
@@ -109,22 +143,54 @@ return {found and 1 or 0, everyone, mark[1], mark[4]}
 """
 )
 
-# Its arguments: sweep before, sid, until.
-DENY: Final = _WRITE + _SWEEP_A_LITTLE + "deny(ARGV[2], ARGV[3])\nreturn 1\n"
+# Its arguments: sweep before, sid, until, subject, successor, its subject (or '' for each).
+DENY: Final = (
+    _WRITE
+    + _SWEEP_A_LITTLE
+    + """
+local sid, ending, subject, successor = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local first, current = chain_of(sid)
+local mark = nil
+if ARGV[6] ~= '' then mark = mark_of(ARGV[6]) end
+if mark == false or not first then return redis.error_reply('TSGARBAGE') end
+local text = ''
+if mark then text = mark_text(unpack(mark)) end
+local ids = {sid}
+if current and current ~= sid then ids[2] = current end
+for _, id in ipairs(ids) do
+  deny(id, ending)
+  if mark and subject == ARGV[6] and mark[4] == hex(id) then
+    text = put_mark(subject, mark[1], mark[2], mark[3] + 1, hex(successor))
+  end
+end
+return {everyone, text, unpack(ids)}
+"""
+)
 
-# Its arguments: sweep before, sid, until, subject, sid in hex, new sid in hex.
+# Its arguments: sweep before, sid, until, subject (or ''), new sid, the session's start.
+# It returns nothing where the session has ended: see `decision.is_recorded`.
 REPLACE: Final = (
     _WRITE
     + _SWEEP_A_LITTLE
     + """
+local sid, ending, subject, new, start = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local first, current = chain_of(sid)
 local mark = nil
-if ARGV[4] ~= '' then mark = mark_of(ARGV[4]) end
-if mark == false then return redis.error_reply('TSGARBAGE') end
-deny(ARGV[2], ARGV[3])
-if mark and mark[4] == ARGV[5] then
-  put_mark(ARGV[4], mark[1], mark[2], mark[3] + 1, ARGV[6])
+if subject ~= '' then mark = mark_of(subject) end
+if mark == false or not first then return redis.error_reply('TSGARBAGE') end
+local text = ''
+if mark then text = mark_text(unpack(mark)) end
+local found = redis.call('ZSCORE', denied, sid)
+local kept = mark and mark[4] == hex(sid)
+if found or start <= everyone or (mark and start <= mark[1] and not kept) then
+  if not found or current ~= new or redis.call('ZSCORE', denied, new) then return false end
+  return {everyone, text, sid}
 end
-return 1
+deny(sid, ending)
+deny(first, ending)
+redis.call('HSET', chains, first, 'c' .. new, new, 'f' .. first)
+if kept then text = put_mark(subject, mark[1], mark[2], mark[3] + 1, hex(new)) end
+return {everyone, text, sid}
 """
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.stores.arguments import check_prefix, check_timeout, first_line
+from tokensession.stores.connection import Connection
 
 try:
     import redis
@@ -21,9 +22,13 @@ except ImportError as _missing:  # pragma: no cover  # the tests have it
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tokensession.stores.redis.keys import RedisKeySource
+    from tokensession.stores.redis.overflow import RedisStore as RedisOverflow
+    from tokensession.stores.redis.revocation import RedisStore as RedisRevocations
+
 TIMEOUT: Final = 1.0  # seconds
-# A client of a cluster has an error of its own, which is no RedisError, where no node answers.
-_ERRORS: Final = (RedisError, RedisClusterException)
+# A cluster's client raises an error of its own, not a RedisError, where no node answers.
+ERRORS: Final = (RedisError, RedisClusterException)
 
 _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 
@@ -31,75 +36,108 @@ Client = redis.Redis | redis.RedisCluster
 _Result = TypeVar("_Result")
 
 
-class RedisServer:
-    """A server that a store asks.
+class RedisServer(Connection):
+    """A Redis or Valkey server, or a cluster of either. All roles share its client.
 
     Args:
-        url: Where, as redis-py reads it; or a client with timeouts of its own.
-        store: What the store is called in messages.
-        prefix: What the names of its keys begin with.
-        timeout: Seconds that a call may take at the most.
-        replies: What errors of the store's own scripts mean, by a word in them.
+        where: A URL: ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://`` or ``unix://``; or
+            a client (``redis.Redis``, ``redis.RedisCluster``) with timeouts of its own.
+        prefix: What the names of the keys begin with.
+        timeout: Seconds that a call can take at most.
 
     Attributes:
-        client: What asks it.
+        client: The client of redis-py.
+        prefix: What the names of the keys begin with.
 
     Raises:
-        ConfigError: A URL that is none, a client that decodes, or a wrong argument.
+        ConfigError: An invalid URL or argument.
     """
 
+    vendor = "Redis"
+
     def __init__(
-        self,
-        url: str | Client,
-        *,
-        store: str,
-        prefix: str,
-        timeout: float,
-        replies: Mapping[str, str] | None = None,
+        self, where: str | Client, *, prefix: str = "tokensession", timeout: float = TIMEOUT
     ) -> None:
+        super().__init__()
         check_timeout(timeout)
         check_prefix(prefix)
-        self.client: Any = connect(url, timeout) if isinstance(url, str) else url
+        self.client: Any = _new_client(where, timeout) if isinstance(where, str) else where
         if not isinstance(self.client, Client):
-            raise ConfigError(f"url must be text or a client, not {type(url).__name__}")
-        if self.client.get_encoder().decode_responses:
-            raise ConfigError("the client decodes what it reads: make it without decode_responses")
-        self._store = store
-        self._replies = replies or {}
+            raise ConfigError(f"url must be text or a client, not {type(where).__name__}")
+        self.prefix = prefix
+
+    @property
+    def name(self) -> str:
+        """Host, port and database, or the socket, without the password."""
+        if isinstance(self.client, redis.RedisCluster):
+            cluster: Any = self.client
+            node = cluster.get_default_node()
+            return f"redis {node.host}:{node.port}"
+        place: dict[str, Any] = self.client.connection_pool.connection_kwargs
+        where = place.get("path") or f"{place.get('host')}:{place.get('port', 6379)}"
+        return f"redis {where}/{place.get('db') or 0}"
+
+    def revocations(self, *, may_forget: bool = False) -> RedisRevocations:
+        """Return the store of revocations."""
+        from tokensession.stores.redis.revocation import RedisStore  # noqa: PLC0415  # it asks this
+
+        return self._ask("revocations", RedisStore(self, may_forget=may_forget))
+
+    def overflow(self) -> RedisOverflow:
+        """Return the store of overflowed states."""
+        from tokensession.stores.redis.overflow import RedisStore  # noqa: PLC0415  # it asks this
+
+        return self._ask("overflow", RedisStore(self))
+
+    def keys(self, key: str = "") -> RedisKeySource:
+        """Return the source of a key document."""
+        from tokensession.stores.redis import keys  # noqa: PLC0415  # it asks this
+
+        return self._ask("keys", keys.RedisKeySource(self, key=key or keys.DEFAULT_NAME))
 
     def close(self) -> None:
-        """Close the connections that are idle; the next call makes new ones."""
+        """Close the idle connections; the next call makes new ones."""
         self.client.close()
 
-    def run(self, call: Callable[[Any], _Result]) -> _Result:
+    def check_bytes(self) -> None:
+        """Refuse a client that returns text.
+
+        Raises:
+            ConfigError: It decodes.
+        """
+        if self.client.get_encoder().decode_responses:
+            raise ConfigError("the client decodes what it reads: make it without decode_responses")
+
+    def run(
+        self,
+        call: Callable[[Any], _Result],
+        *,
+        store: str,
+        replies: Mapping[str, str] | None = None,
+    ) -> _Result:
         """Let the client do something.
+
+        Args:
+            call: What the client does.
+            store: What the role is called in messages.
+            replies: What errors of the role's own scripts mean, by a word in them.
 
         Raises:
             StoreError: It failed, or took too long.
         """
         try:
             return call(self.client)
-        except _ERRORS as error:
-            raise StoreError(self._complaint(error)) from error
-
-    def _complaint(self, error: Exception) -> str:
-        reason = str(error)
-        for code, text in self._replies.items():
-            if code in reason:
-                return f"the {self._store} store (redis) {text}"
-        return f"the {self._store} store (redis) failed: {first_line(error)}"
+        except ERRORS as error:
+            reason = first_line(error)
+            meant = (text for code, text in (replies or {}).items() if code in reason)
+            says = next(meant, f"failed: {reason}")
+            raise StoreError(f"the {store} store (redis) {says}") from error
 
 
-def connect(url: str, timeout: float) -> redis.Redis:
-    """Return a client, which has not connected yet.
+def _new_client(url: str, timeout: float) -> redis.Redis:
+    """Return a client that has not connected yet.
 
-    Args:
-        url: As redis-py reads it; ``valkey`` and ``valkeys`` are other names of its first two
-            schemes.
-        timeout: Seconds that a call may take at the most.
-
-    Raises:
-        ConfigError: A URL that is none.
+    ``valkey`` and ``valkeys`` are other names of the first two schemes that redis-py reads.
     """
     # Once more where a restarted server has closed the connection, and for nothing else.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
@@ -114,7 +152,7 @@ def connect(url: str, timeout: float) -> redis.Redis:
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # looks at the URL's options, and no more
         return client
-    # Said here, so that no exception behind this one shows a URL, which may have a password.
+    # Raised outside of the handler: an exception behind this one could show the URL's password.
     raise ConfigError(
-        "url is not one that redis-py reads: redis://HOST, rediss://, unix://, valkey://, valkeys://"
+        "url is not one that redis-py reads: pass redis://HOST, rediss://, unix://, valkey://, valkeys://"
     )

@@ -23,7 +23,7 @@ from tokensession.tools.cli.streams import (
     say,
     say_json,
 )
-from tokensession.tools.dissect import iso
+from tokensession.tools.wording import iso
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

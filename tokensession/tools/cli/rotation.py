@@ -1,40 +1,27 @@
-"""``tokensession keys rotate`` and its kin: keys that follow each other, wherever they are kept."""
+"""``tokensession keys rotate`` and the other verbs that change the keys of a source."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from tokensession.format.seconds import whole_seconds
-from tokensession.keys.forecast import check, upcoming
+from tokensession.keys.forecast import upcoming
 from tokensession.keys.jwk import Algorithm
 from tokensession.keys.rotation import Event, plan, revoke_key
 from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION, Schedule
 from tokensession.keys.source import load_ring, update
 from tokensession.stores.urls import source_from_url
-from tokensession.tools.cli.streams import (
-    DONE,
-    REFUSED,
-    Commands,
-    InputError,
-    add_now,
-    say,
-    say_json,
-)
-from tokensession.tools.dissect import duration, iso, relative
+from tokensession.tools.cli import status
+from tokensession.tools.cli.streams import DONE, Commands, InputError, say, say_json
+from tokensession.tools.wording import moment
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from tokensession.keys.forecast import Moment
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.source import KeySource
 
-_SOURCE = (
-    "a key file, env:NAME, sqlite:///FILE, postgresql://USER@HOST/DATABASE, redis://HOST, "
-    "valkey://HOST, or url:NAME for the URL in an environment variable; a password comes from "
-    "there or from TOKENSESSION_SOURCE_PASSWORD"
-)
 _WORDS = {
     "added": "signs from",
     "retired": "verifies until",
@@ -47,27 +34,13 @@ _WORDS = {
 
 def add_commands(verbs: Commands) -> None:
     """Add the verbs to the noun ``keys``."""
-    parser = _verb(verbs, "rotate", "do what is due: add, retire and remove keys", rotate)
+    parser = status.add_verb(verbs, "rotate", "do what is due: add, retire and remove keys", rotate)
     _add_changing(parser)
-    summary = "show states, dates and what happens next; exit code 1 if somebody must look"
-    parser = _verb(verbs, "status", summary, status)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    summary = "tell whether keys, rotation config and your numbers fit; exit code 1 if not"
-    parser = _verb(verbs, "check", summary, check_numbers)
-    parser.add_argument(
-        "--refresh", type=int, metavar="S", help="seconds between two readings of a watcher"
-    )
-    parser.add_argument(
-        "--idle-timeout",
-        type=int,
-        metavar="S",
-        help="seconds of the longest idle timeout or ttl of your codecs",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser = _verb(verbs, "schedule", "set how often keys rotate", set_schedule)
+    status.add_commands(verbs)
+    parser = status.add_verb(verbs, "schedule", "set how often keys rotate", set_schedule)
     add_schedule(parser)
     _add_changing(parser)
-    parser = _verb(verbs, "revoke", "end a key and all of its sessions", revoke)
+    parser = status.add_verb(verbs, "revoke", "end a key and all of its sessions", revoke)
     parser.add_argument("kid", metavar="KID", help="the key's id")
     parser.add_argument("--reason", metavar="TEXT", help="words for the record")
     parser.add_argument(
@@ -76,7 +49,9 @@ def add_commands(verbs: Commands) -> None:
         help="add a key that signs at once, although others could: for keys that leaked with it",
     )
     _add_changing(parser)
-    parser = _verb(verbs, "retire", "let a superseded key expire after its last tokens", retire)
+    parser = status.add_verb(
+        verbs, "retire", "let a superseded key expire after its last tokens", retire
+    )
     parser.add_argument("kid", metavar="KID", help="the key's id")
     _add_changing(parser)
 
@@ -132,21 +107,6 @@ def schedule_of(args: Namespace, former: Schedule | None = None) -> Schedule | N
             "mints"
         )
     return Schedule(**given)
-
-
-def _verb(
-    verbs: Commands, name: str, summary: str, run: Callable[[Namespace], int]
-) -> ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
-    parser.add_argument(
-        "--shared-file",
-        action="store_true",
-        help="accept a key file that others can read, as mounted container secrets are",
-    )
-    add_now(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _add_changing(parser: ArgumentParser) -> None:
@@ -233,14 +193,14 @@ def _change(
                 "dry_run": args.dry_run,
                 "serial": {"before": before.serial, "after": after.serial},
                 "changes": [event._asdict() for event in events],
-                "next": [moment._asdict() for moment in upcoming(after, now)],
+                "next": [change._asdict() for change in upcoming(after, now)],
             }
         )
         return DONE
     _say_change(source, before, after, dry_run=args.dry_run)
     for event in events:
-        say(f"{event.change:8}  {event.kid:8}  {_WORDS[event.change]} {_moment(event.at, now)}")
-    _say_timeline(upcoming(after, now), now)
+        say(f"{event.change:8}  {event.kid:8}  {_WORDS[event.change]} {moment(event.at, now)}")
+    status.say_timeline(upcoming(after, now), now)
     return DONE
 
 
@@ -251,78 +211,3 @@ def _say_change(source: KeySource, before: KeyRing, after: KeyRing, *, dry_run: 
     else:
         done = "not written, as this is a dry run" if dry_run else "written"
         say(f"serial    {before.serial} -> {after.serial}, {done}")
-
-
-def _say_timeline(moments: Iterable[Moment], now: int) -> None:
-    lines = []
-    for moment in moments:
-        what = "the next key is due" if moment.what == "due" else f"{moment.kid} {moment.what}"
-        lines.append(f"  {_moment(moment.at, now)}: {what}")
-    if lines:
-        say("\n".join(["next", *lines]))
-
-
-def _moment(second: int, now: int) -> str:
-    return f"{iso(second)} ({relative(second, now)})"
-
-
-def status(args: Namespace) -> int:
-    """Show states, dates and what happens next; the exit code tells whether somebody must look."""
-    source = source_from_url(args.source, shared_file=args.shared_file)
-    ring = load_ring(source)
-    now = whole_seconds(args.now)
-    faults = [result.text for result in check(ring, now) if not result.holds]
-    states = ring.states(now)
-    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
-    if args.json:
-        say_json(_status_document(source, ring, now, faults))
-        return REFUSED if faults else DONE
-    say(f"source       {source.name}\nserial       {ring.serial}\nfingerprint  {ring.fingerprint}")
-    if ring.schedule is not None:
-        say(f"period       {duration(ring.schedule.period)}")
-    for key in keys:
-        dates = [f"nbf {iso(key.nbf)}"] if key.nbf else []
-        dates += [] if key.exp is None else [f"exp {iso(key.exp)}"]
-        say(f"{key.kid:11}  {key.algorithm:7}  {states[key.kid]:8}  {'  '.join(dates)}".rstrip())
-    _say_timeline(upcoming(ring, now), now)
-    for fault in faults:
-        say(f"LOOK         {fault}")
-    return REFUSED if faults else DONE
-
-
-def _status_document(
-    source: KeySource, ring: KeyRing, now: int, faults: list[str]
-) -> dict[str, Any]:
-    states = ring.states(now)
-    return {
-        "source": source.name,
-        "serial": ring.serial,
-        "fingerprint": ring.fingerprint,
-        "now": now,
-        "keys": [
-            {
-                "kid": key.kid,
-                "algorithm": key.algorithm,
-                "state": states[key.kid],
-                "nbf": key.nbf,
-                "exp": key.exp,
-            }
-            for key in ring
-        ],
-        "next": [moment._asdict() for moment in upcoming(ring, now)],
-        "faults": faults,
-    }
-
-
-def check_numbers(args: Namespace) -> int:
-    """Hold the numbers against each other."""
-    source = source_from_url(args.source, shared_file=args.shared_file)
-    ring = load_ring(source)
-    now = whole_seconds(args.now)
-    results = check(ring, now, refresh=args.refresh, idle_timeout=args.idle_timeout)
-    if args.json:
-        say_json({"source": source.name, "checks": [result._asdict() for result in results]})
-    else:
-        for result in results:
-            say(f"{'ok  ' if result.holds else 'LOOK'}  {result.text}")
-    return DONE if all(result.holds for result in results) else REFUSED

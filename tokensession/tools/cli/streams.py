@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from tokensession.keys.ring import KeyRing
 from tokensession.keys.source import load_ring
 from tokensession.stores.urls import source_from_url
-from tokensession.tools.dissect import printable
+from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -24,18 +24,9 @@ from tokensession.tools.cli.streams import (
     say,
     say_json,
 )
-from tokensession.tools.dissect import (
-    COOKIE_NAME,
-    EXPLANATIONS,
-    MAX_COOKIE,
-    Anatomy,
-    describe,
-    dissect,
-    explain,
-    lay_out,
-    printable,
-    size_field,
-)
+from tokensession.tools.dissect import COOKIE_NAME, MAX_COOKIE, Anatomy, dissect
+from tokensession.tools.explanation import EXPLANATIONS, describe, explain, lay_out, size_field
+from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

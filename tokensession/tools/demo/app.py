@@ -19,8 +19,13 @@ from starlette.routing import Route
 
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.tools.demo import page
-from tokensession.tools.demo.forms import back, checked_form, html, session_of
-from tokensession.tools.demo.routes import Operations
+from tokensession.tools.demo.routes import (
+    Operations,
+    back,
+    checked_form,
+    html,
+    session_of,
+)
 from tokensession.tools.demo.view import PRODUCTS, THEMES
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tokensession.errors import TokenError
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tokens.codec import SessionCodec
-from tokensession.tools.dissect import EXPLANATIONS, dissect
+from tokensession.tools.dissect import dissect
+from tokensession.tools.explanation import EXPLANATIONS
 
 if TYPE_CHECKING:
     from tokensession.keys.ring import KeyRing

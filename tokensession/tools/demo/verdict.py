@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
 from tokensession.tools.demo.trial import STEPS, present
-from tokensession.tools.dissect import printable
+from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.trial import Outcome, Trial

@@ -6,15 +6,9 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
-from tokensession.tools.dissect import (
-    MAX_COOKIE,
-    describe,
-    dissect,
-    duration,
-    iso,
-    printable,
-    relative,
-)
+from tokensession.tools.dissect import MAX_COOKIE, dissect
+from tokensession.tools.explanation import describe
+from tokensession.tools.wording import duration, iso, printable, relative
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.view import View

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tokensession.tools.demo.changes import GROUPS, PREPARED, change_character, other_character
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
 from tokensession.tools.demo.verdict import first_difference, verdict
-from tokensession.tools.dissect import printable
+from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

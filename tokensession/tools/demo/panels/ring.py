@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
 from tokensession.tools.demo.timeline import STATES, next_change, revoked_at, stretches
-from tokensession.tools.dissect import duration, iso, relative
+from tokensession.tools.wording import duration, iso, relative
 
 if TYPE_CHECKING:
     from tokensession.keys.jwk import Key

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
 from tokensession.tools.demo.verdict import verdict
-from tokensession.tools.dissect import iso, relative
+from tokensession.tools.wording import iso, relative
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.view import View

@@ -10,7 +10,9 @@ from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
 from tokensession.tools.demo.panels.cookie import coloured, legend
 from tokensession.tools.demo.verdict import verdict
-from tokensession.tools.dissect import dissect, explain, printable
+from tokensession.tools.dissect import dissect
+from tokensession.tools.explanation import explain
+from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.trial import Trial

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import NOW
 from tokensession import BadClaims, KeyRing, decode
-from tokensession.tools import tour
+from tokensession.tools import tour, tour_steps
 from tokensession.tools.cli import main
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def test_all_steps_are_as_expected() -> None:
 
 def test_the_main_job_is_shown(tmp_path: Path) -> None:
     """Each thing that the tour promises has a step."""
-    titles = " / ".join(step.title for step in tour.walk(tmp_path, now=NOW))
+    titles = " / ".join(step.title for step in tour_steps.walk(tmp_path, now=NOW))
     for words in (
         "key file", "encode", "without the key", "with the key", "Compare", "of the header",
         "of the payload", "of the signature", "another context", "one second later", "Rotate",
@@ -45,7 +45,7 @@ def test_refusals_show_code_and_sentence(tmp_path: Path) -> None:
     """Each refusal names its code, from the library's own error."""
     told = [
         line.removeprefix("refused: ")
-        for step in tour.walk(tmp_path, now=NOW)
+        for step in tour_steps.walk(tmp_path, now=NOW)
         for line in step.lines
         if line.startswith("refused: ")
     ]
@@ -82,7 +82,7 @@ def test_the_key_file_is_gone_afterwards(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:
     """Neither the key of the file nor any other secret is among the lines."""
-    said = [line for step in tour.walk(tmp_path, now=NOW) for line in step.lines]
+    said = [line for step in tour_steps.walk(tmp_path, now=NOW) for line in step.lines]
     document = json.loads((tmp_path / "session-keys.json").read_text())
     (secret,) = [jwk["k"] for jwk in document["keys"]]
     assert not any(secret in line for line in said)
@@ -90,7 +90,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 
 def test_the_example_is_a_typical_session() -> None:
     """The shipped state has about 245 bytes of compact JSON."""
-    compact = json.dumps(tour.example(), separators=(",", ":"), ensure_ascii=False).encode()
+    compact = json.dumps(tour_steps.example(), separators=(",", ":"), ensure_ascii=False).encode()
     assert 235 <= len(compact) <= 255
 
 
@@ -103,7 +103,7 @@ def test_a_token_that_is_read_against_expectation(monkeypatch: pytest.MonkeyPatc
         tokens.append((token, keys))
         return real(*tokens[0], now=NOW)
 
-    monkeypatch.setattr(tour, "decode", lenient)
+    monkeypatch.setattr(tour_steps, "decode", lenient)
     verdict, said = lines()
     assert not verdict
     assert "   read" in said
@@ -117,7 +117,7 @@ def test_a_refusal_against_expectation(monkeypatch: pytest.MonkeyPatch) -> None:
     def strict(*_: object, **__: object) -> Any:
         raise BadClaims("never good enough")
 
-    monkeypatch.setattr(tour, "decode", strict)
+    monkeypatch.setattr(tour_steps, "decode", strict)
     verdict, said = lines()
     assert not verdict
     assert any("NOT AS EXPECTED" in line and "never good enough" in line for line in said)
@@ -126,7 +126,7 @@ def test_a_refusal_against_expectation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_code_than_expected(hs256: KeyRing) -> None:
     """A refusal with another code is no success."""
-    step = tour._refusal("title", "a.b", hs256, "expired", now=NOW)
+    step = tour_steps._refusal("title", "a.b", hs256, "expired", now=NOW)
     assert not step.as_expected
     assert step.lines[0] == "refused: malformed"
 

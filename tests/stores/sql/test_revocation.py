@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.stores.revocation_contract import StoreContract
 from tokensession.stores.sql import revocation as sql
-
-from .contract import StoreContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable

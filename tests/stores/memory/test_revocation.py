@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.forks import fork
-from tokensession import ConfigError, StoreError
-from tokensession.revocation.decision import Entries
-from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.store import Store
-from tokensession.stores.memory import revocation as memory
-from tokensession.stores.memory.revocation import MemoryStore
-
-from .contract import (
+from tests.stores.revocation_contract import (
     ADA,
     BOB,
     LATE,
@@ -29,16 +22,25 @@ from .contract import (
     sid,
     spared,
 )
+from tokensession import ConfigError, StoreError
+from tokensession.revocation.decision import Entries
+from tokensession.revocation.entries import RevocationEntries
+from tokensession.revocation.store import Store
+from tokensession.stores import connect
+from tokensession.stores.memory import revocation as memory
+from tokensession.stores.memory.revocation import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class TestMemoryStore(StoreContract):
+    shared = False
+
     @pytest.fixture
     def new_store(self) -> Callable[[], Store]:
-        """Make a memory store per call."""
-        return MemoryStore
+        """Make a memory of its own per call."""
+        return lambda: connect("memory:").revocations()
 
     @pytest.fixture
     def small_batches(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +146,17 @@ class TestCapped:
         store.deny(denial(9, key(9)), now=NOW + 62)
         store.deny(denial(10, key(10)), now=NOW - 3600)  # a clock that was put right
         assert len(looks) == 3
+
+    def test_a_full_list_gives_no_new_ids(self) -> None:
+        """As it could not end the new one with the old; a sign-out still ends the session."""
+        store = MemoryStore(max_denied=2)
+        store.replace(denial(1), sid(2), now=NOW)
+        store.deny(denial(9, None), now=NOW)
+        with pytest.raises(StoreError, match="no session can get a new id: raise max_denied"):
+            store.replace(denial(2), sid(3), now=NOW)
+        store.replace(denial(1), sid(2), now=NOW)
+        assert store.deny(denial(1), now=NOW).denied == (sid(1), sid(2))
+        assert revokes(store.look_up(sid(2), ADA), sid(2), NOW)
 
     def test_the_cap_is_positive(self) -> None:
         """Otherwise nothing could be denied at all."""

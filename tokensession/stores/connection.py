@@ -1,0 +1,234 @@
+"""A connection to a server, a file or this process's memory, and the roles that it can take.
+
+Each vendor has one class of connections. Its roles share one pool, one prefix and one timeout.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
+
+from tokensession.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensession.keys.source import KeySource
+    from tokensession.overflow.store import Store as OverflowStore
+    from tokensession.revocation.store import Store as RevocationStore
+
+ROLES: Final = ("revocations", "overflow", "keys")
+
+_Role = TypeVar("_Role")
+_Kind = TypeVar("_Kind", bound="Connection")
+
+
+class Connection(ABC):
+    """A connection whose roles are stores. Its constructor does no I/O.
+
+    Attributes:
+        vendor: The name of the vendor in messages.
+    """
+
+    vendor: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._asked: dict[str, Callable[[], None]] = {}
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The place without credentials, fit for logs."""
+
+    @abstractmethod
+    def revocations(self, *, may_forget: bool = False) -> RevocationStore:
+        """Return the store of revocations.
+
+        Args:
+            may_forget: Accept a store that can lose entries: Redis or Valkey that evicts, and
+                Memcached. The other vendors lose none, and ignore it.
+        """
+
+    @abstractmethod
+    def overflow(self) -> OverflowStore:
+        """Return the store of states that do not fit into their tokens."""
+
+    def keys(self, key: str = "") -> KeySource:
+        """Return the source of a key document.
+
+        Args:
+            key: The name of the document; the vendor's default name unless given.
+
+        Raises:
+            ConfigError: This vendor keeps no keys.
+        """
+        raise ConfigError(
+            f"{self.vendor} keeps no keys{key and f' ({key})'}: keep them in a file, SQLite, "
+            "PostgreSQL, Redis or Valkey"
+        )
+
+    def create(self, *roles: str) -> None:
+        """Make the tables or indexes that roles need; leave alone what is there.
+
+        Args:
+            roles: ``"revocations"``, ``"overflow"``, ``"keys"``; without one all roles that this
+                connection was asked for.
+
+        Raises:
+            ConfigError: An unknown role, a role that the vendor does not have, or none to create.
+            StoreError: The store cannot be reached, or is of another version.
+        """
+        for role in roles:
+            if role not in ROLES:
+                raise ConfigError(f"role must be one of {', '.join(ROLES)}, not {role!r}")
+            if role not in self._asked:
+                getattr(self, role)()
+        names = roles or tuple(self._asked)
+        if not names:
+            raise ConfigError(
+                "create has nothing to make: ask for a role first, as in store.revocations(), or "
+                'name it: create("revocations")'
+            )
+        for name in names:
+            self._asked[name]()
+
+    def _ask(self, name: str, role: _Role) -> _Role:
+        """Remember what makes a role's tables, for `create`; return the role."""
+        self._asked[name] = getattr(role, "create", _nothing)
+        return role
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the idle connections; the next call makes new ones."""
+
+
+class _Vendor(NamedTuple):
+    """Where a vendor's connection is defined, and what names it.
+
+    Attributes:
+        module: Its module, below this package.
+        kind: Its class.
+        schemes: The schemes of its URLs, each without the driver after a plus sign.
+        client: The third-party package whose clients it takes.
+        keys: Whether it keeps key documents.
+    """
+
+    module: str
+    kind: str
+    schemes: tuple[str, ...]
+    client: str = ""
+    keys: bool = False
+
+
+_VENDORS: Final = (
+    _Vendor("sql.database", "Database", ("sqlite", "postgresql", "postgres"), "sqlalchemy", True),
+    _Vendor(
+        "redis.server",
+        "RedisServer",
+        ("redis", "rediss", "valkey", "valkeys", "unix"),
+        "redis",
+        True,
+    ),
+    _Vendor("mongo.collection", "MongoCollection", ("mongodb",), "pymongo"),
+    _Vendor("memcached.server", "MemcachedServer", ("memcached",), "pymemcache"),
+    _Vendor("memory.process", "ProcessMemory", ("memory",)),
+)
+
+
+def connect(
+    where: object,
+    *,
+    prefix: str | None = None,
+    timeout: float | None = None,
+    database: str | None = None,
+    collection: str | None = None,
+    item_limit: int | None = None,
+    max_denied: int | None = None,
+    room: int | None = None,
+) -> Connection:
+    """Return a connection to a store; it connects with the first call of a role.
+
+    Args:
+        where: A URL: ``sqlite:///FILE``, ``postgresql://``, ``redis://``, ``rediss://``,
+            ``valkey://``, ``valkeys://``, ``unix://`` (Redis), ``mongodb://``, ``mongodb+srv://``,
+            ``memcached://HOST:PORT``, ``memcached:///SOCKET`` or ``memory:``; or an engine of
+            SQLAlchemy or a client of redis-py.
+        prefix: What the names of its tables or keys begin with (SQL, Redis, Memcached).
+        timeout: Seconds that a call can take at most (all but memory).
+        database: The name of the database (MongoDB).
+        collection: The name of the collection (MongoDB).
+        item_limit: The server's option ``-I`` in bytes (Memcached).
+        max_denied: The most session ids to deny one by one (memory).
+        room: Bytes that all overflowed states together can take (memory).
+
+    Raises:
+        ConfigError: No store has such a URL, an invalid option or one of another vendor, or a
+            client package that is not installed.
+    """
+    vendor = _vendor_of(where)
+    if vendor is None:
+        raise ConfigError(
+            "a store is named by a URL that begins with sqlite:, postgresql:, redis:, rediss:, "
+            "valkey:, valkeys:, unix:, mongodb:, mongodb+srv:, memcached: or memory:, or by an "
+            "engine or a client"
+        )
+    kind = getattr(import_module(f"tokensession.stores.{vendor.module}"), vendor.kind)
+    options = {
+        "prefix": prefix,
+        "timeout": timeout,
+        "database": database,
+        "collection": collection,
+        "item_limit": item_limit,
+        "max_denied": max_denied,
+        "room": room,
+    }
+    return connection_of(kind, where, **options)
+
+
+def connection_of(kind: type[_Kind], where: object, **options: object) -> _Kind:
+    """Return a connection as it is, or a new one.
+
+    Args:
+        kind: The vendor's class of connections.
+        where: A connection of it, or what its constructor takes.
+        options: Options of its constructor; None stands for the default.
+
+    Raises:
+        ConfigError: An option that the vendor does not have, or options beside a connection.
+    """
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if isinstance(where, kind):
+        if given:
+            raise ConfigError(
+                f"{', '.join(given)}: this belongs to the connection; pass it where that is made"
+            )
+        return where
+    known = [name for name in inspect.signature(kind).parameters if name != "where"]
+    for name in given:
+        if name not in known:
+            raise ConfigError(
+                f"{name} means nothing to {kind.vendor}, which has {', '.join(known) or 'none'}"
+            )
+    make: Callable[..., _Kind] = kind
+    return make(where, **given)
+
+
+def keeps_keys(url: str) -> bool:
+    """Tell whether a URL has the scheme of a store that keeps key documents."""
+    vendor = _vendor_of(url)
+    return vendor is not None and vendor.keys
+
+
+def _vendor_of(where: object) -> _Vendor | None:
+    if isinstance(where, str):
+        scheme, colon, _ = where.partition(":")
+        name = scheme.partition("+")[0] if colon else ""
+        return next((one for one in _VENDORS if name in one.schemes), None)
+    packages = {kind.__module__.partition(".")[0] for kind in type(where).__mro__}
+    return next((one for one in _VENDORS if one.client in packages), None)
+
+
+def _nothing() -> None:
+    pass

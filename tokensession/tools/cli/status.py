@@ -1,0 +1,133 @@
+"""``tokensession keys status`` and ``check``: what a ring's keys do, and whether numbers fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.format.seconds import whole_seconds
+from tokensession.keys.forecast import check, upcoming
+from tokensession.keys.source import load_ring
+from tokensession.stores.urls import source_from_url
+from tokensession.tools.cli.streams import DONE, REFUSED, Commands, add_now, say, say_json
+from tokensession.tools.wording import duration, iso, moment
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterable
+
+    from tokensession.keys.forecast import Moment
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.source import KeySource
+
+_SOURCE: Final = (
+    "a key file, env:NAME, sqlite:///FILE, postgresql://USER@HOST/DATABASE, redis://HOST, "
+    "valkey://HOST, or url:NAME for the URL in an environment variable; a password comes from "
+    "there or from TOKENSESSION_SOURCE_PASSWORD"
+)
+
+
+def add_commands(verbs: Commands) -> None:
+    """Add the verbs that only read to the noun ``keys``."""
+    summary = "show states, dates and what happens next; exit code 1 if somebody must look"
+    parser = add_verb(verbs, "status", summary, status)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    summary = "tell whether keys, rotation config and your numbers fit; exit code 1 if not"
+    parser = add_verb(verbs, "check", summary, check_numbers)
+    parser.add_argument(
+        "--refresh", type=int, metavar="S", help="seconds between two readings of a watcher"
+    )
+    parser.add_argument(
+        "--idle-timeout",
+        type=int,
+        metavar="S",
+        help="seconds of the longest idle timeout or ttl of your codecs",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_verb(
+    verbs: Commands, name: str, summary: str, run: Callable[[Namespace], int]
+) -> ArgumentParser:
+    """Add a verb that takes a SOURCE of keys, and return its parser."""
+    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    parser.add_argument(
+        "--shared-file",
+        action="store_true",
+        help="accept a key file that others can read, as mounted container secrets are",
+    )
+    add_now(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def status(args: Namespace) -> int:
+    """Show states, dates and what happens next; the exit code tells whether somebody must look."""
+    source = source_from_url(args.source, shared_file=args.shared_file)
+    ring = load_ring(source)
+    now = whole_seconds(args.now)
+    faults = [result.text for result in check(ring, now) if not result.holds]
+    states = ring.states(now)
+    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
+    if args.json:
+        say_json(_status_document(source, ring, now, faults))
+        return REFUSED if faults else DONE
+    say(f"source       {source.name}\nserial       {ring.serial}\nfingerprint  {ring.fingerprint}")
+    if ring.schedule is not None:
+        say(f"period       {duration(ring.schedule.period)}")
+    for key in keys:
+        dates = [f"nbf {iso(key.nbf)}"] if key.nbf else []
+        dates += [] if key.exp is None else [f"exp {iso(key.exp)}"]
+        say(f"{key.kid:11}  {key.algorithm:7}  {states[key.kid]:8}  {'  '.join(dates)}".rstrip())
+    say_timeline(upcoming(ring, now), now)
+    for fault in faults:
+        say(f"LOOK         {fault}")
+    return REFUSED if faults else DONE
+
+
+def _status_document(
+    source: KeySource, ring: KeyRing, now: int, faults: list[str]
+) -> dict[str, Any]:
+    states = ring.states(now)
+    return {
+        "source": source.name,
+        "serial": ring.serial,
+        "fingerprint": ring.fingerprint,
+        "now": now,
+        "keys": [
+            {
+                "kid": key.kid,
+                "algorithm": key.algorithm,
+                "state": states[key.kid],
+                "nbf": key.nbf,
+                "exp": key.exp,
+            }
+            for key in ring
+        ],
+        "next": [change._asdict() for change in upcoming(ring, now)],
+        "faults": faults,
+    }
+
+
+def check_numbers(args: Namespace) -> int:
+    """Hold the numbers against each other."""
+    source = source_from_url(args.source, shared_file=args.shared_file)
+    ring = load_ring(source)
+    now = whole_seconds(args.now)
+    results = check(ring, now, refresh=args.refresh, idle_timeout=args.idle_timeout)
+    if args.json:
+        say_json({"source": source.name, "checks": [result._asdict() for result in results]})
+    else:
+        for result in results:
+            say(f"{'ok  ' if result.holds else 'LOOK'}  {result.text}")
+    return DONE if all(result.holds for result in results) else REFUSED
+
+
+def say_timeline(moments: Iterable[Moment], now: int) -> None:
+    """Print what happens next, a line for each change."""
+    lines = []
+    for change in moments:
+        what = "the next key is due" if change.what == "due" else f"{change.kid} {change.what}"
+        lines.append(f"  {moment(change.at, now)}: {what}")
+    if lines:
+        say("\n".join(["next", *lines]))

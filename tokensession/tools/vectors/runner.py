@@ -1,0 +1,135 @@
+"""Runs the test vectors of the format against this library.
+
+Each case gives one word of a closed list. It also gives a complaint when the word or a value is
+not the expected one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.errors import BadState, ConfigError, StateError
+from tokensession.format.state_format import UntypedState
+from tokensession.format.state import pack_state
+from tokensession.keys.known_secrets import check_unpublished
+from tokensession.keys.ring import KeyRing
+from tokensession.overflow.reference import reference_of, seal_with, unseal
+from tokensession.tokens.sealing import context_bytes, derive
+from tokensession.tools.vectors.files import WORDS, load
+from tokensession.tools.vectors.revocation import run_revocation
+from tokensession.tools.vectors.tagged import compare, value
+from tokensession.tools.vectors.tokens import run_claims, run_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tokensession.tools.vectors.files import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case: the word it gave, and a complaint or None."""
+
+    id: str
+    word: str
+    complaint: str | None
+
+
+def run(folder: Path) -> Iterator[Outcome]:
+    """Run every case of every file in `folder`, in the order in which to implement.
+
+    Raises:
+        VectorError: A file is missing or damaged, has a wrong count, or uses unknown words.
+    """
+    for name in WORDS:
+        content = load(folder, name)
+        for case in content["cases"]:
+            yield run_case(name, case, content)
+
+
+def run_case(name: str, case: Case, content: dict[str, Any]) -> Outcome:
+    """Run one case of the file `name`, whose whole content some cases refer to."""
+    word, complaint = _RUNNERS[name](case, content)
+    allowed = [case["expect"], *case.get("acceptable", ())]
+    if word not in allowed:
+        complaint = f"gave {word}, expected {' or '.join(allowed)}"
+    return Outcome(case["id"], word, complaint)
+
+
+def _run_derivation(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
+    try:
+        context = context_bytes(value(case["context"]))
+    except ConfigError:
+        return "config_error", None
+    secret, salt = bytes.fromhex(case["secret"]), bytes.fromhex(case["salt"])
+    keys = (derive(secret, b"sig", context), derive(secret, b"enc", context, salt))
+    return "ok", compare("keys", [key.hex() for key in keys], [case["sig_key"], case["enc_key"]])
+
+
+def _run_states(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
+    ring = KeyRing.from_jwks(case["document"])
+    for moment in case["times"]:
+        active = ring.active(moment["now"])
+        found = (ring.states(moment["now"]), None if active is None else active.kid)
+        complaint = compare(f"at {moment['now']}", found, (moment["states"], moment["active"]))
+        if complaint is not None:
+            return "ok", complaint
+    return "ok", None
+
+
+def _run_keys(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
+    try:
+        running = KeyRing.from_jwks(case["running"]) if "running" in case else None
+        document: Any = case["text"] if "text" in case else case["document"]
+        ring = KeyRing.from_jwks(document, running=running)
+        if case.get("from_file"):
+            check_unpublished(ring)
+    except ConfigError:
+        return "config_error", None
+    kids = [
+        {"kid": key.kid, "algorithm": key.algorithm, "can_mint": key.can_mint}
+        for key in sorted(ring, key=lambda key: key.kid)
+    ]
+    return "ok", compare("keys", kids, sorted(case["kids"], key=lambda kid: str(kid["kid"])))
+
+
+def _run_overflow(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
+    sid, context = bytes.fromhex(case["sid"]), context_bytes(case["context"])
+    entry = None if case["entry"] is None else bytes.fromhex(case["entry"])
+    state = value(case["state"])
+    try:
+        reference = reference_of(state)
+        if reference is None:
+            return "ok", "the state is no reference"
+        packed = unseal(reference, entry, sid, context)
+        UntypedState().read_state(packed)
+    except BadState as error:
+        return error.code, None
+    written, sealed = seal_with(reference.key, packed, sid, context)
+    return "ok", (
+        compare("packed", packed.hex(), case.get("packed"))
+        or compare("reference", written.state, state)
+        or compare("entry", sealed, entry)
+    )
+
+
+def _run_writing(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
+    try:
+        packed = pack_state(value(case["state"]))
+    except StateError as error:
+        return "state_error", compare("path", error.path, case.get("path"))
+    return "ok", compare("msgpack", packed.hex(), case.get("msgpack"))
+
+
+_RUNNERS: Final[dict[str, Callable[[Case, dict[str, Any]], tuple[str, str | None]]]] = {
+    "derivation": _run_derivation,
+    "claims": run_claims,
+    "states": _run_states,
+    "keys": _run_keys,
+    "tokens": run_tokens,
+    "revocation": run_revocation,
+    "overflow": _run_overflow,
+    "writing": _run_writing,
+}

@@ -1,0 +1,53 @@
+"""Tagged JSON, in which the vectors write states (vectors/README.md), and comparing with it."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def value(tagged: Any) -> Any:
+    """Return the value that tagged JSON stands for."""
+    if isinstance(tagged, list):
+        return [value(item) for item in tagged]
+    if not isinstance(tagged, dict):
+        return tagged
+    if len(tagged) == 1:
+        ((tag, content),) = tagged.items()
+        if tag in _TAGS:
+            return _TAGS[tag](content)
+    return {key: value(item) for key, item in tagged.items()}
+
+
+_TAGS: Final[dict[str, Callable[[Any], Any]]] = {
+    "$float": float,
+    "$bin": bytes.fromhex,
+    "$int": int,
+    "$timestamp": lambda pair: _EPOCH + timedelta(seconds=pair[0], microseconds=pair[1] / 1000),
+    "$utf16": lambda units: bytes.fromhex(units).decode("utf-16-be", "surrogatepass"),
+    "$map": lambda pairs: {value(key): value(item) for key, item in pairs},
+}
+
+
+def compare(what: str, found: object, expected: object) -> str | None:
+    """Return a complaint where two values differ."""
+    return None if found == expected else f"{what}: {found} is not {expected}"
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Compare values and types; the sign of zero counts, as does bool against int."""
+    if type(found) is not type(expected):
+        return False
+    if isinstance(found, dict):
+        return found.keys() == expected.keys() and all(same(found[k], expected[k]) for k in found)
+    if isinstance(found, list):
+        return len(found) == len(expected) and all(map(same, found, expected))
+    if isinstance(found, float):
+        return found == expected and math.copysign(1, found) == math.copysign(1, expected)
+    return bool(found == expected)
