@@ -50,6 +50,9 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "stores.redis.keys": ["RedisKeySource"],
         "stores.urls": ["source_from_url"],
     },
+    "stores": {
+        "stores": ["connect", "Connection"],
+    },
     "revocation": {
         "revocation.lookup": ["Lookup"],
         "revocation.replica": ["Replica"],
@@ -87,8 +90,9 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
 ONLY: Final = {
     "SessionCodec": ["encode", "decode", "renew", "revoke", "revoke_subject", "revoke_all"],
 }
-INHERITS: Final = {"KeyRing"}  # what these classes inherit is described as theirs
-MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key"}  # nobody else calls these classes
+INHERITS: Final = {"KeyRing", "Session"}  # what these classes inherit is described as theirs
+# Applications do not call these classes.
+MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key", "Connection"}
 UNSAID: Final = ("Generic", "Protocol", "NamedTuple", "ABC")  # bases that tell a reader nothing
 WIDTH: Final = 92  # characters of a signature on one line
 

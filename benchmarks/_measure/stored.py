@@ -87,7 +87,7 @@ def places(stack: ExitStack) -> list[Place]:
     valkey, memcached = stack.enter_context(Valkey()), stack.enter_context(Memcached())
     postgres, mongo = stack.enter_context(Postgres()), stack.enter_context(Mongo())
     redis_client = redis.Redis.from_url(valkey.url)
-    memcached_client = PooledClient(memcached.url, default_noreply=False)
+    memcached_client = PooledClient(f"unix:{memcached.socket}", default_noreply=False)
     mongo_client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo.url)
     for client in (redis_client, memcached_client, mongo_client):
         stack.callback(client.close)

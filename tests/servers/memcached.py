@@ -33,8 +33,8 @@ class Memcached(Server):
 
     @property
     def url(self) -> str:
-        """As pymemcache reads a server's name."""
-        return f"unix:{self.socket}"
+        """As `tokensession.stores.connect` reads it."""
+        return f"memcached://{self.socket}"
 
     def prepare(self) -> None:
         """Let it make its socket as another user than root."""

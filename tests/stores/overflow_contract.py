@@ -235,5 +235,5 @@ class KilledServerContract:
             assert set(pool.map(store.get, map(name, range(16)))) == {kept}
         store.put(name(30), b"new", until=at + 100, now=at)
         assert store.get(name(30)) == b"new"
-        for one in (connection, hasty):
-            one.close()
+        connection.close()
+        hasty.close()

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from tests.servers import Memcached
-from tokensession import StoreError
+from tests.stores.fixtures import new_prefix
+from tests.stores.samples import NOW, denial, sid
+from tokensession import ConfigError, StoreError
+from tokensession.stores import connect
+from tokensession.stores.memcached.overflow import MemcachedStore
 from tokensession.stores.memcached.server import MemcachedServer, expiry
-
-NOW = 1_785_000_000
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,7 @@ NOW = 1_785_000_000
 )
 def test_a_connection_that_goes_away_is_tried_once_more(error: type[Exception]) -> None:
     """The second try counts; where it fails too, the store cannot be reached."""
-    server = MemcachedServer("unix:/nowhere", store="overflow", prefix="t", timeout=1)
+    server = MemcachedServer("unix:/nowhere", timeout=1)
     outcomes: list[Any] = [error("half a line"), b"found"]
 
     def call(_: Any) -> bytes:
@@ -28,27 +30,27 @@ def test_a_connection_that_goes_away_is_tried_once_more(error: type[Exception]) 
         assert isinstance(outcome, bytes)
         return outcome
 
-    assert server.run(call) == b"found"
+    assert server.run(call, store="overflow") == b"found"
     outcomes.extend([error("half a line"), error("half a line")])
     with pytest.raises(StoreError, match=rf"the overflow store .* failed: {error.__name__} half"):
-        server.run(call)
+        server.run(call, store="overflow")
     outcomes.extend([error("half a line"), b"not asked for"])
     with pytest.raises(StoreError):
-        server.run(call, again=False)
+        server.run(call, store="overflow", again=False)
     assert outcomes == [b"not asked for"]
 
 
 def test_a_call_that_times_out_leaves_the_others_alone() -> None:
     """It ends its own connection; what another thread waits for on its own still arrives."""
     with Memcached() as process:
-        server = MemcachedServer(process.url, store="overflow", prefix="t", timeout=0.2)
-        server.run(lambda client: client.set("key", b"value", noreply=False))
+        server = MemcachedServer(process.url, timeout=0.2)
+        server.run(lambda client: client.set("key", b"value", noreply=False), store="t")
         with server.client().client_pool.get_and_release() as busy:
             assert busy.get("key") == b"value"
             connection = busy.sock
             process.pause()
             with pytest.raises(StoreError, match="timed out"):
-                server.run(lambda client: client.get("key"))
+                server.run(lambda client: client.get("key"), store="overflow")
             process.resume()
             busy.sock.settimeout(60)
             assert busy.get("key") == b"value"
@@ -59,7 +61,7 @@ def test_a_call_that_times_out_leaves_the_others_alone() -> None:
 def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
     """They are as old; one that another thread is using is left to that thread."""
     with Memcached() as process:
-        server = MemcachedServer(process.url, store="overflow", prefix="t", timeout=60)
+        server = MemcachedServer(process.url, timeout=60)
         pool = server.client().client_pool
         with pool.get_and_release() as busy:
             busy.set("key", b"value", noreply=False)
@@ -75,7 +77,7 @@ def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
                 found: bytes | None = client.get("key")
                 return found
 
-            assert server.run(call) == b"value"
+            assert server.run(call, store="overflow") == b"value"
             assert [one.fileno() for one in sockets] == [-1, -1]
             assert busy.get("key") == b"value"
             assert busy.sock is connection
@@ -84,9 +86,9 @@ def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
 
 def test_a_server_that_is_no_address() -> None:
     """It is read with the first call."""
-    server = MemcachedServer("host:port", store="overflow", prefix="t", timeout=1)
+    server = MemcachedServer("host:port", timeout=1)
     with pytest.raises(StoreError, match="ValueError invalid literal"):
-        server.run(lambda client: client.get("key"))
+        server.run(lambda client: client.get("key"), store="overflow")
 
 
 def test_long_lives_are_instants() -> None:
@@ -95,3 +97,35 @@ def test_long_lives_are_instants() -> None:
     assert expiry(NOW + 30 * 86400 + 1, NOW) > 1_700_000_000
     assert expiry(2**40, 0) == 2**31 - 1
     assert expiry(0, NOW) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("memcached://h:11211", "memcached h:11211"),
+        ("h:11211", "memcached h:11211"),
+        ("memcached:///run/m", "memcached unix:/run/m"),
+        ("unix:/run/m", "memcached unix:/run/m"),
+    ],
+)
+def test_its_name(url: str, name: str) -> None:
+    """The place alone, whichever way it was written."""
+    assert MemcachedServer(url).name == name
+
+
+def test_all_roles_share_one_pool(memcached: Memcached) -> None:
+    """They work side by side under one prefix; it keeps no keys."""
+    store = connect(memcached.url, prefix=new_prefix(), item_limit=2**21)
+    revocations, overflow = store.revocations(may_forget=True), store.overflow()
+    store.create()
+    revocations.deny(denial(1), now=NOW)
+    overflow.put(bytes(32), b"entry", until=NOW + 60, now=NOW)
+    assert overflow.largest == 2**21 - 1024
+    with pytest.raises(ConfigError, match="Memcached keeps no keys"):
+        store.keys()
+    store.close()
+    assert revocations.look_up(sid(1), None).denied
+    assert overflow.get(bytes(32)) == b"entry"
+    store.close()
+    with pytest.raises(ConfigError, match="prefix: this belongs to the connection"):
+        MemcachedStore(MemcachedServer("h"), prefix="x")

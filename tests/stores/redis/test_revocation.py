@@ -215,12 +215,13 @@ class TestFailures:
             client.xadd(changes, {"m": ADA, "v": "no mark"})
             assert sum(batch.skipped for batch in store.read(None)) == 4
             assert sum(batch.skipped for batch in store.read(position)) == 3
-            for call in (
+            calls: list[Callable[[], object]] = [
                 lambda: store.look_up(sid(1), ADA),
                 lambda: store.mark(ADA, None, now=NOW, life=LIFE),
                 lambda: store.replace(denial(2), sid(3), now=NOW),
                 lambda: store.deny(denial(2), Successor(sid(3), ADA), now=NOW),
-            ):
+            ]
+            for call in calls:
                 with pytest.raises(StoreError, match="invalid entry"):
                     call()
             for link in (b"f", b"c" * 16, b"x" + sid(5), b"f" + sid(4)):

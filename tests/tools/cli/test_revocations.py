@@ -162,7 +162,7 @@ def test_mongodb(mongo: Mongo, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_memcached(memcached: Memcached, capsys: pytest.CaptureFixture[str]) -> None:
     """It ends and answers; what would need a list of its keys is refused, and says why."""
-    run = Terminal(f"memcached://{memcached.url.removeprefix('unix:')}", capsys)
+    run = Terminal(memcached.url, capsys)
     name = ("--prefix", "cli")
     assert run("revocations", "create", *name)[0] == 0
     check = ("revocations", "check", "--sid", HEX, "--start", str(NOW + 100), *name)

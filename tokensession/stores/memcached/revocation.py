@@ -1,180 +1,213 @@
 """Revocations in Memcached by pymemcache. It forgets when it is full or restarted.
 
-So it is refused unless that is accepted by name, and a marker tells at least when all is gone: its
-absence denies everybody. A single entry that is evicted is not noticed, and its session is back.
-Writes are made by compare-and-swap, each key by itself, in an order in which nothing is ever spared
-that should not be.
+So the library refuses it unless you accept that by name. A marker tells when all entries are gone:
+without it every session is denied. The store does not notice a single entry that the server evicts:
+that session is back.
+
+Each write is a compare-and-swap of one key. The entry of a denied id decides what became of its
+session: it names the id that continues it, or none. So a sign-out follows these entries from id to
+id. Two more keys make that way short: ``f:`` names the first id of a chain, and ``c:`` an id near
+its end. Without them the way is longer.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import StoreError
 from tokensession.revocation import decision
-from tokensession.revocation.decision import NEVER, Entries, Mark
+from tokensession.revocation.decision import NEVER, Ended, Entries
 from tokensession.revocation.store import SWEEP_BATCH, SWEEP_MARGIN, Batch, Capabilities, Counts
-from tokensession.stores.memcached.server import TIMEOUT, MemcachedServer, expiry
+from tokensession.stores.connection import connection_of
+from tokensession.stores.memcached.revocation_values import (
+    Denied,
+    Marker,
+    denied_of,
+    denied_text,
+    mark_of,
+    mark_text,
+    marker_of,
+    marker_text,
+    sid_of,
+    sid_text,
+)
+from tokensession.stores.memcached.server import MemcachedServer, expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.decision import Denial, Keep, Mark, Successor
     from tokensession.revocation.store import Position
 
-VERSION: Final = 1
-
 _TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
-_MARKER = re.compile(rb"(\d{1,9}) ([0-9a-f]{16}) (-?\d{1,17}) (-?\d{1,17})")
-_MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
-_DENIED = re.compile(rb"\d{1,17}")
+_BUSY: Final = "the revocation store (memcached) is too busy"
+_Result = TypeVar("_Result")
 
 
 class MemcachedStore:
     """Keeps revocations in Memcached, for as long as the server has room.
 
     Args:
-        server: ``host:port`` or ``unix:/path/to/socket``.
-        prefix: What the names of the keys begin with.
-        timeout: Seconds that a call may take at the most.
+        where: A connection, or what `MemcachedServer` takes.
+        prefix: As for `MemcachedServer`.
+        timeout: As for `MemcachedServer`.
         may_forget: Accept that sessions come back when the server evicts their entries, and that
-            everybody is denied after its restart, until `create`. By default that is refused.
+            every session is denied after its restart, until `create`. The default refuses this.
 
     Raises:
-        ConfigError: A wrong argument.
+        ConfigError: As for `MemcachedServer`.
     """
 
     def __init__(
         self,
-        server: str,
+        where: MemcachedServer | str,
         *,
-        prefix: str = "tokensession",
-        timeout: float = TIMEOUT,
+        prefix: str | None = None,
+        timeout: float | None = None,
         may_forget: bool = False,
     ) -> None:
+        self._server = connection_of(MemcachedServer, where, prefix=prefix, timeout=timeout)
         self.capabilities: Capabilities = Capabilities(
             durable=False, lists_changes=False, loss_accepted=may_forget
         )
-        self._server = MemcachedServer(server, store="revocation", prefix=prefix, timeout=timeout)
-        self._prefix = f"{prefix}:revocation:"
+        self._prefix = f"{self._server.prefix}:revocation:"
 
     def close(self) -> None:
-        """Close the connections that are idle; the next call makes new ones."""
+        """Close the idle connections of the server."""
         self._server.close()
 
     def create(self) -> None:
-        """Make the marker; leave alone what is there.
-
-        Raises:
-            StoreError: It cannot, or what is there is of another version.
-        """
-        marker = _Marker(secrets.token_hex(8), NEVER, NEVER)
-        self._server.run(
-            lambda client: client.add(self._prefix + "store", marker.text(), noreply=False)
-        )
+        """Make the marker."""
+        text = marker_text(Marker(secrets.token_hex(8), NEVER, NEVER))
+        self._run(lambda client: client.add(self._prefix + "store", text, noreply=False))
         self._marker()
 
     # -- asking --------------------------------------------------------------------------------
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return what it holds about one session, in one round trip.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
-        store, denied = self._prefix + "store", self._denied(sid)
-        keys = [store, denied] if subject is None else [store, denied, self._mark(subject)]
-        found = self._server.run(lambda client: client.get_many(keys))
-        marker = _marker(found.get(store))
-        mark = None if subject is None else _mark(found.get(self._mark(subject)))
+        """Get the keys in one round trip."""
+        denied = self._key("d", sid)
+        marker, mark, found = self._found(subject, denied)
         if mark is None:
             return Entries(denied in found, marker.everyone)
         return Entries(denied in found, marker.everyone, mark.instant, mark.kept)
 
     def count(self) -> Counts:
-        """Refuse: the server cannot tell.
-
-        Raises:
-            StoreError: Always.
-        """
+        """Raise StoreError: the server cannot count."""
         raise StoreError("the revocation store (memcached) cannot count its entries")
 
     def read(self, position: Position | None) -> Iterator[Batch]:  # noqa: ARG002  # the protocol's
-        """Refuse: the server cannot list its keys, so no replica can follow it.
-
-        Raises:
-            StoreError: Always.
-        """
+        """Raise StoreError: the server cannot list its keys, so no replica can follow it."""
         raise StoreError("the revocation store (memcached) cannot list its entries")
 
-    # -- telling -------------------------------------------------------------------------------
+    # -- ending one session --------------------------------------------------------------------
 
-    def deny(self, denial: Denial, *, now: int) -> None:
-        """Deny a session id.
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+        """Deny the ids, then let the mark spare the successor."""
+        self._marker()
+        denied = self._end(denial, now)
+        subject = None if successor is None else successor.subject
+        if successor is not None and subject is not None and subject == denial.subject:
+            self._spare(subject, denied, successor.sid, now)
+        return self._ended(denied, subject)
 
-        Raises:
-            StoreError: It could not be recorded.
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Deny the old id by an entry that names the new one; this decides. Then move the mark.
+
+        A writer that dies half way leaves the old id denied. It repeats the call, or the user
+        signs in again.
         """
         self._marker()
-        self._deny(denial, now)
+        sid, subject, until = denial.sid, denial.subject, denial.until
+        self._claim(denial, new, now)
+        first = self._sid("f", sid) or sid
+        self._put("f", new, first, until, now)
+        self._put("c", first, new, until, now)
+        self._deny(first, until, now)  # the chain lives as long as the entry of its first id
+        if subject is not None:
+            self._spare(subject, (sid,), new, now)
+        return self._ended((sid,), subject)
 
-    def _deny(self, denial: Denial, now: int) -> None:
+    def _claim(self, denial: Denial, new: bytes, now: int) -> None:
+        def claim(former: bytes | None) -> tuple[bytes, int] | None:
+            found = self.look_up(denial.sid, denial.subject)._replace(denied=former is not None)
+            current = None if former is None else denied_of(former).new
+            if current is not None and self.look_up(current, None).denied:
+                current = None
+            if decision.is_recorded(denial, new, found, current):
+                return None
+            return denied_text(Denied(denial.until, new)), denial.until
+
+        self._change(self._key("d", denial.sid), claim, now)
+
+    def _end(self, denial: Denial, now: int) -> tuple[bytes, ...]:
+        """Deny an id and the last id that continues it; return both."""
+        sid, until = denial.sid, denial.until
+        current = self._deny(sid, until, now)
+        if current is None:
+            return (sid,)
+        first = self._sid("f", sid) or sid
+        current = self._sid("c", first) or current
+        for _ in range(_TRIES):
+            new = self._deny(current, until, now)
+            if new is None or new == current:
+                return (sid,) if current == sid else (sid, current)
+            current = new
+        self._put("c", first, current, until, now)  # the next call goes on from here
+        raise StoreError(_BUSY)
+
+    def _deny(self, sid: bytes, until: int, now: int) -> bytes | None:
+        """Deny one id; return the id that continues it, or None."""
+        new: bytes | None = None
+
         def longer(former: bytes | None) -> tuple[bytes, int] | None:
-            known = int(former) if former is not None and _DENIED.fullmatch(former) else NEVER
-            return None if known >= denial.until else (b"%d" % denial.until, denial.until)
+            nonlocal new
+            known, new = (NEVER, None) if former is None else denied_of(former)
+            return None if known >= until else (denied_text(Denied(until, new)), until)
 
-        self._change(self._denied(denial.sid), longer, now)
+        self._change(self._key("d", sid), longer, now)
+        return new
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session id and, where its subject's mark spares it, spare `new` instead.
-
-        First the mark: from then on it ends the old id by itself, and spares the new one.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
-        self._marker()
+    def _spare(self, subject: bytes, olds: tuple[bytes, ...], new: bytes, now: int) -> None:
+        """Let a subject's mark spare `new` where it spared one of the old ids."""
 
         def spare(former: bytes | None) -> tuple[bytes, int] | None:
-            mark = decision.replaced(_mark(former), denial.sid, new)
-            return None if mark is None else (_text(mark), mark.until)
+            known = mark_of(former)
+            marks = (decision.replaced(known, old, new) for old in olds)
+            mark = next((mark for mark in marks if mark is not None), None)
+            return None if mark is None else (mark_text(mark), mark.until)
 
-        if denial.subject is not None:
-            self._change(self._mark(denial.subject), spare, now)
-        self._deny(denial, now)
+        self._change(self._key("m", subject), spare, now)
+
+    def _ended(self, denied: tuple[bytes, ...], subject: bytes | None) -> Ended:
+        marker, mark, _ = self._found(subject)
+        return Ended(denied, marker.everyone, mark)
+
+    # -- ending many ---------------------------------------------------------------------------
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set a subject's mark.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """Swap the mark, after the marker has its instant."""
         made: Mark | None = None
 
         def later(former: bytes | None) -> tuple[bytes, int]:
             nonlocal made
-            known = _mark(former)
+            known = mark_of(former)
             marker = self._marker()
             made = decision.next_mark(known, marker.everyone, keep, now, life)
             until = made.until if known is None else max(made.until, known.until)
             made = made._replace(until=until)
-            # The greatest mark first: whoever revokes all after this call sees it in any case.
+            # The greatest mark first, so that every revoke_all after this call sees it.
             highest = made.instant
             self._raise(lambda marker: marker._replace(highest=max(marker.highest, highest)))
-            return _text(made), until
+            return mark_text(made), until
 
-        self._change(self._mark(subject), later, now)
+        self._change(self._key("m", subject), later, now)
         assert made is not None
         return made
 
     def revoke_all(self, *, now: int) -> int:
-        """End every session begun so far.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """Swap the marker."""
         return self._raise(
             lambda marker: marker._replace(
                 everyone=decision.next_everyone(marker.everyone, marker.highest, now)
@@ -182,11 +215,7 @@ class MemcachedStore:
         ).everyone
 
     def revoke_before(self, instant: int) -> int:
-        """End every session begun before an instant.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """Swap the marker."""
         return self._raise(
             lambda marker: marker._replace(
                 everyone=decision.everyone_before(marker.everyone, instant)
@@ -199,95 +228,67 @@ class MemcachedStore:
 
     # -- talking to the server -----------------------------------------------------------------
 
-    def _marker(self) -> _Marker:
-        found: bytes | None = self._server.run(lambda client: client.get(self._prefix + "store"))
-        return _marker(found)
+    def _found(
+        self, subject: bytes | None, *keys: str
+    ) -> tuple[Marker, Mark | None, dict[str, bytes]]:
+        """Return the marker, the mark of a subject, and other keys."""
+        store = self._prefix + "store"
+        mark = "" if subject is None else self._key("m", subject)
+        names = [name for name in (store, mark, *keys) if name]
+        found: dict[str, bytes] = self._run(lambda client: client.get_many(names))
+        return marker_of(found.get(store)), mark_of(found.get(mark)), found
 
-    def _raise(self, change: Callable[[_Marker], _Marker]) -> _Marker:
+    def _marker(self) -> Marker:
+        return self._found(None)[0]
+
+    def _raise(self, change: Callable[[Marker], Marker]) -> Marker:
         """Change the marker, by compare-and-swap."""
         key = self._prefix + "store"
         for _ in range(_TRIES):
-            text, token = self._server.run(lambda client: client.gets(key))
-            marker = _marker(text)
+            text, token = self._run(lambda client: client.gets(key))
+            marker = marker_of(text)
             changed = change(marker)
-            if changed == marker or self._swap(key, changed.text(), token, 0):
+            if changed == marker or self._swap(key, marker_text(changed), token, 0):
                 return changed
-        raise StoreError("the revocation store (memcached) is too busy")
+        raise StoreError(_BUSY)
 
     def _change(
         self, key: str, change: Callable[[bytes | None], tuple[bytes, int] | None], now: int
     ) -> None:
         """Change an entry, by compare-and-swap; None leaves it alone."""
         for _ in range(_TRIES):
-            former, token = self._server.run(lambda client: client.gets(key))
+            former, token = self._run(lambda client: client.gets(key))
             changed = change(former)
             if changed is None:
                 return
             text, until = changed
             if self._swap(key, text, token, _expire(until, now)):
                 return
-        raise StoreError("the revocation store (memcached) is too busy")
+        raise StoreError(_BUSY)
 
     def _swap(self, key: str, text: bytes, token: bytes | None, expire: int) -> bool:
-        if token is None:
-            return bool(
-                self._server.run(
-                    lambda client: client.add(key, text, expire, noreply=False), again=False
-                )
-            )
-        return bool(
-            self._server.run(
-                lambda client: client.cas(key, text, token, expire, noreply=False), again=False
-            )
-        )
+        def swap(client: Any) -> bool:
+            if token is None:
+                return bool(client.add(key, text, expire, noreply=False))
+            return bool(client.cas(key, text, token, expire, noreply=False))
 
-    def _denied(self, sid: bytes) -> str:
-        return f"{self._prefix}d:{sid.hex()}"
+        return self._run(swap, again=False)
 
-    def _mark(self, subject: bytes) -> str:
-        return f"{self._prefix}m:{subject.hex()}"
+    def _sid(self, kind: str, sid: bytes) -> bytes | None:
+        """Return the id that a key names."""
+        key = self._key(kind, sid)
+        return sid_of(self._run(lambda client: client.get(key)))
 
+    def _put(self, kind: str, sid: bytes, named: bytes, until: int, now: int) -> None:
+        """Let a key name an id."""
+        key, leaves = self._key(kind, sid), _expire(until, now)
+        self._run(lambda client: client.set(key, sid_text(named), leaves, noreply=False))
 
-class _Marker(NamedTuple):
-    """What is for everyone, and the sign that nothing has been flushed."""
+    def _key(self, kind: str, name: bytes) -> str:
+        return f"{self._prefix}{kind}:{name.hex()}"
 
-    epoch: str
-    everyone: int
-    highest: int
-
-    def text(self) -> bytes:
-        """Return what the server keeps."""
-        return b"%d %b %d %d" % (VERSION, self.epoch.encode(), self.everyone, self.highest)
-
-
-def _marker(text: bytes | None) -> _Marker:
-    if text is None:
-        raise StoreError(
-            "the revocation store (memcached) is empty: what it held is gone (flushed, evicted, "
-            "restarted), or it was never made; make it with create(), and end all older sessions "
-            "if it is a loss (revoke_all)"
-        )
-    found = _MARKER.fullmatch(text)
-    if found is None or int(found[1]) != VERSION:
-        raise StoreError(
-            f"the revocation store (memcached) is of another version; this library knows {VERSION}"
-        )
-    return _Marker(found[2].decode(), int(found[3]), int(found[4]))
-
-
-def _text(mark: Mark) -> bytes:
-    kept = b"-" if mark.kept is None else mark.kept.hex().encode()
-    return b"%d %d %d %b" % (mark.instant, mark.until, mark.revision, kept)
-
-
-def _mark(text: bytes | None) -> Mark | None:
-    if text is None:
-        return None
-    found = _MARK.fullmatch(text)
-    if found is None:
-        raise StoreError("the revocation store (memcached) holds something that is no mark")
-    kept = None if found[4] == b"-" else bytes.fromhex(found[4].decode())
-    return Mark(int(found[1]), kept, int(found[2]), int(found[3]))
+    def _run(self, call: Callable[[Any], _Result], *, again: bool = True) -> _Result:
+        return self._server.run(call, store="revocation", again=again)
 
 
 def _expire(until: int, now: int) -> int:

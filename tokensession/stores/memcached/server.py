@@ -7,65 +7,106 @@ from time import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.stores.arguments import check_prefix, check_timeout, first_line
+from tokensession.stores.arguments import check_prefix, check_size, check_timeout, first_line
+from tokensession.stores.connection import Connection
 
 try:
     from pymemcache.client.base import PooledClient
     from pymemcache.exceptions import MemcacheError
 except ImportError as _missing:  # pragma: no cover  # the tests have it
     raise ConfigError(
-        "MemcachedStore needs pymemcache: pip install 'tokensession[memcached]'"
+        "Memcached needs pymemcache: pip install 'tokensession[memcached]'"
     ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokensession.stores.memcached.overflow import MemcachedStore as MemcachedOverflow
+    from tokensession.stores.memcached.revocation import MemcachedStore as MemcachedRevocations
+
 TIMEOUT: Final = 1.0  # seconds
+ITEM_HEAD: Final = 1024  # bytes of an item that are not the entry: key, times, links
+
+_ITEM: Final = 2**20  # bytes; memcached's own default (-I)
+_SCHEME: Final = "memcached://"
 
 _RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant by the server
 _LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
 
 _Result = TypeVar("_Result")
-# What a call ends in when its server or, by `close`, its connection goes away: pymemcache takes it
-# for granted that it has a socket, and cannot parse half a line.
+# What a call raises when its server goes away, or when `close` takes its connection: pymemcache
+# assumes that it has a socket, and cannot parse half a line.
 _BROKEN: Final = (MemcacheError, OSError, AssertionError, AttributeError, ValueError)
 
 
-class MemcachedServer:
-    """A server that a store asks.
+class MemcachedServer(Connection):
+    """A Memcached server. All roles share its pool of connections.
 
     Args:
-        server: ``host:port`` or ``unix:/path/to/socket``.
-        store: What the store is called in messages.
-        prefix: What the names of its keys begin with.
-        timeout: Seconds that a call may take at the most.
+        where: ``memcached://HOST:PORT`` or ``memcached:///SOCKET``; or ``HOST:PORT`` or
+            ``unix:/SOCKET``.
+        prefix: What the names of the keys begin with.
+        timeout: Seconds that a call can take at most.
+        item_limit: The server's option ``-I`` in bytes. The overflow store refuses larger entries.
+
+    Attributes:
+        prefix: What the names of the keys begin with.
+        item_limit: The largest item of the server, in bytes.
 
     Raises:
-        ConfigError: A wrong argument.
+        ConfigError: An invalid argument.
     """
 
-    def __init__(self, server: str, *, store: str, prefix: str, timeout: float) -> None:
-        if not isinstance(server, str) or not server:
-            raise ConfigError("server must be host:port or unix:/path/to/socket")
+    vendor = "Memcached"
+
+    def __init__(
+        self,
+        where: str,
+        *,
+        prefix: str = "tokensession",
+        timeout: float = TIMEOUT,
+        item_limit: int = _ITEM,
+    ) -> None:
+        super().__init__()
+        self._server = _address(where)
         check_timeout(timeout)
         check_prefix(prefix)
-        self._server = server
-        self._store = store
+        check_size("item_limit", item_limit, 2 * ITEM_HEAD, " bytes")
+        self.prefix = prefix
+        self.item_limit = item_limit
         self._timeout = timeout
         self._clients: dict[int, Any] = {}
 
+    @property
+    def name(self) -> str:
+        """Host and port, or the socket."""
+        return f"memcached {self._server}"
+
+    def revocations(self, *, may_forget: bool = False) -> MemcachedRevocations:
+        """Return the store of revocations, which loses entries."""
+        from tokensession.stores.memcached.revocation import MemcachedStore  # noqa: PLC0415  # it asks this
+
+        return self._ask("revocations", MemcachedStore(self, may_forget=may_forget))
+
+    def overflow(self) -> MemcachedOverflow:
+        """Return the store of overflowed states."""
+        from tokensession.stores.memcached.overflow import MemcachedStore  # noqa: PLC0415  # it asks this
+
+        return self._ask("overflow", MemcachedStore(self))
+
     def close(self) -> None:
-        """Close the connections that are idle; the next call makes new ones."""
+        """Close the idle connections; the next call makes new ones."""
         client = self._clients.pop(os.getpid(), None)
         if client is not None:
             client.close()
 
-    def run(self, call: Callable[[Any], _Result], *, again: bool = True) -> _Result:
+    def run(self, call: Callable[[Any], _Result], *, store: str, again: bool = True) -> _Result:
         """Let the client do something, and once more if an old connection turns out to be dead.
 
         Args:
-            call: What it is to do.
-            again: False for what must not be done twice.
+            call: What the client does.
+            store: What the role is called in messages.
+            again: False for a call that must not be made twice.
 
         Raises:
             StoreError: It failed, or took too long.
@@ -74,15 +115,15 @@ class MemcachedServer:
             return call(self.client())
         except TimeoutError as error:
             # Its own connection is closed already; those of other threads may well be answered.
-            raise self._failed(error) from error
+            raise _failed(store, error) from error
         except _BROKEN as error:
             self._drop_idle()  # they are as old
             if not again:
-                raise self._failed(error) from error
+                raise _failed(store, error) from error
         try:
             return call(self.client())
         except _BROKEN as error:
-            raise self._failed(error) from error
+            raise _failed(store, error) from error
 
     def client(self) -> Any:
         """Return the client of this process: a child must not write into its parent's."""
@@ -106,12 +147,23 @@ class MemcachedServer:
             for _ in pool.free:
                 pool.destroy(pool.get())
 
-    def _failed(self, error: Exception) -> StoreError:
-        reason = f"{type(error).__name__} {first_line(error)}"
-        return StoreError(f"the {self._store} store (memcached) failed: {reason}")
+
+def _address(where: str) -> str:
+    """Return the address of a server as pymemcache reads it."""
+    text = where.removeprefix(_SCHEME) if isinstance(where, str) else ""
+    if not text:
+        raise ConfigError(
+            "server must be host:port, unix:/SOCKET, memcached://HOST:PORT or memcached:///SOCKET"
+        )
+    return f"unix:{text}" if text.startswith("/") else text
+
+
+def _failed(store: str, error: Exception) -> StoreError:
+    reason = f"{type(error).__name__} {first_line(error)}"
+    return StoreError(f"the {store} store (memcached) failed: {reason}")
 
 
 def expiry(until: int, now: int) -> int:
-    """Return what the server is told for a key that is to leave at `until`."""
+    """Return the server's number for a key that leaves at `until`."""
     seconds = max(1, until - now)
     return seconds if seconds <= _RELATIVE else min(int(time()) + seconds, _LAST)

@@ -97,7 +97,7 @@ class Tables:
             self._readable().label("position"),
         ).where(store.c.id == 1)
 
-    def _chain(self) -> sa.Select[Any]:
+    def _chain(self) -> sa.Executable:
         """Return the statement for the chain of one session: its first id, and its current one."""
         chain, replaced, current = self.denied, self.denied.alias(), self.denied.alias()
         sid = sa.bindparam("sid", type_=sa.LargeBinary)

@@ -1,0 +1,105 @@
+"""The values that the Memcached store of revocations keeps, as text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from tokensession.errors import StoreError
+from tokensession.revocation.decision import NEVER, Mark
+
+VERSION: Final = 2
+
+_MARKER = re.compile(rb"(\d{1,9}) ([0-9a-f]{16}) (-?\d{1,17}) (-?\d{1,17})")
+_MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
+_DENIED = re.compile(rb"(\d{1,17})(?: ([0-9a-f]{32}))?")
+_SID = re.compile(rb"[0-9a-f]{32}")
+
+
+class Marker(NamedTuple):
+    """What is for everyone, and the sign that the server was not flushed."""
+
+    epoch: str
+    everyone: int
+    highest: int
+
+
+class Denied(NamedTuple):
+    """The entry of a denied id.
+
+    Attributes:
+        until: Unix second until which the entry must live.
+        new: The id that continues the session, or None where the session has ended.
+    """
+
+    until: int
+    new: bytes | None
+
+
+def marker_text(marker: Marker) -> bytes:
+    """Return the text of a marker."""
+    return b"%d %b %d %d" % (VERSION, marker.epoch.encode(), marker.everyone, marker.highest)
+
+
+def marker_of(text: bytes | None) -> Marker:
+    """Return the marker of a text.
+
+    Raises:
+        StoreError: There is none, or the store is of another version.
+    """
+    if text is None:
+        raise StoreError(
+            "the revocation store (memcached) is empty: it was never created, or it lost its "
+            "entries (flushed, evicted, restarted); run create(), and end all older sessions with "
+            "revoke_all after a loss"
+        )
+    found = _MARKER.fullmatch(text)
+    if found is None or int(found[1]) != VERSION:
+        raise StoreError(
+            f"the revocation store (memcached) is of another version; this library knows {VERSION}"
+        )
+    return Marker(found[2].decode(), int(found[3]), int(found[4]))
+
+
+def mark_text(mark: Mark) -> bytes:
+    """Return the text of a mark."""
+    kept = b"-" if mark.kept is None else mark.kept.hex().encode()
+    return b"%d %d %d %b" % (mark.instant, mark.until, mark.revision, kept)
+
+
+def mark_of(text: bytes | None) -> Mark | None:
+    """Return the mark of a text.
+
+    Raises:
+        StoreError: It is invalid.
+    """
+    if text is None:
+        return None
+    found = _MARK.fullmatch(text)
+    if found is None:
+        raise StoreError("the revocation store (memcached) holds an invalid mark")
+    kept = None if found[4] == b"-" else sid_of(found[4])
+    return Mark(int(found[1]), kept, int(found[2]), int(found[3]))
+
+
+def denied_text(entry: Denied) -> bytes:
+    """Return the text of a denied id's entry."""
+    return b"%d" % entry.until + (b"" if entry.new is None else b" " + sid_text(entry.new))
+
+
+def denied_of(text: bytes) -> Denied:
+    """Return the entry of a text; an invalid one denies, and is replaced by the next."""
+    found = _DENIED.fullmatch(text)
+    if found is None:
+        return Denied(NEVER, None)
+    return Denied(int(found[1]), sid_of(found[2]))
+
+
+def sid_text(sid: bytes) -> bytes:
+    """Return the text of a session id."""
+    return sid.hex().encode()
+
+
+def sid_of(text: bytes | None) -> bytes | None:
+    """Return the session id of a text, or None where it is none."""
+    return bytes.fromhex(text.decode()) if text is not None and _SID.fullmatch(text) else None
