@@ -20,10 +20,10 @@ from tokensession.errors import ConfigError
 from tokensession.format.base64url import b64url_encode
 from tokensession.keys.ring import KeyRing
 from tokensession.web.cookies import Cookie
-from tokensession.web.manager import SessionManager
 from tokensession.web.options import manager_of
 
 if TYPE_CHECKING:
+    from tokensession.web.manager import SessionManager
     from collections.abc import Mapping
     from types import ModuleType
 

@@ -14,8 +14,8 @@ import msgspec
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StateError, TokenError
 from tokensession.errors import UnknownKey
 from tokensession.format.claims import write_claims
-from tokensession.format.state_format import UntypedState
 from tokensession.format.state import checked_state
+from tokensession.format.state_format import UntypedState
 from tokensession.keys.known_secrets import check_unpublished
 from tokensession.tokens.sealing import Salt
 from tokensession.tools.vectors.tagged import value

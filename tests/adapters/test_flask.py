@@ -276,7 +276,7 @@ def test_of_a_large_state_no_more_is_read_than_is_asked_for() -> None:
     client = app.test_client()
     client.get("/write", base_url="https://test")
     assert client.get("/read", base_url="https://test").text == "1"
-    assert type(states[0]._state) is Members
+    assert type(states[0]._value.state) is Members
 
 
 def test_a_policy_of_ones_own_bounds_permanent_sessions() -> None:

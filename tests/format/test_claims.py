@@ -13,8 +13,8 @@ import pytest
 
 from tokensession import BadClaims, BadState, StateError
 from tokensession.format.claims import Claims, write_claims
-from tokensession.format.state_format import TypedState, UntypedState
 from tokensession.format.state import encode_msgpack
+from tokensession.format.state_format import TypedState, UntypedState
 
 SID = bytes(range(16))
 EMPTY: dict[str, Any] = {}

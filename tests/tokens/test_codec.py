@@ -39,8 +39,7 @@ from tokensession import (
 from tokensession.format.base64url import b64url_decode, b64url_encode
 from tokensession.keys.jwk import generate_key
 from tokensession.tokens import sealing
-from tokensession.tokens.limits import CACHED_CIPHERS
-from tokensession.tokens.limits import MAX_TOKEN
+from tokensession.tokens.limits import CACHED_CIPHERS, MAX_TOKEN
 from tokensession.tokens.sealing import derive
 
 RINGS = [KeyRing.generate(algorithm) for algorithm in ("HS256", "Ed25519", "ES256")]

@@ -73,8 +73,8 @@ def codec_of(
         given = [*options, *(["state_type"] if state_type is not None else [])]
         if given:
             raise ConfigError(
-                f"a codec has its own {', '.join(given)}: give them to SessionCodec, or give "
-                "the manager keys in its place"
+                "a codec has its policy and all other options: give "
+                f"{', '.join(given)} to SessionCodec, or give the manager keys in its place"
             )
         return keys
     _check_names(options, CodecOptions)
@@ -110,8 +110,8 @@ def manager_of(
     if isinstance(keys, SessionManager):
         if given:
             raise ConfigError(
-                f"a manager has its own {', '.join(given)}: give them to SessionManager, or give "
-                "the adapter keys in its place"
+                "a manager has its policy, its cookie and all other options: give "
+                f"{', '.join(given)} to SessionManager, or give the adapter keys in its place"
             )
         return keys
     _check_names(given, Options)

@@ -77,12 +77,13 @@ class Saving(Generic[StateT]):
     ) -> None:
         """Save where no store is configured; raises as `steps`."""
         keys = session._keys
-        if session._saved is None and is_untouched(value):
+        packed, news = None, False
+        if session._saved is not None or not is_untouched(value):
+            packed = self._changes.packed(value)
+            news = self._is_news(session, value, packed)
+        if not news:
             if self._making.renewal_is_due(session, value, headers, at):
                 self._say(run(self._making.renewing(value, at, keys)), session, headers, at)
-            return
-        packed = self._changes.packed(value)
-        if not self._is_news(session, value, packed):
             return
         try:
             self._making.check_can_mint(keys)

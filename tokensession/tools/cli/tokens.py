@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import TokenError
 from tokensession.format.seconds import whole_seconds
-from tokensession.sessions.policy import Policy
-from tokensession.tokens.codec import DEFAULT_CONTEXT, DEFAULT_TTL, SessionCodec
+from tokensession.sessions.policy import DEFAULT_IDLE, Policy
+from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.tools.cli.states import parse_state, tagged
 from tokensession.tools.cli.streams import (
     DONE,
@@ -64,7 +64,7 @@ def _add_encode(commands: Commands) -> None:
         "--ttl",
         type=int,
         metavar="S",
-        help=f"seconds that it lives (default: {DEFAULT_TTL}, or what the ring allows)",
+        help=f"seconds that it lives (default: {DEFAULT_IDLE}, or what the ring allows)",
     )
     parser.add_argument(
         "--cap", type=int, metavar="S", help="seconds until its session ends, whatever its renewals"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from tokensession.keys.jwk import Key
-    from tokensession.keys.ring import KeyRing, State
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.signer import State
 
 STATES: Final = {
     "pending": "is read, and signs from a known second on",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import BadState, ConfigError, StateError
-from tokensession.format.state_format import UntypedState
 from tokensession.format.state import pack_state
+from tokensession.format.state_format import UntypedState
 from tokensession.keys.known_secrets import check_unpublished
 from tokensession.keys.ring import KeyRing
 from tokensession.overflow.reference import reference_of, seal_with, unseal
