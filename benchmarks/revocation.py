@@ -104,8 +104,9 @@ def _stores(rounds: int, *, seconds: float, trials: int) -> list[str]:
     heard = Table(["store", "median", "at most", "revocations", "met"])
     for name, server in (("PostgreSQL", Postgres()), ("Valkey", Valkey())):
         sys.stderr.write(f"{name}\n")
-        with server, closing(open_store(name, server.url)) as store:
-            store.create()
+        with server, closing(open_store(server.url)) as connection:
+            store = connection.revocations()
+            connection.create()
             with closing(_Pings(name, server)) as pings:
                 times = run(lookup_tasks(name, store, pings.ping), rounds)
             asked.add(

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 # Django has no types of its own, so neither has what is derived from it; and how SQLAlchemy types
-# statements differs between its versions, so those of two internal modules are left to inference.
+# statements differs between its versions, so those of an internal module are left to inference.
 UNTYPED = (
     "tokensession.adapters.django",
-    "tokensession.stores.sql.overflow_table",
     "tokensession.stores.sql.revocation_tables",
 )
 

@@ -18,9 +18,8 @@ from tokensession import KeyRing, Policy, SessionCodec
 from tokensession.revocation.decision import Denial
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import BATCH, Batch
+from tokensession.stores import connect
 from tokensession.stores.memory.revocation import MemoryStore
-from tokensession.stores.redis.revocation import RedisStore
-from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from _measure.rounds import Spread
     from tokensession.revocation.store import Position, Store
+    from tokensession.stores import Connection as StoreConnection
 
 LIFE: Final = 28_800  # seconds
 POLICY: Final = Policy(idle_timeout=1800, absolute_timeout=LIFE)
@@ -128,10 +128,9 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
-def open_store(name: str, url: str) -> SQLStore | RedisStore:
-    """Return the store of a server."""
-    kind = SQLStore if name == "PostgreSQL" else RedisStore
-    return kind(url, timeout=_TIMEOUT)
+def open_store(url: str) -> StoreConnection:
+    """Return a connection to the store of a server."""
+    return connect(url, timeout=_TIMEOUT)
 
 
 def lookup_tasks(name: str, store: Store, ping: Any) -> list[Task]:
@@ -168,12 +167,13 @@ def delays(name: str, url: str, trials: int) -> list[float]:
     ends, processes = [], []
     for _ in range(PROCESSES):
         end, other = spawn.Pipe()
-        process = spawn.Process(target=follow, args=(name, url, other), daemon=True)
+        process = spawn.Process(target=follow, args=(url, other), daemon=True)
         process.start()
         ends.append(end)
         processes.append(process)
     now, found = int(time()), []
-    with closing(open_store(name, url)) as store:
+    with closing(open_store(url)) as connection:
+        store = connection.revocations()
         for number in range(trials):
             sid = os.urandom(_SID)
             for end in ends:
@@ -192,10 +192,13 @@ def delays(name: str, url: str, trials: int) -> list[float]:
     return found
 
 
-def follow(name: str, url: str, end: Connection) -> None:
+def follow(url: str, end: Connection) -> None:
     """Tell of each session id that comes when this process has heard that it is revoked."""
     now = int(time())
-    with closing(open_store(name, url)) as store, closing(Replica(store)) as replica:
+    with (
+        closing(open_store(url)) as connection,
+        closing(Replica(connection.revocations())) as replica,
+    ):
         replica.read()
         while (sid := end.recv()) is not None:
             replica.revokes(sid, now, None)  # starts its thread

@@ -295,8 +295,8 @@ class ChainContract:
             elif step % 9 == 0:
                 assert store.revoke_all(now=NOW) == model.revoke_all(NOW)
         for number in range(used + 4):
-            for subject in (ADA, BOB, None):
-                assert store.look_up(sid(number), subject) == model.look_up(sid(number), subject)
+            for whose in (ADA, BOB, None):
+                assert store.look_up(sid(number), whose) == model.look_up(sid(number), whose)
 
     # -- at once -------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -215,13 +216,9 @@ class KilledServerContract:
         store, quick = connection.overflow(), hasty.overflow()
         store.create()
         with ThreadPoolExecutor(4) as pool:  # several connections, which will all be dead
-            for one in (store, quick):
-                list(
-                    pool.map(
-                        lambda n, one=one: one.put(name(n), b"old", until=at + 100, now=at),
-                        range(16),
-                    )
-                )
+            for first, one in ((0, store), (100, quick)):
+                put = partial(one.put, entry=b"old", until=at + 100, now=at)
+                list(pool.map(put, map(name, range(first, first + 16))))
         running.kill()
         calls: list[Callable[[], object]] = [
             lambda: quick.get(name(1)),
@@ -238,5 +235,5 @@ class KilledServerContract:
             assert set(pool.map(store.get, map(name, range(16)))) == {kept}
         store.put(name(30), b"new", until=at + 100, now=at)
         assert store.get(name(30)) == b"new"
-        for one in (connection, hasty):
-            one.close()
+        connection.close()
+        hasty.close()

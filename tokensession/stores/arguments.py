@@ -47,6 +47,6 @@ def check_prefix(prefix: str) -> None:
         raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return what an error says in one line; what follows may hold values."""
     return str(error).strip().partition("\n")[0]

@@ -174,7 +174,9 @@ def connect(
             "valkey:, valkeys:, unix:, mongodb:, mongodb+srv:, memcached: or memory:, or by an "
             "engine or a client"
         )
-    kind = getattr(import_module(f"tokensession.stores.{vendor.module}"), vendor.kind)
+    kind: type[Connection] = getattr(
+        import_module(f"tokensession.stores.{vendor.module}"), vendor.kind
+    )
     options = {
         "prefix": prefix,
         "timeout": timeout,
@@ -211,8 +213,9 @@ def connection_of(kind: type[_Kind], where: object, **options: object) -> _Kind:
             raise ConfigError(
                 f"{name} means nothing to {kind.vendor}, which has {', '.join(known) or 'none'}"
             )
-    make: Callable[..., _Kind] = kind
-    return make(where, **given)
+    make: Any = kind  # its parameters were compared with what is given
+    made: _Kind = make(where, **given)
+    return made
 
 
 def keeps_keys(url: str) -> bool:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from tests.servers import Postgres
 from tokensession import StoreError
 from tokensession.revocation.decision import Denial
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.keys import SQLKeySource
 from tokensession.stores.sql.overflow import SQLStore as OverflowStore
 from tokensession.stores.sql.revocation import SQLStore as RevocationStore
@@ -37,17 +38,9 @@ def revocation(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
     return RevocationStore(url, timeout=timeout), lambda store: store.look_up(NAME[:16], None)
 
 
-class Keys(SQLKeySource):
-    """A key source that has nothing to close, as each call has a connection of its own."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
 def keys(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
-    """Return a key source, whose timeout is its own, and a call of it."""
-    assert timeout
-    return Keys(url), lambda source: source.read()
+    """Return a source of keys, and a call of it."""
+    return Database(url, timeout=timeout).keys(), lambda source: source.read()
 
 
 STORES = [overflow, revocation]

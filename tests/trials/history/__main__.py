@@ -27,9 +27,7 @@ import psycopg
 from tests.servers import Mongo, Postgres, Redis, Valkey
 from tokensession import KeyRing, Policy, Revoked, Session, SessionCodec, StoreError
 from tokensession.revocation.replica import Replica
-from tokensession.stores.mongo.revocation import MongoStore
-from tokensession.stores.redis.revocation import RedisStore
-from tokensession.stores.sql.revocation import SQLStore
+from tokensession.stores import Connection, connect
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -76,13 +74,9 @@ class Note:
         self._file.write(json.dumps(line) + "\n")
 
 
-def open_store(kind: str, url: str, timeout: float = TIMEOUT) -> SQLStore | RedisStore | MongoStore:
-    """Return the store of a history, as each process opens it for itself."""
-    if kind == "postgres":
-        return SQLStore(url, timeout=timeout)
-    if kind == "mongo":
-        return MongoStore(url, timeout=2 * timeout)
-    return RedisStore(url, timeout=timeout)
+def open_store(kind: str, url: str, timeout: float = TIMEOUT) -> Connection:
+    """Return the connection of a history, as each process opens it for itself."""
+    return connect(url, timeout=2 * timeout if kind == "mongo" else timeout)
 
 
 def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
@@ -91,8 +85,9 @@ def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Pat
     It takes sessions from what others have begun, as if they came with a cookie.
     """
     random = Random(plan.seed * 1000 + number + os.getpid())  # noqa: S311  # no secret
-    store = open_store(plan.kind, url)
-    replica = Replica(store, refresh=REFRESH, max_staleness=MAX_STALENESS)
+    replica = Replica(
+        open_store(plan.kind, url).revocations(), refresh=REFRESH, max_staleness=MAX_STALENESS
+    )
     codec: SessionCodec[Any] = SessionCodec(ring, policy=POLICY, revocation=replica)
     plain: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
     note = Note(folder / f"writer-{number}-{os.getpid()}")
@@ -147,7 +142,9 @@ def _write_once(
 def read_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
     """Check what writers have begun, and renew it whatever happened: a stale node."""
     random = Random(plan.seed * 2000 + number + os.getpid())  # noqa: S311  # no secret
-    replica = Replica(open_store(plan.kind, url), refresh=REFRESH, max_staleness=MAX_STALENESS)
+    replica = Replica(
+        open_store(plan.kind, url).revocations(), refresh=REFRESH, max_staleness=MAX_STALENESS
+    )
     codec: SessionCodec[Any] = SessionCodec(ring, policy=POLICY, revocation=replica)
     stale: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)  # has never heard of anything
     note = Note(folder / f"reader-{number}-{os.getpid()}")
@@ -357,7 +354,7 @@ def run_history(plan: Plan) -> tuple[Judgement, Counter[str]]:
     """Run a history on a server of its own and judge it; return also what was killed."""
     with tempfile.TemporaryDirectory(prefix="ts-history-") as name, SERVERS[plan.kind]() as server:
         store = open_store(plan.kind, server.url, timeout=60)
-        store.create()
+        store.create("revocations")
         store.close()  # its children shall not have a connection of ours
         fleet = Fleet(plan, server, Path(name))
         fleet.run()

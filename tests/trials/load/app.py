@@ -12,8 +12,7 @@ from tokensession.adapters import wsgi as over_wsgi
 from tokensession.keys.file_source import FileSource
 from tokensession.keys.watcher import KeyRingWatcher
 from tokensession.revocation.replica import Replica
-from tokensession.stores.redis.revocation import RedisStore
-from tokensession.stores.sql.revocation import SQLStore
+from tokensession.stores import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,18 +24,13 @@ POLICY = Policy(idle_timeout=600, absolute_timeout=3600)
 _watched: KeyRingWatcher | None = None
 
 
-def store_of(url: str) -> SQLStore | RedisStore:
-    """Return the store of revocations at a URL."""
-    return SQLStore(url) if url.startswith("sqlite:") else RedisStore(url)
-
-
 def _manager() -> SessionManager[Any]:
     """Return what this process and its children share, by the settings in the environment."""
     global _watched  # noqa: PLW0603  # one application per process
     refresh = float(os.environ["LOAD_REFRESH"])
     _watched = KeyRingWatcher(FileSource(os.environ["LOAD_KEYS"]), refresh)
     replica = Replica(
-        store_of(os.environ["LOAD_REVOCATIONS"]),
+        connect(os.environ["LOAD_REVOCATIONS"]).revocations(),
         refresh=refresh,
         max_staleness=float(os.environ["LOAD_STALENESS"]),
     )

@@ -16,8 +16,8 @@ from tokensession import KeyRing
 from tokensession.keys.file_source import FileSource
 from tokensession.keys.jwk import generate_key
 from tokensession.keys.source import create, update
+from tokensession.stores import connect
 
-from .app import store_of
 from .fleet import HOST, Fleet
 from .users import Tally, User
 
@@ -87,8 +87,8 @@ def run(
         keys = FileSource(Path(folder) / "keys.json")
         create(keys, KeyRing([generate_key("HS256", nbf=1)]))
         url = revocations or f"sqlite:///{folder}/revocations.db"
-        store = store_of(url)
-        store.create()
+        store = connect(url)
+        store.create("revocations")
         store.close()
         settings = {
             "LOAD_KEYS": str(Path(folder) / "keys.json"), "LOAD_REVOCATIONS": url,

@@ -6,101 +6,111 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY, SWEEP_MARGIN
-from tokensession.stores.sql.database import TIMEOUT, Database
-from tokensession.stores.sql.overflow_table import Table
+from tokensession.stores.connection import connection_of
+from tokensession.stores.sql.database import Database, Role
+
+import sqlalchemy as sa  # isort: skip  # after the database, which names a missing extra
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine import Engine
 
 
 class SQLStore:
     """Keeps each entry in a row of its own; every 16th write removes rows that have ended.
 
     Args:
-        url: Where, as SQLAlchemy writes it: ``sqlite:///overflow.db`` or
-            ``postgresql+psycopg://...``; or an engine.
-        prefix: What the name of the table begins with.
-        timeout: Seconds that a call may take at the most.
+        database: A `Database`, or a URL or an engine for one of its own.
+        prefix: Of its own database: what the name of the table begins with.
+        timeout: Of its own database: seconds that a call can take at most.
 
     Raises:
-        ConfigError: No such database or driver, a database in memory, or a wrong argument.
+        ConfigError: No such database or driver, a database in memory, or an invalid argument.
     """
 
     largest = MAX_ENTRY
 
     def __init__(
-        self, url: str | Engine, *, prefix: str = "tokensession_", timeout: float = TIMEOUT
+        self,
+        database: Database | str | Engine,
+        *,
+        prefix: str | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self._database = Database(url, store="overflow", prefix=prefix, timeout=timeout)
+        self._database = connection_of(Database, database, prefix=prefix, timeout=timeout)
+        self._role = Role(f"the overflow store ({self._database.dialect}) failed:")
         self._puts = count(1)
-        self._table = Table(prefix, self._database.dialect)
+        self._table = _Table(self._database.prefix, self._database.dialect)
 
     def close(self) -> None:
-        """Close the connections that are idle; the next call makes new ones."""
+        """Close the idle connections; the next call makes new ones."""
         self._database.close()
 
     def create(self) -> None:
-        """Make the table; leave it alone where it is.
-
-        Raises:
-            StoreError: It cannot.
-        """
-        self._database.run(self._create, makes=True)
-
-    def _create(self, connection: Connection) -> None:
-        with self._database.transaction(connection):
-            self._database.create(connection, self._table.metadata)
+        """Make the table; leave it alone where it is."""
+        self._database.make_tables(self._role, self._table.metadata)
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Keep an entry until `until`.
-
-        Raises:
-            StoreError: It could not be written.
-        """
-        values = {"name": name, "entry": entry, "until": until}
-        self._database.run(lambda connection: connection.execute(self._table.insert, values))
+        """Keep an entry."""
+        self._rows(self._table.insert, {"name": name, "entry": entry, "until": until})
         if next(self._puts) % SWEEP_EVERY == 0:
             self.sweep(now=now - SWEEP_MARGIN, limit=2 * SWEEP_EVERY)
 
     def get(self, name: bytes) -> bytes | None:
-        """Return an entry, or None.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
-        values = {"key": name}
+        """Return an entry, or None."""
+        select, values = self._table.select, {"key": name}
         entry = self._database.run(
-            lambda connection: connection.execute(self._table.select, values).scalar()
+            self._role, lambda connection: connection.execute(select, values).scalar()
         )
         return bytes(entry) if isinstance(entry, bytes | memoryview) else None
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # absolute here
-        """Keep an entry until `until` at least; False when it is not there.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
-        values = {"key": name, "end": until}
-        kept = self._database.run(
-            lambda connection: connection.execute(self._table.keep, values).rowcount
-        )
-        return kept == 1
+        """Keep an entry longer; False when it is not there."""
+        return self._rows(self._table.keep, {"key": name, "end": until}) == 1
 
     def delete(self, name: bytes) -> None:
-        """Remove an entry.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
-        self._database.run(lambda connection: connection.execute(self._table.delete, {"key": name}))
+        """Remove an entry."""
+        self._rows(self._table.delete, {"key": name})
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove up to `limit` entries whose end is before `now`; return how many were.
+        """Remove entries that ended before `now`."""
+        return self._rows(self._table.sweep, {"now": now, "limit": limit})
 
-        Raises:
-            StoreError: It could not be done.
-        """
-        values = {"now": now, "limit": limit}
+    def _rows(self, statement: sa.Executable, values: dict[str, object]) -> int:
+        """Write, and return how many rows were."""
         return self._database.run(
-            lambda connection: connection.execute(self._table.sweep, values).rowcount
+            self._role, lambda connection: connection.execute(statement, values).rowcount
         )
+
+
+class _Table:
+    """The table and its statements, for one prefix and dialect."""
+
+    def __init__(self, prefix: str, dialect: str) -> None:
+        self.metadata = sa.MetaData()
+        table = sa.Table(
+            f"{prefix}overflow",
+            self.metadata,
+            sa.Column("name", sa.LargeBinary(32), primary_key=True),
+            sa.Column("entry", sa.LargeBinary, nullable=False),
+            sa.Column("until", sa.BigInteger, nullable=False, index=True),
+        )
+        name: sa.BindParameter[bytes] = sa.bindparam("key")
+        until = sa.bindparam("end", type_=sa.BigInteger)
+        greatest = sa.func.greatest if dialect == "postgresql" else sa.func.max
+        self.insert = sa.insert(table)
+        self.select = sa.select(table.c.entry).where(table.c.name == name)
+        self.keep = (
+            sa.update(table)
+            .where(table.c.name == name)
+            .values(until=greatest(table.c.until, until))
+        )
+        self.delete = sa.delete(table).where(table.c.name == name)
+        ended = (
+            sa.select(table.c.name)
+            .where(table.c.until < sa.bindparam("now"))
+            .order_by(table.c.until)
+            .limit(sa.bindparam("limit"))
+        )
+        if dialect == "postgresql":  # two that sweep at once share the work
+            ended = ended.with_for_update(skip_locked=True)
+        self.sweep = sa.delete(table).where(table.c.name.in_(ended.scalar_subquery()))

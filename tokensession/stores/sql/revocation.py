@@ -9,12 +9,10 @@ was still open when it last looked.
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from tokensession.errors import StoreError
-from tokensession.format.claims import SID_BYTES
 from tokensession.revocation import decision
-from tokensession.revocation.decision import NEVER, Entries, Mark
+from tokensession.revocation.decision import NEVER, Ended, Entries, Mark
 from tokensession.revocation.store import (
     BATCH,
     SWEEP_BATCH,
@@ -23,8 +21,16 @@ from tokensession.revocation.store import (
     Capabilities,
     Counts,
 )
-from tokensession.stores.sql.database import TIMEOUT, Database
-from tokensession.stores.sql.revocation_tables import VERSION, Tables
+from tokensession.stores.connection import connection_of
+from tokensession.stores.sql.database import Database, Role
+from tokensession.stores.sql.revocation_rows import (
+    checked,
+    denied_in,
+    entries_of,
+    marks_in,
+    seconds,
+)
+from tokensession.stores.sql.revocation_tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.engine import Connection, Engine
 
-    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.decision import Denial, Keep, Successor
     from tokensession.revocation.store import Position
 
 _SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
@@ -44,114 +50,111 @@ class SQLStore:
     """Keeps revocations in three tables.
 
     Args:
-        url: Where, as SQLAlchemy writes it: ``sqlite:///revocations.db`` or
-            ``postgresql+psycopg://...``; or an engine.
-        prefix: What the names of the tables begin with.
-        timeout: Seconds that a call may take at the most.
+        database: A `Database`, or a URL or an engine for one of its own.
+        prefix: Of its own database: what the names of the tables begin with.
+        timeout: Of its own database: seconds that a call can take at most.
 
     Raises:
-        ConfigError: No such database or driver, a database in memory, or a wrong argument.
+        ConfigError: No such database or driver, a database in memory, or an invalid argument.
     """
 
     capabilities: Capabilities = Capabilities(durable=True, lists_changes=True)
 
     def __init__(
-        self, url: str | Engine, *, prefix: str = "tokensession_", timeout: float = TIMEOUT
+        self,
+        database: Database | str | Engine,
+        *,
+        prefix: str | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self._database = Database(url, store="revocation", prefix=prefix, timeout=timeout)
-        self._tables = Tables(prefix, self._database.dialect)
+        self._database = connection_of(Database, database, prefix=prefix, timeout=timeout)
+        self._role = Role(f"the revocation store ({self._database.dialect}) failed:")
+        self._tables = Tables(self._database.prefix, self._database.dialect)
 
     def close(self) -> None:
-        """Close the connections that are idle; the next call makes new ones."""
+        """Close the idle connections; the next call makes new ones."""
         self._database.close()
 
-    # -- making it -----------------------------------------------------------------------------
-
     def create(self) -> None:
-        """Make the tables and their epoch; leave alone what is there.
+        """Make the tables and their epoch; leave alone what is there."""
+        self._database.make_tables(self._role, self._tables.metadata, self._fill)
 
-        Raises:
-            StoreError: It cannot, or what is there is of another version.
-        """
-        self._database.run(self._create, makes=True)
-
-    def _create(self, connection: Connection) -> None:
-        with self._database.transaction(connection):
-            self._database.create(connection, self._tables.metadata)
-            connection.execute(self._tables.new_store(secrets.token_hex(8)))
-            self._store(connection)
+    def _fill(self, connection: Connection) -> None:
+        connection.execute(self._tables.new_store(secrets.token_hex(8)))
+        self._store(connection)
 
     # -- asking --------------------------------------------------------------------------------
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return what it holds about one session, in one round trip.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
-        row = self._first(self._tables.entry, {"sid": sid, "subject": subject or b""})
-        mark = NEVER if row.instant is None else _seconds(row.instant)
-        return Entries(row.sid is not None, _seconds(row.everyone), mark, row.kept)
+        """Return the entries of one session, in one round trip."""
+        values = {"sid": sid, "subject": subject or b""}
+        return entries_of(self._first(self._tables.entry, values))
 
     def _first(self, query: sa.Executable, values: dict[str, Any] | None = None) -> Any:
-        """Return the one row of the store, with whatever was joined to it."""
-        return _checked(
-            self._database.run(lambda connection: connection.execute(query, values).first())
-        )
+        """Return the one row of the store, with what was joined to it."""
+        return checked(self._run(lambda connection: connection.execute(query, values).first()))
+
+    def _run(self, work: Callable[[Connection], _Result]) -> _Result:
+        return self._database.run(self._role, work)
 
     def count(self) -> Counts:
-        """Return how many entries it holds.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
+        """Count the entries."""
         row = self._first(self._tables.counts)
         return Counts(row.denied, row.marks)
 
     # -- telling -------------------------------------------------------------------------------
 
-    def deny(self, denial: Denial, *, now: int) -> None:
-        """Deny a session id.
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+        """Deny a session id and the current one of its chain."""
+        subject = None if successor is None else successor.subject
+        moves = successor is not None and subject is not None and subject == denial.subject
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        def write(connection: Connection) -> Ended:
+            # Sign-outs go beside each other, and never beside what changes a chain or a mark.
+            store = self._store(connection, lock="update" if moves else "share")
+            chain = self._chain(connection, denial.sid)
+            ids = [denial.sid]
+            if chain is not None and chain.current != denial.sid:
+                ids.append(chain.current)
+            for sid in ids:
+                self._deny(connection, denial._replace(sid=sid))
+            mark = self._mark(connection, subject)
+            if moves and successor is not None:
+                mark = self._move(connection, subject, mark, ids, successor.sid)
+            return Ended(tuple(ids), seconds(store.everyone), mark)
 
-        def write(connection: Connection) -> None:
-            self._store(connection)
-            self._deny(connection, denial)
+        return self._write(write, now)
 
-        self._write(write, now)
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Let `new` continue a session."""
+        sid, subject = denial.sid, denial.subject
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session id and, where its subject's mark spares it, spare `new` instead.
+        def write(connection: Connection) -> Ended:
+            store = self._store(connection, lock="update")
+            values = {"sid": sid, "subject": subject or b""}
+            found = entries_of(connection.execute(self._tables.entry, values).one())
+            chain = self._chain(connection, sid)
+            current = None if chain is None or chain.ended else chain.current
+            mark = self._mark(connection, subject)
+            if not decision.is_recorded(denial, new, found, current):
+                if chain is None:
+                    self._deny(connection, denial, first=sid, current=new)
+                else:
+                    self._deny(connection, denial, first=chain.sid)
+                    continued = {"chain": chain.sid, "new": new, "end": denial.until}
+                    connection.execute(self._tables.continue_chain, continued)
+                mark = self._move(connection, subject, mark, [sid], new)
+            return Ended((sid,), seconds(store.everyone), mark)
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
-
-        def write(connection: Connection) -> None:
-            self._store(connection, lock=True)
-            self._deny(connection, denial)
-            if denial.subject is not None:
-                known = self._mark(connection, denial.subject)
-                mark = decision.replaced(known, denial.sid, new)
-                if mark is not None:
-                    self._put(connection, denial.subject, mark)
-
-        self._write(write, now)
+        return self._write(write, now)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set a subject's mark.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """Set the mark of a subject."""
 
         def write(connection: Connection) -> Mark:
-            store = self._store(connection, lock=True)
+            store = self._store(connection, lock="update")
             known = self._mark(connection, subject)
-            mark = decision.next_mark(known, _seconds(store.everyone), keep, now, life)
+            mark = decision.next_mark(known, seconds(store.everyone), keep, now, life)
             self._put(connection, subject, mark)
             connection.execute(self._tables.raise_highest, {"to": mark.instant})
             return mark
@@ -159,42 +162,30 @@ class SQLStore:
         return self._write(write, now)
 
     def revoke_all(self, *, now: int) -> int:
-        """End every session begun so far.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """End every session begun so far."""
         return self._raise_everyone(
             lambda store: decision.next_everyone(
-                _seconds(store.everyone), _seconds(store.highest), now
+                seconds(store.everyone), seconds(store.highest), now
             )
         )
 
     def revoke_before(self, instant: int) -> int:
-        """End every session begun before an instant.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """End every session begun before an instant."""
         return self._raise_everyone(
-            lambda store: decision.everyone_before(_seconds(store.everyone), instant)
+            lambda store: decision.everyone_before(seconds(store.everyone), instant)
         )
 
     def _raise_everyone(self, instant: Callable[[Any], int]) -> int:
         def write(connection: Connection) -> int:
-            everyone = instant(self._store(connection, lock=True))
+            everyone = instant(self._store(connection, lock="update"))
             connection.execute(self._tables.raise_everyone, {"to": everyone})
             return everyone
 
         return self._write(write, None)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove up to `limit` entries whose end is before `now`.
-
-        Raises:
-            StoreError: It could not be done.
-        """
-        return self._database.run(lambda connection: self._sweep(connection, now, limit))
+        """Remove entries that ended before `now`."""
+        return self._run(lambda connection: self._sweep(connection, now, limit))
 
     def _sweep(self, connection: Connection, now: int, limit: int) -> int:
         swept = 0
@@ -207,18 +198,14 @@ class SQLStore:
     # -- reading along -------------------------------------------------------------------------
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Give all that it holds, or what has changed since a position.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
+        """Give the entries, or the changes after a position."""
         row = self._first(self._tables.here)
         since = NEVER
         if position is not None and position[:2] == (row.epoch, row.timeline):
             since = int(position[2])
             if since > row.position:  # it went back, as a restored database does
                 since = NEVER
-        for table, entry in ((self._tables.denied, _denied), (self._tables.marks, _marked)):
+        for table, entry in ((self._tables.denied, denied_in), (self._tables.marks, marks_in)):
             last = b""
             while True:
                 query = self._tables.page(table)
@@ -231,31 +218,60 @@ class SQLStore:
                     break
         # What is for everyone stands in the row that was read first.
         yield Batch(
-            everyone=_seconds(row.everyone),
-            highest=_seconds(row.highest),
+            everyone=seconds(row.everyone),
+            highest=seconds(row.highest),
             epoch=row.epoch,
             position=(row.epoch, row.timeline, row.position),
         )
 
     def _page(self, query: sa.Select[Any], values: dict[str, Any]) -> list[Any]:
-        return self._database.run(lambda connection: list(connection.execute(query, values)))
+        return self._run(lambda connection: list(connection.execute(query, values)))
 
     # -- the parts of a transaction ------------------------------------------------------------
 
-    def _store(self, connection: Connection, *, lock: bool = False) -> Any:
+    def _store(self, connection: Connection, *, lock: Literal["", "share", "update"] = "") -> Any:
         query = self._tables.store_row
-        return _checked(connection.execute(query.with_for_update() if lock else query).first())
+        if lock:
+            query = query.with_for_update(read=lock == "share")
+        return checked(connection.execute(query).first())
 
-    def _mark(self, connection: Connection, subject: bytes) -> Mark | None:
+    def _chain(self, connection: Connection, sid: bytes) -> Any:
+        return connection.execute(self._tables.chain, {"sid": sid}).first()
+
+    def _mark(self, connection: Connection, subject: bytes | None) -> Mark | None:
+        if subject is None:
+            return None
         row = connection.execute(self._tables.mark_row, {"subject": subject}).first()
         if row is None:
             return None
-        return Mark(_seconds(row.instant), row.kept, _seconds(row.until), _seconds(row.revision))
+        return Mark(seconds(row.instant), row.kept, seconds(row.until), seconds(row.revision))
 
-    def _deny(self, connection: Connection, denial: Denial) -> None:
-        position = self._position(connection)
-        values = {"sid": denial.sid, "until": denial.until, **position}
-        connection.execute(self._tables.put_denied, values)
+    def _move(
+        self,
+        connection: Connection,
+        subject: bytes | None,
+        mark: Mark | None,
+        ids: list[bytes],
+        new: bytes,
+    ) -> Mark | None:
+        """Let a subject's mark spare `new` where it spares one of some ids; return the mark."""
+        for sid in ids:
+            moved = decision.replaced(mark, sid, new)
+            if moved is not None and subject is not None:
+                self._put(connection, subject, moved)
+                return moved
+        return mark
+
+    def _deny(
+        self,
+        connection: Connection,
+        denial: Denial,
+        *,
+        first: bytes | None = None,
+        current: bytes | None = None,
+    ) -> None:
+        values = {"sid": denial.sid, "until": denial.until, "first": first, "current": current}
+        connection.execute(self._tables.put_denied, values | self._position(connection))
 
     def _put(self, connection: Connection, subject: bytes, mark: Mark) -> None:
         position = self._position(connection)
@@ -273,42 +289,4 @@ class SQLStore:
                     self._sweep(connection, now - SWEEP_MARGIN, _SWEPT_BY_A_WRITE)
                 return result
 
-        return self._database.run(write)
-
-
-def _checked(row: Any) -> Any:
-    if row is None:
-        raise StoreError(
-            "the revocation store is empty: what it held is gone, or it was never made; make it "
-            "with create(), and end all older sessions if it is a loss (revoke_all)"
-        )
-    if row.version != VERSION:
-        raise StoreError(
-            f"the revocation store is of version {row.version!r}; this library knows {VERSION}"
-        )
-    return row
-
-
-def _seconds(value: object) -> int:
-    if not isinstance(value, int):  # SQLite keeps what it is given, whatever the column's type
-        raise StoreError("the revocation store holds something that is no number where one belongs")
-    return value
-
-
-def _denied(rows: list[Any]) -> Batch:
-    good = [
-        (bytes(sid), until)
-        for sid, until in rows
-        if isinstance(sid, bytes) and len(sid) == SID_BYTES and isinstance(until, int)
-    ]
-    return Batch(denied=good, epoch="", skipped=len(rows) - len(good))
-
-
-def _marked(rows: list[Any]) -> Batch:
-    good = [
-        (bytes(subject), Mark(instant, kept, until, revision))
-        for subject, instant, kept, until, revision in rows
-        if isinstance(subject, bytes)
-        and all(isinstance(number, int) for number in (instant, until, revision))
-    ]
-    return Batch(marks=good, epoch="", skipped=len(rows) - len(good))
+        return self._run(write)

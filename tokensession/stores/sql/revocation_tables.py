@@ -1,4 +1,8 @@
-"""The tables of the SQL store and its statements, made once for each store."""
+"""The tables of the SQL store of revocations and its statements, made once for each store.
+
+A session that got a new id has a chain. The row of its first id holds its current id, and the row
+of each replaced id names the first one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 if TYPE_CHECKING:
     from sqlalchemy.sql.dml import Delete, Update
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Tables:
@@ -37,6 +41,16 @@ class Tables:
             sa.Column("sid", sa.LargeBinary(16), primary_key=True),
             sa.Column("until", seconds, nullable=False, index=True),
             sa.Column("position", sa.BigInteger, nullable=False, index=True),
+            sa.Column("first", sa.LargeBinary(16)),
+            sa.Column("current", sa.LargeBinary(16)),
+        )
+        current = self.denied.c.current
+        chained = current.is_not(None)
+        sa.Index(
+            f"ix_{self.denied.name}_current",
+            current,
+            sqlite_where=chained,
+            postgresql_where=chained,
         )
         self.marks = sa.Table(
             f"{prefix}revoked_subjects",
@@ -68,6 +82,7 @@ class Tables:
             )
             .where(store.c.id == 1)
         )
+        self.chain = self._chain()
         self.counts = sa.select(
             store.c.version,
             sa.select(sa.func.count()).select_from(denied).scalar_subquery().label("denied"),
@@ -81,6 +96,17 @@ class Tables:
             self._timeline().label("timeline"),
             self._readable().label("position"),
         ).where(store.c.id == 1)
+
+    def _chain(self) -> sa.Executable:
+        """Return the statement for the chain of one session: its first id, and its current one."""
+        chain, replaced, current = self.denied, self.denied.alias(), self.denied.alias()
+        sid = sa.bindparam("sid", type_=sa.LargeBinary)
+        first = sa.select(replaced.c.first).where(replaced.c.sid == sid).scalar_subquery()
+        return (
+            sa.select(chain.c.sid, chain.c.current, current.c.sid.is_not(None).label("ended"))
+            .select_from(chain.outerjoin(current, current.c.sid == chain.c.current))
+            .where(chain.c.current.is_not(None), (chain.c.sid == first) | (chain.c.current == sid))
+        )
 
     def _timeline(self) -> sa.ColumnElement[Any]:
         """Give what changes when another server takes over, which may have heard less."""
@@ -98,7 +124,8 @@ class Tables:
 
     def page(self, table: sa.Table) -> sa.Select[Any]:
         """Return the statement for a page of a table's rows since a position, by their keys."""
-        columns = [column for column in table.c if column.name != "position"]
+        unread = ("position", "first", "current")  # replicas need no chains
+        columns = [column for column in table.c if column.name not in unread]
         key = columns[0]
         return (
             sa.select(*columns)
@@ -117,6 +144,14 @@ class Tables:
                 "until": greater(denied.c.until, put.excluded.until),
                 "position": put.excluded.position,
             },
+        )
+        self.continue_chain = (
+            sa.update(denied)
+            .where(denied.c.sid == sa.bindparam("chain", type_=sa.LargeBinary))
+            .values(
+                current=sa.bindparam("new", type_=sa.LargeBinary),
+                until=greater(denied.c.until, sa.bindparam("end", type_=sa.BigInteger)),
+            )
         )
         mark = self._insert(marks)
         names = ("instant", "kept", "revision", "position")

@@ -71,11 +71,12 @@ def _add(
 
 
 def _on_store(work: Callable[[Store, Namespace], int]) -> Callable[[Namespace], int]:
-    """Return what runs a command on the store of its arguments, and closes it."""
+    """Return a function that runs a command on the store of its arguments, and closes it."""
 
     def run(args: Namespace) -> int:
         with contextlib.closing(open_store(args)) as store:
-            return work(store, args)
+            # Looking after a store that may forget does not mean to trust it.
+            return work(store.revocations(may_forget=True), args)
 
     return run
 

@@ -1,0 +1,69 @@
+"""Rows of the SQL store of revocations as entries; what is not an entry is told or skipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tokensession.errors import StoreError
+from tokensession.format.claims import SID_BYTES
+from tokensession.revocation.decision import NEVER, Entries, Mark
+from tokensession.revocation.store import Batch
+from tokensession.stores.sql.revocation_tables import VERSION
+
+
+def checked(row: Any) -> Any:
+    """Return the row of the store.
+
+    Raises:
+        StoreError: There is none, or it is of another version.
+    """
+    if row is None:
+        raise StoreError(
+            "the revocation store is empty: what it held is gone, or it was never made; make it "
+            "with create(), and end all older sessions if it is a loss (revoke_all)"
+        )
+    if row.version != VERSION:
+        raise StoreError(
+            f"the revocation store is of version {row.version!r}; this library knows {VERSION}"
+        )
+    return row
+
+
+def entries_of(row: Any) -> Entries:
+    """Return the entries of one session."""
+    mark = NEVER if row.instant is None else seconds(row.instant)
+    return Entries(row.sid is not None, seconds(row.everyone), mark, row.kept)
+
+
+def seconds(value: object) -> int:
+    """Return a number of seconds.
+
+    Raises:
+        StoreError: Another value stands there.
+    """
+    if not isinstance(value, int):  # SQLite keeps any value
+        raise StoreError(
+            "the revocation store holds something that is not a number where one belongs"
+        )
+    return value
+
+
+def denied_in(rows: list[Any]) -> Batch:
+    """Return the denied session ids of a page."""
+    good = [
+        (bytes(sid), until)
+        for sid, until in rows
+        if isinstance(sid, bytes) and len(sid) == SID_BYTES and isinstance(until, int)
+    ]
+    return Batch(denied=good, epoch="", skipped=len(rows) - len(good))
+
+
+def marks_in(rows: list[Any]) -> Batch:
+    """Return the marks of a page."""
+    good = [
+        (bytes(subject), Mark(instant, kept, until, revision))
+        for subject, instant, kept, until, revision in rows
+        if isinstance(subject, bytes)
+        and all(isinstance(number, int) for number in (instant, until, revision))
+    ]
+    return Batch(marks=good, epoch="", skipped=len(rows) - len(good))
