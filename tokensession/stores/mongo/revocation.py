@@ -86,7 +86,7 @@ class MongoStore:
         self._database.close()
 
     def create(self) -> None:
-        """Make the indexes and the epoch."""
+        """Make the indexes and the epoch; leave alone what is there."""
         self._run(self._create)
         self._store()
 
@@ -102,7 +102,7 @@ class MongoStore:
     # -- asking --------------------------------------------------------------------------------
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Find the documents in one round trip."""
+        """Return the entries of one session, in one round trip."""
         ids: list[Any] = [STORE, DENIED + sid]
         if subject is not None:
             ids.append(MARK + subject)
@@ -126,7 +126,7 @@ class MongoStore:
     # -- telling -------------------------------------------------------------------------------
 
     def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
-        """Write in one transaction."""
+        """Deny the ids, and move the mark, in one transaction."""
 
         def write(step: Step) -> Ended:
             _, current = step.chain(denial.sid)
@@ -162,7 +162,7 @@ class MongoStore:
         return self._write(write, now)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Write in one transaction."""
+        """Set the mark in one transaction."""
 
         def write(step: Step) -> Mark:
             everyone = step.store["everyone"]
@@ -174,7 +174,7 @@ class MongoStore:
         return self._write(write, now)
 
     def revoke_all(self, *, now: int) -> int:
-        """Write in one transaction."""
+        """Raise the instant for everyone in one transaction."""
 
         def write(step: Step) -> int:
             store = step.store
@@ -185,7 +185,7 @@ class MongoStore:
         return self._write(write, now)
 
     def revoke_before(self, instant: int) -> int:
-        """Write in one transaction."""
+        """Raise the instant for everyone in one transaction."""
 
         def write(step: Step) -> int:
             everyone = decision.everyone_before(step.store["everyone"], instant)

@@ -61,13 +61,13 @@ class RedisKeySource:
         self._server.close()
 
     def read(self) -> bytes | None:
-        """GET."""
+        """Get the key."""
         with self._reported():
             document = self._client.get(self._key)
         return document.encode() if isinstance(document, str) else document
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Run one script: the server compares."""
+        """Set the key in one script, in which the server compares."""
         with self._reported():
             if over is None:
                 return bool(self._client.set(self._key, document, nx=True))
