@@ -50,6 +50,9 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "stores.redis.keys": ["RedisKeySource"],
         "stores.urls": ["source_from_url"],
     },
+    "stores": {
+        "stores": ["connect", "Connection"],
+    },
     "revocation": {
         "revocation.lookup": ["Lookup"],
         "revocation.replica": ["Replica"],
@@ -87,7 +90,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
 ONLY: Final = {
     "SessionCodec": ["encode", "decode", "renew", "revoke", "revoke_subject", "revoke_all"],
 }
-MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key"}  # nobody else calls these classes
+MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key", "Connection"}  # nobody else calls these classes
 UNSAID: Final = ("Generic", "Protocol", "NamedTuple", "ABC")  # bases that tell a reader nothing
 WIDTH: Final = 92  # characters of a signature on one line
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokensession.overflow import overflow
 from tokensession.overflow.store import SWEEP_EVERY, SWEEP_MARGIN
-from tokensession.stores.memcached import overflow as memcached
-from tokensession.stores.memory import overflow as memory
-from tokensession.stores.mongo import overflow as mongo
-from tokensession.stores.redis import overflow as redis
-from tokensession.stores.sql import overflow as sql
+from tokensession.stores import connection
 
 if TYPE_CHECKING:
     import pytest
@@ -29,12 +26,13 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_store_is_named() -> None:
-    """With its module and its class."""
+    """By each scheme of its URLs, and with its options."""
     text = PAGE.read_text()
-    for module in (memcached, memory, mongo, redis, sql):
-        short = module.__name__.split(".")[2]
-        (store,) = [name for name in vars(module) if name.endswith("Store")]
-        assert f"`{short}.{store}(" in text
+    for vendor in connection._VENDORS:
+        for scheme in vendor.schemes:
+            assert scheme == "postgres" or f'`"{scheme}:' in text
+    for option in inspect.signature(connection.connect).parameters:
+        assert option == "where" or f"`{option}`" in text
 
 
 def test_the_numbers_are_those_of_the_code() -> None:
