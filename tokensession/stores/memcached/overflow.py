@@ -19,13 +19,13 @@ class MemcachedStore:
     """Keeps each entry under a key of its own, for as long as the server has room.
 
     Args:
-        where: A connection, or what `MemcachedServer` takes.
-        prefix: As for `MemcachedServer`.
-        timeout: As for `MemcachedServer`.
-        item_limit: As for `MemcachedServer`.
+        where: A `MemcachedServer`, or a URL for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
+        item_limit: Of its own server: its option ``-I`` in bytes; larger entries are refused.
 
     Raises:
-        ConfigError: As for `MemcachedServer`.
+        ConfigError: An invalid URL or argument.
     """
 
     def __init__(

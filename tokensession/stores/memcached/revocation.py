@@ -49,14 +49,14 @@ class MemcachedStore:
     """Keeps revocations in Memcached, for as long as the server has room.
 
     Args:
-        where: A connection, or what `MemcachedServer` takes.
-        prefix: As for `MemcachedServer`.
-        timeout: As for `MemcachedServer`.
+        where: A `MemcachedServer`, or a URL for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
         may_forget: Accept that sessions come back when the server evicts their entries, and that
             every session is denied after its restart, until `create`. The default refuses this.
 
     Raises:
-        ConfigError: As for `MemcachedServer`.
+        ConfigError: An invalid URL or argument.
     """
 
     def __init__(

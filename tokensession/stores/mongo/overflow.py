@@ -25,13 +25,13 @@ class MongoStore:
     """Keeps each entry in a document of its own.
 
     Args:
-        where: A connection, or what `MongoDatabase` takes.
-        database: As for `MongoDatabase`.
-        collection: As for `MongoDatabase`; the default is ``overflow``.
-        timeout: As for `MongoDatabase`.
+        where: A `MongoDatabase`, or a URL for one of its own.
+        database: The name of its own database.
+        collection: Of its own database: the name of the collection; the default is ``overflow``.
+        timeout: Of its own database: seconds that a call can take at most.
 
     Raises:
-        ConfigError: As for `MongoDatabase`.
+        ConfigError: An invalid URL or argument.
     """
 
     largest = MAX_ENTRY

@@ -35,11 +35,11 @@ class RedisKeySource:
     """The document under one name of a Redis or Valkey server.
 
     Args:
-        where: A connection, or what `RedisServer` takes.
+        where: A `RedisServer`, or a URL or a client for one of its own.
         key: The name.
 
     Raises:
-        ConfigError: As for `RedisServer`.
+        ConfigError: An invalid URL or argument.
     """
 
     def __init__(self, where: RedisServer | str | Client, *, key: str = DEFAULT_NAME) -> None:

@@ -20,12 +20,12 @@ class RedisStore:
     """Keeps each entry under a key of its own, which the server removes at its end.
 
     Args:
-        where: A connection, or what `RedisServer` takes.
-        prefix: As for `RedisServer`.
-        timeout: As for `RedisServer`.
+        where: A `RedisServer`, or a URL or a client for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
 
     Raises:
-        ConfigError: As for `RedisServer`, or a client that decodes.
+        ConfigError: An invalid URL or argument, or a client that decodes.
     """
 
     largest = MAX_ENTRY

@@ -51,13 +51,13 @@ class RedisStore:
     """Keeps revocations in Redis or Valkey.
 
     Args:
-        where: A connection, or what `RedisServer` takes.
-        prefix: As for `RedisServer`.
-        timeout: As for `RedisServer`.
+        where: A `RedisServer`, or a URL or a client for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
         may_forget: Accept a server that evicts keys when it is full. The default refuses it.
 
     Raises:
-        ConfigError: As for `RedisServer`, or a client that decodes or reads from replicas.
+        ConfigError: An invalid URL or argument, or a client that decodes or reads from replicas.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class RedisStore:
             raise StoreError(
                 "the revocation store (redis) evicts keys when it is full "
                 f"(maxmemory-policy {policy.decode()}), which brings sessions back: set "
-                "noeviction, or accept it with RedisStore(..., may_forget=True)"
+                "noeviction, or accept it with revocations(may_forget=True)"
             )
         self._memory_is_checked = True
 
