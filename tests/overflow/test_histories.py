@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy as sa
 
+from tests.servers import Memcached
+from tests.stores.fixtures import new_connection
 from tokensession import KeyRing, Overflow, SessionCodec, StateLost, StoreError
-from tokensession.stores.memcached.overflow import MemcachedStore
-from tokensession.stores.memory.overflow import MemoryStore
-from tokensession.stores.mongo.overflow import MongoStore
-from tokensession.stores.redis.overflow import RedisStore
-from tokensession.stores.sql.overflow import SQLStore
+
+from .conftest import SERVERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.servers import Server
     from tokensession.overflow.store import Store
 
@@ -28,32 +28,36 @@ def state(number: int) -> dict[str, Any]:
     return {"number": number, "data": [f"{number}" * 10] * 1000}
 
 
-def empty(store: Store) -> None:
-    """Remove all that a store holds, as somebody does who flushes it."""
-    if isinstance(store, MemoryStore):
-        store._entries.clear()
-    elif isinstance(store, SQLStore):
-        (table,) = store._table.metadata.tables
-        with store._database.engine.connect() as connection:
-            connection.execute(sa.text(f"delete from {table}"))  # noqa: S608  # our own name
-    elif isinstance(store, RedisStore):
-        client = store._server.client
-        for key in client.scan_iter(f"{store._prefix}*"):
-            client.delete(key)
-    elif isinstance(store, MongoStore):
-        store._documents.documents().delete_many({})
-    else:
-        assert isinstance(store, MemcachedStore)
-        store._server.client().flush_all(noreply=False)
+@pytest.fixture(params=["memory", "sqlite", *SERVERS])
+def store(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Store]:
+    """Give an empty store of each kind in turn."""
+    kind: str = request.param
+    urls = {"memory": "memory:", "sqlite": sqlite_url}
+    connection = new_connection(urls.get(kind) or request.getfixturevalue(kind).url)
+    store = connection.overflow()
+    connection.create()
+    yield store
+    connection.close()
 
 
-def test_a_flushed_store_loses_its_states_and_no_other(hs256: KeyRing, store: Store) -> None:
+def test_a_flushed_store_loses_its_states_and_no_other(
+    hs256: KeyRing, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was in it is refused; what fits into its token lives on; what is written later too."""
+    names: list[bytes] = []
+    put = store.put
+
+    def recorded(name: bytes, entry: bytes, *, until: int, now: int) -> None:
+        names.append(name)
+        put(name, entry, until=until, now=now)
+
+    monkeypatch.setattr(store, "put", recorded)
     codec: SessionCodec[Any] = SessionCodec(hs256, overflow=Overflow(store))
     small = codec.encode({"number": 0})
     tokens = [codec.encode(state(number)) for number in range(1, 9)]
     assert [codec.decode(token)["number"] for token in tokens] == list(range(1, 9))
-    empty(store)
+    for name in names:
+        store.delete(name)
     for token in tokens:
         with pytest.raises(StateLost):
             codec.decode(token)
@@ -111,7 +115,6 @@ def test_a_server_killed_while_sessions_are_written(
         down.set()
         assert all(browser.result() for browser in browsers)
     server.start()
-    store.close()  # type: ignore[attr-defined]  # all that is kept here have connections
     lost = 0
     assert sum(map(len, given.values())) > 5
     for number, tokens in given.items():
@@ -122,5 +125,5 @@ def test_a_server_killed_while_sessions_are_written(
                 lost += 1
                 continue
             assert found.state == state(number) | {"step": step}
-    assert lost == 0 or isinstance(store, MemcachedStore)
+    assert lost == 0 or isinstance(server, Memcached)
     assert codec.decode(codec.encode(state(9))).state == state(9)

@@ -25,7 +25,7 @@ from tokensession.revocation.decision import (
 )
 from tokensession.revocation.entries import RevocationEntries
 
-from .samples import ADA, BOB, LATE, LIFE, NOW, apply, denial, key, revokes, sid, spared
+from .samples import ADA, BOB, LATE, LIFE, NOW, UNTIL, apply, denial, key, revokes, sid, spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -348,6 +348,29 @@ class ChainContract:
                     assert revokes(found, sid(one), start) or (
                         one == number + 1 and not replacing.result()
                     )
+
+    def test_a_sign_out_by_an_older_id_ends_the_next_one(self, store: Store) -> None:
+        """It reaches the current id, though two others try to replace that at the same time."""
+        meet = Barrier(3)
+
+        def replace(old: int, new: int) -> bool:
+            meet.wait()
+            return is_acknowledged(lambda: store.replace(denial(old), sid(new), now=NOW))
+
+        with ThreadPoolExecutor(2) as pool:
+            for first in range(10, 10 + 10 * ROUNDS, 10):
+                store.replace(denial(first), sid(first + 1), now=NOW)
+                news = (first + 2, first + 3)
+                replacing = [pool.submit(replace, first + 1, new) for new in news]
+                meet.wait()
+                done = store.deny(denial(first, until=UNTIL + 1), now=NOW)
+                assert store.look_up(sid(first + 1), ADA).denied
+                acknowledged = [
+                    new for new, one in zip(news, replacing, strict=True) if one.result()
+                ]
+                assert len(acknowledged) <= 1
+                assert all(store.look_up(sid(new), ADA).denied for new in acknowledged)
+                assert set(done.denied) == {sid(first), *map(sid, acknowledged or [first + 1])}
 
     def test_a_spared_session_is_never_lost_nor_doubled(self, store: Store) -> None:
         """While it gets new ids and its subject is marked: at most one id lives, the last one."""

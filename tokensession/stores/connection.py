@@ -131,7 +131,7 @@ _VENDORS: Final = (
         "redis",
         True,
     ),
-    _Vendor("mongo.collection", "MongoCollection", ("mongodb",), "pymongo"),
+    _Vendor("mongo.database", "MongoDatabase", ("mongodb",), "pymongo"),
     _Vendor("memcached.server", "MemcachedServer", ("memcached",), "pymemcache"),
     _Vendor("memory.process", "ProcessMemory", ("memory",)),
 )

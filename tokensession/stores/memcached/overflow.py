@@ -19,13 +19,13 @@ class MemcachedStore:
     """Keeps each entry under a key of its own, for as long as the server has room.
 
     Args:
-        where: A connection, or what `MemcachedServer` takes.
-        prefix: As for `MemcachedServer`.
-        timeout: As for `MemcachedServer`.
-        item_limit: As for `MemcachedServer`.
+        where: A `MemcachedServer`, or a URL for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
+        item_limit: Of its own server: its option ``-I`` in bytes; larger entries are refused.
 
     Raises:
-        ConfigError: As for `MemcachedServer`.
+        ConfigError: An invalid URL or argument.
     """
 
     def __init__(
@@ -50,24 +50,24 @@ class MemcachedStore:
         """Do nothing: keys need no preparation."""
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Set the entry; a newer one can take its place when the server is full."""
+        """Set a key; newer ones can take its place when the server is full."""
         key, leaves = self._key(name), expiry(until, now)
         if not self._run(lambda client: client.set(key, entry, leaves, noreply=False)):
             raise StoreError("the overflow store (memcached) did not take the entry")
 
     def get(self, name: bytes) -> bytes | None:
-        """Get the entry."""
+        """Get the key."""
         key = self._key(name)
         found: bytes | None = self._run(lambda client: client.get(key))
         return found
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """Touch the entry. This can shorten its life: Memcached knows no condition."""
+        """Touch the key. This can shorten its life: Memcached knows no condition."""
         key, leaves = self._key(name), expiry(until, now)
         return bool(self._run(lambda client: client.touch(key, leaves, noreply=False)))
 
     def delete(self, name: bytes) -> None:
-        """Delete the entry."""
+        """Delete the key."""
         key = self._key(name)
         self._run(lambda client: client.delete(key, noreply=False))
 

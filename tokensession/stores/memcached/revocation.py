@@ -49,14 +49,14 @@ class MemcachedStore:
     """Keeps revocations in Memcached, for as long as the server has room.
 
     Args:
-        where: A connection, or what `MemcachedServer` takes.
-        prefix: As for `MemcachedServer`.
-        timeout: As for `MemcachedServer`.
+        where: A `MemcachedServer`, or a URL for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
         may_forget: Accept that sessions come back when the server evicts their entries, and that
             every session is denied after its restart, until `create`. The default refuses this.
 
     Raises:
-        ConfigError: As for `MemcachedServer`.
+        ConfigError: An invalid URL or argument.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class MemcachedStore:
         self._server.close()
 
     def create(self) -> None:
-        """Make the marker."""
+        """Make the marker; leave alone what is there."""
         text = marker_text(Marker(secrets.token_hex(8), NEVER, NEVER))
         self._run(lambda client: client.add(self._prefix + "store", text, noreply=False))
         self._marker()
@@ -86,7 +86,7 @@ class MemcachedStore:
     # -- asking --------------------------------------------------------------------------------
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Get the keys in one round trip."""
+        """Return the entries of one session, in one round trip."""
         denied = self._key("d", sid)
         marker, mark, found = self._found(subject, denied)
         if mark is None:
@@ -124,7 +124,8 @@ class MemcachedStore:
         first = self._sid("f", sid) or sid
         self._put("f", new, first, until, now)
         self._put("c", first, new, until, now)
-        self._deny(first, until, now)  # the chain lives as long as the entry of its first id
+        if first != sid:  # the chain lives as long as the entry of its first id
+            self._deny(first, until, now)
         if subject is not None:
             self._spare(subject, (sid,), new, now)
         return self._ended((sid,), subject)
@@ -187,7 +188,7 @@ class MemcachedStore:
     # -- ending many ---------------------------------------------------------------------------
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Swap the mark, after the marker has its instant."""
+        """Set the mark, after the marker has its instant."""
         made: Mark | None = None
 
         def later(former: bytes | None) -> tuple[bytes, int]:
@@ -207,7 +208,7 @@ class MemcachedStore:
         return made
 
     def revoke_all(self, *, now: int) -> int:
-        """Swap the marker."""
+        """Raise the instant for everyone in the marker."""
         return self._raise(
             lambda marker: marker._replace(
                 everyone=decision.next_everyone(marker.everyone, marker.highest, now)
@@ -215,7 +216,7 @@ class MemcachedStore:
         ).everyone
 
     def revoke_before(self, instant: int) -> int:
-        """Swap the marker."""
+        """Raise the instant for everyone in the marker."""
         return self._raise(
             lambda marker: marker._replace(
                 everyone=decision.everyone_before(marker.everyone, instant)

@@ -2,88 +2,90 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING, TypeVar
+
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH
-from tokensession.stores.mongo.collection import TIMEOUT, MongoCollection, moment
+from tokensession.stores.connection import connection_of
+from tokensession.stores.mongo.database import MongoDatabase, moment
+
+from pymongo.errors import DuplicateKeyError  # isort: skip  # after what names a missing extra
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pymongo.collection import Collection
+
+    from tokensession.stores.mongo.database import Document
+
+_Result = TypeVar("_Result")
 
 
 class MongoStore:
     """Keeps each entry in a document of its own.
 
     Args:
-        url: Where, as PyMongo reads it: ``mongodb://`` or ``mongodb+srv://``.
-        database: The name of the database.
-        collection: The name of the collection.
-        timeout: Seconds that a call may take at the most.
+        where: A `MongoDatabase`, or a URL for one of its own.
+        database: The name of its own database.
+        collection: Of its own database: the name of the collection; the default is ``overflow``.
+        timeout: Of its own database: seconds that a call can take at most.
 
     Raises:
-        ConfigError: A URL that is none, or a wrong argument.
+        ConfigError: An invalid URL or argument.
     """
 
     largest = MAX_ENTRY
 
     def __init__(
         self,
-        url: str,
+        where: MongoDatabase | str,
         *,
-        database: str = "tokensession",
-        collection: str = "overflow",
-        timeout: float = TIMEOUT,
+        database: str | None = None,
+        collection: str | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self._documents = MongoCollection(
-            url, store="overflow", database=database, collection=collection, timeout=timeout
+        self._database = connection_of(
+            MongoDatabase, where, database=database, collection=collection, timeout=timeout
         )
+        self._name = self._database.collection_of("overflow")
 
     def close(self) -> None:
-        """Close the connections; the next call makes new ones."""
-        self._documents.close()
+        """Close the connections of the database."""
+        self._database.close()
 
     def create(self) -> None:
-        """Make the TTL index; leave it alone where it is.
-
-        Raises:
-            StoreError: It cannot.
-        """
-        self._documents.run(lambda entries: entries.create_index("until", expireAfterSeconds=0))
+        """Make the TTL index."""
+        self._run(lambda entries: entries.create_index("until", expireAfterSeconds=0))
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:  # noqa: ARG002  # absolute here
-        """Keep an entry until `until`.
+        """Insert a document; one that is there has the same entry, as names are digests."""
 
-        Raises:
-            StoreError: It could not be written.
-        """
-        # Names are digests, so what has the same is the same.
-        self._documents.insert({"_id": name, "entry": entry, "until": moment(until)})
+        def insert(entries: Collection[Document]) -> None:
+            # The driver tries twice, and the first may have arrived.
+            with contextlib.suppress(DuplicateKeyError):
+                entries.insert_one({"_id": name, "entry": entry, "until": moment(until)})
+
+        self._run(insert)
 
     def get(self, name: bytes) -> bytes | None:
-        """Return an entry, or None.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
-        found = self._documents.run(
-            lambda entries: entries.find_one({"_id": name}, {"entry": True})
-        )
+        """Find the document."""
+        found = self._run(lambda entries: entries.find_one({"_id": name}, {"entry": True}))
         entry = None if found is None else found.get("entry")
         return entry if isinstance(entry, bytes) else None
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # absolute here
-        """Keep an entry until `until` at least; False when it is not there.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
+        """Update the date of the document, where that is later."""
         later = {"$max": {"until": moment(until)}}
-        result = self._documents.run(lambda entries: entries.update_one({"_id": name}, later))
+        result = self._run(lambda entries: entries.update_one({"_id": name}, later))
         return result.matched_count == 1
 
     def delete(self, name: bytes) -> None:
-        """Remove an entry.
-
-        Raises:
-            StoreError: It cannot be asked.
-        """
-        self._documents.run(lambda entries: entries.delete_one({"_id": name}))
+        """Delete the document."""
+        self._run(lambda entries: entries.delete_one({"_id": name}))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # the protocol's
         """Return 0: the server removes what has ended, about once a minute."""
         return 0
+
+    def _run(self, call: Callable[[Collection[Document]], _Result]) -> _Result:
+        return self._database.run(lambda database: call(database[self._name]), store="overflow")

@@ -1,20 +1,17 @@
-"""Revocations in MongoDB by PyMongo: one collection, of a replica set, as it takes transactions.
+"""Revocations in MongoDB by PyMongo: one collection of a replica set, which takes transactions.
 
 One document holds what is for everyone, and a counter. Every write raises the counter in the
-transaction in which it writes its entry, so writers take turns, and whoever has seen a position has
-seen all that is below it.
+transaction in which it writes its entries. So writers take turns, and a reader that has seen a
+position has seen all that is below it.
 """
 
 from __future__ import annotations
 
 import secrets
-from time import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from tokensession.errors import StoreError
-from tokensession.format.claims import SID_BYTES
 from tokensession.revocation import decision
-from tokensession.revocation.decision import NEVER, Entries, Mark
+from tokensession.revocation.decision import NEVER, Ended, Entries, Mark
 from tokensession.revocation.store import (
     BATCH,
     SWEEP_BATCH,
@@ -23,167 +20,163 @@ from tokensession.revocation.store import (
     Capabilities,
     Counts,
 )
-from tokensession.stores.mongo.collection import AFTER, TIMEOUT, MongoCollection, moment
+from tokensession.stores.connection import connection_of
+from tokensession.stores.mongo.database import MongoDatabase
+from tokensession.stores.mongo.revocation_documents import (
+    DENIED,
+    MARK,
+    STORE,
+    VERSION,
+    Step,
+    batch_of,
+    checked_store,
+    mark_of,
+)
+
+from pymongo import WriteConcern  # isort: skip  # after what names a missing extra
+from pymongo.read_concern import ReadConcern  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
+    from pymongo.database import Database
 
-    from tokensession.revocation.decision import Denial, Keep
+    from tokensession.revocation.decision import Denial, Keep, Successor
     from tokensession.revocation.store import Position
-    from tokensession.stores.mongo.collection import Document
-
-VERSION: Final = 1
+    from tokensession.stores.mongo.database import Document
 
 _SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
-_STORE: Final = "store"  # the id of the one document; those of entries are bytes
-_DENIED, _MARK = b"d", b"m"  # what the ids of entries begin with
-_SUBJECT_BYTES: Final = 32
+# A write is done when most servers have it in their journal, and a read sees only such writes.
+_WRITTEN: Final = WriteConcern("majority", j=True)
+_READ: Final = ReadConcern("majority")
 _Result = TypeVar("_Result")
 
 
 class MongoStore:
-    """Keeps revocations in MongoDB.
+    """Keeps revocations in MongoDB. It needs a replica set.
 
     Args:
-        url: Where, as PyMongo reads it: ``mongodb://`` or ``mongodb+srv://``; a replica set.
-        database: The name of the database.
-        collection: The name of the collection.
-        timeout: Seconds that a call may take at the most.
+        where: A `MongoDatabase`, or a URL for one of its own.
+        database: The name of its own database.
+        collection: Of its own database: the name of the collection; the default is ``revocations``.
+        timeout: Of its own database: seconds that a call can take at most.
 
     Raises:
-        ConfigError: A URL that is none, or a wrong argument.
+        ConfigError: An invalid URL or argument.
     """
 
     capabilities: Capabilities = Capabilities(durable=True, lists_changes=True)
 
     def __init__(
         self,
-        url: str,
+        where: MongoDatabase | str,
         *,
-        database: str = "tokensession",
-        collection: str = "revocations",
-        timeout: float = TIMEOUT,
+        database: str | None = None,
+        collection: str | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self._documents = MongoCollection(
-            url,
-            store="revocation",
-            database=database,
-            collection=collection,
-            timeout=timeout,
-            journaled=True,
+        self._database = connection_of(
+            MongoDatabase, where, database=database, collection=collection, timeout=timeout
         )
+        self._name = self._database.collection_of("revocations")
 
     def close(self) -> None:
-        """Close the connections; the next call makes new ones."""
-        self._documents.close()
-
-    # -- making it -----------------------------------------------------------------------------
+        """Close the connections of the database."""
+        self._database.close()
 
     def create(self) -> None:
-        """Make the indexes and the epoch; leave alone what is there.
-
-        Raises:
-            StoreError: It cannot, or what is there is of another version.
-        """
-        self._documents.run(self._create)
+        """Make the indexes and the epoch; leave alone what is there."""
+        self._run(self._create)
         self._store()
 
     def _create(self, entries: Collection[Document]) -> None:
         entries.create_index([("position", 1), ("_id", 1)])
         entries.create_index("until")
+        entries.create_index("current", sparse=True)
         entries.create_index("ends", expireAfterSeconds=0)
         new = {"version": VERSION, "epoch": secrets.token_hex(8), "position": 0}
         new |= {"everyone": NEVER, "highest": NEVER}
-        entries.update_one({"_id": _STORE}, {"$setOnInsert": new}, upsert=True)
+        entries.update_one({"_id": STORE}, {"$setOnInsert": new}, upsert=True)
 
     # -- asking --------------------------------------------------------------------------------
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return what it holds about one session, in one round trip.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
-        ids: list[Any] = [_STORE, _DENIED + sid]
+        """Return the entries of one session, in one round trip."""
+        ids: list[Any] = [STORE, DENIED + sid]
         if subject is not None:
-            ids.append(_MARK + subject)
-        documents = self._documents.run(lambda entries: list(entries.find({"_id": {"$in": ids}})))
+            ids.append(MARK + subject)
+        documents = self._run(lambda entries: list(entries.find({"_id": {"$in": ids}})))
         found = {document["_id"]: document for document in documents}
-        store = _checked(found.get(_STORE))
-        mark = _mark(found.get(_MARK + (subject or b"")))
-        denied = _DENIED + sid in found
-        if mark is None:
-            return Entries(denied, store["everyone"])
-        return Entries(denied, store["everyone"], mark.instant, mark.kept)
+        store = checked_store(found.get(STORE))
+        mark = mark_of(found.get(MARK + (subject or b"")))
+        return _entries(DENIED + sid in found, store, mark)
 
     def count(self) -> Counts:
-        """Return how many entries it holds.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
+        """Count the documents."""
         self._store()
         return Counts(
-            self._documents.run(lambda entries: entries.count_documents({"kind": "denied"})),
-            self._documents.run(lambda entries: entries.count_documents({"kind": "mark"})),
+            self._run(lambda entries: entries.count_documents({"kind": "denied"})),
+            self._run(lambda entries: entries.count_documents({"kind": "mark"})),
         )
 
     def _store(self) -> Document:
-        return _checked(self._documents.run(lambda entries: entries.find_one({"_id": _STORE})))
+        return checked_store(self._run(lambda entries: entries.find_one({"_id": STORE})))
 
     # -- telling -------------------------------------------------------------------------------
 
-    def deny(self, denial: Denial, *, now: int) -> None:
-        """Deny a session id.
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+        """Deny the ids, and move the mark, in one transaction."""
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
-        self._write(lambda step: step.deny(denial, now), now)
+        def write(step: Step) -> Ended:
+            _, current = step.chain(denial.sid)
+            denied = tuple(dict.fromkeys((denial.sid, current or denial.sid)))
+            subject = None if successor is None else successor.subject
+            mark = step.mark(subject)
+            for sid in denied:
+                step.deny(sid, denial.until)
+                if successor is not None and subject == denial.subject:
+                    mark = _spare(step, subject, mark, sid, successor.sid)
+            return Ended(denied, step.store["everyone"], mark)
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
-        """Deny a session id and, where its subject's mark spares it, spare `new` instead.
+        return self._write(write, now)
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Decide and write in one transaction."""
+        sid, subject, until = denial.sid, denial.subject, denial.until
 
-        def write(step: _Step) -> None:
-            step.deny(denial, now)
-            if denial.subject is not None:
-                mark = decision.replaced(step.mark(denial.subject), denial.sid, new)
-                if mark is not None:
-                    step.put_mark(denial.subject, mark, now)
+        def write(step: Step) -> Ended:
+            first, current = step.chain(sid)
+            if current is not None and step.is_denied(current):
+                current = None
+            mark = step.mark(subject)
+            found = _entries(step.is_denied(sid), step.store, mark)
+            if not decision.is_recorded(denial, new, found, current):
+                if sid != first:
+                    step.deny(sid, until, first=first)
+                # The chain lives as long as the document of its first id.
+                step.deny(first, until, current=new)
+                mark = _spare(step, subject, mark, sid, new)
+            return Ended((sid,), step.store["everyone"], mark)
 
-        self._write(write, now)
+        return self._write(write, now)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set a subject's mark.
+        """Set the mark in one transaction."""
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
-
-        def write(step: _Step) -> Mark:
+        def write(step: Step) -> Mark:
             everyone = step.store["everyone"]
             mark = decision.next_mark(step.mark(subject), everyone, keep, now, life)
-            step.put_mark(subject, mark, now)
+            step.put_mark(subject, mark)
             step.update({"$max": {"highest": mark.instant}})
             return mark
 
         return self._write(write, now)
 
     def revoke_all(self, *, now: int) -> int:
-        """End every session begun so far.
+        """Raise the instant for everyone in one transaction."""
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
-
-        def write(step: _Step) -> int:
+        def write(step: Step) -> int:
             store = step.store
             everyone = decision.next_everyone(store["everyone"], store["highest"], now)
             step.update({"$set": {"everyone": everyone}})
@@ -192,13 +185,9 @@ class MongoStore:
         return self._write(write, now)
 
     def revoke_before(self, instant: int) -> int:
-        """End every session begun before an instant.
+        """Raise the instant for everyone in one transaction."""
 
-        Raises:
-            StoreError: It could not be recorded.
-        """
-
-        def write(step: _Step) -> int:
+        def write(step: Step) -> int:
             everyone = decision.everyone_before(step.store["everyone"], instant)
             step.update({"$set": {"everyone": everyone}})
             return everyone
@@ -206,28 +195,20 @@ class MongoStore:
         return self._write(write, None)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove up to `limit` entries whose end is before `now`.
-
-        Raises:
-            StoreError: It could not be done.
-        """
+        """Find the documents, then delete those whose end is still before `now`."""
         ended = {"until": {"$lt": now}}
-        found = self._documents.run(
+        found = self._run(
             lambda entries: list(entries.find(ended, {"_id": True}).sort("until").limit(limit))
         )
         if not found:
             return 0
         ids = {"_id": {"$in": [document["_id"] for document in found]}}
-        return self._documents.run(lambda entries: entries.delete_many(ids | ended).deleted_count)
+        return self._run(lambda entries: entries.delete_many(ids | ended).deleted_count)
 
     # -- reading along -------------------------------------------------------------------------
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Give all that it holds, or what has changed since a position.
-
-        Raises:
-            StoreError: It cannot be asked, or was not created.
-        """
+        """Find the documents in the order of their positions."""
         store = self._store()
         epoch, last = store["epoch"], store["position"]
         since = -1
@@ -238,7 +219,7 @@ class MongoStore:
             page = self._page(since, after)
             if page:
                 since, after = page[-1]["position"], page[-1]["_id"]
-                yield _batch(page)
+                yield batch_of(page)
             if len(page) < BATCH:
                 break
         # Read first, so whatever came meanwhile is read (again) from here.
@@ -255,117 +236,45 @@ class MongoStore:
             "$or": [{"position": {"$gt": since}}, {"position": since, "_id": {"$gt": after}}],
         }
         order = [("position", 1), ("_id", 1)]
-        return self._documents.run(
-            lambda entries: list(entries.find(query).sort(order).limit(BATCH))
-        )
+        return self._run(lambda entries: list(entries.find(query).sort(order).limit(BATCH)))
 
     # -- talking to the server -----------------------------------------------------------------
 
-    def _write(self, work: Callable[[_Step], _Result], now: int | None) -> _Result:
+    def _write(self, work: Callable[[Step], _Result], now: int | None) -> _Result:
         """Do a write as one step, in the store's order, and sweep a little."""
 
         def transact(entries: Collection[Document]) -> _Result:
             with entries.database.client.start_session() as session:
-                return session.with_transaction(lambda session: work(_Step(entries, session)))
+                return session.with_transaction(
+                    lambda session: work(Step(entries, session, now or 0))
+                )
 
-        result = self._documents.run(transact)
+        result = self._run(transact)
         if now is not None:
             self.sweep(now=now - SWEEP_MARGIN, limit=_SWEPT_BY_A_WRITE)
         return result
 
-
-class _Step:
-    """One transaction, which has taken its turn by raising the counter.
-
-    Attributes:
-        store: What is for everyone, as the transaction sees it.
-    """
-
-    def __init__(self, entries: Collection[Document], session: ClientSession) -> None:
-        self._entries = entries
-        self._session = session
-        self.store = _checked(
-            entries.find_one_and_update(
-                {"_id": _STORE},
-                {"$inc": {"position": 1}},
-                return_document=AFTER,
-                session=session,
+    def _run(self, call: Callable[[Collection[Document]], _Result]) -> _Result:
+        def on_collection(database: Database[Document]) -> _Result:
+            return call(
+                database.get_collection(self._name, read_concern=_READ, write_concern=_WRITTEN)
             )
-        )
 
-    def update(self, change: Mapping[str, Any]) -> None:
-        """Change what is for everyone."""
-        self._entries.update_one({"_id": _STORE}, change, session=self._session)
-
-    def deny(self, denial: Denial, now: int) -> None:
-        """Add a denied session id."""
-        self._put(_DENIED + denial.sid, {"kind": "denied"}, denial.until, now)
-
-    def mark(self, subject: bytes) -> Mark | None:
-        """Return the mark of a subject."""
-        return _mark(self._entries.find_one({"_id": _MARK + subject}, session=self._session))
-
-    def put_mark(self, subject: bytes, mark: Mark, now: int) -> None:
-        """Put a mark, to live as long as the longest of the subject's."""
-        values = {"kind": "mark", "instant": mark.instant, "kept": mark.kept}
-        self._put(_MARK + subject, values | {"revision": mark.revision}, mark.until, now)
-
-    def _put(self, name: bytes, values: Mapping[str, Any], until: int, now: int) -> None:
-        # By the host's own clock, as the server's decides when it removes the entry.
-        ends = int(time()) + max(until - now, 0) + SWEEP_MARGIN
-        change = {
-            "$set": {**values, "position": self.store["position"]},
-            "$max": {"until": until, "ends": moment(ends)},
-        }
-        self._entries.update_one({"_id": name}, change, upsert=True, session=self._session)
+        return self._database.run(on_collection, store="revocation")
 
 
-def _checked(store: Document | None) -> Document:
-    if store is None:
-        raise StoreError(
-            "the revocation store (mongodb) is empty: what it held is gone, or it was never made; "
-            "make it with create(), and end all older sessions if it is a loss (revoke_all)"
-        )
-    if store.get("version") != VERSION:
-        raise StoreError(
-            f"the revocation store (mongodb) is of another version; this library knows {VERSION}"
-        )
-    if not all(isinstance(store.get(name), int) for name in ("everyone", "highest", "position")):
-        raise StoreError("the revocation store (mongodb) holds no numbers where some belong")
-    return store
+def _entries(denied: bool, store: Document, mark: Mark | None) -> Entries:  # noqa: FBT001  # as Entries takes it
+    if mark is None:
+        return Entries(denied, store["everyone"])
+    return Entries(denied, store["everyone"], mark.instant, mark.kept)
 
 
-def _mark(document: Document | None) -> Mark | None:
-    if document is None:
-        return None
-    numbers = [document.get(name) for name in ("instant", "until", "revision")]
-    kept = document.get("kept")
-    if not all(isinstance(number, int) for number in numbers) or not (
-        kept is None or (isinstance(kept, bytes) and len(kept) == SID_BYTES)
-    ):
-        raise StoreError("the revocation store (mongodb) holds something that is no mark")
-    instant, until, revision = numbers
-    return Mark(instant, kept, until, revision)  # type: ignore[arg-type]  # they are numbers
-
-
-def _batch(page: list[Document]) -> Batch:
-    """Return the entries of a page; what is none is counted."""
-    denied: list[tuple[bytes, int]] = []
-    marks: list[tuple[bytes, Mark]] = []
-    skipped = 0
-    for document in page:
-        name, until = document["_id"], document.get("until")
-        try:
-            if not isinstance(name, bytes):  # such as the id that the driver gives
-                skipped += 1
-            elif document["kind"] == "mark" and len(name) == 1 + _SUBJECT_BYTES:
-                mark = _mark(document)
-                assert mark is not None
-                marks.append((name[1:], mark))
-            elif len(name) == 1 + SID_BYTES and isinstance(until, int):
-                denied.append((name[1:], until))
-            else:
-                skipped += 1
-        except StoreError:
-            skipped += 1
-    return Batch(denied, marks, skipped=skipped)
+def _spare(
+    step: Step, subject: bytes | None, mark: Mark | None, old: bytes, new: bytes
+) -> Mark | None:
+    """Let a subject's mark spare `new` where it spared `old`; return the mark."""
+    moved = decision.replaced(mark, old, new)
+    if moved is None or subject is None:
+        return mark
+    step.put_mark(subject, moved)
+    return moved

@@ -35,11 +35,11 @@ class RedisKeySource:
     """The document under one name of a Redis or Valkey server.
 
     Args:
-        where: A connection, or what `RedisServer` takes.
+        where: A `RedisServer`, or a URL or a client for one of its own.
         key: The name.
 
     Raises:
-        ConfigError: As for `RedisServer`.
+        ConfigError: An invalid URL or argument.
     """
 
     def __init__(self, where: RedisServer | str | Client, *, key: str = DEFAULT_NAME) -> None:
@@ -61,13 +61,13 @@ class RedisKeySource:
         self._server.close()
 
     def read(self) -> bytes | None:
-        """GET."""
+        """Get the key."""
         with self._reported():
             document = self._client.get(self._key)
         return document.encode() if isinstance(document, str) else document
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Run one script: the server compares."""
+        """Set the key in one script, in which the server compares."""
         with self._reported():
             if over is None:
                 return bool(self._client.set(self._key, document, nx=True))

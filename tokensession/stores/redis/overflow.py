@@ -20,12 +20,12 @@ class RedisStore:
     """Keeps each entry under a key of its own, which the server removes at its end.
 
     Args:
-        where: A connection, or what `RedisServer` takes.
-        prefix: As for `RedisServer`.
-        timeout: As for `RedisServer`.
+        where: A `RedisServer`, or a URL or a client for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
 
     Raises:
-        ConfigError: As for `RedisServer`, or a client that decodes.
+        ConfigError: An invalid URL or argument, or a client that decodes.
     """
 
     largest = MAX_ENTRY
@@ -49,18 +49,18 @@ class RedisStore:
         """Do nothing: keys need no preparation."""
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """SET with an end."""
+        """Set a key that ends by itself."""
         key, seconds = self._key(name), max(1, until - now)
         self._run(lambda client: client.set(key, entry, ex=seconds))
 
     def get(self, name: bytes) -> bytes | None:
-        """GET."""
+        """Get the key."""
         key = self._key(name)
         found: bytes | None = self._run(lambda client: client.get(key))
         return found
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """EXPIRE, where that is later."""
+        """Let the key end later, never earlier."""
         key, seconds = self._key(name), max(1, until - now)
 
         def extend(client: Any) -> bool:
@@ -72,7 +72,7 @@ class RedisStore:
         return self._run(extend)
 
     def delete(self, name: bytes) -> None:
-        """DEL."""
+        """Delete the key."""
         key = self._key(name)
         self._run(lambda client: client.delete(key))
 

@@ -51,13 +51,13 @@ class RedisStore:
     """Keeps revocations in Redis or Valkey.
 
     Args:
-        where: A connection, or what `RedisServer` takes.
-        prefix: As for `RedisServer`.
-        timeout: As for `RedisServer`.
+        where: A `RedisServer`, or a URL or a client for one of its own.
+        prefix: Of its own server: what the names of the keys begin with.
+        timeout: Of its own server: seconds that a call can take at most.
         may_forget: Accept a server that evicts keys when it is full. The default refuses it.
 
     Raises:
-        ConfigError: As for `RedisServer`, or a client that decodes or reads from replicas.
+        ConfigError: An invalid URL or argument, or a client that decodes or reads from replicas.
     """
 
     def __init__(
@@ -88,22 +88,22 @@ class RedisStore:
         self._server.close()
 
     def create(self) -> None:
-        """Make the structures and their epoch."""
+        """Make the structures and their epoch; leave alone what is there."""
         self._run(scripts.CREATE, secrets.token_hex(8))
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Run one script."""
+        """Return the entries of one session, in one round trip."""
         denied, everyone, mark, kept = self._run(scripts.LOOK_UP, sid, subject or b"")
         return Entries(denied == 1, everyone, mark, _kept(kept))
 
     def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
-        """Run one script."""
+        """Deny the ids, and move the mark, in one script."""
         follows = (b"", b"") if successor is None else (successor.sid, successor.subject or b"")
         values = (denial.sid, denial.until, denial.subject or b"", *follows)
         return _ended(self._run(scripts.DENY, now - SWEEP_MARGIN, *values))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Run one script."""
+        """Decide and write in one script."""
         values = (denial.sid, denial.until, denial.subject or b"", new, denial.started_at or 0)
         answer = self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
         if answer is None:
@@ -111,32 +111,32 @@ class RedisStore:
         return _ended(answer)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Run one script."""
+        """Set the mark in one script."""
         kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
         return _answered_mark(
             self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
         )
 
     def revoke_all(self, *, now: int) -> int:
-        """Run one script."""
+        """Raise the instant for everyone in one script."""
         return int(self._run(scripts.REVOKE_ALL, now))
 
     def revoke_before(self, instant: int) -> int:
-        """Run one script."""
+        """Raise the instant for everyone in one script."""
         return int(self._run(scripts.REVOKE_BEFORE, instant))
 
     def count(self) -> Counts:
-        """Run one script."""
+        """Count the members of the structures."""
         return Counts(*self._run(scripts.COUNT))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Run one script."""
+        """Remove what has ended, in one script."""
         return int(self._run(scripts.SWEEP, now, limit))
 
     # -- reading along -------------------------------------------------------------------------
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Read the stream of changes, or scan the structures."""
+        """Read the stream of changes; scan the structures where it starts too late."""
         epoch, server, everyone, highest, last = self._run(scripts.HERE)
         name = (epoch.decode(), server.decode())
         since: tuple[Any, ...] | None = None
@@ -204,7 +204,7 @@ class RedisStore:
             raise StoreError(
                 "the revocation store (redis) evicts keys when it is full "
                 f"(maxmemory-policy {policy.decode()}), which brings sessions back: set "
-                "noeviction, or accept it with RedisStore(..., may_forget=True)"
+                "noeviction, or accept it with revocations(may_forget=True)"
             )
         self._memory_is_checked = True
 

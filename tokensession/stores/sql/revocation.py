@@ -9,7 +9,7 @@ was still open when it last looked.
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.revocation import decision
 from tokensession.revocation.decision import NEVER, Ended, Entries, Mark
@@ -30,6 +30,7 @@ from tokensession.stores.sql.revocation_rows import (
     marks_in,
     seconds,
 )
+from tokensession.stores.sql.revocation_step import Step
 from tokensession.stores.sql.revocation_tables import Tables
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class SQLStore:
 
     def _fill(self, connection: Connection) -> None:
         connection.execute(self._tables.new_store(secrets.token_hex(8)))
-        self._store(connection)
+        Step(connection, self._tables)  # checks the version of what was there
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -107,81 +108,68 @@ class SQLStore:
     def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
         """Deny a session id and the current one of its chain."""
         subject = None if successor is None else successor.subject
-        moves = successor is not None and subject is not None and subject == denial.subject
+        moves = subject is not None and subject == denial.subject
 
-        def write(connection: Connection) -> Ended:
-            # Sign-outs go beside each other, and never beside what changes a chain or a mark.
-            store = self._store(connection, lock="update" if moves else "share")
-            chain = self._chain(connection, denial.sid)
-            ids = [denial.sid]
-            if chain is not None and chain.current != denial.sid:
-                ids.append(chain.current)
-            for sid in ids:
-                self._deny(connection, denial._replace(sid=sid))
-            mark = self._mark(connection, subject)
-            if moves and successor is not None:
-                mark = self._move(connection, subject, mark, ids, successor.sid)
-            return Ended(tuple(ids), seconds(store.everyone), mark)
+        def write(step: Step) -> Ended:
+            ids = step.end(denial)
+            kept = ids if moves else ()
+            mark = None if successor is None else step.move_mark(subject, kept, successor.sid)
+            return Ended(tuple(ids), step.everyone, mark)
 
-        return self._write(write, now)
+        return self._write(write, now, lock=moves)
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Let `new` continue a session."""
-        sid, subject = denial.sid, denial.subject
 
-        def write(connection: Connection) -> Ended:
-            store = self._store(connection, lock="update")
-            values = {"sid": sid, "subject": subject or b""}
-            found = entries_of(connection.execute(self._tables.entry, values).one())
-            chain = self._chain(connection, sid)
-            current = None if chain is None or chain.ended else chain.current
-            mark = self._mark(connection, subject)
-            if not decision.is_recorded(denial, new, found, current):
-                if chain is None:
-                    self._deny(connection, denial, first=sid, current=new)
-                else:
-                    self._deny(connection, denial, first=chain.sid)
-                    continued = {"chain": chain.sid, "new": new, "end": denial.until}
-                    connection.execute(self._tables.continue_chain, continued)
-                mark = self._move(connection, subject, mark, [sid], new)
-            return Ended((sid,), seconds(store.everyone), mark)
+        def write(step: Step) -> Ended:
+            step.continue_as(denial, new)
+            mark = step.move_mark(denial.subject, (denial.sid,), new)
+            return Ended((denial.sid,), step.everyone, mark)
 
         return self._write(write, now)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set the mark of a subject."""
 
-        def write(connection: Connection) -> Mark:
-            store = self._store(connection, lock="update")
-            known = self._mark(connection, subject)
-            mark = decision.next_mark(known, seconds(store.everyone), keep, now, life)
-            self._put(connection, subject, mark)
-            connection.execute(self._tables.raise_highest, {"to": mark.instant})
+        def write(step: Step) -> Mark:
+            mark = decision.next_mark(step.mark(subject), step.everyone, keep, now, life)
+            step.put_mark(subject, mark)
+            step.raise_highest(mark.instant)
             return mark
 
         return self._write(write, now)
 
     def revoke_all(self, *, now: int) -> int:
         """End every session begun so far."""
-        return self._raise_everyone(
-            lambda store: decision.next_everyone(
-                seconds(store.everyone), seconds(store.highest), now
-            )
-        )
 
-    def revoke_before(self, instant: int) -> int:
-        """End every session begun before an instant."""
-        return self._raise_everyone(
-            lambda store: decision.everyone_before(seconds(store.everyone), instant)
-        )
-
-    def _raise_everyone(self, instant: Callable[[Any], int]) -> int:
-        def write(connection: Connection) -> int:
-            everyone = instant(self._store(connection, lock="update"))
-            connection.execute(self._tables.raise_everyone, {"to": everyone})
+        def write(step: Step) -> int:
+            everyone = decision.next_everyone(step.everyone, step.highest, now)
+            step.raise_everyone(everyone)
             return everyone
 
         return self._write(write, None)
+
+    def revoke_before(self, instant: int) -> int:
+        """End every session begun before an instant."""
+
+        def write(step: Step) -> int:
+            everyone = decision.everyone_before(step.everyone, instant)
+            step.raise_everyone(everyone)
+            return everyone
+
+        return self._write(write, None)
+
+    def _write(
+        self, work: Callable[[Step], _Result], now: int | None, *, lock: bool = True
+    ) -> _Result:
+        def write(connection: Connection) -> _Result:
+            with self._database.transaction(connection):
+                result = work(Step(connection, self._tables, lock=lock))
+                if now is not None:
+                    self._sweep(connection, now - SWEEP_MARGIN, _SWEPT_BY_A_WRITE)
+                return result
+
+        return self._run(write)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
         """Remove entries that ended before `now`."""
@@ -226,67 +214,3 @@ class SQLStore:
 
     def _page(self, query: sa.Select[Any], values: dict[str, Any]) -> list[Any]:
         return self._run(lambda connection: list(connection.execute(query, values)))
-
-    # -- the parts of a transaction ------------------------------------------------------------
-
-    def _store(self, connection: Connection, *, lock: Literal["", "share", "update"] = "") -> Any:
-        query = self._tables.store_row
-        if lock:
-            query = query.with_for_update(read=lock == "share")
-        return checked(connection.execute(query).first())
-
-    def _chain(self, connection: Connection, sid: bytes) -> Any:
-        return connection.execute(self._tables.chain, {"sid": sid}).first()
-
-    def _mark(self, connection: Connection, subject: bytes | None) -> Mark | None:
-        if subject is None:
-            return None
-        row = connection.execute(self._tables.mark_row, {"subject": subject}).first()
-        if row is None:
-            return None
-        return Mark(seconds(row.instant), row.kept, seconds(row.until), seconds(row.revision))
-
-    def _move(
-        self,
-        connection: Connection,
-        subject: bytes | None,
-        mark: Mark | None,
-        ids: list[bytes],
-        new: bytes,
-    ) -> Mark | None:
-        """Let a subject's mark spare `new` where it spares one of some ids; return the mark."""
-        for sid in ids:
-            moved = decision.replaced(mark, sid, new)
-            if moved is not None and subject is not None:
-                self._put(connection, subject, moved)
-                return moved
-        return mark
-
-    def _deny(
-        self,
-        connection: Connection,
-        denial: Denial,
-        *,
-        first: bytes | None = None,
-        current: bytes | None = None,
-    ) -> None:
-        values = {"sid": denial.sid, "until": denial.until, "first": first, "current": current}
-        connection.execute(self._tables.put_denied, values | self._position(connection))
-
-    def _put(self, connection: Connection, subject: bytes, mark: Mark) -> None:
-        position = self._position(connection)
-        values = {"subject": subject, **mark._asdict(), **position}
-        connection.execute(self._tables.put_mark, values)
-
-    def _position(self, connection: Connection) -> dict[str, Any]:
-        return {"position": connection.execute(self._tables.next_position).scalar_one()}
-
-    def _write(self, work: Callable[[Connection], _Result], now: int | None) -> _Result:
-        def write(connection: Connection) -> _Result:
-            with self._database.transaction(connection):
-                result = work(connection)
-                if now is not None:
-                    self._sweep(connection, now - SWEEP_MARGIN, _SWEPT_BY_A_WRITE)
-                return result
-
-        return self._run(write)

@@ -136,21 +136,21 @@ class Tables:
 
     def _make_writes(self) -> None:
         denied, marks = self.denied, self.marks
-        put = self._insert(denied)
         greater = sa.func.greatest if self._postgresql else sa.func.max
-        self.put_denied = put.on_conflict_do_update(
-            index_elements=[denied.c.sid],
-            set_={
-                "until": greater(denied.c.until, put.excluded.until),
-                "position": put.excluded.position,
-            },
+        # Nothing is returned where the id is denied already; the row of another is not locked.
+        self.deny = self._insert(denied).on_conflict_do_nothing().returning(denied.c.sid)
+        end = sa.bindparam("end", type_=sa.BigInteger)
+        self.keep_denied = (
+            sa.update(denied)
+            .where(denied.c.sid == sa.bindparam("id", type_=sa.LargeBinary), denied.c.until < end)
+            .values(until=end, position=sa.bindparam("at", type_=sa.BigInteger))
         )
         self.continue_chain = (
             sa.update(denied)
             .where(denied.c.sid == sa.bindparam("chain", type_=sa.LargeBinary))
             .values(
                 current=sa.bindparam("new", type_=sa.LargeBinary),
-                until=greater(denied.c.until, sa.bindparam("end", type_=sa.BigInteger)),
+                until=greater(denied.c.until, end),
             )
         )
         mark = self._insert(marks)

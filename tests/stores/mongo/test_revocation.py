@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bson import ObjectId
 from pymongo import ReadPreference
 
-from tests.stores.revocation_contract import ADA, NOW, StoreContract, apply, denial, sid
+from tests.stores.fixtures import revocations
+from tests.stores.revocation_contract import StoreContract
+from tests.stores.samples import ADA, NOW, apply, denial, sid
 from tokensession.errors import ConfigError, StoreError
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.stores.mongo import revocation as mongostore
@@ -19,29 +20,21 @@ from tokensession.stores.mongo.revocation import MongoStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.servers import Mongo
+    from pymongo.collection import Collection
 
-_numbers = count()
+    from tests.servers import Mongo
+    from tokensession.revocation.store import Store
 
 
 @pytest.fixture
-def new_mongo(mongo: Mongo) -> Iterator[Callable[[], MongoStore]]:
+def new_mongo(mongo: Mongo) -> Iterator[Callable[[], Store]]:
     """Make an empty store per call."""
-    made: list[MongoStore] = []
-
-    def make() -> MongoStore:
-        made.append(MongoStore(mongo.url, collection=f"r{next(_numbers)}", timeout=60))
-        made[-1].create()
-        return made[-1]
-
-    yield make
-    for store in made:
-        store.close()
+    yield from revocations(mongo.url)
 
 
 class TestMongo(StoreContract):
     @pytest.fixture
-    def new_store(self, new_mongo: Callable[[], MongoStore]) -> Callable[[], MongoStore]:
+    def new_store(self, new_mongo: Callable[[], Store]) -> Callable[[], Store]:
         """Make a store per call."""
         return new_mongo
 
@@ -51,12 +44,19 @@ class TestMongo(StoreContract):
         monkeypatch.setattr(mongostore, "BATCH", 4)
 
 
-def test_an_emptied_store_denies(new_mongo: Callable[[], MongoStore]) -> None:
+def documents_of(store: MongoStore | OverflowStore) -> Collection[dict[str, Any]]:
+    """Return the collection of a store."""
+    found: list[Collection[dict[str, Any]]] = []
+    store._run(found.append)
+    return found[0]
+
+
+def test_an_emptied_store_denies(new_mongo: Callable[[], Any]) -> None:
     """Whatever is asked, until it is made again, which gives it another epoch."""
     store = new_mongo()
     store.deny(denial(1), now=NOW)
     position = apply(RevocationEntries(), store.read(None))
-    store._documents.documents().delete_many({})
+    documents_of(store).delete_many({})
     calls: list[Callable[[], object]] = [
         lambda: store.look_up(sid(1), ADA),
         lambda: store.deny(denial(1), now=NOW),
@@ -71,28 +71,35 @@ def test_an_emptied_store_denies(new_mongo: Callable[[], MongoStore]) -> None:
     assert apply(RevocationEntries(), store.read(position))[0] != position[0]
 
 
-def test_garbage_is_refused_or_counted(new_mongo: Callable[[], MongoStore]) -> None:
+def test_garbage_is_refused_or_counted(new_mongo: Callable[[], Any]) -> None:
     """What is no entry denies who asks for it, and is left out, and told, of what is read."""
     store = new_mongo()
-    entries = store._documents.documents()
+    entries = documents_of(store)
     mark = {"_id": b"m" + ADA, "kind": "mark", "instant": "x", "until": 1, "revision": 1}
     entries.insert_one(mark | {"position": 1})
     entries.insert_one({"_id": b"d", "kind": "denied", "until": 1, "position": 1})
-    with pytest.raises(StoreError, match="no mark"):
+    with pytest.raises(StoreError, match="invalid mark"):
         store.look_up(sid(1), ADA)
     assert sum(batch.skipped for batch in store.read(None)) == 2
+    chains: list[dict[str, Any]] = [{"first": "x"}, {"current": 7}, {"current": b"short"}]
+    for number, chain in enumerate(chains):
+        entries.insert_one({"_id": b"d" + sid(number + 5), "kind": "denied", **chain})
+        with pytest.raises(StoreError, match="invalid session id"):
+            store.deny(denial(number + 5, None), now=NOW)
+        with pytest.raises(StoreError, match="invalid session id"):
+            store.replace(denial(number + 5, None), sid(9), now=NOW)
     entries.update_one({"_id": "store"}, {"$set": {"everyone": "x"}})
     with pytest.raises(StoreError, match="no numbers"):
         store.look_up(sid(1), None)
-    entries.update_one({"_id": "store"}, {"$set": {"version": 2}})
+    entries.update_one({"_id": "store"}, {"$set": {"version": 1}})
     with pytest.raises(StoreError, match="another version"):
         store.create()
 
 
-def test_ids_of_another_kind(new_mongo: Callable[[], MongoStore]) -> None:
+def test_ids_of_another_kind(new_mongo: Callable[[], Any]) -> None:
     """What somebody has put there by hand stops nobody from reading the entries beside it."""
     store = new_mongo()
-    entries = store._documents.documents()
+    entries = documents_of(store)
     names: list[Any] = [ObjectId(), 5, "d23456789abcdefgh", "m" * 33]
     for name in names:
         kind = "mark" if str(name).startswith("m") else "denied"
@@ -108,18 +115,18 @@ def test_ids_of_another_kind(new_mongo: Callable[[], MongoStore]) -> None:
 def test_the_primary_is_asked(make: type[MongoStore | OverflowStore]) -> None:
     """Whatever the URL prefers: a secondary may be behind, and has not heard of a revocation."""
     store = make("mongodb://127.0.0.1:9/?readPreference=secondaryPreferred&readConcernLevel=local")
-    documents = store._documents.documents()
+    documents = documents_of(store)
     assert documents.read_preference == ReadPreference.PRIMARY
     level = "majority" if make is MongoStore else "local"
     assert documents.read_concern.level == level  # what can be rolled back is no revocation
     store.close()
 
 
-def test_entries_leave_by_the_server_too(new_mongo: Callable[[], MongoStore]) -> None:
+def test_entries_leave_by_the_server_too(new_mongo: Callable[[], Any]) -> None:
     """By a TTL index on a date that is after their end."""
     store = new_mongo()
     store.deny(denial(1), now=NOW)
-    entries = store._documents.documents()
+    entries = documents_of(store)
     indexes = [one for one in entries.index_information().values() if "expireAfterSeconds" in one]
     assert [(one["key"], one["expireAfterSeconds"]) for one in indexes] == [([("ends", 1)], 0)]
     (entry,) = entries.find({"kind": "denied"})
@@ -138,7 +145,7 @@ def test_wrong_arguments() -> None:
             make()
         assert "secret" not in str(found.value)
     store = MongoStore("mongodb://user:secret@host:port")
-    with pytest.raises(StoreError, match="cannot be read") as unread:
+    with pytest.raises(StoreError, match="invalid URL") as unread:
         store.look_up(sid(1), None)
     assert "secret" not in str(unread.value)
     store.close()

@@ -1,0 +1,168 @@
+"""MongoDB by PyMongo: each call ends within its time."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from tokensession.errors import ConfigError, StoreError
+from tokensession.stores.arguments import check_timeout, first_line
+from tokensession.stores.connection import Connection
+
+try:
+    import pymongo
+    from pymongo.errors import PyMongoError
+except ImportError as _missing:  # pragma: no cover  # the tests have it
+    raise ConfigError("MongoDB needs PyMongo: pip install 'tokensession[mongodb]'") from _missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pymongo.database import Database
+
+    from tokensession.stores.mongo.overflow import MongoStore as MongoOverflow
+    from tokensession.stores.mongo.revocation import MongoStore as MongoRevocations
+
+TIMEOUT: Final = 2.0  # seconds
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
+_LAST: Final = 253_402_300_799  # Unix second at the end of the year 9999, the last of a datetime
+
+Document = dict[str, Any]
+_Result = TypeVar("_Result")
+
+
+class MongoDatabase(Connection):
+    """A database in MongoDB. All roles share its client; each has a collection.
+
+    Args:
+        where: A URL: ``mongodb://`` or ``mongodb+srv://``.
+        database: The name of the database.
+        collection: The name of the collection, where the connection has a single role. Each role
+            has a default name of its own.
+        timeout: Seconds that a call can take at most.
+
+    Raises:
+        ConfigError: An invalid argument.
+    """
+
+    vendor = "MongoDB"
+
+    def __init__(
+        self,
+        where: str,
+        *,
+        database: str = "tokensession",
+        collection: str = "",
+        timeout: float = TIMEOUT,
+    ) -> None:
+        super().__init__()
+        check_timeout(timeout)
+        for name in (database, collection or database):
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise ConfigError(
+                    "database and collection must be 1 to 60 letters, digits, _ and -, "
+                    "a letter first"
+                )
+        if not isinstance(where, str) or not where.startswith(("mongodb://", "mongodb+srv://")):
+            # The message must not show a URL, which may have a password.
+            raise ConfigError("url must begin with mongodb:// or mongodb+srv://")
+        self._url = where
+        self._database = database
+        self._collection = collection
+        self._taken_by = ""
+        self._timeout = timeout
+        self._clients: dict[int, pymongo.MongoClient[Document]] = {}
+
+    @property
+    def name(self) -> str:
+        """Hosts and database, without credentials and options."""
+        hosts = urlsplit(self._url).netloc.rpartition("@")[2]
+        return f"mongodb {hosts}/{self._database}"
+
+    def revocations(self, *, may_forget: bool = False) -> MongoRevocations:  # noqa: ARG002  # it forgets nothing
+        """Return the store of revocations."""
+        from tokensession.stores.mongo.revocation import MongoStore  # noqa: PLC0415  # it asks this
+
+        return self._ask("revocations", MongoStore(self))
+
+    def overflow(self) -> MongoOverflow:
+        """Return the store of overflowed states."""
+        from tokensession.stores.mongo.overflow import MongoStore  # noqa: PLC0415  # it asks this
+
+        return self._ask("overflow", MongoStore(self))
+
+    def close(self) -> None:
+        """Close the connections; the next call makes new ones."""
+        client = self._clients.pop(os.getpid(), None)
+        if client is not None:
+            with pymongo.timeout(self._timeout):  # the driver takes leave of its server
+                client.close()
+
+    def collection_of(self, role: str) -> str:
+        """Return the name of the collection of a role, which is its default name.
+
+        Raises:
+            ConfigError: Another role has the collection that this connection was given.
+        """
+        if not self._collection:
+            return role
+        if self._taken_by not in ("", role):
+            raise ConfigError(
+                f"collection {self._collection} is for one role, and {self._taken_by} has it: "
+                "leave collection out, or make a connection for each role"
+            )
+        self._taken_by = role
+        return self._collection
+
+    def run(self, call: Callable[[Database[Document]], _Result], *, store: str) -> _Result:
+        """Do something with the database.
+
+        Args:
+            call: What is done. Its reads ask the primary.
+            store: What the role is called in messages.
+
+        Raises:
+            StoreError: It failed, or took too long.
+        """
+        try:
+            with pymongo.timeout(self._timeout):
+                # The primary, whatever the URL says: a secondary may lag behind.
+                return call(
+                    self._client(store).get_database(
+                        self._database, read_preference=pymongo.ReadPreference.PRIMARY
+                    )
+                )
+        except PyMongoError as error:
+            reason = first_line(error).partition(", Timeout:")[0]
+            raise StoreError(f"the {store} store (mongodb) failed: {reason}") from error
+
+    def _client(self, store: str) -> pymongo.MongoClient[Document]:
+        """Return the client of this process: none lives through a fork."""
+        client = self._clients.get(os.getpid())
+        if client is not None:
+            return client
+        milliseconds = round(self._timeout * 1000)
+        try:
+            made: pymongo.MongoClient[Document] = pymongo.MongoClient(
+                self._url,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                connect=False,
+            )
+        except (PyMongoError, ValueError):
+            # The message must not show a URL, which may have a password.
+            raise StoreError(f"the {store} store (mongodb) has an invalid URL") from None
+        # In one step, without a lock, which a fork could catch held.
+        client = self._clients.setdefault(os.getpid(), made)
+        if client is not made:
+            made.close()
+        return client
+
+
+def moment(until: int) -> datetime:
+    """Return a Unix second as the server's TTL index reads it."""
+    return datetime.fromtimestamp(min(until, _LAST), UTC)

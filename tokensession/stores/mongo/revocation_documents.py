@@ -1,0 +1,165 @@
+"""The documents of the MongoDB store of revocations, and the transaction that writes them.
+
+The document of a denied id is that of a chain too. Where another id continues it, the first id's
+document names the chain's `current` id, and the documents of the later ids name the `first` one.
+"""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.errors import StoreError
+from tokensession.format.claims import SID_BYTES
+from tokensession.revocation.decision import Mark
+from tokensession.revocation.store import SWEEP_MARGIN, Batch
+from tokensession.stores.mongo.database import moment
+
+from pymongo import ReturnDocument  # isort: skip  # after what names a missing extra
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection
+
+    from tokensession.stores.mongo.database import Document
+
+VERSION: Final = 2
+STORE: Final = "store"  # the id of the one document; those of entries are bytes
+DENIED, MARK = b"d", b"m"  # what the ids of entries begin with
+_SUBJECT_BYTES: Final = 32
+
+
+class Step:
+    """One transaction, which has taken its turn by raising the counter.
+
+    Attributes:
+        store: What is for everyone, as the transaction sees it.
+    """
+
+    def __init__(self, entries: Collection[Document], session: ClientSession, now: int) -> None:
+        self._entries = entries
+        self._session = session
+        self._now = now
+        self.store = checked_store(
+            entries.find_one_and_update(
+                {"_id": STORE},
+                {"$inc": {"position": 1}},
+                return_document=ReturnDocument.AFTER,
+                session=session,
+            )
+        )
+
+    def update(self, change: Mapping[str, Any]) -> None:
+        """Change what is for everyone."""
+        self._entries.update_one({"_id": STORE}, change, session=self._session)
+
+    def is_denied(self, sid: bytes) -> bool:
+        """Tell whether a session id is denied."""
+        return self._find({"_id": DENIED + sid}) is not None
+
+    def chain(self, sid: bytes) -> tuple[bytes, bytes | None]:
+        """Return the first id of a session and the current one, or None where it is the first.
+
+        Raises:
+            StoreError: A document of the chain is invalid.
+        """
+        found = self._find({"_id": DENIED + sid}) or self._find({"current": sid})
+        if found is not None and "first" in found:
+            found = self._find({"_id": DENIED + _sid(found["first"])})
+        if found is None or "current" not in found:
+            return sid, None
+        return _sid(found["_id"][len(DENIED) :]), _sid(found["current"])
+
+    def deny(self, sid: bytes, until: int, **chain: bytes) -> None:
+        """Add a denied session id, and what its document says of the chain."""
+        self._put(DENIED + sid, {"kind": "denied", **chain}, until)
+
+    def mark(self, subject: bytes | None) -> Mark | None:
+        """Return the mark of a subject."""
+        return None if subject is None else mark_of(self._find({"_id": MARK + subject}))
+
+    def put_mark(self, subject: bytes, mark: Mark) -> None:
+        """Put a mark, to live as long as the longest of the subject's."""
+        values = {"kind": "mark", "instant": mark.instant, "kept": mark.kept}
+        self._put(MARK + subject, values | {"revision": mark.revision}, mark.until)
+
+    def _find(self, query: Mapping[str, Any]) -> Document | None:
+        return self._entries.find_one(query, session=self._session)
+
+    def _put(self, name: bytes, values: Mapping[str, Any], until: int) -> None:
+        # By the host's own clock, as the server's decides when it removes the entry.
+        ends = int(time()) + max(until - self._now, 0) + SWEEP_MARGIN
+        change = {
+            "$set": {**values, "position": self.store["position"]},
+            "$max": {"until": until, "ends": moment(ends)},
+        }
+        self._entries.update_one({"_id": name}, change, upsert=True, session=self._session)
+
+
+def checked_store(store: Document | None) -> Document:
+    """Return the document of the store.
+
+    Raises:
+        StoreError: There is none, it is of another version, or invalid.
+    """
+    if store is None:
+        raise StoreError(
+            "the revocation store (mongodb) is empty: it was never created, or it lost its "
+            "entries; run create(), and end all older sessions with revoke_all after a loss"
+        )
+    if store.get("version") != VERSION:
+        raise StoreError(
+            f"the revocation store (mongodb) is of another version; this library knows {VERSION}"
+        )
+    if not all(isinstance(store.get(name), int) for name in ("everyone", "highest", "position")):
+        raise StoreError("the revocation store (mongodb) holds no numbers where some belong")
+    return store
+
+
+def mark_of(document: Document | None) -> Mark | None:
+    """Return the mark of a document.
+
+    Raises:
+        StoreError: It is invalid.
+    """
+    if document is None:
+        return None
+    numbers = [document.get(name) for name in ("instant", "until", "revision")]
+    kept = document.get("kept")
+    if not all(isinstance(number, int) for number in numbers) or not (
+        kept is None or (isinstance(kept, bytes) and len(kept) == SID_BYTES)
+    ):
+        raise StoreError("the revocation store (mongodb) holds an invalid mark")
+    instant, until, revision = numbers
+    return Mark(instant, kept, until, revision)  # type: ignore[arg-type]  # they are numbers
+
+
+def batch_of(page: list[Document]) -> Batch:
+    """Return the entries of a page; count the invalid ones."""
+    denied: list[tuple[bytes, int]] = []
+    marks: list[tuple[bytes, Mark]] = []
+    skipped = 0
+    for document in page:
+        name, until = document["_id"], document.get("until")
+        try:
+            if not isinstance(name, bytes):  # such as the id that the driver gives
+                skipped += 1
+            elif document["kind"] == "mark" and len(name) == len(MARK) + _SUBJECT_BYTES:
+                mark = mark_of(document)
+                assert mark is not None
+                marks.append((name[len(MARK) :], mark))
+            elif len(name) == len(DENIED) + SID_BYTES and isinstance(until, int):
+                denied.append((name[len(DENIED) :], until))
+            else:
+                skipped += 1
+        except StoreError:
+            skipped += 1
+    return Batch(denied, marks, skipped=skipped)
+
+
+def _sid(value: object) -> bytes:
+    if not isinstance(value, bytes) or len(value) != SID_BYTES:
+        raise StoreError("the revocation store (mongodb) holds an invalid session id")
+    return value
