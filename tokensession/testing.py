@@ -23,13 +23,13 @@ from tokensession.web.cookies import Cookie
 from tokensession.web.options import manager_of
 
 if TYPE_CHECKING:
-    from tokensession.web.manager import SessionManager
     from collections.abc import Mapping
     from types import ModuleType
 
     from tokensession.format.claims import Subject
     from tokensession.sessions.session import Session
     from tokensession.web.cookies import Headers
+    from tokensession.web.manager import SessionManager
 
 FIXED_NOW: Final = 1_785_000_000  # 2026-07-25T17:20:00Z
 _PACKAGE: Final = "tokensession."

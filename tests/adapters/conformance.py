@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     import httpx
     from websockets.datastructures import Headers
 
-    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark, Successor
+    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 
     from .servers import Site
 
@@ -133,10 +133,10 @@ class WatchedStore(Watched, MemoryStore):
         self._called("look_up")
         return super().look_up(sid, subject)
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Note the call."""
         self._called("deny")
-        return super().deny(denial, successor, now=now)
+        return super().deny(denial, now=now)
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Note the call."""

@@ -207,29 +207,35 @@ class ChainContract:
     def test_the_mark_spares_the_successor(self, store: Store) -> None:
         """Where it spared the ended session, by its old or its current id, of the same subject."""
         store.mark(ADA, spared(1), now=NOW, life=LIFE)
-        done = store.deny(denial(1), Successor(sid(2), ADA), now=NOW)
+        done = store.deny(denial(1)._replace(successor=Successor(sid(2), ADA)), now=NOW)
         assert done.denied == (sid(1),)
         assert done.mark is not None
         assert (done.mark.instant, done.mark.kept) == (NOW + 5, sid(2))
         assert store.look_up(sid(2), ADA) == Entries(mark=NOW + 5, kept=sid(2))
         store.replace(denial(2), sid(3), now=NOW)
         assert store.look_up(sid(3), ADA).kept == sid(3)
-        done = store.deny(denial(2), Successor(sid(4), ADA), now=NOW)
+        done = store.deny(denial(2)._replace(successor=Successor(sid(4), ADA)), now=NOW)
         assert done.denied == (sid(2), sid(3))
         assert store.look_up(sid(4), ADA).kept == sid(4)
-        again = store.deny(denial(2), Successor(sid(4), ADA), now=NOW)
+        again = store.deny(denial(2)._replace(successor=Successor(sid(4), ADA)), now=NOW)
         assert again == done
 
     def test_the_mark_spares_no_successor_of_another_subject(self, store: Store) -> None:
         """Nor one where it spares another session; the answer has the successor's own mark."""
         store.mark(ADA, spared(1), now=NOW, life=LIFE)
         bobs = store.mark(BOB, spared(7), now=NOW, life=LIFE)
-        done = store.deny(denial(1), Successor(sid(2), BOB), now=NOW)
+        done = store.deny(denial(1)._replace(successor=Successor(sid(2), BOB)), now=NOW)
         assert done.mark == bobs
         assert store.look_up(sid(2), ADA).kept == sid(1)
-        assert store.deny(denial(3), Successor(sid(4), ADA), now=NOW).mark is not None
+        assert (
+            store.deny(denial(3)._replace(successor=Successor(sid(4), ADA)), now=NOW).mark
+            is not None
+        )
         assert store.look_up(sid(2), ADA).kept == sid(1)
-        assert store.deny(denial(5, None), Successor(sid(6), None), now=NOW).mark is None
+        assert (
+            store.deny(denial(5, None)._replace(successor=Successor(sid(6), None)), now=NOW).mark
+            is None
+        )
         assert store.deny(denial(1), now=NOW).mark is None
 
     def test_a_chain_lives_as_long_as_its_entries(self, store: Store) -> None:
@@ -256,7 +262,7 @@ class ChainContract:
         store.replace(denial(1), sid(2), now=NOW)
         position = apply(copy, store.read(position))
         assert not copy.revokes(sid(2), NOW, "ada")
-        store.deny(denial(1), Successor(sid(3), ADA), now=NOW)
+        store.deny(denial(1)._replace(successor=Successor(sid(3), ADA)), now=NOW)
         apply(copy, store.read(position))
         late = RevocationEntries()
         apply(late, store.read(None))
@@ -278,7 +284,8 @@ class ChainContract:
             used = max(used, tried[number])
             if what == "deny":
                 successor = random.choice((None, Successor(new, ADA), Successor(new, BOB)))
-                assert store.deny(one, successor, now=NOW) == model.deny(one, successor)
+                told = one._replace(successor=successor)
+                assert store.deny(told, now=NOW) == model.deny(one, successor)
             elif what == "replace":
                 with contextlib.suppress(Revoked):
                     expected = model.replace(one, new)

@@ -38,22 +38,6 @@ class Entries(NamedTuple):
     kept: bytes | None = None
 
 
-class Denial(NamedTuple):
-    """A session id to deny.
-
-    Attributes:
-        sid: The session id, 16 bytes.
-        subject: The key of its subject, or None where it has none or nobody knows it.
-        started_at: When the session began, or None where nobody knows.
-        until: Unix second until which the entry must live.
-    """
-
-    sid: bytes
-    subject: bytes | None
-    started_at: int | None
-    until: int
-
-
 class Successor(NamedTuple):
     """The session that takes the place of an ended one.
 
@@ -64,6 +48,24 @@ class Successor(NamedTuple):
 
     sid: bytes
     subject: bytes | None
+
+
+class Denial(NamedTuple):
+    """A session id to deny.
+
+    Attributes:
+        sid: The session id, 16 bytes.
+        subject: The key of its subject, or None where it has none or nobody knows it.
+        started_at: When the session began, or None where nobody knows.
+        until: Unix second until which the entry must live.
+        successor: The session that takes its place, or None.
+    """
+
+    sid: bytes
+    subject: bytes | None
+    started_at: int | None
+    until: int
+    successor: Successor | None = None
 
 
 class Keep(NamedTuple):

@@ -129,8 +129,8 @@ class RevocationList:
         Raises:
             StoreError: It could not be recorded.
         """
-        denial = self._denial(sid, subject, started_at)
-        return self._record("session", partial(self._check.deny, denial, successor, now=now))
+        denial = self._denial(sid, subject, started_at)._replace(successor=successor)
+        return self._record("session", partial(self._check.deny, denial, now=now))
 
     def replace(self, sid: bytes, new: bytes, subject: Subject, started_at: int, now: int) -> Ended:
         """Let `new` continue the session of an id.

@@ -15,7 +15,7 @@ from tokensession.revocation.store import Store
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Keep, Successor
+    from tokensession.revocation.decision import Denial, Keep
     from tokensession.sessions.steps import Steps
 
 WhenDown = Literal["deny", "allow"]
@@ -57,7 +57,7 @@ class Check(Protocol):
         """
         ...
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
         ...
 
@@ -145,9 +145,9 @@ class Lookup:
             _log.warning("revocation is not checked while the store is down: %s", error)
         self._down = True
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
-        return deny_in(self.store, denial, successor, now)
+        return self.store.deny(denial, now=now) or Ended((denial.sid,))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Let another id continue a session; see `Store.replace`."""
@@ -164,13 +164,6 @@ class Lookup:
     def revoke_before(self, instant: int) -> None:
         """End all sessions begun before an instant; see `Store.revoke_before`."""
         self.store.revoke_before(instant)
-
-
-def deny_in(store: Store, denial: Denial, successor: Successor | None, now: int) -> Ended:
-    """Deny a session in a store; a successor is named only where there is one."""
-    if successor is None:
-        return store.deny(denial, now=now) or Ended((denial.sid,))
-    return store.deny(denial, successor, now=now) or Ended((denial.sid,))
 
 
 def checked_store(store: object) -> Store:

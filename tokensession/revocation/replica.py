@@ -16,12 +16,12 @@ from tokensession.keys.poller import Poller
 from tokensession.observer import SILENT, Observer
 from tokensession.revocation.decision import Ended
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.lookup import WhenDown, check_word, checked_store, deny_in
+from tokensession.revocation.lookup import WhenDown, check_word, checked_store
 from tokensession.revocation.store import SWEEP_MARGIN
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Entries, Keep, Successor
+    from tokensession.revocation.decision import Denial, Entries, Keep
     from tokensession.revocation.store import Batch, Position, Store
     from tokensession.sessions.steps import Steps
 
@@ -151,9 +151,10 @@ class Replica:
 
     # -- telling -------------------------------------------------------------------------------
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
-        ended = deny_in(self.store, denial, successor, now)
+        ended = self.store.deny(denial, now=now) or Ended((denial.sid,))
+        successor = denial.successor
         self._ended(denial, ended, None if successor is None else successor.subject)
         return ended
 

@@ -14,7 +14,7 @@ from tokensession.revocation.decision import NEVER
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark, Successor
+    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 
 # Seconds that an entry stays beyond its end before a store sweeps it unasked: a host whose clock
 # is an hour fast shall not sweep what the others need.
@@ -97,12 +97,12 @@ class Store(Protocol):
         """Return what it holds about one session. An entry past its end may count or not."""
         ...
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session id and the current id of its chain, in one step.
 
-        Where the mark of the denial's subject spares one of these ids and the successor has the
-        same subject, the mark spares the successor instead. To repeat it is a no-op; of two ends
-        the later counts.
+        Where the mark of the denial's subject spares one of these ids and the denial's successor
+        has the same subject, the mark spares the successor instead. To repeat it is a no-op; of
+        two ends the later counts.
         """
         ...
 

@@ -219,7 +219,7 @@ class TestFailures:
                 lambda: store.look_up(sid(1), ADA),
                 lambda: store.mark(ADA, None, now=NOW, life=LIFE),
                 lambda: store.replace(denial(2), sid(3), now=NOW),
-                lambda: store.deny(denial(2), Successor(sid(3), ADA), now=NOW),
+                lambda: store.deny(denial(2)._replace(successor=Successor(sid(3), ADA)), now=NOW),
             ]
             for call in calls:
                 with pytest.raises(StoreError, match="invalid entry"):

@@ -37,7 +37,7 @@ from tokensession.stores.memcached.server import MemcachedServer, expiry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokensession.revocation.decision import Denial, Keep, Mark, Successor
+    from tokensession.revocation.decision import Denial, Keep, Mark
     from tokensession.revocation.store import Position
 
 _TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
@@ -103,8 +103,9 @@ class MemcachedStore:
 
     # -- ending one session --------------------------------------------------------------------
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny the ids, then let the mark spare the successor."""
+        successor = denial.successor
         self._marker()
         denied = self._end(denial, now)
         subject = None if successor is None else successor.subject

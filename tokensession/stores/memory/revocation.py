@@ -29,7 +29,7 @@ from tokensession.stores.memory.chains import Chains
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensession.revocation.decision import Denial, Entries, Keep, Mark, Successor
+    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
     from tokensession.revocation.store import Position
 
 MAX_DENIED: Final = 1_000_000  # session ids, about 60 MB
@@ -79,12 +79,13 @@ class MemoryStore:
         """Return the entries of one session."""
         return self._entries.look_up(sid, subject)
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session id and the current one of its chain.
 
         Raises:
             StoreError: `max_denied` are there, and this one has no subject to mark.
         """
+        successor = denial.successor
         with self._lock:
             self._expire(now)
             ids = [denial.sid]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
     from pymongo.database import Database
 
-    from tokensession.revocation.decision import Denial, Keep, Successor
+    from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
     from tokensession.stores.mongo.database import Document
 
@@ -125,8 +125,9 @@ class MongoStore:
 
     # -- telling -------------------------------------------------------------------------------
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny the ids, and move the mark, in one transaction."""
+        successor = denial.successor
 
         def write(step: Step) -> Ended:
             _, current = step.chain(denial.sid)

@@ -30,7 +30,7 @@ from tokensession.stores.redis.server import RedisServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from tokensession.revocation.decision import Denial, Keep, Successor
+    from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
     from tokensession.stores.redis.server import Client
 
@@ -96,8 +96,9 @@ class RedisStore:
         denied, everyone, mark, kept = self._run(scripts.LOOK_UP, sid, subject or b"")
         return Entries(denied == 1, everyone, mark, _kept(kept))
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny the ids, and move the mark, in one script."""
+        successor = denial.successor
         follows = (b"", b"") if successor is None else (successor.sid, successor.subject or b"")
         values = (denial.sid, denial.until, denial.subject or b"", *follows)
         return _ended(self._run(scripts.DENY, now - SWEEP_MARGIN, *values))

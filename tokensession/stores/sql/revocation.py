@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.engine import Connection, Engine
 
-    from tokensession.revocation.decision import Denial, Keep, Successor
+    from tokensession.revocation.decision import Denial, Keep
     from tokensession.revocation.store import Position
 
 _SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
@@ -105,8 +105,9 @@ class SQLStore:
 
     # -- telling -------------------------------------------------------------------------------
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session id and the current one of its chain."""
+        successor = denial.successor
         subject = None if successor is None else successor.subject
         moves = subject is not None and subject == denial.subject
 

@@ -94,7 +94,7 @@ def _deny(store: MemoryStore, call: Case, now: int) -> None:
     if found is not None:
         sid = bytes.fromhex(found["sid"])
         successor = decision.Successor(sid, decision.subject_key(found["sub"]))
-    store.deny(_denial(call), successor, now=now)
+    store.deny(_denial(call)._replace(successor=successor), now=now)
 
 
 def _replace(store: MemoryStore, call: Case, now: int) -> None:
