@@ -103,7 +103,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     presented: bool = False
     unwritten: bool = False
     lifetime_set: bool = False
-    touched: set[Any] | None = None
+    touched: set[Any] = msgspec.field(default_factory=set)
     whole: bool = False
 
     @property
@@ -113,10 +113,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
 
     def touch(self, key: Any) -> None:
         """Note that a member can have changed."""
-        if self.touched is None:
-            self.touched = {key}
-        else:
-            self.touched.add(key)
+        self.touched.add(key)
 
     def replace_state(self, state: StateT) -> None:
         """Set the state as a whole."""

@@ -31,13 +31,13 @@ class Changes(Generic[StateT]):
 
     def packed(self, value: SessionValue[StateT]) -> bytes | None:
         """Return the state of a session in msgpack; None if that fails."""
-        if value.touched is None and not value.whole:
+        if not (value.touched or value.whole):
             return self._found(value)
         return pack(value.state)
 
     def is_changed(self, value: SessionValue[StateT], packed: bytes | None) -> bool:
         """Tell whether the state of a session, packed now, is another than the one found."""
-        if value.touched is None and not value.whole:
+        if not (value.touched or value.whole):
             return False
         found = self._found(value)
         if packed == found:

@@ -211,7 +211,7 @@ class TokenWriter(Generic[StateT]):
         touched: Any = None  # all of it
         former = None
         if value.opened is not None and value.refused is None and not value.whole:
-            touched = value.touched or ()
+            touched = value.touched
         elif value.overflowed is not None:
             former = value.overflowed.packed
         return self._format.checked(value.state, packed, touched=touched, former=former)

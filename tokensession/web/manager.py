@@ -49,7 +49,6 @@ class SessionManager(Generic[StateT]):
 
     Attributes:
         cookie: As given.
-        codec: Reads and writes the tokens.
         storeless: Whether no request ever waits for a store.
 
     Raises:
@@ -57,7 +56,7 @@ class SessionManager(Generic[StateT]):
             another cookie, or legacy cookies that cannot be taken over.
     """
 
-    __slots__ = ("_opening", "_saving", "codec", "cookie", "legacy", "storeless")
+    __slots__ = ("_codec", "_opening", "_saving", "cookie", "legacy", "storeless")
 
     @overload
     def __init__(
@@ -98,7 +97,7 @@ class SessionManager(Generic[StateT]):
                 f"tokens would do in the place of that one's: give it the context of this cookie, "
                 f"SessionCodec(..., context={cookie.context!r}), or one of its own"
             )
-        self.codec: SessionCodec[StateT] = codec
+        self._codec: SessionCodec[StateT] = codec
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self.storeless: bool = codec.reader.storeless
@@ -110,6 +109,11 @@ class SessionManager(Generic[StateT]):
             takeover = Takeover(codec, cookie, self.legacy)
         self._opening: Opening[StateT] = Opening(codec.reader, cookie, takeover)
         self._saving: Saving[StateT] = Saving(codec, cookie, takeover)
+
+    @property
+    def codec(self) -> SessionCodec[StateT]:
+        """What reads and writes the tokens."""
+        return self._codec
 
     # -- opening -----------------------------------------------------------------------------
 
@@ -136,7 +140,7 @@ class SessionManager(Generic[StateT]):
         vary. An error is held likewise.
         """
         try:
-            session._keys = keys = self.codec.rings.current()
+            session._keys = keys = self._codec.rings.current()
             session._held = yield from self._opening.steps(session._headers, session._at, keys)
         except StoreError as error:
             session._held = error
@@ -153,7 +157,7 @@ class SessionManager(Generic[StateT]):
                 raise held
             if held is not None:
                 return held
-            keys = self.codec.rings.current()
+            keys = self._codec.rings.current()
             if session._phase == BEFORE_HEAD:
                 session._keys = keys
             return self._opening.now(session._headers, session._at, session._keys)
@@ -163,7 +167,7 @@ class SessionManager(Generic[StateT]):
 
     def keys_at_hand(self) -> RingKeys:
         """Return the keys of this moment, for a request that begins."""
-        return self.codec.rings.at_hand()
+        return self._codec.rings.at_hand()
 
     @property
     def vary(self) -> bytes:
@@ -269,9 +273,9 @@ class SessionManager(Generic[StateT]):
             ConfigError: The state is not the one that was saved.
         """
         value = session._value
-        if value is None or (value.touched is None and not value.whole):
+        if value is None or not (value.touched or value.whole):
             return
-        changes, saved = self.codec.changes, session._saved
+        changes, saved = self._codec.changes, session._saved
         packed = changes.packed(value)
         if changes.is_changed(value, packed) if saved is None else packed != saved[1]:
             raise ConfigError(
@@ -284,7 +288,7 @@ class SessionManager(Generic[StateT]):
         value = session._value
         if value is None:
             return False
-        packed = self.codec.changes.packed(value)
+        packed = self._codec.changes.packed(value)
         if session._saved is not None:
             return session._saved != (value.sid, packed, value.ttl, value.cap)
         return self._saving.is_changed(value, packed)
@@ -296,7 +300,7 @@ class SessionManager(Generic[StateT]):
     def confirm(self, session: RequestSession[StateT]) -> None:
         """Ask the store of revocations now; see `RequestSession.confirm`."""
         value = session._open()
-        found, listed = value.opened, self.codec.listed
+        found, listed = value.opened, self._codec.listed
         try:
             if found is not None and value.kid and value.sid != found.claims.sid:
                 # The store has still to hear of the new id, and the former can have ended.
@@ -313,7 +317,7 @@ class SessionManager(Generic[StateT]):
         Raises:
             ConfigError: There is no revocation list.
         """
-        _ = self.codec.listed
+        _ = self._codec.listed
 
     def token(self, session: Session[StateT], *, now: float | None = None) -> str:
         """Return the token of a session as it is now, to be kept without a response.
@@ -325,7 +329,7 @@ class SessionManager(Generic[StateT]):
             ConfigError: A ring that cannot sign.
             StoreError: It cannot be told whether a session that begins here lives.
         """
-        return self.codec.renew(session, now=now)
+        return self._codec.renew(session, now=now)
 
     def until_closed(self) -> SessionManager[StateT]:
         """Return a manager whose cookie browsers forget when they close; its tokens are the same.
@@ -335,4 +339,4 @@ class SessionManager(Generic[StateT]):
         if not isinstance(self.cookie, Cookie):
             return self
         cookie = replace(self.cookie, persistent=False)
-        return SessionManager(self.codec, cookie=cookie, legacy=self.legacy)
+        return SessionManager(self._codec, cookie=cookie, legacy=self.legacy)
