@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, overload
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
 from tokensession.format.seconds import whole_seconds
+from tokensession.format.state_format import pack
 from tokensession.sessions.steps import run
 from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.web.cookies import Cookie, Header, add_vary
@@ -273,11 +274,10 @@ class SessionManager(Generic[StateT]):
             ConfigError: The state is not the one that was saved.
         """
         value = session._value
-        if value is None or not (value.touched or value.whole):
+        if value is None or not value.shared:
             return
         changes, saved = self._codec.changes, session._saved
-        packed = changes.packed(value)
-        if changes.is_changed(value, packed) if saved is None else packed != saved[1]:
+        if changes.is_changed(value) if saved is None else pack(value.state) != saved[1]:
             raise ConfigError(
                 "the session's state was changed after the response had begun, and that change "
                 "is lost: change it before the first byte is sent"
@@ -288,10 +288,7 @@ class SessionManager(Generic[StateT]):
         value = session._value
         if value is None:
             return False
-        packed = self._codec.changes.packed(value)
-        if session._saved is not None:
-            return session._saved != (value.sid, packed, value.ttl, value.cap)
-        return self._saving.is_changed(value, packed)
+        return self._saving.is_news(session, value)
 
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
