@@ -90,7 +90,8 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
 ONLY: Final = {
     "SessionCodec": ["encode", "decode", "renew", "revoke", "revoke_subject", "revoke_all"],
 }
-MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key", "Connection"}  # nobody else calls these classes
+# Applications get instances of these classes, and do not call them.
+MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key", "Connection"}
 UNSAID: Final = ("Generic", "Protocol", "NamedTuple", "ABC")  # bases that tell a reader nothing
 WIDTH: Final = 92  # characters of a signature on one line
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     import httpx
     from websockets.datastructures import Headers
 
-    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
+    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark, Successor
 
     from .servers import Site
 
@@ -133,15 +133,15 @@ class WatchedStore(Watched, MemoryStore):
         self._called("look_up")
         return super().look_up(sid, subject)
 
-    def deny(self, denial: Denial, *, now: int) -> None:
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
         """Note the call."""
         self._called("deny")
-        super().deny(denial, now=now)
+        return super().deny(denial, successor, now=now)
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Note the call."""
         self._called("replace")
-        super().replace(denial, new, now=now)
+        return super().replace(denial, new, now=now)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Note the call."""
