@@ -51,6 +51,7 @@ def test_its_name_has_no_password() -> None:
     """It has the hosts and the database alone."""
     assert connect(URL, database="shop").name == "mongodb a:1,b:2/shop"
     assert connect("mongodb+srv://u:hunter2@h.example").name == "mongodb h.example/tokensession"
+    assert connect("mongodb://[::1]:5?tls=true").name == "mongodb [::1]:5/tokensession"
 
 
 @pytest.mark.parametrize("make", [MongoStore, OverflowStore])

@@ -6,7 +6,6 @@ import os
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.stores.arguments import check_timeout, first_line
@@ -80,7 +79,8 @@ class MongoDatabase(Connection):
     @property
     def name(self) -> str:
         """Hosts and database, without credentials and options."""
-        hosts = urlsplit(self._url).netloc.rpartition("@")[2]
+        place = re.split("[/?]", self._url.partition("://")[2], maxsplit=1)[0]
+        hosts = place.rpartition("@")[2]
         return f"mongodb {hosts}/{self._database}"
 
     def revocations(self, *, may_forget: bool = False) -> MongoRevocations:  # noqa: ARG002  # it forgets nothing
@@ -155,7 +155,7 @@ class MongoDatabase(Connection):
             )
         except (PyMongoError, ValueError):
             # The message must not show a URL, which may have a password.
-            raise StoreError(f"the {store} store (mongodb) has an invalid URL") from None
+            raise StoreError(f"the {store} store (mongodb) has a URL that cannot be read") from None
         # In one step, without a lock, which a fork could catch held.
         client = self._clients.setdefault(os.getpid(), made)
         if client is not made:
