@@ -218,7 +218,7 @@ class TestRefused:
             ("memcached://", "server must be"),
             ("memcached://h", "cannot count"),
             ("mongodb:/h", "must begin with mongodb://"),
-            ("mongodb://h:port", "an invalid URL"),
+            ("mongodb://h:port", "cannot be read"),
         ],
     )
     def test_urls(self, url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
