@@ -1,0 +1,143 @@
+"""One step of the SQL store of revocations: what a transaction reads and writes.
+
+What changes a mark, a chain or the instant for everyone locks the row of the store. A sign-out
+does not, so it waits for no process that hangs. It meets the replacement of the same id at that
+id's key: the first of the two to deny the id wins, and the other one waits and looks again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tokensession.revocation import decision
+from tokensession.revocation.decision import Mark
+from tokensession.stores.sql.revocation_rows import checked, entries_of, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from tokensession.revocation.decision import Denial
+    from tokensession.stores.sql.revocation_tables import Tables
+
+
+class Step:
+    """A transaction that has begun.
+
+    Args:
+        connection: Where it runs.
+        tables: The tables and statements of the store.
+        lock: Whether to wait for others that lock the store.
+
+    Attributes:
+        everyone: The instant for everyone, or -1.
+        highest: The greatest mark ever set, or -1.
+
+    Raises:
+        StoreError: The store was not created, or is of another version.
+    """
+
+    def __init__(self, connection: Connection, tables: Tables, *, lock: bool = False) -> None:
+        self._connection = connection
+        self._tables = tables
+        query = tables.store_row.with_for_update() if lock else tables.store_row
+        store = checked(connection.execute(query).first())
+        self.everyone: int = seconds(store.everyone)
+        self.highest: int = seconds(store.highest)
+
+    def end(self, denial: Denial) -> list[bytes]:
+        """Deny an id and the current one of its chain; return them."""
+        sid = denial.sid
+        ended: bytes | None = None
+        fresh = False
+        while not fresh:
+            chain = self._chain(sid)
+            current: bytes = sid if chain is None else chain.current
+            if current == ended:  # it was denied already, and nothing continues it
+                break
+            fresh = self._deny(denial, current)
+            ended = current
+        ids = [sid] if current == sid else [sid, current]
+        for one in ids[:-1] if fresh else ids:
+            if not self._deny(denial, one):
+                values = {"id": one, "end": denial.until, "at": self._position()}
+                self._connection.execute(self._tables.keep_denied, values)
+        return ids
+
+    def continue_as(self, denial: Denial, new: bytes) -> None:
+        """Let `new` continue a session.
+
+        Raises:
+            Revoked: The session has ended, or another id continues it.
+        """
+        while not self._is_continued(denial, new):
+            pass  # another step denied the id meanwhile, which the next look sees
+
+    def _is_continued(self, denial: Denial, new: bytes) -> bool:
+        sid = denial.sid
+        values = {"sid": sid, "subject": denial.subject or b""}
+        found = entries_of(self._connection.execute(self._tables.entry, values).one())
+        chain = self._chain(sid)
+        current = None if chain is None or chain.ended else chain.current
+        if decision.is_recorded(denial, new, found, current):
+            return True
+        if chain is None:
+            return self._deny(denial, sid, first=sid, current=new)
+        if not self._deny(denial, sid, first=chain.sid):
+            return False
+        continued = {"chain": chain.sid, "new": new, "end": denial.until}
+        self._connection.execute(self._tables.continue_chain, continued)
+        return True
+
+    def mark(self, subject: bytes | None) -> Mark | None:
+        """Return the mark of a subject."""
+        if subject is None:
+            return None
+        row = self._connection.execute(self._tables.mark_row, {"subject": subject}).first()
+        if row is None:
+            return None
+        return Mark(seconds(row.instant), row.kept, seconds(row.until), seconds(row.revision))
+
+    def put_mark(self, subject: bytes, mark: Mark) -> None:
+        """Write the mark of a subject."""
+        values = {"subject": subject, **mark._asdict(), "position": self._position()}
+        self._connection.execute(self._tables.put_mark, values)
+
+    def move_mark(self, subject: bytes | None, ids: Sequence[bytes], new: bytes) -> Mark | None:
+        """Let a subject's mark spare `new` where it spares one of some ids; return the mark."""
+        mark = self.mark(subject)
+        for sid in ids:
+            moved = decision.replaced(mark, sid, new)
+            if moved is not None and subject is not None:
+                self.put_mark(subject, moved)
+                return moved
+        return mark
+
+    def raise_everyone(self, to: int) -> None:
+        """Raise the instant for everyone."""
+        self._connection.execute(self._tables.raise_everyone, {"to": to})
+
+    def raise_highest(self, to: int) -> None:
+        """Raise the greatest mark ever set."""
+        self._connection.execute(self._tables.raise_highest, {"to": to})
+
+    def _chain(self, sid: bytes) -> Any:
+        return self._connection.execute(self._tables.chain, {"sid": sid}).first()
+
+    def _deny(
+        self,
+        denial: Denial,
+        sid: bytes,
+        *,
+        first: bytes | None = None,
+        current: bytes | None = None,
+    ) -> bool:
+        """Deny an id; False where it is denied already."""
+        values = {"sid": sid, "until": denial.until, "position": self._position()}
+        values |= {"first": first, "current": current}
+        return self._connection.execute(self._tables.deny, values).first() is not None
+
+    def _position(self) -> int:
+        position: int = self._connection.execute(self._tables.next_position).scalar_one()
+        return position
