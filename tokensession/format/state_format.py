@@ -23,6 +23,7 @@ from tokensession.format.state import (
     OVERFLOW_KEY,
     UNREADABLE,
     UNWRITABLE,
+    are_plain,
     checked_state,
     encode_msgpack,
     is_plain,
@@ -116,6 +117,8 @@ class UntypedState:
         Raises:
             StateError: A value that would be changed on the way; the path says where.
         """
+        if touched is not None and type(state) is dict and are_plain(state, touched):
+            return state if packed is None else msgspec.Raw(packed)
         part = self._changed(state, touched, former)
         if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
             checked_state(part)  # which says what is wrong, if anything is

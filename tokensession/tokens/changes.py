@@ -9,6 +9,7 @@ import msgspec
 from tokensession.format.claims import StateT, packed_members, packed_state
 from tokensession.format.state import UNWRITABLE, encode_msgpack
 from tokensession.format.state_format import pack
+from tokensession.sessions.value import ABSENT, CHANGEABLE
 
 if TYPE_CHECKING:
     from tokensession.format.state_format import StateFormat
@@ -44,14 +45,10 @@ class Changes(Generic[StateT]):
         if not value.whole:
             if not value.touched:
                 return False
-            opened = value.opened
-            if type(value.state) is dict and opened is not None and value.overflowed is None:
-                try:
-                    members = packed_members(opened.plaintext)
-                except msgspec.ValidationError:  # keys that are not text, of another writer
-                    members = None
-                if members is not None:
-                    return _members_differ(cast("Any", value.state), value.touched, members)
+            if type(value.state) is dict and value.overflowed is None:
+                differs = _members_differ(cast("dict[str, Any]", value.state), value)
+                if differs is not None:
+                    return differs
         packed, found = pack(value.state), self._found(value)
         if packed is None or found is None:
             return True
@@ -67,20 +64,33 @@ class Changes(Generic[StateT]):
         return packed_state(opened.plaintext)
 
 
-def _members_differ(
-    state: dict[str, Any], touched: set[Any], found: dict[str, msgspec.Raw]
-) -> bool:
-    """Tell whether one of the touched members is another than the one found."""
-    for key in touched:
-        raw = found.get(key)
-        if raw is None or key not in state:
-            if raw is not None or key in state:
+def _members_differ(state: dict[str, Any], value: SessionValue[Any]) -> bool | None:
+    """Tell whether a touched member is another than the one found; None if that cannot be told."""
+    suspects = []
+    for key, former in value.touched.items():
+        if former is CHANGEABLE:
+            suspects.append(key)
+        else:
+            item = state.get(key, ABSENT)
+            if item is not former and (type(item) is not type(former) or item != former):
                 return True
-            continue
-        try:
-            packed = encode_msgpack(state[key])
-        except UNWRITABLE:
-            return True
-        if packed != bytes(raw) and packed != encode_msgpack(_decode(raw)):
-            return True
-    return False
+    if not suspects:
+        return False
+    if value.opened is None:
+        return None
+    try:
+        found = packed_members(value.opened.plaintext)
+    except msgspec.ValidationError:  # keys that are not text, of another writer
+        return None
+    return any(_differs(state, key, found.get(key)) for key in suspects)
+
+
+def _differs(state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
+    """Tell whether a member is another than the one found."""
+    if raw is None or key not in state:
+        return raw is not None or key in state
+    try:
+        packed = encode_msgpack(state[key])
+    except UNWRITABLE:
+        return True
+    return packed != bytes(raw) and packed != encode_msgpack(_decode(raw))

@@ -138,13 +138,16 @@ class TokenWriter(Generic[StateT]):
             start = yield from self._revocations.dating(value.sid, value.subject, at)
             value.started_at = value.issued_at = start
 
-    def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Written:
+    def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> tuple[str, int]:
         """Return a token of a session with all that it says now, where no store is configured.
 
         Args:
             value: The session.
             at: Unix seconds.
             keys: The keys of the ring to sign with.
+
+        Returns:
+            The token, and the seconds that it can be read for.
 
         Raises:
             Expired: The session's end has come; nothing is written.
@@ -154,12 +157,15 @@ class TokenWriter(Generic[StateT]):
         """
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
-        checked = self._checked(value, None)
         plaintext = write_claims(
-            value.sid, iat, ttl, age, value.subject, checked, value.cap, pad_to=self._padding
-        )
+            value.sid, iat, ttl, age, value.subject, self._checked(value, None), value.cap,
+            pad_to=self._padding,
+        )  # fmt: skip
         token = self._token(key, plaintext, iat, os.urandom(NONCE_BYTES))
-        return Written(token, self._seconds(value, iat + ttl, key) - at)
+        if self._observer is not None and value.kid:
+            self._observer.renewed()
+        dies_at = iat + ttl
+        return token, (dies_at if dies_at < key.until else int(key.until)) - at
 
     def write(
         self,
@@ -176,7 +182,7 @@ class TokenWriter(Generic[StateT]):
             StoreError: The state overflows, and its store cannot be written.
         """
         if self.overflow is None:
-            return self.write_now(value, at, keys)
+            return Written(*self.write_now(value, at, keys))
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
         checked = self._checked(value, pack(value.state))
@@ -185,7 +191,9 @@ class TokenWriter(Generic[StateT]):
         written = yield from self._fitted(
             key, claims, checked, value.cap, nonce, room, value.entry or value.overflowed
         )
-        return written._replace(seconds=self._seconds(value, iat + ttl, key) - at)
+        if self._observer is not None and value.kid:
+            self._observer.renewed()
+        return written._replace(seconds=int(min(iat + ttl, key.until)) - at)
 
     def _times(self, value: SessionValue[StateT], at: int) -> tuple[int, int, int]:
         """Return iat, ttl and age of a session's next token."""
@@ -211,11 +219,6 @@ class TokenWriter(Generic[StateT]):
         elif value.overflowed is not None:
             former = value.overflowed.packed
         return self._format.checked(value.state, packed, touched=touched, former=former)
-
-    def _seconds(self, value: SessionValue[StateT], dies_at: int, key: TokenKey) -> int:
-        if self._observer is not None and value.kid:
-            self._observer.renewed()
-        return dies_at if dies_at < key.until else int(key.until)
 
     def _fitted(
         self,

@@ -84,13 +84,15 @@ class Saving(Generic[StateT]):
             return
         try:
             making.check_can_mint(keys)
-            change = NOTHING
-            if not making.is_empty(value):
-                change = making.write_now(value, at, keys)
+            ends = making.is_empty(value)
+            if not ends:
+                header = making.write_now(value, at, keys)
             elif value.presented:
-                change = Change(self._cookie.delete())
-            self._check_second(change, headers)
-            self._say(change, session, headers, at)
+                header = self._cookie.delete()
+            else:
+                return
+            self._check_second(header, headers)
+            self._append(header, session, headers, at, ends=ends)
         except Expired as error:
             self._say(self._gone(value, error), session, headers, at)
         except TokenSessionError:
@@ -125,7 +127,7 @@ class Saving(Generic[StateT]):
             if news:
                 self._making.check_can_mint(keys)
                 change = yield from self._making.making(value, at, keys)
-                self._check_second(change, headers)
+                self._check_second(change.header, headers)
             elif self._making.renewal_is_due(session, value, headers, at):
                 change = yield from self._making.renewing(value, at, keys)
         except Expired as error:
@@ -214,7 +216,7 @@ class Saving(Generic[StateT]):
         changed = self.is_changed(value)
         return Change(self._cookie.delete()) if value.presented and changed else NOTHING
 
-    def _check_second(self, change: Change, headers: Headers) -> None:
+    def _check_second(self, header: tuple[bytes, bytes] | None, headers: Headers) -> None:
         """Refuse a change that a response cannot say, as it speaks of the cookie already.
 
         A mounted application with a middleware of its own for the same cookie has its own session,
@@ -223,9 +225,9 @@ class Saving(Generic[StateT]):
         Raises:
             ConfigError: Each has changed its session.
         """
-        if change.header is None or not self._cookie.is_written(headers):
+        if header is None or not self._cookie.is_written(headers):
             return
-        if change.header not in headers:
+        if header not in headers:
             raise ConfigError(
                 "two middlewares have each changed a session of one cookie, and one of the changes "
                 "would be lost: leave out that of the mounted application, or give it another "
@@ -246,15 +248,28 @@ class Saving(Generic[StateT]):
     def _say(
         self, change: Change, session: RequestSession[StateT], headers: Headers, at: int
     ) -> None:
-        """Append what the response says: step 3."""
+        """Append what the response says, unless it speaks of the cookie already."""
         header = change.header
-        if header is None or self._cookie.is_written(headers):
+        if header is not None and not self._cookie.is_written(headers):
+            self._append(header, session, headers, at, ends=change.written is None)
+
+    def _append(
+        self,
+        header: tuple[bytes, bytes],
+        session: RequestSession[StateT],
+        headers: Headers,
+        at: int,
+        *,
+        ends: bool,
+    ) -> None:
+        """Append what the response says: step 3."""
+        if header in headers:
             return
         headers.append(header)
         if self._takeover is not None:
             value = session._value
-            ended = change.written is None or (value is not None and bool(value.given_up))
-            headers.extend(self._takeover.deletions(session._headers, at, ended=ended))
+            ends = ends or (value is not None and bool(value.given_up))
+            headers.extend(self._takeover.deletions(session._headers, at, ended=ends))
         forbid_storing(headers)
 
 
