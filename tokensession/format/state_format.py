@@ -28,7 +28,7 @@ from tokensession.format.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
 # What the checks of an application's own type may raise, besides msgspec's errors: anything.
 _OWN_ERRORS: Final = (Exception,)
@@ -59,7 +59,7 @@ class StateFormat(Protocol[StateT]):
         state: StateT,
         packed: bytes | None,
         *,
-        touched: Iterable[Any] | None,
+        touched: Collection[Any] | None,
         former: bytes | None,
     ) -> Any:
         """Return what goes into the claims, or raise a StateError.
@@ -107,7 +107,7 @@ class UntypedState:
         state: Any,
         packed: bytes | None = None,
         *,
-        touched: Iterable[Any] | None = None,
+        touched: Collection[Any] | None = None,
         former: bytes | None = None,
     ) -> Any:
         """Return what goes into the claims.
@@ -115,26 +115,31 @@ class UntypedState:
         Raises:
             StateError: A value that would be changed on the way; the path says where.
         """
+        if packed is None and type(state) is Members:
+            state = state.whole()
         part = state if packed is None else self._changed(state, touched, former)
         if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
             checked_state(part)  # which says what is wrong, if anything is
-        if packed is not None:
-            return msgspec.Raw(packed)
-        return part.whole() if type(part) is Members else part
+        return state if packed is None else msgspec.Raw(packed)
 
-    def _changed(self, state: Any, touched: Iterable[Any] | None, former: bytes | None) -> Any:
+    def _changed(self, state: Any, touched: Collection[Any] | None, former: bytes | None) -> Any:
         """Return as much of a state as has to be checked."""
         if type(state) is Members:
             return state.changed()
         if type(state) is not dict:
             return state
         if touched is not None:
-            return {key: state[key] for key in touched if key in state}
+            # The state's own keys: one that was touched by an equal key is still that key.
+            return {key: item for key, item in state.items() if key in touched}
         if former is None:
             return state
         with contextlib.suppress(*UNREADABLE):
             known = self._members(former)
-            return {k: v for k, v in state.items() if known.get(k) != encode_msgpack(v)}
+            return {
+                key: item
+                for key, item in state.items()
+                if known.get(key) != msgspec.Raw(encode_msgpack(item))
+            }
         return state
 
 
@@ -205,7 +210,7 @@ class TypedState(Generic[StateT]):
         state: StateT,
         packed: bytes | None = None,
         *,
-        touched: Iterable[Any] | None = None,  # noqa: ARG002  # all of it is looked at
+        touched: Collection[Any] | None = None,  # noqa: ARG002  # all of it is looked at
         former: bytes | None = None,  # noqa: ARG002  # likewise
     ) -> msgspec.Raw:
         """Return `state` as msgpack that reads back as the same value of the type.
