@@ -81,6 +81,8 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         lifetime_set: Whether `ttl` or `cap` were set.
         touched: The members that were set, removed, or handed out and can have changed.
         whole: Whether the state was set or handed out as a whole.
+        begun: The state in msgpack with which a new session began. A type can begin each with
+            another, such as a random one.
     """
 
     state: StateT
@@ -105,6 +107,12 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     lifetime_set: bool = False
     touched: set[Any] | None = None
     whole: bool = False
+    begun: bytes | None = None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the state is that of a token, as opposed to that of a new session."""
+        return self.opened is not None and self.refused is None
 
     @property
     def is_mapping(self) -> bool:

@@ -40,16 +40,16 @@ class Changes(Generic[StateT]):
         if value.touched is None and not value.whole:
             return False
         found = self._found(value)
-        if packed == found:
-            return False
+        if packed is None or found is None:
+            return True
         # Another writer can have packed the same state in another way.
-        return packed is None or found is None or packed != self._format.repacked(found)
+        return packed != found and packed != self._format.repacked(found)
 
     def _found(self, value: SessionValue[StateT]) -> bytes | None:
         """Return the state of a session as it was found, in msgpack."""
         opened = value.opened
-        if opened is None or value.refused is not None:
-            return self._nothing
+        if opened is None or not value.is_found:
+            return value.begun
         if value.overflowed is not None and value.overflowed.packed is not None:
             return value.overflowed.packed
         return bytes(packed_state(opened.plaintext))

@@ -215,7 +215,7 @@ class SessionManager(Generic[StateT]):
             if self.storeless:
                 self._saving.now(session, value, headers, at)
             else:
-                run(self._saving.steps(session, value, headers, at))
+                run(self._saving_steps(session, value, headers, at))
         self._close(session, headers, method, varies=varies)
 
     def saving(
@@ -239,8 +239,21 @@ class SessionManager(Generic[StateT]):
             if varies:
                 add_vary(headers, self.cookie.vary)
             at = int(time()) if now is None else whole_seconds(now)
-            yield from self._saving.steps(session, value, headers, at)
+            yield from self._saving_steps(session, value, headers, at)
         self._close(session, headers, method, varies=varies)
+
+    def _saving_steps(
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> Steps[None]:
+        try:
+            yield from self._saving.steps(session, value, headers, at)
+        except StoreError:
+            self.complete(session)  # a 503 takes the response's place, and carries no change
+            raise
 
     @staticmethod
     def _begin(session: RequestSession[StateT], status: int) -> None:
