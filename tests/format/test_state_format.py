@@ -389,6 +389,19 @@ def test_another_writers_spelling_is_the_same_state(packed: bytes, repacked: byt
     assert TypedState(dict[str, int]).repacked(packed) == repacked
 
 
+def test_of_two_equal_keys_the_last_fits_or_does_not() -> None:
+    """In a token and apart from one."""
+    for packed, fits in ((b"\x82\xa1a\xa1x\xa1a\x01", True), (b"\x82\xa1a\x01\xa1a\xa1x", False)):
+        form = TypedState(dict[str, int])
+        claims, misfit = form.read(write(msgspec.Raw(packed)))
+        assert (claims.state == {"a": 1}, misfit is None) == (fits, fits)
+        if fits:
+            assert form.read_state(packed) == {"a": 1}
+        else:
+            with pytest.raises(BadState, match="Expected int, got str"):
+                form.read_state(packed)
+
+
 def test_a_type_that_got_another_field_is_the_same_state() -> None:
     """The field has its default, and is no change that anybody made."""
     packed = TypedState(Basket).repacked(b"\x80")

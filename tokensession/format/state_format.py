@@ -14,6 +14,7 @@ from tokensession.format.claims import (
     Claims,
     StateT,
     check_nesting,
+    packed_state,
     read_claims,
     where_it_fails,
 )
@@ -178,12 +179,10 @@ class TypedState(Generic[StateT]):
             if isinstance(error, msgspec.ValidationError):
                 misfit = where_it_fails(error)
         if claims is None:
-            # The same bytes, untyped: whatever is wrong with the claims themselves comes first.
+            # The same bytes, untyped: what is wrong with the claims themselves comes first.
             untyped = read_claims(plaintext)
-            # msgspec holds each of two equal keys against the type; the last alone counts (SPEC 3),
-            # and is all that is left in the untyped state.
-            with contextlib.suppress(*_OWN_ERRORS):
-                state = self._decode_state(encode_msgpack(untyped.state))
+            state, still = self._fit(packed_state(plaintext))
+            if still is None:
                 return msgspec.structs.replace(untyped, state=state), None
             return cast("Claims[StateT]", untyped), f"{misfit} does not fit {self._name}"
         if claims.age > claims.iat:
@@ -240,13 +239,20 @@ class TypedState(Generic[StateT]):
             )
         return msgspec.Raw(packed)
 
-    def _fit(self, packed: bytes) -> tuple[StateT | None, str | None]:
+    def _fit(self, packed: bytes | msgspec.Raw) -> tuple[StateT | None, str | None]:
         """Return the state in `packed` and None, or None and how it misses the type."""
+        misfit = "state"
         try:
             return self._decode_state(packed), None
         except _OWN_ERRORS as error:
-            described = isinstance(error, msgspec.ValidationError)
-            return None, where_it_fails(error, "state") if described else "state"
+            if isinstance(error, msgspec.ValidationError):
+                misfit = where_it_fails(error, "state")
+        # msgspec holds each of two equal keys against the type; the last alone counts (SPEC 3),
+        # and is all that is left in the untyped state.
+        with contextlib.suppress(*_OWN_ERRORS):
+            untyped = msgspec.msgpack.decode(packed)
+            return self._decode_state(encode_msgpack(untyped)), None
+        return None, misfit
 
 
 def state_format(state_type: type[StateT] | None) -> StateFormat[StateT]:
