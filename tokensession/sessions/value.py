@@ -90,6 +90,8 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
             they were: a value that cannot change, `ABSENT`, or `CHANGEABLE`.
         whole: Whether the state was set or handed out as a whole.
         shared: Whether the application can hold a part of the state that can still change.
+        begun: The state in msgpack with which a new session began. A type can begin each with
+            another, such as a random one.
     """
 
     state: StateT
@@ -115,6 +117,12 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     touched: dict[Any, Any] = msgspec.field(default_factory=dict)
     whole: bool = False
     shared: bool = False
+    begun: bytes | None = None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the state is that of a token, as opposed to that of a new session."""
+        return self.opened is not None and self.refused is None
 
     @property
     def is_mapping(self) -> bool:

@@ -58,7 +58,7 @@ class Changes(Generic[StateT]):
         """Return the state of a session as it was found, in msgpack."""
         opened = value.opened
         if opened is None or value.refused is not None:
-            return self._nothing
+            return value.begun
         if value.overflowed is not None and value.overflowed.packed is not None:
             return value.overflowed.packed
         return packed_state(opened.plaintext)

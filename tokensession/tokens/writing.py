@@ -214,7 +214,7 @@ class TokenWriter(Generic[StateT]):
         """Return what goes into the claims (SPEC 4, step 1)."""
         touched: Any = None  # all of it
         former = None
-        if value.opened is not None and value.refused is None and not value.whole:
+        if value.is_found and not value.whole:
             touched = value.touched
         elif value.overflowed is not None:
             former = value.overflowed.packed

@@ -218,7 +218,7 @@ class SessionManager(Generic[StateT]):
             if self.storeless:
                 self._saving.now(session, value, headers, at)
             else:
-                run(self._saving.steps(session, value, headers, at))
+                run(self._storing(session, value, headers, at))
         elif session._unknown is not None and status == FAILED:
             raise session._unknown
         session._response, session._method = headers, method
@@ -248,9 +248,22 @@ class SessionManager(Generic[StateT]):
         if varies:
             add_vary(headers, self.vary)
         at = int(time()) if now is None else whole_seconds(now)
-        yield from self._saving.steps(session, value, headers, at)
+        yield from self._storing(session, value, headers, at)
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
+
+    def _storing(
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> Steps[None]:
+        try:
+            yield from self._saving.steps(session, value, headers, at)
+        except StoreError:
+            self.complete(session)  # a 503 takes the response's place, and carries no change
+            raise
 
     @staticmethod
     def complete(session: RequestSession[StateT]) -> None:
