@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.forks import fork
+from tests.revocation.asking import entries
 from tests.servers import Postgres, Server, Valkey
 from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, sid
 from tokensession import ConfigError, StoreError
@@ -93,11 +94,11 @@ def test_whoever_asks_while_it_hangs_need_not_wait(monkeypatch: pytest.MonkeyPat
     lookup._observer = type("Quiet", (), {"store_failed": lambda self, what: None})()
     for _ in range(3):
         with pytest.raises(StoreError):
-            lookup.look_up(sid(1), None)
+            entries(lookup, sid(1), None)
     assert asked == [1000]
     now[0] += 0.5
     with pytest.raises(StoreError, match="in 2 s"):
-        lookup.look_up(sid(1), None)
+        entries(lookup, sid(1), None)
 
 
 class TestPostgreSQL:
