@@ -1,4 +1,4 @@
-"""A server of each kind that can be killed, for the tests of overflow with requests."""
+"""Stores of each kind, and servers that can be killed, for the tests of overflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import Memcached, Mongo, Postgres, Redis, Valkey
-from tests.stores.fixtures import PATIENCE, new_connection
+from tests.stores.fixtures import PATIENCE, new_connection, roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,15 @@ SERVERS: dict[str, type[Server]] = {
     "memcached": Memcached,
     "mongo": Mongo,
 }
+
+
+@pytest.fixture(params=("memory", "sqlite", *SERVERS))
+def store(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Store]:
+    """Give an empty store of each kind in turn."""
+    urls = {"memory": "memory:", "sqlite": sqlite_url}
+    url = urls.get(request.param) or request.getfixturevalue(request.param).url
+    for make in roles(url, lambda connection: connection.overflow()):
+        yield make()
 
 
 @pytest.fixture(params=SERVERS)

@@ -18,6 +18,7 @@ from tokensession.format.claims import (
     where_it_fails,
 )
 from tokensession.format.lazy_state import Members
+from tokensession.format.nesting import SAFE_NESTING
 from tokensession.format.state import (
     OVERFLOW_KEY,
     UNREADABLE,
@@ -115,12 +116,12 @@ class UntypedState:
         Raises:
             StateError: A value that would be changed on the way; the path says where.
         """
-        part = state if packed is None else self._changed(state, touched, former)
+        part = self._changed(state, touched, former)
         if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
             checked_state(part)  # which says what is wrong, if anything is
         if packed is not None:
             return msgspec.Raw(packed)
-        return part.whole() if type(part) is Members else part
+        return state.whole() if type(state) is Members else state
 
     def _changed(self, state: Any, touched: Iterable[Any] | None, former: bytes | None) -> Any:
         """Return as much of a state as has to be checked."""
@@ -164,7 +165,8 @@ class TypedState(Generic[StateT]):
         Raises:
             BadClaims: As for an untyped state.
         """
-        check_nesting(plaintext)
+        if len(plaintext) > SAFE_NESTING:
+            check_nesting(plaintext)
         claims: Claims[StateT] | None = None
         misfit = "state"
         try:

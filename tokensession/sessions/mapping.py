@@ -45,7 +45,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         state: Any = value.state
         item = state[key] if type(state) is dict else _mapping(state)[key]
         if type(item) not in _IMMUTABLE:
-            value.touch(key)
+            value.share(key)
         return item
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -54,7 +54,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         state: Any = value.state
         item = (state if type(state) is dict else _mapping(state)).get(key, default)
         if type(item) not in _IMMUTABLE:
-            value.touch(key)
+            value.share(key)
         return item
 
     def __setitem__(self, key: str, item: Any) -> None:
@@ -62,13 +62,15 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         value = self._changing()
         state: Any = value.state
         (state if type(state) is dict else _mapping(state))[key] = item
-        value.touch(key)
+        value.touched.add(key)
+        if type(item) not in _IMMUTABLE:
+            value.shared = True
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state."""
         value = self._changing()
         del _mapping(value.state)[key]
-        value.touch(key)
+        value.touched.add(key)
 
     def __iter__(self) -> Iterator[str]:
         """Give the keys of the state."""
@@ -126,7 +128,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         if not state:
             raise KeyError("popitem(): the session is empty")
         key = next(reversed(state))
-        value.touch(key)
+        value.touched.add(key)
         return key, state.pop(key)
 
     def _dict(self) -> dict[str, Any]:

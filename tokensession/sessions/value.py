@@ -81,6 +81,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         lifetime_set: Whether `ttl` or `cap` were set.
         touched: The members that were set, removed, or handed out and can have changed.
         whole: Whether the state was set or handed out as a whole.
+        shared: Whether the application can hold a part of the state that can still change.
     """
 
     state: StateT
@@ -103,25 +104,24 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     presented: bool = False
     unwritten: bool = False
     lifetime_set: bool = False
-    touched: set[Any] | None = None
+    touched: set[Any] = msgspec.field(default_factory=set)
     whole: bool = False
+    shared: bool = False
 
     @property
     def is_mapping(self) -> bool:
         """Whether the state is a map, as opposed to a value of a type."""
         return isinstance(self.state, dict | Members)
 
-    def touch(self, key: Any) -> None:
-        """Note that a member can have changed."""
-        if self.touched is None:
-            self.touched = {key}
-        else:
-            self.touched.add(key)
+    def share(self, key: Any) -> None:
+        """Note that the application has a member that can change."""
+        self.touched.add(key)
+        self.shared = True
 
     def replace_state(self, state: StateT) -> None:
         """Set the state as a whole."""
         self.state = state
-        self.whole = True
+        self.whole = self.shared = True
 
     def hand_out(self) -> StateT:
         """Return the state as a whole, after which any of it can have changed."""
@@ -129,7 +129,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         if type(state) is Members:
             state = state.whole()
             self.state = state
-        self.whole = True
+        self.whole = self.shared = True
         return state  # type: ignore[no-any-return]  # it is the state
 
     def regenerate(self) -> None:

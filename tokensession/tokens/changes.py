@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic, cast
 
-from tokensession.format.claims import StateT, packed_state
+import msgspec
+
+from tokensession.format.claims import StateT, packed_members, packed_state
+from tokensession.format.state import UNWRITABLE, encode_msgpack
 from tokensession.format.state_format import pack
 
 if TYPE_CHECKING:
     from tokensession.format.state_format import StateFormat
     from tokensession.sessions.value import SessionValue
+
+_decode: Final = msgspec.msgpack.Decoder().decode
 
 
 class Changes(Generic[StateT]):
@@ -25,25 +30,32 @@ class Changes(Generic[StateT]):
         self._format = state_format
         self._nothing = pack(state_format.empty())
 
-    def is_empty(self, packed: bytes | None) -> bool:
-        """Tell whether a packed state is that of a new session."""
-        return packed == self._nothing
+    def is_empty(self, value: SessionValue[StateT]) -> bool:
+        """Tell whether the state of a session is that of a new one."""
+        state: Any = value.state
+        return not state if type(state) is dict else pack(state) == self._nothing
 
-    def packed(self, value: SessionValue[StateT]) -> bytes | None:
-        """Return the state of a session in msgpack; None if that fails."""
-        if value.touched is None and not value.whole:
-            return self._found(value)
-        return pack(value.state)
+    def is_changed(self, value: SessionValue[StateT]) -> bool:
+        """Tell whether the state of a session is another than the one found.
 
-    def is_changed(self, value: SessionValue[StateT], packed: bytes | None) -> bool:
-        """Tell whether the state of a session, packed now, is another than the one found."""
-        if value.touched is None and not value.whole:
-            return False
-        found = self._found(value)
-        if packed == found:
-            return False
-        # Another writer can have packed the same state in another way.
-        return packed is None or found is None or packed != self._format.repacked(found)
+        Another writer can have packed the same state in another way: bytes that differ are read
+        and packed again before they count as a change.
+        """
+        if not value.whole:
+            if not value.touched:
+                return False
+            opened = value.opened
+            if type(value.state) is dict and opened is not None and value.overflowed is None:
+                try:
+                    members = packed_members(opened.plaintext)
+                except msgspec.ValidationError:  # keys that are not text, of another writer
+                    members = None
+                if members is not None:
+                    return _members_differ(cast("Any", value.state), value.touched, members)
+        packed, found = pack(value.state), self._found(value)
+        if packed is None or found is None:
+            return True
+        return packed != found and packed != self._format.repacked(found)
 
     def _found(self, value: SessionValue[StateT]) -> bytes | None:
         """Return the state of a session as it was found, in msgpack."""
@@ -52,4 +64,23 @@ class Changes(Generic[StateT]):
             return self._nothing
         if value.overflowed is not None and value.overflowed.packed is not None:
             return value.overflowed.packed
-        return bytes(packed_state(opened.plaintext))
+        return packed_state(opened.plaintext)
+
+
+def _members_differ(
+    state: dict[str, Any], touched: set[Any], found: dict[str, msgspec.Raw]
+) -> bool:
+    """Tell whether one of the touched members is another than the one found."""
+    for key in touched:
+        raw = found.get(key)
+        if raw is None or key not in state:
+            if raw is not None or key in state:
+                return True
+            continue
+        try:
+            packed = encode_msgpack(state[key])
+        except UNWRITABLE:
+            return True
+        if packed != bytes(raw) and packed != encode_msgpack(_decode(raw)):
+            return True
+    return False

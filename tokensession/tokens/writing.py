@@ -138,16 +138,13 @@ class TokenWriter(Generic[StateT]):
             start = yield from self._revocations.dating(value.sid, value.subject, at)
             value.started_at = value.issued_at = start
 
-    def write_now(
-        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None = None
-    ) -> Written:
+    def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Written:
         """Return a token of a session with all that it says now, where no store is configured.
 
         Args:
             value: The session.
             at: Unix seconds.
             keys: The keys of the ring to sign with.
-            packed: Its state as `Changes.packed` gives it, where that was asked.
 
         Raises:
             Expired: The session's end has come; nothing is written.
@@ -157,9 +154,11 @@ class TokenWriter(Generic[StateT]):
         """
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
-        checked = self._checked(value, packed)
-        claims = (value.sid, iat, ttl, age, value.subject)
-        token = self._sealed(key, claims, checked, value.cap, os.urandom(NONCE_BYTES))
+        checked = self._checked(value, None)
+        plaintext = write_claims(
+            value.sid, iat, ttl, age, value.subject, checked, value.cap, pad_to=self._padding
+        )
+        token = self._token(key, plaintext, iat, os.urandom(NONCE_BYTES))
         return Written(token, self._seconds(value, iat + ttl, key) - at)
 
     def write(
@@ -167,7 +166,6 @@ class TokenWriter(Generic[StateT]):
         value: SessionValue[StateT],
         at: int,
         keys: RingKeys,
-        packed: bytes | None = None,
         *,
         room: int = MAX_TOKEN,
     ) -> Steps[Written]:
@@ -178,12 +176,10 @@ class TokenWriter(Generic[StateT]):
             StoreError: The state overflows, and its store cannot be written.
         """
         if self.overflow is None:
-            return self.write_now(value, at, keys, packed)
+            return self.write_now(value, at, keys)
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
-        if packed is None:
-            packed = pack(value.state)
-        checked = self._checked(value, packed)
+        checked = self._checked(value, pack(value.state))
         claims = (value.sid, iat, ttl, age, value.subject)
         nonce = os.urandom(NONCE_BYTES)
         written = yield from self._fitted(
@@ -211,7 +207,7 @@ class TokenWriter(Generic[StateT]):
         touched: Any = None  # all of it
         former = None
         if value.opened is not None and value.refused is None and not value.whole:
-            touched = value.touched or ()
+            touched = value.touched
         elif value.overflowed is not None:
             former = value.overflowed.packed
         return self._format.checked(value.state, packed, touched=touched, former=former)

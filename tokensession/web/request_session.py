@@ -7,7 +7,7 @@ request work on the same.
 from __future__ import annotations
 
 from time import time
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, SupportsIndex
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, SupportsIndex, TypeAlias
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
@@ -35,6 +35,10 @@ _BEGUN_UNREAD: Final = (
     "the response has begun without saying that it depends on the session, so caches may give it "
     "to others: read the session once before the first byte is sent"
 )
+
+
+# Session id, packed state, ttl and cap.
+Snapshot: TypeAlias = "tuple[bytes, bytes | None, int, int | None]"
 
 
 class Opener(Protocol):
@@ -92,7 +96,7 @@ class RequestSession(Session[StateT]):
     _ends_others_of: tuple[str | int, ...] | None
     _unknown: StoreError | None  # why the session could not be told, when it was asked for
     # Id, packed state, ttl and cap as they were saved, or None where nothing had been touched.
-    _saved: tuple[bytes, bytes | None, int, int | None] | None
+    _saved: Snapshot | None
     _response: Headers | None  # the headers of the response that was handed on
     _method: str | None  # of the request, where the adapter knows it
     _late: Callable[[], None] | None  # makes the response vary, where its headers are no list
