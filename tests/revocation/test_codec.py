@@ -233,12 +233,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("policy", "reason"),
         [
-            (None, "needs an absolute_timeout"),
             (Policy(absolute_timeout=None), "needs an absolute_timeout"),
             (Policy(leeway=19), "at least 20 s"),
         ],
     )
-    def test_policies(self, policy: Policy | None, reason: str) -> None:
+    def test_policies(self, policy: Policy, reason: str) -> None:
         """Under which entries could not be kept long enough, or new sessions were refused."""
         with pytest.raises(ConfigError, match=reason):
             SessionCodec(RING, policy=policy, revocation=MemoryStore())
@@ -374,7 +373,7 @@ def test_the_observer_is_told() -> None:
 
 
 def test_the_observer_is_told_of_new_rings(tmp_path: Path) -> None:
-    """When a watcher has loaded one, by its serial."""
+    """At the first use after a watcher has loaded one, by its serial, and once."""
 
     class Rings(Observer):
         def __init__(self) -> None:
@@ -394,6 +393,9 @@ def test_the_observer_is_told_of_new_rings(tmp_path: Path) -> None:
     codec.decode(codec.encode({}))
     ring.add().save(path)
     watcher.reload()
+    assert seen.serials == []
+    for _ in range(2):
+        codec.decode(codec.encode({}))
     assert seen.serials == [ring.serial + 1]
 
 

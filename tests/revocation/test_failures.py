@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.revocation.asking import entries
 from tests.servers import Postgres, Server, Valkey
 from tests.stores.revocation_contract import ADA, NOW, denial, sid
 from tokensession import StoreError
 from tokensession.revocation.lookup import Lookup
+from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.stores.redis.revocation import RedisStore
 from tokensession.stores.sql.revocation import SQLStore
 
@@ -77,20 +79,17 @@ def test_whoever_asks_while_it_hangs_need_not_wait(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tokensession.revocation.lookup.monotonic", lambda: now[0])
     asked = []
 
-    class Hanging:
-        def look_up(self, session: bytes, subject: bytes | None) -> Entries:
+    class Hanging(MemoryStore):
+        def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
             asked.append(now[0])
             now[0] += 2
             raise StoreError("it did not answer in 2 s")
 
-    lookup = Lookup.__new__(Lookup)
-    store: Any = Hanging()
-    lookup.store, lookup._allow, lookup._down, lookup._asked_again_at = store, False, False, 0
-    lookup._observer = type("Quiet", (), {"store_failed": lambda self, what: None})()
+    lookup = Lookup(Hanging())
     for _ in range(3):
         with pytest.raises(StoreError):
-            lookup.look_up(sid(1), None)
+            entries(lookup, sid(1), None)
     assert asked == [1000]
     now[0] += 0.5
     with pytest.raises(StoreError, match="in 2 s"):
-        lookup.look_up(sid(1), None)
+        entries(lookup, sid(1), None)
