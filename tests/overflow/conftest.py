@@ -1,4 +1,4 @@
-"""A server of each kind that can be killed, for the tests of overflow with requests."""
+"""A store on each kind of server, and a server of each kind that can be killed."""
 
 from __future__ import annotations
 
@@ -35,3 +35,15 @@ def killable(slow: None, request: pytest.FixtureRequest) -> Iterator[tuple[Serve
         connection.create()
         yield server, store
         connection.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", *SERVERS])
+def store(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Store]:
+    """Give an empty store of each kind in turn."""
+    kind: str = request.param
+    urls = {"memory": "memory:", "sqlite": sqlite_url}
+    connection = new_connection(urls.get(kind) or request.getfixturevalue(kind).url)
+    store = connection.overflow()
+    connection.create()
+    yield store
+    connection.close()
