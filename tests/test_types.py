@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 # Django has no types of its own, so neither has what is derived from it; and how SQLAlchemy types
-# statements differs between its versions, so those of an internal module are left to inference.
+# statements differs between its versions, so internal modules leave them to inference.
 UNTYPED = (
     "tokensession.adapters.django",
+    "tokensession.stores.sql.revocation_step",
     "tokensession.stores.sql.revocation_tables",
 )
 

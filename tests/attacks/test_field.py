@@ -17,6 +17,7 @@ from tokensession import (
     Policy,
     Revoked,
     SessionCodec,
+    SessionManager,
     StoreError,
     UnknownKey,
 )
@@ -107,14 +108,16 @@ class TestEnds:
     @pytest.mark.parametrize(("fraction", "idle"), [(0.5, 900), (0.1, 1620), (1, 0)])
     def test_the_idle_time_that_is_guaranteed(self, fraction: float, idle: int) -> None:
         """Renewal at a fraction guarantees the rest of the window, as the policy's text says."""
-        codec: SessionCodec[Any] = SessionCodec(
-            RING,
-            policy=Policy(idle_timeout=1800, absolute_timeout=28_800, renew_after=fraction),
-        )
+        policy = Policy(idle_timeout=1800, absolute_timeout=28_800, renew_after=fraction)
+        manager = SessionManager(RING, policy=policy)
+        token = PLAIN.encode({}, now=NOW)
         due = NOW + int(1800 * fraction)
-        session = codec.decode(codec.encode({}, now=NOW), now=NOW)
-        assert not codec.renewal_is_due(session, now=due - 1)
-        assert codec.renewal_is_due(session, now=due)
+        for second, renewed in ((due - 1, False), (due, True)):
+            session = manager.open([(b"cookie", f"__Host-session={token}".encode())], now=NOW)
+            headers: list[tuple[bytes, bytes]] = []
+            session.open()
+            manager.save(session, headers, now=second)
+            assert (b"set-cookie" in dict(headers)) is renewed
         # Used for the last time just before it was due, it lives for as long as was promised.
         assert session.expires_at - due == idle
 

@@ -1,4 +1,4 @@
-"""A store on each kind of server, and a server of each kind that can be killed."""
+"""Stores of each kind, and servers that can be killed, for the tests of overflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import Memcached, Mongo, Postgres, Redis, Valkey
-from tests.stores.fixtures import PATIENCE, new_connection
+from tests.stores.fixtures import PATIENCE, new_connection, roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,15 @@ SERVERS: dict[str, type[Server]] = {
 }
 
 
+@pytest.fixture(params=("memory", "sqlite", *SERVERS))
+def store(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Store]:
+    """Give an empty store of each kind in turn."""
+    urls = {"memory": "memory:", "sqlite": sqlite_url}
+    url = urls.get(request.param) or request.getfixturevalue(request.param).url
+    for make in roles(url, lambda connection: connection.overflow()):
+        yield make()
+
+
 @pytest.fixture(params=SERVERS)
 def killable(slow: None, request: pytest.FixtureRequest) -> Iterator[tuple[Server, Store]]:
     """Give a server that can be killed, and a store on it, of each kind in turn."""
@@ -35,15 +44,3 @@ def killable(slow: None, request: pytest.FixtureRequest) -> Iterator[tuple[Serve
         connection.create()
         yield server, store
         connection.close()
-
-
-@pytest.fixture(params=["memory", "sqlite", *SERVERS])
-def store(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Store]:
-    """Give an empty store of each kind in turn."""
-    kind: str = request.param
-    urls = {"memory": "memory:", "sqlite": sqlite_url}
-    connection = new_connection(urls.get(kind) or request.getfixturevalue(kind).url)
-    store = connection.overflow()
-    connection.create()
-    yield store
-    connection.close()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tokensession.revocation.decision import Denial, Entries
+    from tokensession.revocation.decision import Denial, Ended, Entries, Successor
 
 RING = KeyRing.generate()
 POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
@@ -74,11 +74,11 @@ class Down(MemoryStore):
             raise StoreError("the store is down")
         return super().look_up(sid, subject)
 
-    def deny(self, denial: Denial, *, now: int) -> None:
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
         """Fail."""
         if self.down:
             raise StoreError("the store is down")
-        super().deny(denial, now=now)
+        return super().deny(denial, successor, now=now)
 
 
 class Forgetful(MemoryStore):
@@ -233,12 +233,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("policy", "reason"),
         [
-            (None, "needs an absolute_timeout"),
             (Policy(absolute_timeout=None), "needs an absolute_timeout"),
             (Policy(leeway=19), "at least 20 s"),
         ],
     )
-    def test_policies(self, policy: Policy | None, reason: str) -> None:
+    def test_policies(self, policy: Policy, reason: str) -> None:
         """Under which entries could not be kept long enough, or new sessions were refused."""
         with pytest.raises(ConfigError, match=reason):
             SessionCodec(RING, policy=policy, revocation=MemoryStore())
@@ -374,7 +373,7 @@ def test_the_observer_is_told() -> None:
 
 
 def test_the_observer_is_told_of_new_rings(tmp_path: Path) -> None:
-    """When a watcher has loaded one, by its serial."""
+    """At the first use after a watcher has loaded one, by its serial, and once."""
 
     class Rings(Observer):
         def __init__(self) -> None:
@@ -394,6 +393,9 @@ def test_the_observer_is_told_of_new_rings(tmp_path: Path) -> None:
     codec.decode(codec.encode({}))
     ring.add().save(path)
     watcher.reload()
+    assert seen.serials == []
+    for _ in range(2):
+        codec.decode(codec.encode({}))
     assert seen.serials == [ring.serial + 1]
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
-from tests.forks import fork
+from tests.revocation.asking import entries
 from tests.servers import Postgres, Server, Valkey
-from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, sid
-from tokensession import ConfigError, StoreError
-from tokensession.revocation.decision import Entries
+from tests.stores.revocation_contract import ADA, NOW, denial, sid
+from tokensession import StoreError
 from tokensession.revocation.lookup import Lookup
+from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.stores.redis.revocation import RedisStore
 from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensession.revocation.store import Store
+    from tokensession.revocation.decision import Entries
 
 GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
 
@@ -81,200 +79,17 @@ def test_whoever_asks_while_it_hangs_need_not_wait(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tokensession.revocation.lookup.monotonic", lambda: now[0])
     asked = []
 
-    class Hanging:
-        def look_up(self, session: bytes, subject: bytes | None) -> Entries:
+    class Hanging(MemoryStore):
+        def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
             asked.append(now[0])
             now[0] += 2
             raise StoreError("it did not answer in 2 s")
 
-    lookup = Lookup.__new__(Lookup)
-    store: Any = Hanging()
-    lookup.store, lookup._allow, lookup._down, lookup._asked_again_at = store, False, False, 0
-    lookup._observer = type("Quiet", (), {"store_failed": lambda self, what: None})()
+    lookup = Lookup(Hanging())
     for _ in range(3):
         with pytest.raises(StoreError):
-            lookup.look_up(sid(1), None)
+            entries(lookup, sid(1), None)
     assert asked == [1000]
     now[0] += 0.5
     with pytest.raises(StoreError, match="in 2 s"):
-        lookup.look_up(sid(1), None)
-
-
-class TestPostgreSQL:
-    def test_a_late_commit_is_not_lost(
-        self, postgres: Postgres, new_postgres: Callable[[], SQLStore]
-    ) -> None:
-        """An entry whose number is lower than one that was read is read when it can be seen."""
-        store = new_postgres()
-        table = store._tables.denied.name
-        url = postgres.url.replace("+psycopg", "")
-        with psycopg.connect(url) as late:
-            late.execute(
-                f"insert into {table} (sid, until, position) values "  # noqa: S608  # our own name
-                "(%s, %s, pg_current_xact_id()::text::bigint)",
-                (sid(7), NOW + LIFE),
-            )
-            store.deny(denial(8), now=NOW)
-            seen, position = read_sids(store, None)
-            assert seen == {sid(8)}
-            again, position = read_sids(store, position)
-            assert again <= {sid(8)}
-            late.commit()
-        seen, position = read_sids(store, position)
-        assert sid(7) in seen
-        assert read_sids(store, position)[0] == set()
-
-    def test_a_transaction_that_hangs_holds_up_nobody_for_long(
-        self, postgres: Postgres, new_postgres: Callable[[], SQLStore]
-    ) -> None:
-        """Denying needs no lock of others'; a mark does, and says so in time."""
-        store = new_postgres()
-        hasty = SQLStore(postgres.url, prefix=store._tables.store.name[: -len("revocation")],
-                         timeout=0.5)  # fmt: skip
-        with psycopg.connect(postgres.url.replace("+psycopg", "")) as other:
-            other.execute(f"select * from {store._tables.store.name} for update")  # noqa: S608
-            store.deny(denial(1), now=NOW)
-            assert store.look_up(sid(1), None).denied
-            with pytest.raises(StoreError, match="timeout"):
-                hasty.mark(ADA, None, now=NOW, life=LIFE)
-        store.mark(ADA, None, now=NOW, life=LIFE)  # which has the time of a busy machine
-        hasty.close()
-
-    def test_wrong_credentials(self, postgres: Postgres) -> None:
-        """One line, without the password."""
-        url = postgres.url.replace("postgres@", "nobody_there:hunter2@")
-        store = SQLStore(url)
-        with pytest.raises(StoreError, match="does not exist") as caught:
-            store.look_up(sid(1), None)
-        assert "hunter2" not in str(caught.value)
-        store.close()
-
-
-def read_sids(store: Store, position: Any) -> tuple[set[bytes], Any]:
-    """Return the session ids that reading gives, and the position after it."""
-    seen: set[bytes] = set()
-    for batch in store.read(position):
-        seen |= {one for one, _ in batch.denied}
-        position = batch.position
-    return seen, position
-
-
-class TestSQL:
-    def test_not_created(self, sqlite_url: str) -> None:
-        """It says how."""
-        store = SQLStore(sqlite_url)
-        for call in (
-            lambda: store.look_up(sid(1), None),
-            lambda: store.deny(denial(1), now=NOW),
-            lambda: list(store.read(None)),
-            store.count,
-        ):
-            with pytest.raises(StoreError, match=r"create\(\)"):
-                call()
-        store.close()
-
-    def test_emptied(self, new_sqlite: Callable[[], SQLStore]) -> None:
-        """Tables without their row are a loss, not an empty list."""
-        store = new_sqlite()
-        execute(store, f"delete from {store._tables.store.name}")  # noqa: S608  # our own name
-        with pytest.raises(StoreError, match="is empty"):
-            store.look_up(sid(1), None)
-        with pytest.raises(StoreError, match="is empty"):
-            store.mark(ADA, None, now=NOW, life=LIFE)
-
-    def test_another_version(self, new_sqlite: Callable[[], SQLStore]) -> None:
-        """Is left alone."""
-        store = new_sqlite()
-        execute(store, f"update {store._tables.store.name} set version = 9")  # noqa: S608
-        for call in (lambda: store.look_up(sid(1), None), store.create):
-            with pytest.raises(StoreError, match="of version 9"):
-                call()
-
-    def test_garbage(self, new_sqlite: Callable[[], SQLStore]) -> None:
-        """Rows that are none are skipped and counted; where one decides, nobody is let in."""
-        store = new_sqlite()
-        store.deny(denial(1), now=NOW)
-        tables = store._tables
-        insert = f"insert into {tables.denied.name} (sid, until, position) values "  # noqa: S608
-        execute(store, insert + "(x'00', 1, 1)")
-        execute(store, insert + f"(x'{'ff' * 16}', 'x', 1)")
-        execute(store, f"insert into {tables.marks.name} values (x'{ADA.hex()}','x',1,1,1,1)")  # noqa: S608
-        batches = list(store.read(None))
-        assert sum(batch.skipped for batch in batches) == 3
-        assert [one for batch in batches for one in batch.denied] == [(sid(1), denial(1).until)]
-        with pytest.raises(StoreError, match="not a number"):
-            store.look_up(sid(2), ADA)
-        with pytest.raises(StoreError, match="not a number"):
-            store.mark(ADA, None, now=NOW, life=LIFE)
-        execute(store, f"update {tables.marks.name} set kept = x'{sid(2).hex()}', revision = 'x'")  # noqa: S608
-        with pytest.raises(StoreError, match="not a number"):
-            store.replace(denial(2), sid(3), now=NOW)
-
-    def test_read_only_and_locked(
-        self, sqlite_url: str, new_sqlite: Callable[[], SQLStore]
-    ) -> None:
-        """Reading goes on; writing fails in time, and works again afterwards."""
-        store = new_sqlite()
-        hasty = SQLStore(sqlite_url, prefix=store._tables.store.name[: -len("revocation")],
-                         timeout=0.1)  # fmt: skip
-        with store._database.engine.connect() as other:
-            other.exec_driver_sql("BEGIN IMMEDIATE")
-            with pytest.raises(StoreError, match="locked"):
-                hasty.deny(denial(1), now=NOW)
-            assert hasty.look_up(sid(1), None) == Entries()
-            other.exec_driver_sql("ROLLBACK")
-        hasty.deny(denial(1), now=NOW)
-        execute(hasty, "pragma max_page_count = 1")
-        assert hasty.look_up(sid(1), None).denied
-        hasty.close()
-
-    @pytest.mark.parametrize(
-        ("url", "reason"),
-        [
-            ("sqlite://", "in memory"), ("sqlite:///:memory:", "in memory"),
-            ("mysql://h/db", "driver of this database is missing"), ("what", "not one that"),
-            ("no+such://h", "not one that"), (7, "text or an engine"),
-        ],
-    )  # fmt: skip
-    def test_urls(self, url: Any, reason: str) -> None:
-        """Are refused when the store is made, without I/O."""
-        with pytest.raises(ConfigError, match=reason):
-            SQLStore(url)
-
-    def test_arguments(self, sqlite_url: str) -> None:
-        """Out of range."""
-        with pytest.raises(ConfigError, match="timeout"):
-            SQLStore(sqlite_url, timeout=0)
-        for prefix in ("", "1a", "a b", "a;drop", "A"):
-            with pytest.raises(ConfigError, match="prefix"):
-                SQLStore(sqlite_url, prefix=prefix)
-
-    def test_a_missing_driver(self, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One line that names the extra."""
-        monkeypatch.setitem(sys.modules, "psycopg", None)
-        with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
-            SQLStore(postgres.url)
-
-    @pytest.mark.parametrize("name", ["new_sqlite", "new_postgres", "new_valkey"])
-    def test_a_child_makes_connections_of_its_own(
-        self, name: str, request: pytest.FixtureRequest
-    ) -> None:
-        """After a fork both go on, and neither disturbs the other."""
-        store: Store = request.getfixturevalue(name)()
-        store.deny(denial(1), now=NOW)
-
-        def check(first: int) -> None:
-            for number in range(first, first + 20):
-                store.deny(denial(number), now=NOW)
-                assert store.look_up(sid(number), None).denied
-
-        held_in_child = fork(lambda: check(20))
-        check(40)
-        assert held_in_child()
-        assert store.count().denied == 41
-
-
-def execute(store: SQLStore, statement: str) -> None:
-    """Do to a store what it would not do itself."""
-    with store._database.engine.connect() as connection:
-        connection.exec_driver_sql(statement)
+        entries(lookup, sid(1), None)

@@ -15,6 +15,7 @@ import pytest
 import redis
 import sqlalchemy as sa
 
+from tests.revocation.asking import entries
 from tests.servers import Mongo, Postgres, Redis, Server, Standby, Valkey
 from tests.servers.clocks import clock_off
 from tests.servers.process import free_port
@@ -208,10 +209,10 @@ def check_full(store: Store, failed: int, more_room: Callable[[], None]) -> None
     assert not store.look_up(sid(failed), None).denied
     replica = Replica(store)
     replica.read()
-    before = replica.look_up(sid(failed - 1), ADA)
+    before = entries(replica, sid(failed - 1), ADA)
     assert before.denied
     fails(lambda: replica.deny(denial(failed), now=NOW))
-    assert not replica.look_up(sid(failed), ADA).denied
+    assert not entries(replica, sid(failed), ADA).denied
     more_room()
     wait_for(lambda: recorded(lambda: replica.deny(denial(failed), now=NOW)))
     replica.mark(ADA, None, now=NOW, life=LIFE)
@@ -297,7 +298,7 @@ def check_read_only(store: Store, match: str) -> None:
     assert store.look_up(sid(1), ADA).denied
     replica = Replica(store)
     replica.read()
-    assert replica.look_up(sid(1), ADA).denied
+    assert entries(replica, sid(1), ADA).denied
     calls: list[Callable[[], object]] = [
         lambda: replica.deny(denial(2), now=NOW),
         lambda: replica.replace(denial(2), sid(3), now=NOW),
@@ -307,7 +308,7 @@ def check_read_only(store: Store, match: str) -> None:
     ]
     for call in calls:
         fails(call, match)
-    assert replica.look_up(sid(2), ADA) == Entries()
+    assert entries(replica, sid(2), ADA) == Entries()
 
 
 class TestReadOnly:
@@ -373,18 +374,18 @@ def check_failover(store: Store, fail_over: Callable[[], None], other: Store) ->
     fail_over()
     wait_for(lambda: recorded(replica.read))
     # What the old server had acknowledged and never passed on is in force where it was heard,
-    assert all(replica.look_up(sid(number), None).denied for number in (1, 2, 3, 4))
-    assert revokes(replica.look_up(sid(9), ADA), sid(9), NOW)
+    assert all(entries(replica, sid(number), None).denied for number in (1, 2, 3, 4))
+    assert revokes(entries(replica, sid(9), ADA), sid(9), NOW)
     # and so is all that the new one has, though its positions may be behind or ahead.
-    assert replica.look_up(sid(5), None).denied
+    assert entries(replica, sid(5), None).denied
     store.deny(denial(6), now=NOW)
     replica.read()
-    assert replica.look_up(sid(6), None).denied
+    assert entries(replica, sid(6), None).denied
     # A process that starts now knows what the new one knows. That is what asynchronous
     # replication loses; whoever asks the store learns no more.
     fresh = Replica(store)
     fresh.read()
-    known = [fresh.look_up(sid(number), None).denied for number in range(1, 7)]
+    known = [entries(fresh, sid(number), None).denied for number in range(1, 7)]
     assert known == [True, False, False, False, True, True]
     assert known == [store.look_up(sid(number), None).denied for number in range(1, 7)]
 
@@ -467,14 +468,14 @@ class TestFailover:
             ]
             for call in calls:
                 fails(call, r"create\(\)")
-            assert replica.look_up(sid(1), None).denied  # as long as it is fresh
+            assert entries(replica, sid(1), None).denied  # as long as it is fresh
             store.create()
             replica.read()
-            assert replica.look_up(sid(1), None).denied
+            assert entries(replica, sid(1), None).denied
             assert not store.look_up(sid(1), None).denied
             store.deny(denial(3), now=NOW)
             replica.read()
-            assert replica.look_up(sid(3), None).denied
+            assert entries(replica, sid(3), None).denied
 
 
 @contextlib.contextmanager
@@ -531,7 +532,7 @@ class TestClocks:
                 assert answer(each, laptop) == "goes on"
                 assert answer(each, again) == "goes on"
             assert store.look_up(sid(1), None).denied
-            assert replica.look_up(sid(1), None).denied
+            assert entries(replica, sid(1), None).denied
 
     def test_a_server_whose_clock_goes_back(self) -> None:
         """Its stream gives numbers by its clock, and yet never one that was overtaken."""
@@ -547,7 +548,7 @@ class TestClocks:
             for number in (2, 3):
                 store.deny(denial(number), now=NOW)
                 replica.read()
-                assert replica.look_up(sid(number), None).denied
+                assert entries(replica, sid(number), None).denied
 
     @pytest.mark.parametrize("name", ["new_sqlite", "new_postgres", "new_valkey"])
     def test_a_host_an_hour_fast(self, name: str, request: pytest.FixtureRequest) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.forks import fork
+from tests.revocation.asking import entries, revoked
 from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, key, sid, spared
 from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionCodec, StoreError
 from tokensession.observer import Observer
@@ -120,11 +121,11 @@ class TestReading:
         """Nobody can tell then what is revoked."""
         replica = Replica(MemoryStore())
         with pytest.raises(StoreError, match="has not been read yet"):
-            replica.revokes(sid(1), NOW, None)
+            revoked(replica, sid(1), NOW, None)
         with pytest.raises(StoreError):
-            replica.look_up(sid(1), None)
+            entries(replica, sid(1), None)
         replica.read()
-        assert not replica.revokes(sid(1), NOW, None)
+        assert not revoked(replica, sid(1), NOW, None)
 
     def test_it_says_what_the_store_says(self) -> None:
         """After each reading, and of what it revokes itself at once."""
@@ -136,21 +137,21 @@ class TestReading:
         replica.deny(denial(2), now=NOW)
         replica.mark(ADA, spared(3), now=NOW, life=LIFE)
         replica.replace(denial(3), sid(4), now=NOW)
-        assert not replica.revokes(sid(1), NOW + 9, "ada")
-        assert replica.revokes(sid(2), NOW + 9, "ada")
-        assert replica.revokes(sid(3), NOW, "ada")
-        assert not replica.revokes(sid(4), NOW, "ada")
-        assert replica.look_up(sid(5), ADA) == Entries(mark=NOW + 5, kept=sid(4))
-        assert not other.revokes(sid(2), NOW, "ada")
+        assert not revoked(replica, sid(1), NOW + 9, "ada")
+        assert revoked(replica, sid(2), NOW + 9, "ada")
+        assert revoked(replica, sid(3), NOW, "ada")
+        assert not revoked(replica, sid(4), NOW, "ada")
+        assert entries(replica, sid(5), ADA) == Entries(mark=NOW + 5, kept=sid(4))
+        assert not revoked(other, sid(2), NOW, "ada")
         replica.read()
         other.read()
         for number in range(1, 6):
-            assert replica.look_up(sid(number), ADA) == store.look_up(sid(number), ADA)
-            assert other.look_up(sid(number), ADA) == store.look_up(sid(number), ADA)
+            assert entries(replica, sid(number), ADA) == store.look_up(sid(number), ADA)
+            assert entries(other, sid(number), ADA) == store.look_up(sid(number), ADA)
         replica.revoke_before(NOW - 10)
-        assert replica.look_up(sid(9), None).everyone == NOW - 11
+        assert entries(replica, sid(9), None).everyone == NOW - 11
         replica.revoke_all(now=NOW)
-        assert replica.revokes(sid(9), NOW + 11, None)
+        assert revoked(replica, sid(9), NOW + 11, None)
         assert replica.size == 4
 
     def test_a_reading_that_fails_is_done_again(self) -> None:
@@ -163,11 +164,11 @@ class TestReading:
         for _ in range(2):
             with pytest.raises(StoreError):
                 replica.read()
-        assert replica.revokes(sid(1), NOW, None)
+        assert revoked(replica, sid(1), NOW, None)
         store.revoke_all(now=NOW)
         store.breaks = None
         replica.read()
-        assert replica.revokes(sid(2), NOW, None)
+        assert revoked(replica, sid(2), NOW, None)
 
     def test_an_emptied_store_takes_nothing_back(self, caplog: pytest.LogCaptureFixture) -> None:
         """After a failover to an empty one: all that was heard stays, and the new comes on top."""
@@ -180,9 +181,9 @@ class TestReading:
         replica.store = empty
         replica.read()
         assert "made anew" in caplog.text
-        assert replica.revokes(sid(1), NOW + 9, None)
-        assert replica.revokes(sid(2), NOW + 9, None)
-        assert replica.revokes(sid(3), NOW, "ada")
+        assert revoked(replica, sid(1), NOW + 9, None)
+        assert revoked(replica, sid(2), NOW + 9, None)
+        assert revoked(replica, sid(3), NOW, "ada")
 
     def test_everything_is_read_again_now_and_then(self, clock: Clock) -> None:
         """So that even a store that is silent about a change is heard in the end."""
@@ -193,10 +194,10 @@ class TestReading:
         store._changes[-1] = Batch()  # the change is lost, the entry is there
         clock.now += 3599
         replica.read()
-        assert not replica.revokes(sid(1), NOW, None)
+        assert not revoked(replica, sid(1), NOW, None)
         clock.now += 1
         replica.read()
-        assert replica.revokes(sid(1), NOW, None)
+        assert revoked(replica, sid(1), NOW, None)
 
     def test_what_has_ended_leaves(self) -> None:
         """An hour after its end: the memory is bounded by what is revoked within a lifetime."""
@@ -219,8 +220,8 @@ class TestReading:
         replica.read()
         monkeypatch.setattr(module, "time", lambda: NOW + 1)
         replica.read()
-        assert replica.revokes(sid(1), NOW, None)
-        assert replica.revokes(sid(2), NOW, "ada")
+        assert revoked(replica, sid(1), NOW, None)
+        assert revoked(replica, sid(2), NOW, "ada")
 
     def test_a_clock_that_is_put_right_a_little(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """As long as nothing that was swept can be needed, not all is read again."""
@@ -232,7 +233,7 @@ class TestReading:
         for second, found in ((NOW - 3600, False), (NOW - 3601, True)):
             monkeypatch.setattr(module, "time", lambda second=second: second)
             replica.read()
-            assert replica.revokes(sid(1), NOW, None) is found
+            assert revoked(replica, sid(1), NOW, None) is found
 
     @pytest.mark.parametrize("heard", [True, False])
     def test_the_later_end_counts(self, heard: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
@@ -246,7 +247,7 @@ class TestReading:
         replica.read()
         monkeypatch.setattr(module, "time", lambda: NOW + 5 * LIFE)
         replica.read()
-        assert replica.revokes(sid(1), NOW, "ada")
+        assert revoked(replica, sid(1), NOW, "ada")
 
     def test_garbage_is_counted(self, caplog: pytest.LogCaptureFixture) -> None:
         """And reported, while the rest is in force."""
@@ -260,7 +261,7 @@ class TestReading:
         store.deny(denial(1), now=NOW)
         replica = Replica(store, observer=watcher)
         replica.read()
-        assert replica.revokes(sid(1), NOW, None)
+        assert revoked(replica, sid(1), NOW, None)
         assert watcher.read == [(1, 2)]
         assert "2 entries" in caplog.text
 
@@ -275,12 +276,12 @@ class TestStaleness:
             clock.now = 1000 + later
             assert replica.staleness == pytest.approx(later)
             if fresh:
-                replica.revokes(sid(1), NOW, None)
+                revoked(replica, sid(1), NOW, None)
                 continue
             with pytest.raises(StoreError, match=f"{later} s old, more than the 60 s"):
-                replica.revokes(sid(1), NOW, None)
+                revoked(replica, sid(1), NOW, None)
         replica.read()
-        assert not replica.revokes(sid(1), NOW, None)
+        assert not revoked(replica, sid(1), NOW, None)
 
     def test_it_counts_from_the_beginning_of_a_reading(self, clock: Clock) -> None:
         """What came while it was read may not be in it."""
@@ -298,12 +299,12 @@ class TestStaleness:
         """With what was heard."""
         store = MemoryStore()
         replica = Replica(store, when_stale="allow")
-        assert not replica.revokes(sid(1), NOW, None)
+        assert not revoked(replica, sid(1), NOW, None)
         store.deny(denial(1), now=NOW)
         replica.read()
         clock.now += 10_000
-        assert replica.revokes(sid(1), NOW, None)
-        assert not replica.revokes(sid(2), NOW, None)
+        assert revoked(replica, sid(1), NOW, None)
+        assert not revoked(replica, sid(2), NOW, None)
 
     @pytest.mark.parametrize(
         ("refresh", "most"), [(0, 60), (-1, 60), (60, 60), (61, 60), (1, float("inf"))]
@@ -340,10 +341,10 @@ class TestThread:
         replica = Replica(store, refresh=0.01)
         assert threading.active_count() == before
         with contextlib.suppress(StoreError):  # or its first reading was faster
-            replica.revokes(sid(1), NOW, None)
+            revoked(replica, sid(1), NOW, None)
         wait_for(lambda: replica.staleness < PATIENCE)
         store.deny(denial(1), now=NOW)
-        wait_for(lambda: replica.revokes(sid(1), NOW, None))
+        wait_for(lambda: revoked(replica, sid(1), NOW, None))
         replica.close()
         assert threading.active_count() == before
 
@@ -382,7 +383,7 @@ class TestThread:
         replica.close()
 
         def check() -> None:
-            assert not replica.revokes(sid(1), NOW, None)
+            assert not revoked(replica, sid(1), NOW, None)
             assert threading.active_count() == 1
 
         assert fork(check)()
@@ -408,7 +409,7 @@ class TestThread:
         wait_for(lambda: len(broken.failed) > 2)
         store.breaks = None
         store.deny(denial(1), now=NOW)
-        wait_for(lambda: replica.revokes(sid(1), NOW, None))
+        wait_for(lambda: revoked(replica, sid(1), NOW, None))
         replica.close()
         assert [record.getMessage() for record in caplog.records] == [
             "tokensession-replica: a reading failed unexpectedly; polling goes on",
@@ -423,11 +424,11 @@ class TestThread:
         replica = Replica(store, refresh=0.01, observer=watcher)
         replica.read()
         store.breaks = how
-        assert not replica.revokes(sid(1), NOW, None)
+        assert not revoked(replica, sid(1), NOW, None)
         wait_for(lambda: len(watcher.stale) > 2)
         store.deny(denial(1), now=NOW)
         store.breaks = None
-        wait_for(lambda: replica.revokes(sid(1), NOW, None))
+        wait_for(lambda: revoked(replica, sid(1), NOW, None))
         wait_for(lambda: "again" in caplog.text)
         replica.close()
         assert set(watcher.failed) == {"read"}
@@ -445,15 +446,15 @@ class TestThread:
             for _ in range(2):
                 if word == "deny":
                     with pytest.raises(StoreError, match="has not been read yet"):
-                        replica.revokes(sid(1), NOW, None)
+                        revoked(replica, sid(1), NOW, None)
                 else:
-                    assert not replica.revokes(sid(1), NOW, None)
+                    assert not revoked(replica, sid(1), NOW, None)
             assert watcher.failed == ["read", "read"]
             assert caplog.text.count("cannot be read: can't start new thread") == 1
             replica.read()
-            assert not replica.revokes(sid(1), NOW, None)
+            assert not revoked(replica, sid(1), NOW, None)
             assert watcher.failed == ["read"] * 4
-        assert not replica.revokes(sid(1), NOW, None)
+        assert not revoked(replica, sid(1), NOW, None)
         store.deny(denial(1), now=NOW)
         wait_for(lambda: replica.size == 1)
         replica.close()
@@ -464,19 +465,19 @@ class TestThread:
         replica = Replica(store, refresh=0.01)
         store.deny(denial(1), now=NOW)
         replica.read()
-        assert replica.revokes(sid(1), NOW, None)
+        assert revoked(replica, sid(1), NOW, None)
 
         def check() -> None:
-            assert replica.revokes(sid(1), NOW, None)
+            assert revoked(replica, sid(1), NOW, None)
             store.deny(denial(2), now=NOW)
-            wait_for(lambda: replica.revokes(sid(2), NOW, None))
+            wait_for(lambda: revoked(replica, sid(2), NOW, None))
 
         with replica._reading, replica._lock:  # as if the parent were reading at this moment
             held_in_child = fork(check)
         held = held_in_child()
         replica.close()
         assert held
-        assert not replica.revokes(sid(2), NOW, None)
+        assert not revoked(replica, sid(2), NOW, None)
 
 
 def test_the_codec_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,9 +505,9 @@ def test_it_follows_real_stores(name: str, request: pytest.FixtureRequest) -> No
     replica.read()
     store.deny(denial(1), now=NOW)
     store.mark(key("bob"), spared(3), now=NOW, life=LIFE)
-    wait_for(lambda: replica.revokes(sid(1), NOW, None))
-    wait_for(lambda: replica.revokes(sid(2), NOW, "bob"))
-    assert not replica.revokes(sid(3), NOW, "bob")
+    wait_for(lambda: revoked(replica, sid(1), NOW, None))
+    wait_for(lambda: revoked(replica, sid(2), NOW, "bob"))
+    assert not revoked(replica, sid(3), NOW, "bob")
     store.revoke_all(now=NOW)
-    wait_for(lambda: replica.revokes(sid(3), NOW, "bob"))
+    wait_for(lambda: revoked(replica, sid(3), NOW, "bob"))
     replica.close()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
-    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
+    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark, Successor
     from tokensession.revocation.lookup import Check
 
 RING = KeyRing.generate()
@@ -62,15 +62,15 @@ class Store(MemoryStore):
         self._called("look_up")
         return super().look_up(sid, subject)
 
-    def deny(self, denial: Denial, *, now: int) -> None:
+    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
         """Note it."""
         self._called("write")
-        super().deny(denial, now=now)
+        return super().deny(denial, successor, now=now)
 
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> None:
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Note it."""
         self._called("write")
-        super().replace(denial, new, now=now)
+        return super().replace(denial, new, now=now)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Note it."""

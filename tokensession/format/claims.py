@@ -83,6 +83,7 @@ def write_claims(
 
 _decode = Decoder(Claims[Any]).decode
 _decode_packed = Decoder(Claims[msgspec.Raw]).decode
+_decode_members = Decoder(Claims[dict[str, msgspec.Raw]]).decode
 
 
 def check_nesting(plaintext: bytes) -> None:
@@ -91,7 +92,7 @@ def check_nesting(plaintext: bytes) -> None:
     Raises:
         BadClaims: They do.
     """
-    if len(plaintext) > SAFE_NESTING and nests_too_deep(plaintext):
+    if nests_too_deep(plaintext):
         raise BadClaims(TOO_DEEP)
 
 
@@ -102,7 +103,8 @@ def read_claims(plaintext: bytes) -> Claims[Any]:
         BadClaims: Not an array of claims, a claim out of range, malformed msgpack anywhere, or
             bytes after its end.
     """
-    check_nesting(plaintext)
+    if len(plaintext) > SAFE_NESTING:
+        check_nesting(plaintext)
     try:
         claims: Claims[Any] = _decode(plaintext)
         if claims.age <= claims.iat:
@@ -116,9 +118,14 @@ def read_claims(plaintext: bytes) -> Claims[Any]:
     raise BadClaims(reason)
 
 
-def packed_state(plaintext: bytes) -> msgspec.Raw:
+def packed_state(plaintext: bytes) -> bytes:
     """Return the state in claims that have been read before, as it stands there."""
-    return _decode_packed(plaintext).state
+    return bytes(_decode_packed(plaintext).state)
+
+
+def packed_members(plaintext: bytes) -> dict[str, msgspec.Raw]:
+    """Return the members of the state in claims that have been read before."""
+    return _decode_members(plaintext).state
 
 
 def _pad(packed: bytes, pad_to: int) -> bytes:

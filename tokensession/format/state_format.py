@@ -19,10 +19,12 @@ from tokensession.format.claims import (
     where_it_fails,
 )
 from tokensession.format.lazy_state import Members
+from tokensession.format.nesting import SAFE_NESTING
 from tokensession.format.state import (
     OVERFLOW_KEY,
     UNREADABLE,
     UNWRITABLE,
+    are_plain,
     checked_state,
     encode_msgpack,
     is_plain,
@@ -118,9 +120,10 @@ class UntypedState:
         """
         if packed is None and type(state) is Members:
             state = state.whole()
-        part = state if packed is None else self._changed(state, touched, former)
-        if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
-            checked_state(part)  # which says what is wrong, if anything is
+        if touched is None or type(state) is not dict or not are_plain(state, touched):
+            part = self._changed(state, touched, former)
+            if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
+                checked_state(part)  # which says what is wrong, if anything is
         return state if packed is None else msgspec.Raw(packed)
 
     def _changed(self, state: Any, touched: Collection[Any] | None, former: bytes | None) -> Any:
@@ -170,7 +173,8 @@ class TypedState(Generic[StateT]):
         Raises:
             BadClaims: As for an untyped state.
         """
-        check_nesting(plaintext)
+        if len(plaintext) > SAFE_NESTING:
+            check_nesting(plaintext)
         claims: Claims[StateT] | None = None
         misfit = "state"
         try:

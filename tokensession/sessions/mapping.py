@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic
 
 from tokensession.format.claims import StateT
 from tokensession.format.lazy_state import Members
+from tokensession.sessions.value import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         state: Any = value.state
         item = state[key] if type(state) is dict else _mapping(state)[key]
         if type(item) not in _IMMUTABLE:
-            value.touch(key)
+            value.share(key)
         return item
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -54,21 +55,28 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         state: Any = value.state
         item = (state if type(state) is dict else _mapping(state)).get(key, default)
         if type(item) not in _IMMUTABLE:
-            value.touch(key)
+            value.share(key)
         return item
 
     def __setitem__(self, key: str, item: Any) -> None:
         """Set a value of the state."""
         value = self._changing()
         state: Any = value.state
-        (state if type(state) is dict else _mapping(state))[key] = item
-        value.touch(key)
+        if type(state) is not dict:
+            _mapping(state)[key] = item
+            value.share(key)
+            return
+        value.touch(key, state.get(key, ABSENT))  # first, so that no other thread is mistaken
+        state[key] = item
+        if type(item) not in _IMMUTABLE:
+            value.shared = True
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state."""
         value = self._changing()
-        del _mapping(value.state)[key]
-        value.touch(key)
+        state = _mapping(value.state)
+        value.touch(key, state[key])
+        del state[key]
 
     def __iter__(self) -> Iterator[str]:
         """Give the keys of the state."""
@@ -126,7 +134,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         if not state:
             raise KeyError("popitem(): the session is empty")
         key = next(reversed(state))
-        value.touch(key)
+        value.touch(key, state[key])
         return key, state.pop(key)
 
     def _dict(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple
 
 import msgspec
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from tokensession.format.claims import Claims
     from tokensession.format.seconds import Duration
     from tokensession.overflow.reference import Overflowed
+
+
+# Types of which equal values have equal bytes; of floats and instants that does not hold.
+FIXED: Final = frozenset({str, int, bool, bytes, NoneType, type(Ellipsis)})
+ABSENT: Final = ...  # stands for a member that was not there; no state holds one
+CHANGEABLE: Final = object()  # stands for a value that can have changed meanwhile
 
 
 class Origin(NamedTuple, Generic[StateT]):
@@ -79,8 +86,10 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         presented: Whether the request carried anything in the place of a token.
         unwritten: Whether it comes from another library's cookie and has no token of ours yet.
         lifetime_set: Whether `ttl` or `cap` were set.
-        touched: The members that were set, removed, or handed out and can have changed.
+        touched: The members that were set, removed, or handed out and can have changed, with what
+            they were: a value that cannot change, `ABSENT`, or `CHANGEABLE`.
         whole: Whether the state was set or handed out as a whole.
+        shared: Whether the application can hold a part of the state that can still change.
         begun: The state in msgpack with which a new session began. A type can begin each with
             another, such as a random one.
     """
@@ -105,8 +114,9 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     presented: bool = False
     unwritten: bool = False
     lifetime_set: bool = False
-    touched: set[Any] | None = None
+    touched: dict[Any, Any] = msgspec.field(default_factory=dict)
     whole: bool = False
+    shared: bool = False
     begun: bytes | None = None
 
     @property
@@ -119,17 +129,21 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         """Whether the state is a map, as opposed to a value of a type."""
         return isinstance(self.state, dict | Members)
 
-    def touch(self, key: Any) -> None:
-        """Note that a member can have changed."""
-        if self.touched is None:
-            self.touched = {key}
-        else:
-            self.touched.add(key)
+    def share(self, key: Any) -> None:
+        """Note that the application has a member that can change."""
+        self.touched.setdefault(key, CHANGEABLE)
+        self.shared = True
+
+    def touch(self, key: Any, former: Any) -> None:
+        """Note that a member is set or removed, and what it was."""
+        if type(former) not in FIXED:
+            former = CHANGEABLE
+        self.touched.setdefault(key, former)
 
     def replace_state(self, state: StateT) -> None:
         """Set the state as a whole."""
         self.state = state
-        self.whole = True
+        self.whole = self.shared = True
 
     def hand_out(self) -> StateT:
         """Return the state as a whole, after which any of it can have changed."""
@@ -137,7 +151,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         if type(state) is Members:
             state = state.whole()
             self.state = state
-        self.whole = True
+        self.whole = self.shared = True
         return state  # type: ignore[no-any-return]  # it is the state
 
     def regenerate(self) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic, cast
 
-from tokensession.format.claims import StateT, packed_state
+import msgspec
+
+from tokensession.format.claims import StateT, packed_members, packed_state
+from tokensession.format.state import UNWRITABLE, encode_msgpack
 from tokensession.format.state_format import pack
+from tokensession.sessions.value import ABSENT, CHANGEABLE
 
 if TYPE_CHECKING:
     from tokensession.format.state_format import StateFormat
     from tokensession.sessions.value import SessionValue
+
+_decode: Final = msgspec.msgpack.Decoder().decode
 
 
 class Changes(Generic[StateT]):
@@ -25,31 +31,66 @@ class Changes(Generic[StateT]):
         self._format = state_format
         self._nothing = pack(state_format.empty())
 
-    def is_empty(self, packed: bytes | None) -> bool:
-        """Tell whether a packed state is that of a new session."""
-        return packed == self._nothing
+    def is_empty(self, value: SessionValue[StateT]) -> bool:
+        """Tell whether the state of a session is that of a new one."""
+        state: Any = value.state
+        return not state if type(state) is dict else pack(state) == self._nothing
 
-    def packed(self, value: SessionValue[StateT]) -> bytes | None:
-        """Return the state of a session in msgpack; None if that fails."""
-        if value.touched is None and not value.whole:
-            return self._found(value)
-        return pack(value.state)
+    def is_changed(self, value: SessionValue[StateT]) -> bool:
+        """Tell whether the state of a session is another than the one found.
 
-    def is_changed(self, value: SessionValue[StateT], packed: bytes | None) -> bool:
-        """Tell whether the state of a session, packed now, is another than the one found."""
-        if value.touched is None and not value.whole:
-            return False
-        found = self._found(value)
+        Another writer can have packed the same state in another way: bytes that differ are read
+        and packed again before they count as a change.
+        """
+        if not value.whole:
+            if not value.touched:
+                return False
+            if type(value.state) is dict and value.overflowed is None:
+                differs = _members_differ(cast("dict[str, Any]", value.state), value)
+                if differs is not None:
+                    return differs
+        packed, found = pack(value.state), self._found(value)
         if packed is None or found is None:
             return True
-        # Another writer can have packed the same state in another way.
         return packed != found and packed != self._format.repacked(found)
 
     def _found(self, value: SessionValue[StateT]) -> bytes | None:
         """Return the state of a session as it was found, in msgpack."""
         opened = value.opened
-        if opened is None or not value.is_found:
+        if opened is None or value.refused is not None:
             return value.begun
         if value.overflowed is not None and value.overflowed.packed is not None:
             return value.overflowed.packed
-        return bytes(packed_state(opened.plaintext))
+        return packed_state(opened.plaintext)
+
+
+def _members_differ(state: dict[str, Any], value: SessionValue[Any]) -> bool | None:
+    """Tell whether a touched member is another than the one found; None if that cannot be told."""
+    suspects = []
+    for key, former in value.touched.items():
+        if former is CHANGEABLE:
+            suspects.append(key)
+        else:
+            item = state.get(key, ABSENT)
+            if item is not former and (type(item) is not type(former) or item != former):
+                return True
+    if not suspects:
+        return False
+    if value.opened is None:
+        return None
+    try:
+        found = packed_members(value.opened.plaintext)
+    except msgspec.ValidationError:  # keys that are not text, of another writer
+        return None
+    return any(_differs(state, key, found.get(key)) for key in suspects)
+
+
+def _differs(state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
+    """Tell whether a member is another than the one found."""
+    if raw is None or key not in state:
+        return raw is not None or key in state
+    try:
+        packed = encode_msgpack(state[key])
+    except UNWRITABLE:
+        return True
+    return packed != bytes(raw) and packed != encode_msgpack(_decode(raw))

@@ -147,6 +147,11 @@ class DerivedKeys:
             return derived
         return self._derive(watcher)
 
+    @property
+    def fixed(self) -> RingKeys | None:
+        """The keys, where no watcher replaces them."""
+        return self._derived if self._watcher is None else None
+
     def at_hand(self) -> RingKeys:
         """Return the keys to use now, without starting to follow their source."""
         derived, watcher = self._derived, self._watcher

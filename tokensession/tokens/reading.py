@@ -158,11 +158,12 @@ class TokenReader(Generic[StateT]):
             ):
                 raise Revoked("the session was ended before its time")
             # Step 10: the application's type, of a state that may be elsewhere.
-            value = self._fitting(opened, at)
-            if value.overflowed is not None:
+            value = self._value(opened, at)
+            overflowed = self._overflowed(opened)
+            if overflowed is not None:
                 assert self._overflow is not None
                 value.overflowed = found = yield partial(
-                    self._overflow.get, value.overflowed.reference, value.sid, self._encoded_context
+                    self._overflow.get, overflowed.reference, value.sid, self._encoded_context
                 )
                 value.state = self._format.read_state(found.packed or b"")
         except TokenError as error:
@@ -177,13 +178,15 @@ class TokenReader(Generic[StateT]):
         Raises:
             BadState: Its state does not fit the application's type, or is in a store.
         """
-        try:
-            value = self._fitting(opened, at)
-        except BadState as error:
-            raise self._refused(error) from None
+        # The search is a third faster than the operator `in`.
+        if opened.misfit is not None or opened.plaintext.find(MARK) >= 0:
+            try:
+                self._overflowed(opened)
+            except BadState as error:
+                raise self._refused(error) from None
         if self._observer is not None:
             self._observer.decoded()
-        return value
+        return self._value(opened, at)
 
     def read(self, token: str | bytes, at: int, keys: RingKeys) -> SessionValue[StateT]:
         """Return the session of a token, where no store is configured.
@@ -210,31 +213,27 @@ class TokenReader(Generic[StateT]):
             self._context, self._idle, None, at, self._origin, begun=pack(state),
         )  # fmt: skip
 
-    def _fitting(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
-        """Return the session of an opened token whose state fits, or is elsewhere.
-
-        Raises:
-            BadState: It does not fit the application's type, or no store is there to ask for it.
-        """
-        claims, overflowed = opened.claims, None
-        if opened.plaintext.find(MARK) >= 0:  # a third faster than the operator
-            overflowed = self._reference(opened)
-        if opened.misfit is not None and overflowed is None:
-            raise BadState(opened.misfit)
+    def _value(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
+        """Return what an opened token says."""
+        claims = opened.claims
         iat = claims.iat
         return SessionValue(
             claims.state, claims.sid, claims.sub, iat, iat - claims.age, opened.dies_at, opened.kid,
-            self._context, claims.ttl, claims.cap, at, self._origin, opened, overflowed,
+            self._context, claims.ttl, claims.cap, at, self._origin, opened,
         )  # fmt: skip
 
-    def _reference(self, opened: Opened[Any]) -> Overflowed | None:
+    def _overflowed(self, opened: Opened[Any]) -> Overflowed | None:
         """Return where the state is that good claims stand for, or None if it is in them.
 
         Raises:
-            BadState: This codec has no store to ask for it.
+            BadState: It does not fit the application's type, or this codec has no store to ask.
         """
-        reference = reference_of(read_claims(opened.plaintext).state)
+        reference = None
+        if opened.plaintext.find(MARK) >= 0:
+            reference = reference_of(read_claims(opened.plaintext).state)
         if reference is None:
+            if opened.misfit is not None:
+                raise BadState(opened.misfit)
             return None
         if self._overflow is None:
             raise BadState(

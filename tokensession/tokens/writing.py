@@ -138,16 +138,16 @@ class TokenWriter(Generic[StateT]):
             start = yield from self._revocations.dating(value.sid, value.subject, at)
             value.started_at = value.issued_at = start
 
-    def write_now(
-        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None = None
-    ) -> Written:
+    def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> tuple[str, int]:
         """Return a token of a session with all that it says now, where no store is configured.
 
         Args:
             value: The session.
             at: Unix seconds.
             keys: The keys of the ring to sign with.
-            packed: Its state as `Changes.packed` gives it, where that was asked.
+
+        Returns:
+            The token, and the seconds that it can be read for.
 
         Raises:
             Expired: The session's end has come; nothing is written.
@@ -157,17 +157,21 @@ class TokenWriter(Generic[StateT]):
         """
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
-        checked = self._checked(value, packed)
-        claims = (value.sid, iat, ttl, age, value.subject)
-        token = self._sealed(key, claims, checked, value.cap, os.urandom(NONCE_BYTES))
-        return Written(token, self._seconds(value, iat + ttl, key) - at)
+        plaintext = write_claims(
+            value.sid, iat, ttl, age, value.subject, self._checked(value, None), value.cap,
+            pad_to=self._padding,
+        )  # fmt: skip
+        token = self._token(key, plaintext, iat, os.urandom(NONCE_BYTES))
+        if self._observer is not None and value.kid:
+            self._observer.renewed()
+        dies_at = iat + ttl
+        return token, (dies_at if dies_at < key.until else int(key.until)) - at
 
     def write(
         self,
         value: SessionValue[StateT],
         at: int,
         keys: RingKeys,
-        packed: bytes | None = None,
         *,
         room: int = MAX_TOKEN,
     ) -> Steps[Written]:
@@ -178,18 +182,18 @@ class TokenWriter(Generic[StateT]):
             StoreError: The state overflows, and its store cannot be written.
         """
         if self.overflow is None:
-            return self.write_now(value, at, keys, packed)
+            return Written(*self.write_now(value, at, keys))
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
-        if packed is None:
-            packed = pack(value.state)
-        checked = self._checked(value, packed)
+        checked = self._checked(value, pack(value.state))
         claims = (value.sid, iat, ttl, age, value.subject)
         nonce = os.urandom(NONCE_BYTES)
         written = yield from self._fitted(
             key, claims, checked, value.cap, nonce, room, value.entry or value.overflowed
         )
-        return written._replace(seconds=self._seconds(value, iat + ttl, key) - at)
+        if self._observer is not None and value.kid:
+            self._observer.renewed()
+        return written._replace(seconds=int(min(iat + ttl, key.until)) - at)
 
     def _times(self, value: SessionValue[StateT], at: int) -> tuple[int, int, int]:
         """Return iat, ttl and age of a session's next token."""
@@ -211,15 +215,10 @@ class TokenWriter(Generic[StateT]):
         touched: Any = None  # all of it
         former = None
         if value.is_found and not value.whole:
-            touched = value.touched or ()
+            touched = value.touched
         elif value.overflowed is not None:
             former = value.overflowed.packed
         return self._format.checked(value.state, packed, touched=touched, former=former)
-
-    def _seconds(self, value: SessionValue[StateT], dies_at: int, key: TokenKey) -> int:
-        if self._observer is not None and value.kid:
-            self._observer.renewed()
-        return dies_at if dies_at < key.until else int(key.until)
 
     def _fitted(
         self,

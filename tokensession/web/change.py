@@ -27,7 +27,7 @@ NOTHING: Final = Change()
 def is_untouched(value: SessionValue[Any]) -> bool:
     """Tell whether nothing was done to a session that could change it."""
     return (
-        value.touched is None
+        not value.touched
         and not value.whole
         and not value.given_up
         and not value.lifetime_set

@@ -40,18 +40,14 @@ class Making(Generic[StateT]):
         self._writer = codec.writer
         self._cookie = cookie
 
-    def making(
-        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None
-    ) -> Steps[Change]:
+    def making(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Steps[Change]:
         """Return what says that a session has changed."""
-        if self.is_empty(value, packed):
+        if self.is_empty(value):
             return Change(self._cookie.delete()) if value.presented else NOTHING
         yield from self._writer.dating(value, at)
-        return (yield from self.writing(value, at, keys, packed))
+        return (yield from self.writing(value, at, keys))
 
-    def writing(
-        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None
-    ) -> Steps[Change]:
+    def writing(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Steps[Change]:
         """Return what gives a session a new token; a state that does not fit overflows.
 
         Raises:
@@ -59,7 +55,7 @@ class Making(Generic[StateT]):
         """
         cookie = self._cookie
         try:
-            written = yield from self._writer.write(value, at, keys, packed, room=cookie.room)
+            written = yield from self._writer.write(value, at, keys, room=cookie.room)
             value.entry = written.overflowed
             return Change(cookie.write(written.token, written.seconds), written)
         except SessionTooLarge as error:
@@ -72,24 +68,23 @@ class Making(Generic[StateT]):
         fail by it.
         """
         try:
-            return (yield from self.writing(value, at, keys, self._changes.packed(value)))
+            return (yield from self.writing(value, at, keys))
         except SessionTooLarge as error:
             _log.warning("session not renewed: %s", error)
             return NOTHING
 
     def write_now(
-        self, value: SessionValue[StateT], at: int, keys: RingKeys, packed: bytes | None
-    ) -> Change:
-        """Return what `writing` does, where no store is configured."""
+        self, value: SessionValue[StateT], at: int, keys: RingKeys
+    ) -> tuple[bytes, bytes]:
+        """Return the header that gives a session a new token, where no store is configured."""
         try:
-            written = self._writer.write_now(value, at, keys, packed)
-            return Change(self._cookie.write(written.token, written.seconds), written)
+            return self._cookie.write(*self._writer.write_now(value, at, keys))
         except SessionTooLarge as error:
             raise _named(error, value.state) from None
 
-    def is_empty(self, value: SessionValue[StateT], packed: bytes | None) -> bool:
+    def is_empty(self, value: SessionValue[StateT]) -> bool:
         """Tell whether a session has neither state nor subject."""
-        return value.subject is None and self._changes.is_empty(packed)
+        return value.subject is None and self._changes.is_empty(value)
 
     def renewal_is_due(
         self,
@@ -101,12 +96,15 @@ class Making(Generic[StateT]):
         """Tell whether an unchanged session should get a fresh token with this response."""
         if not value.kid or not session.renewable:
             return False
-        keys = session._keys
+        keys, policy = session._keys, self._writer.policy
         signer = keys.signer_at(at)
         if signer is None:
             return False
-        retiring = value.kid != signer.kid and keys.is_retiring(value.kid, at)
-        due = self._writer.policy.renewal_is_due(value, now=at, key_is_retiring=retiring)
+        same = value.kid == signer.kid
+        if same and at - value.issued_at < policy.renew_after * value.ttl:
+            return False  # as most are
+        retiring = not same and keys.is_retiring(value.kid, at)
+        due = policy.renewal_is_due(value, now=at, key_is_retiring=retiring)
         return due and not self._cookie.is_written(headers)
 
     @staticmethod

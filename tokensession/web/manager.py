@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, overload
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
 from tokensession.format.seconds import whole_seconds
+from tokensession.format.state_format import pack
 from tokensession.sessions.steps import run
 from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.web.cookies import Cookie, Header, add_vary
@@ -49,15 +50,18 @@ class SessionManager(Generic[StateT]):
 
     Attributes:
         cookie: As given.
-        codec: Reads and writes the tokens.
         storeless: Whether no request ever waits for a store.
+        fixed_keys: The keys, where no watcher replaces them.
+        vary: The request header that responses depend on.
 
     Raises:
         ConfigError: Wrong arguments, options beside a codec, a codec whose tokens would do for
             another cookie, or legacy cookies that cannot be taken over.
     """
 
-    __slots__ = ("_opening", "_saving", "codec", "cookie", "legacy", "storeless")
+    __slots__ = (
+        "_codec", "_opening", "_saving", "cookie", "fixed_keys", "legacy", "storeless", "vary",
+    )  # fmt: skip
 
     @overload
     def __init__(
@@ -98,10 +102,12 @@ class SessionManager(Generic[StateT]):
                 f"tokens would do in the place of that one's: give it the context of this cookie, "
                 f"SessionCodec(..., context={cookie.context!r}), or one of its own"
             )
-        self.codec: SessionCodec[StateT] = codec
+        self._codec: SessionCodec[StateT] = codec
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self.storeless: bool = codec.reader.storeless
+        self.fixed_keys: RingKeys | None = codec.rings.fixed
+        self.vary: bytes = cookie.vary
         takeover: Takeover[StateT] | None = None
         if self.legacy:
             # Imported lazily: new applications have nothing to take over.
@@ -110,6 +116,11 @@ class SessionManager(Generic[StateT]):
             takeover = Takeover(codec, cookie, self.legacy)
         self._opening: Opening[StateT] = Opening(codec.reader, cookie, takeover)
         self._saving: Saving[StateT] = Saving(codec, cookie, takeover)
+
+    @property
+    def codec(self) -> SessionCodec[StateT]:
+        """What reads and writes the tokens."""
+        return self._codec
 
     # -- opening -----------------------------------------------------------------------------
 
@@ -136,7 +147,7 @@ class SessionManager(Generic[StateT]):
         vary. An error is held likewise.
         """
         try:
-            session._keys = keys = self.codec.rings.current()
+            session._keys = keys = self._codec.rings.current()
             session._held = yield from self._opening.steps(session._headers, session._at, keys)
         except StoreError as error:
             session._held = error
@@ -147,15 +158,13 @@ class SessionManager(Generic[StateT]):
         Raises:
             StoreError: It cannot be told whether the session is revoked.
         """
-        held = session._held
         try:
-            if isinstance(held, StoreError):
-                raise held
-            if held is not None:
-                return held
-            keys = self.codec.rings.current()
-            if session._phase == BEFORE_HEAD:
-                session._keys = keys
+            if session._held is not None:
+                return _released(session._held)
+            if self.fixed_keys is None:
+                keys = self._codec.rings.current()
+                if session._phase == BEFORE_HEAD:
+                    session._keys = keys
             return self._opening.now(session._headers, session._at, session._keys)
         except StoreError as error:
             session._unknown = error
@@ -163,12 +172,7 @@ class SessionManager(Generic[StateT]):
 
     def keys_at_hand(self) -> RingKeys:
         """Return the keys of this moment, for a request that begins."""
-        return self.codec.rings.at_hand()
-
-    @property
-    def vary(self) -> bytes:
-        """The request header that responses depend on."""
-        return self.cookie.vary
+        return self._codec.rings.at_hand()
 
     # -- saving ------------------------------------------------------------------------------
 
@@ -206,17 +210,19 @@ class SessionManager(Generic[StateT]):
 
         After a sign-out the headers delete the cookie even if this raises: answer with them.
         """
-        self._begin(session, status)
         value = session._value
         if value is not None:
             if varies:
-                add_vary(headers, self.cookie.vary)
+                add_vary(headers, self.vary)
             at = int(time()) if now is None else whole_seconds(now)
             if self.storeless:
                 self._saving.now(session, value, headers, at)
             else:
-                run(self._saving_steps(session, value, headers, at))
-        self._close(session, headers, method, varies=varies)
+                run(self._storing(session, value, headers, at))
+        elif session._unknown is not None and status == FAILED:
+            raise session._unknown
+        session._response, session._method = headers, method
+        session._phase = IN_BODY if varies else COMPLETE
 
     def saving(
         self,
@@ -233,16 +239,20 @@ class SessionManager(Generic[StateT]):
         Raises:
             TokenSessionError: As for `save`.
         """
-        self._begin(session, status)
         value = session._value
-        if value is not None:
-            if varies:
-                add_vary(headers, self.cookie.vary)
-            at = int(time()) if now is None else whole_seconds(now)
-            yield from self._saving_steps(session, value, headers, at)
-        self._close(session, headers, method, varies=varies)
+        if session._unknown is not None and status == FAILED:
+            raise session._unknown
+        if value is None or self.storeless:
+            self.save(session, headers, status=status, method=method, varies=varies, now=now)
+            return
+        if varies:
+            add_vary(headers, self.vary)
+        at = int(time()) if now is None else whole_seconds(now)
+        yield from self._storing(session, value, headers, at)
+        session._response, session._method = headers, method
+        session._phase = IN_BODY if varies else COMPLETE
 
-    def _saving_steps(
+    def _storing(
         self,
         session: RequestSession[StateT],
         value: SessionValue[StateT],
@@ -254,18 +264,6 @@ class SessionManager(Generic[StateT]):
         except StoreError:
             self.complete(session)  # a 503 takes the response's place, and carries no change
             raise
-
-    @staticmethod
-    def _begin(session: RequestSession[StateT], status: int) -> None:
-        if session._unknown is not None and status == FAILED:
-            raise session._unknown
-
-    @staticmethod
-    def _close(
-        session: RequestSession[StateT], headers: Headers, method: str | None, *, varies: bool
-    ) -> None:
-        session._response, session._method = headers, method
-        session._phase = IN_BODY if varies else COMPLETE
 
     @staticmethod
     def complete(session: RequestSession[StateT]) -> None:
@@ -282,11 +280,10 @@ class SessionManager(Generic[StateT]):
             ConfigError: The state is not the one that was saved.
         """
         value = session._value
-        if value is None or (value.touched is None and not value.whole):
+        if value is None or not value.shared:
             return
-        changes, saved = self.codec.changes, session._saved
-        packed = changes.packed(value)
-        if changes.is_changed(value, packed) if saved is None else packed != saved[1]:
+        changes, saved = self._codec.changes, session._saved
+        if changes.is_changed(value) if saved is None else pack(value.state) != saved[1]:
             raise ConfigError(
                 "the session's state was changed after the response had begun, and that change "
                 "is lost: change it before the first byte is sent"
@@ -297,10 +294,7 @@ class SessionManager(Generic[StateT]):
         value = session._value
         if value is None:
             return False
-        packed = self.codec.changes.packed(value)
-        if session._saved is not None:
-            return session._saved != (value.sid, packed, value.ttl, value.cap)
-        return self._saving.is_changed(value, packed)
+        return self._saving.is_news(session, value)
 
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
@@ -309,7 +303,7 @@ class SessionManager(Generic[StateT]):
     def confirm(self, session: RequestSession[StateT]) -> None:
         """Ask the store of revocations now; see `RequestSession.confirm`."""
         value = session._open()
-        found, listed = value.opened, self.codec.listed
+        found, listed = value.opened, self._codec.listed
         try:
             if found is not None and value.kid and value.sid != found.claims.sid:
                 # The store has still to hear of the new id, and the former can have ended.
@@ -326,7 +320,7 @@ class SessionManager(Generic[StateT]):
         Raises:
             ConfigError: There is no revocation list.
         """
-        _ = self.codec.listed
+        _ = self._codec.listed
 
     def token(self, session: Session[StateT], *, now: float | None = None) -> str:
         """Return the token of a session as it is now, to be kept without a response.
@@ -338,7 +332,7 @@ class SessionManager(Generic[StateT]):
             ConfigError: A ring that cannot sign.
             StoreError: It cannot be told whether a session that begins here lives.
         """
-        return self.codec.renew(session, now=now)
+        return self._codec.renew(session, now=now)
 
     def until_closed(self) -> SessionManager[StateT]:
         """Return a manager whose cookie browsers forget when they close; its tokens are the same.
@@ -348,4 +342,11 @@ class SessionManager(Generic[StateT]):
         if not isinstance(self.cookie, Cookie):
             return self
         cookie = replace(self.cookie, persistent=False)
-        return SessionManager(self.codec, cookie=cookie, legacy=self.legacy)
+        return SessionManager(self._codec, cookie=cookie, legacy=self.legacy)
+
+
+def _released(held: SessionValue[StateT] | StoreError) -> SessionValue[StateT]:
+    """Return a session that was read ahead, or raise why it could not be."""
+    if isinstance(held, StoreError):
+        raise held
+    return held

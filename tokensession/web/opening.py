@@ -123,7 +123,7 @@ class Opening(Generic[StateT]):
         value.presented, value.refused = True, error.code
         if isinstance(error, BadState):
             # It lives, but for its state: what takes its place ends it.
-            value.opened = opened
+            value.opened, value.whole = opened, True
         return value
 
     def _opened(

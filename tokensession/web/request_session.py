@@ -7,7 +7,7 @@ request work on the same.
 from __future__ import annotations
 
 from time import time
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, SupportsIndex
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, SupportsIndex, TypeAlias
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
@@ -37,8 +37,15 @@ _BEGUN_UNREAD: Final = (
 )
 
 
+# Session id, packed state, ttl and cap.
+Snapshot: TypeAlias = "tuple[bytes, bytes | None, int, int | None]"
+
+
 class Opener(Protocol):
     """What a request's session is opened by."""
+
+    fixed_keys: RingKeys | None  # those of a ring that nothing replaces
+    vary: bytes  # the request header that a response depends on
 
     def keys_at_hand(self) -> RingKeys:
         """Return the keys of this moment."""
@@ -54,10 +61,6 @@ class Opener(Protocol):
 
     def check_can_revoke(self) -> None:
         """Raise a ConfigError where there is no revocation list."""
-
-    @property
-    def vary(self) -> bytes:
-        """The request header that a response depends on."""
 
 
 class RequestSession(Session[StateT]):
@@ -92,7 +95,7 @@ class RequestSession(Session[StateT]):
     _ends_others_of: tuple[str | int, ...] | None
     _unknown: StoreError | None  # why the session could not be told, when it was asked for
     # Id, packed state, ttl and cap as they were saved, or None where nothing had been touched.
-    _saved: tuple[bytes, bytes | None, int, int | None] | None
+    _saved: Snapshot | None
     _response: Headers | None  # the headers of the response that was handed on
     _method: str | None  # of the request, where the adapter knows it
     _late: Callable[[], None] | None  # makes the response vary, where its headers are no list
@@ -103,7 +106,7 @@ class RequestSession(Session[StateT]):
         self._opener = opener
         self._headers = headers
         self._at = int(time()) if now is None else whole_seconds(now)
-        self._keys = opener.keys_at_hand()
+        self._keys = opener.fixed_keys or opener.keys_at_hand()
         self.renewable = True
         self._phase = BEFORE_HEAD
         self._published = {}

@@ -10,7 +10,7 @@ A step that fails leaves the later ones undone, but for a sign-out, which holds 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from tokensession.errors import (
     ConfigError,
@@ -20,6 +20,7 @@ from tokensession.errors import (
     TokenSessionError,
 )
 from tokensession.format.claims import StateT
+from tokensession.format.state_format import pack
 from tokensession.sessions.steps import from_here_to_the_end, run
 from tokensession.web.change import (
     NOTHING,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tokensession.tokens.codec import SessionCodec
     from tokensession.tokens.derived_keys import RingKeys
     from tokensession.web.cookies import Cookie, Header, Headers
-    from tokensession.web.request_session import RequestSession
+    from tokensession.web.request_session import RequestSession, Snapshot
     from tokensession.web.takeover import Takeover
 
 _log = logging.getLogger("tokensession")
@@ -76,29 +77,30 @@ class Saving(Generic[StateT]):
         at: int,
     ) -> None:
         """Save where no store is configured; raises as `steps`."""
-        keys = session._keys
-        packed, news = None, False
-        if session._saved is not None or not is_untouched(value):
-            packed = self._changes.packed(value)
-            news = self._is_news(session, value, packed)
-        if not news:
-            if self._making.renewal_is_due(session, value, headers, at):
-                self._say(run(self._making.renewing(value, at, keys)), session, headers, at)
+        keys, making = session._keys, self._making
+        if not self.is_news(session, value):
+            if making.renewal_is_due(session, value, headers, at):
+                self._say(run(making.renewing(value, at, keys)), session, headers, at)
             return
         try:
-            self._making.check_can_mint(keys)
-            change = NOTHING
-            if not self._making.is_empty(value, packed):
-                change = self._making.write_now(value, at, keys, packed)
+            making.check_can_mint(keys)
+            ends = making.is_empty(value)
+            if not ends:
+                header = making.write_now(value, at, keys)
             elif value.presented:
-                change = Change(self._cookie.delete())
-            self._check_second(change, headers)
+                header = self._cookie.delete()
+            else:
+                return
+            self._check_second(header, headers)
+            self._append(header, session, headers, at, ends=ends)
         except Expired as error:
-            change = self._gone(value, error)
+            self._say(self._gone(value, error), session, headers, at)
         except TokenSessionError:
+            value.shared = True  # the application can change it again
             self._delete_after_sign_out(session, value, headers, at)
             raise
-        self._say(change, session, headers, at)
+        finally:
+            session._saved = _snapshot(value)
 
     def steps(  # noqa: C901  # the order of saving, in one place
         self,
@@ -117,18 +119,15 @@ class Saving(Generic[StateT]):
             StoreError: What ends could not be recorded, or the state not be put into its store.
         """
         keys, ending = session._keys, self._ending
-        packed, news = None, False
-        if session._saved is not None or not is_untouched(value):
-            packed = self._changes.packed(value)
-            news = self._is_news(session, value, packed)
+        news = self.is_news(session, value)
         failure: TokenSessionError | None = None
         change = NOTHING
         # 1. Make.
         try:
             if news:
                 self._making.check_can_mint(keys)
-                change = yield from self._making.making(value, at, keys, packed)
-                self._check_second(change, headers)
+                change = yield from self._making.making(value, at, keys)
+                self._check_second(change.header, headers)
             elif self._making.renewal_is_due(session, value, headers, at):
                 change = yield from self._making.renewing(value, at, keys)
         except Expired as error:
@@ -141,11 +140,14 @@ class Saving(Generic[StateT]):
             try:
                 yield from ending.marking(session, value, at)
                 if failure is None and news:
-                    change = yield from self._recording(value, at, keys, packed, change)
+                    change = yield from self._recording(value, at, keys, change)
                 elif news and keys.can_mint and is_signed_out(value):
                     yield from ending.denying(value, at)
             except StoreError as error:
                 failure = error
+        value.shared |= failure is not None  # the application can change it again
+        if news:
+            session._saved = _snapshot(value)
         if failure is not None:
             yield from ending.dropping(value, change.written)
             self._delete_after_sign_out(session, value, headers, at)
@@ -160,7 +162,6 @@ class Saving(Generic[StateT]):
         value: SessionValue[StateT],
         at: int,
         keys: RingKeys,
-        packed: bytes | None,
         change: Change,
     ) -> Steps[Change]:
         """Record the end of an id, and return what the response says then."""
@@ -179,34 +180,31 @@ class Saving(Generic[StateT]):
             return change
         # The store's own marks would end the new session: it is dated again, once.
         self._ending.dating(value, entries, at)
-        return (yield from self._making.writing(value, at, keys, packed))
+        return (yield from self._making.writing(value, at, keys))
 
     def trial(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> Steps[None]:
         """Raise what writing the session would raise; an overflowed state is written."""
         at = max(session._at, value.started_at)
-        packed = self._changes.packed(value)
-        if not (value.unwritten or self.is_changed(value, packed)):
+        if not (value.unwritten or self.is_changed(value)):
             return
         self._making.check_can_mint(session._keys)
-        if not self._making.is_empty(value, packed):
-            yield from self._making.writing(value, at, session._keys, packed)
+        if not self._making.is_empty(value):
+            yield from self._making.writing(value, at, session._keys)
 
-    def is_changed(self, value: SessionValue[StateT], packed: bytes | None) -> bool:
+    def is_changed(self, value: SessionValue[StateT]) -> bool:
         """Tell whether a session is another than the one that was found."""
         if value.given_up or has_another_lifetime(value):
             return True
-        return self._changes.is_changed(value, packed)
+        return self._changes.is_changed(value)
 
-    def _is_news(
-        self, session: RequestSession[StateT], value: SessionValue[StateT], packed: bytes | None
-    ) -> bool:
-        """Tell whether a response must say anything new, and note what it says."""
-        former = session._saved
-        session._saved = now = (value.sid, packed, value.ttl, value.cap)
-        if former is not None:  # such as of the error page in place of a response that failed
-            return now != former
+    def is_news(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
+        """Tell whether a response must say that the session is another."""
+        if session._saved is not None:  # such as of the error page in place of a failed response
+            return session._saved != _snapshot(value)
+        if is_untouched(value):
+            return False
         # One that was taken over has still to be written.
-        return value.unwritten or self.is_changed(value, packed)
+        return value.unwritten or self.is_changed(value)
 
     def _gone(self, value: SessionValue[StateT], error: Expired) -> Change:
         """Return what the response says of a session whose end came during its request.
@@ -215,10 +213,10 @@ class Saving(Generic[StateT]):
         that goes on with the old token could, where clocks differ, find the change missing.
         """
         _log.debug("session not written: %s", error.code)
-        changed = self.is_changed(value, self._changes.packed(value))
+        changed = self.is_changed(value)
         return Change(self._cookie.delete()) if value.presented and changed else NOTHING
 
-    def _check_second(self, change: Change, headers: Headers) -> None:
+    def _check_second(self, header: tuple[bytes, bytes] | None, headers: Headers) -> None:
         """Refuse a change that a response cannot say, as it speaks of the cookie already.
 
         A mounted application with a middleware of its own for the same cookie has its own session,
@@ -227,9 +225,9 @@ class Saving(Generic[StateT]):
         Raises:
             ConfigError: Each has changed its session.
         """
-        if change.header is None or not self._cookie.is_written(headers):
+        if header is None or not self._cookie.is_written(headers):
             return
-        if change.header not in headers:
+        if header not in headers:
             raise ConfigError(
                 "two middlewares have each changed a session of one cookie, and one of the changes "
                 "would be lost: leave out that of the mounted application, or give it another "
@@ -250,13 +248,31 @@ class Saving(Generic[StateT]):
     def _say(
         self, change: Change, session: RequestSession[StateT], headers: Headers, at: int
     ) -> None:
-        """Append what the response says: step 3."""
+        """Append what the response says, unless it speaks of the cookie already."""
         header = change.header
-        if header is None or self._cookie.is_written(headers):
+        if header is not None and not self._cookie.is_written(headers):
+            self._append(header, session, headers, at, ends=change.written is None)
+
+    def _append(
+        self,
+        header: tuple[bytes, bytes],
+        session: RequestSession[StateT],
+        headers: Headers,
+        at: int,
+        *,
+        ends: bool,
+    ) -> None:
+        """Append what the response says: step 3."""
+        if header in headers:
             return
         headers.append(header)
         if self._takeover is not None:
             value = session._value
-            ended = change.written is None or (value is not None and bool(value.given_up))
-            headers.extend(self._takeover.deletions(session._headers, at, ended=ended))
+            ends = ends or (value is not None and bool(value.given_up))
+            headers.extend(self._takeover.deletions(session._headers, at, ended=ends))
         forbid_storing(headers)
+
+
+def _snapshot(value: SessionValue[Any]) -> Snapshot:
+    """Return what a session says, with its state where that can still change."""
+    return value.sid, pack(value.state) if value.shared else None, value.ttl, value.cap

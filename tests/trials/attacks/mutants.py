@@ -61,7 +61,7 @@ TESTS = (
     "keys/test_document.py", "keys/test_jwk.py", "keys/test_private_file.py",
     "keys/test_rotation.py", "keys/test_watcher.py", "tokens/test_derived_keys.py",
     "tokens/test_codec.py", "tools/test_vectors.py", "web/test_manager.py",
-    "revocation/test_codec.py", "overflow/test_codec.py", "overflow/test_arguments.py",
+    "revocation/test_codec.py", "overflow/test_codec.py", "stores/test_arguments.py",
     "overflow/test_requests.py", "attacks/test_jose.py", "attacks/test_sessions.py",
     "attacks/test_positions.py", "attacks/test_field.py",
 )  # fmt: skip

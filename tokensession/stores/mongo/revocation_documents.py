@@ -42,7 +42,7 @@ class Step:
         self._entries = entries
         self._session = session
         self._now = now
-        self.store = checked_store(
+        self.store: Document = checked_store(
             entries.find_one_and_update(
                 {"_id": STORE},
                 {"$inc": {"position": 1}},
