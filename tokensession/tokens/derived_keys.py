@@ -71,7 +71,9 @@ class RingKeys:
         Raises:
             ConfigError: None can.
         """
-        key = self.signer_at(now)
+        since, until, key = self._signing
+        if not since <= now < until:
+            key = self.signer_at(now)
         if key is None:
             raise ConfigError(
                 "no key of the ring can sign: all are expired, revoked or without their "

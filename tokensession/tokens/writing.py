@@ -209,16 +209,19 @@ class TokenWriter(Generic[StateT]):
         start = value.started_at
         iat = max(at, start)
         age = iat - start
-        ttl = self.policy.ttl(value.ttl, age, value.cap)
-        if ttl < 1:
-            raise Expired("the session has reached its end and is not renewed")
+        limit = self.policy.absolute_timeout if value.cap is None else self.policy.limit(value.cap)
+        ttl = value.ttl
+        if limit is not None and ttl > limit - age:
+            ttl = limit - age
+            if ttl < 1:
+                raise Expired("the session has reached its end and is not renewed")
         return iat, ttl, age
 
     def _checked(self, value: SessionValue[StateT], packed: bytes | None) -> Any:
         """Return what goes into the claims (SPEC 4, step 1)."""
         touched: Any = None  # all of it
         former = None
-        if value.is_found and not value.whole:
+        if not value.whole and value.opened is not None and value.refused is None:
             touched = value.touched
         elif value.overflowed is not None:
             former = value.overflowed.packed

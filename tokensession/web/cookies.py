@@ -126,19 +126,19 @@ class Cookie:
         Unicode white space from names, and unquote values, so that a cookie which a sibling
         subdomain may set could pass for a ``__Host-`` one.
         """
-        lines = [line for name, line in headers if name == b"cookie"]
+        lines: list[bytes] = []
+        for name, line in headers:
+            if name == b"cookie":
+                lines.append(line)  # a comprehension costs a call
         if len(lines) == 1:
-            line = lines[0]
-            at = line.find(self._own_name)
+            line, own = lines[0], self._own_name
+            at = line.find(own)
             if at < 0:
                 return []
-            ends = at + len(self._own_name)
+            ends = at + len(own)
             # As browsers write it, and nowhere else in the line.
-            if (
-                line[ends : ends + 1] == b"="
-                and (not at or line[at - 2 : at] == b"; ")
-                and line.find(self._own_name, ends) < 0
-            ):
+            usual = line[ends : ends + 1] == b"=" and (not at or line[at - 2 : at] == b"; ")
+            if usual and line.find(own, ends) < 0:
                 return [line[ends + 1 :].partition(b";")[0].strip(b" \t")]
         values: list[bytes] = []
         for line in lines:

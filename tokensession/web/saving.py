@@ -28,7 +28,6 @@ from tokensession.web.change import (
     has_another_lifetime,
     is_of_another,
     is_signed_out,
-    is_untouched,
 )
 from tokensession.web.cookies import forbid_storing
 from tokensession.web.ending import Ending
@@ -92,8 +91,8 @@ class Saving(Generic[StateT]):
                 header = self._cookie.delete()
             else:
                 return
-            self._check_second(header, headers)
-            self._append(header, session, headers, at, ends=ends)
+            if not self._is_said(header, headers):
+                self._append(header, session, headers, at, ends=ends)
         except Expired as error:
             self._say(self._gone(value, error), session, headers, at)
         except TokenSessionError:
@@ -129,7 +128,7 @@ class Saving(Generic[StateT]):
                 value.written = None
                 self._making.check_can_mint(keys)
                 change = yield from self._making.making(value, at, keys)
-                self._check_second(change.header, headers)
+                self._is_said(change.header, headers)
             elif self._making.renewal_is_due(session, value, headers, at):
                 change = yield from self._making.renewing(value, at, keys)
         except Expired as error:
@@ -207,10 +206,12 @@ class Saving(Generic[StateT]):
             if (sid, ttl, cap) != (value.sid, value.ttl, value.cap):
                 return True
             return self._changes.is_changed_since(value, packed)
-        if is_untouched(value):
-            return False
         # One that was taken over has still to be written.
-        return value.unwritten or self.is_changed(value)
+        if value.unwritten or value.given_up:
+            return True
+        if value.lifetime_set and has_another_lifetime(value):
+            return True
+        return bool(value.touched or value.whole) and self._changes.is_changed(value)
 
     def _gone(self, value: SessionValue[StateT], error: Expired) -> Change:
         """Return what the response says of a session whose end came during its request.
@@ -222,8 +223,8 @@ class Saving(Generic[StateT]):
         changed = self.is_changed(value)
         return Change(self._cookie.delete()) if value.presented and changed else NOTHING
 
-    def _check_second(self, header: tuple[bytes, bytes] | None, headers: Headers) -> None:
-        """Refuse a change that a response cannot say, as it speaks of the cookie already.
+    def _is_said(self, header: tuple[bytes, bytes] | None, headers: Headers) -> bool:
+        """Tell whether a response says of the cookie already what this header says.
 
         A mounted application with a middleware of its own for the same cookie has its own session,
         and a renewal of ours would bring back what was signed out there.
@@ -232,13 +233,14 @@ class Saving(Generic[StateT]):
             ConfigError: Each has changed its session.
         """
         if header is None or not self._cookie.is_written(headers):
-            return
+            return False
         if header not in headers:
             raise ConfigError(
                 "two middlewares have each changed a session of one cookie, and one of the changes "
                 "would be lost: leave out that of the mounted application, or give it another "
                 "cookie"
             )
+        return True
 
     def _delete_after_sign_out(
         self,
@@ -269,8 +271,6 @@ class Saving(Generic[StateT]):
         ends: bool,
     ) -> None:
         """Append what the response says: step 3."""
-        if header in headers:
-            return
         headers.append(header)
         if self._takeover is not None:
             value = session._value
