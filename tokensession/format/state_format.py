@@ -121,7 +121,9 @@ class UntypedState:
         if packed is None and type(state) is Members:
             state = state.whole()
         if touched is None or type(state) is not dict or not are_plain(state, touched):
-            part = self._changed(state, touched, former)
+            part = state
+            if packed is not None or touched is not None:
+                part = self._changed(state, touched, former)
             if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
                 checked_state(part)  # which says what is wrong, if anything is
         return state if packed is None else msgspec.Raw(packed)

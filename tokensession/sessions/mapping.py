@@ -76,6 +76,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         value = self._changing()
         state = _mapping(value.state)
         value.touch(key, state[key])
+        value.removed = True
         del state[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -135,6 +136,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
             raise KeyError("popitem(): the session is empty")
         key = next(reversed(state))
         value.touch(key, state[key])
+        value.removed = True
         return key, state.pop(key)
 
     def _dict(self) -> dict[str, Any]:

@@ -89,7 +89,9 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         touched: The members that were set, removed, or handed out and can have changed, with what
             they were: a value that cannot change, `ABSENT`, or `CHANGEABLE`.
         whole: Whether the state was set or handed out as a whole.
+        removed: Whether a member was removed, so that the others can be in another order.
         shared: Whether the application can hold a part of the state that can still change.
+        written: The claims in msgpack as they were written last.
         begun: The state in msgpack with which a new session began. A type can begin each with
             another, such as a random one.
     """
@@ -116,7 +118,9 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     lifetime_set: bool = False
     touched: dict[Any, Any] = msgspec.field(default_factory=dict)
     whole: bool = False
+    removed: bool = False
     shared: bool = False
+    written: bytes | None = None
     begun: bytes | None = None
 
     @property
@@ -138,6 +142,8 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         """Note that a member is set or removed, and what it was."""
         if type(former) not in FIXED:
             former = CHANGEABLE
+        if type(key) is not str:
+            self.whole = True  # it can take the place of an equal key that is text
         self.touched.setdefault(key, former)
 
     def replace_state(self, state: StateT) -> None:

@@ -45,14 +45,31 @@ class Changes(Generic[StateT]):
         if not value.whole:
             if not value.touched:
                 return False
-            if type(value.state) is dict and value.overflowed is None:
+            plain = type(value.state) is dict and not value.removed
+            if plain and value.refused is None and value.overflowed is None:
                 differs = _members_differ(cast("dict[str, Any]", value.state), value)
                 if differs is not None:
                     return differs
-        packed, found = pack(value.state), self._found(value)
-        if packed is None or found is None:
+        return self._differs(value, self._found(value))
+
+    def is_changed_since(self, value: SessionValue[StateT], saved: bytes | None) -> bool:
+        """Tell whether the state of a session is another than the one that was saved last.
+
+        Args:
+            value: The session.
+            saved: The state in msgpack; None where it could not change meanwhile and was written.
+        """
+        if not value.shared:
+            return False
+        if saved is None and value.written is not None:
+            saved = value.entry.packed if value.entry else packed_state(value.written)
+        return self._differs(value, saved)
+
+    def _differs(self, value: SessionValue[StateT], former: bytes | None) -> bool:
+        packed = pack(value.state)
+        if packed is None or former is None:
             return True
-        return packed != found and packed != self._format.repacked(found)
+        return packed != former and packed != self._format.repacked(former)
 
     def _found(self, value: SessionValue[StateT]) -> bytes | None:
         """Return the state of a session as it was found, in msgpack."""
@@ -82,10 +99,10 @@ def _members_differ(state: dict[str, Any], value: SessionValue[Any]) -> bool | N
         found = packed_members(value.opened.plaintext)
     except msgspec.ValidationError:  # keys that are not text, of another writer
         return None
-    return any(_differs(state, key, found.get(key)) for key in suspects)
+    return any(_member_differs(state, key, found.get(key)) for key in suspects)
 
 
-def _differs(state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
+def _member_differs(state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
     """Tell whether a member is another than the one found."""
     if raw is None or key not in state:
         return raw is not None or key in state

@@ -37,11 +37,13 @@ class Written(NamedTuple):
         token: Its text.
         seconds: How long it can be read, from the moment for which it was made.
         overflowed: Where its state is, if that did not fit into it.
+        plaintext: Its claims in msgpack.
     """
 
     token: str
     seconds: int
     overflowed: Overflowed | None = None
+    plaintext: bytes = b""
 
 
 class TokenWriter(Generic[StateT]):
@@ -162,6 +164,7 @@ class TokenWriter(Generic[StateT]):
             pad_to=self._padding,
         )  # fmt: skip
         token = self._token(key, plaintext, iat, os.urandom(NONCE_BYTES))
+        value.written = plaintext
         if self._observer is not None and value.kid:
             self._observer.renewed()
         dies_at = iat + ttl
@@ -191,6 +194,7 @@ class TokenWriter(Generic[StateT]):
         written = yield from self._fitted(
             key, claims, checked, value.cap, nonce, room, value.entry or value.overflowed
         )
+        value.written = written.plaintext
         if self._observer is not None and value.kid:
             self._observer.renewed()
         return written._replace(seconds=int(min(iat + ttl, key.until)) - at)
@@ -241,7 +245,7 @@ class TokenWriter(Generic[StateT]):
             overflowed = yield from self._put(bytes(checked), sid, iat, iat + ttl, former)
             reference = overflowed.reference.state
             plaintext = write_claims(*claims, reference, cap, pad_to=self._padding)
-        return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed)
+        return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed, plaintext)
 
     def _put(
         self, packed: bytes, sid: bytes, iat: int, dies_at: int, former: Overflowed | None

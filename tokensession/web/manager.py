@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, overload
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
 from tokensession.format.seconds import whole_seconds
-from tokensession.format.state_format import pack
 from tokensession.sessions.steps import run
 from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.web.cookies import Cookie, Header, add_vary
@@ -211,6 +210,8 @@ class SessionManager(Generic[StateT]):
         After a sign-out the headers delete the cookie even if this raises: answer with them.
         """
         value = session._value
+        if session._unknown is not None and status == FAILED:
+            raise session._unknown
         if value is not None:
             if varies:
                 add_vary(headers, self.vary)
@@ -219,8 +220,6 @@ class SessionManager(Generic[StateT]):
                 self._saving.now(session, value, headers, at)
             else:
                 run(self._storing(session, value, headers, at))
-        elif session._unknown is not None and status == FAILED:
-            raise session._unknown
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
 
@@ -283,7 +282,11 @@ class SessionManager(Generic[StateT]):
         if value is None or not value.shared:
             return
         changes, saved = self._codec.changes, session._saved
-        if changes.is_changed(value) if saved is None else pack(value.state) != saved[1]:
+        if saved is None:
+            changed = changes.is_changed(value)
+        else:
+            changed = changes.is_changed_since(value, saved[1])
+        if changed:
             raise ConfigError(
                 "the session's state was changed after the response had begun, and that change "
                 "is lost: change it before the first byte is sent"

@@ -81,6 +81,7 @@ class Saving(Generic[StateT]):
             if making.renewal_is_due(session, value, headers, at):
                 self._say(run(making.renewing(value, at, keys)), session, headers, at)
             return
+        value.written = None
         try:
             making.check_can_mint(keys)
             ends = making.is_empty(value)
@@ -124,6 +125,7 @@ class Saving(Generic[StateT]):
         # 1. Make.
         try:
             if news:
+                value.written = None
                 self._making.check_can_mint(keys)
                 change = yield from self._making.making(value, at, keys)
                 self._is_said(change.header, headers)
@@ -198,8 +200,12 @@ class Saving(Generic[StateT]):
 
     def is_news(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a response must say that the session is another."""
-        if session._saved is not None:  # such as of the error page in place of a failed response
-            return session._saved != _snapshot(value)
+        saved = session._saved
+        if saved is not None:  # such as of the error page in place of a failed response
+            sid, packed, ttl, cap = saved
+            if (sid, ttl, cap) != (value.sid, value.ttl, value.cap):
+                return True
+            return self._changes.is_changed_since(value, packed)
         # One that was taken over has still to be written.
         if value.unwritten or value.given_up:
             return True
@@ -274,5 +280,6 @@ class Saving(Generic[StateT]):
 
 
 def _snapshot(value: SessionValue[Any]) -> Snapshot:
-    """Return what a session says, with its state where that can still change."""
-    return value.sid, pack(value.state) if value.shared else None, value.ttl, value.cap
+    """Return what a session says, with its state unless that was written and cannot change."""
+    known = value.written is not None and not value.shared
+    return value.sid, None if known else pack(value.state), value.ttl, value.cap
