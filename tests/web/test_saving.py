@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ from tokensession import (
     SessionCodec,
     SessionManager,
     SessionTooLarge,
+    StateError,
 )
 
 from .exchange import IDLE, POLICY, request, response, token_in
@@ -191,3 +193,83 @@ class TestTwoMiddlewares:
         with pytest.raises(ConfigError, match="two middlewares") if refused else nullcontext():
             save(outer, headers)
         assert headers == said
+
+
+class TestWhatCannotBeWritten:
+    """The response fails, and the session is as it was, but for a sign-out."""
+
+    @pytest.mark.parametrize("transport", [Cookie(), Header()], ids=["cookie", "header"])
+    @pytest.mark.parametrize(
+        ("value", "error"),
+        [(Decimal(1), StateError), ("x" * 9000, SessionTooLarge)],
+        ids=["no core value", "too large"],
+    )
+    def test_a_sign_out_holds(
+        self, codec: SessionCodec[Any], transport: Any, value: Any, error: type[Exception]
+    ) -> None:
+        """The client drops its token, although what was written after the sign-out is lost."""
+        manager = SessionManager(codec, cookie=transport)
+        session = request(manager, codec.encode({"a": 1}, subject="42", now=NOW))
+        session.clear()
+        session["goodbye"] = value
+        headers: Headers = []
+        with pytest.raises(error):
+            manager.save(session, headers, now=NOW)
+        assert headers == [
+            (b"vary", transport.vary), transport.delete(), (b"cache-control", b"no-store"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("verb", ["regenerate", "sign_in", "set"])
+    def test_no_other_change_does(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any], verb: str
+    ) -> None:
+        """The client keeps its token, and its session."""
+        session = request(manager, codec.encode({"a": 1}, subject="42", now=NOW))
+        if verb == "regenerate":
+            session.regenerate()
+        elif verb == "sign_in":
+            session.sign_in("43")
+        session["b"] = Decimal(1)
+        headers: Headers = []
+        with pytest.raises(StateError):
+            manager.save(session, headers, now=NOW)
+        assert headers == [(b"vary", b"Cookie")]
+
+    def test_a_session_that_no_request_carried(self, manager: SessionManager[Any]) -> None:
+        """There is no cookie to delete."""
+        session = request(manager)
+        session.clear()
+        session["b"] = Decimal(1)
+        headers: Headers = []
+        with pytest.raises(StateError):
+            manager.save(session, headers, now=NOW)
+        assert headers == [(b"vary", b"Cookie")]
+
+    @pytest.mark.parametrize("change", [True, False])
+    def test_the_applications_own_page_of_the_error(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any], *, change: bool
+    ) -> None:
+        """The page in place of the failed response says what has changed since, and no more."""
+        session = request(manager, codec.encode({"a": [1]}, subject="42", now=NOW))
+        session["a"].append(Decimal(1))
+        with pytest.raises(StateError):
+            manager.save(session, [], now=NOW)
+        if change:
+            session["a"].pop()
+            session["b"] = 2
+            after = codec.decode(token_in(response(manager, session)), now=NOW)
+            assert after.state == {"a": [1], "b": 2}
+        else:
+            assert response(manager, session) == {"vary": "Cookie"}
+
+    def test_a_reader_signs_nobody_out(self) -> None:
+        """A ring that only reads sets and deletes no cookie, so its application must not clear."""
+        ring = KeyRing.generate("Ed25519")
+        codec: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
+        manager = SessionManager(SessionCodec(ring.reader(), policy=POLICY))
+        session = request(manager, codec.encode({"a": 1}, subject="42", now=NOW))
+        session.clear()
+        headers: Headers = []
+        with pytest.raises(ConfigError, match="this ring only reads"):
+            manager.save(session, headers, now=NOW)
+        assert headers == [(b"vary", b"Cookie")]
