@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tokensession.revocation.decision import Denial, Ended, Entries, Successor
+    from tokensession.revocation.decision import Denial, Ended, Entries
 
 RING = KeyRing.generate()
 POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
@@ -74,11 +74,11 @@ class Down(MemoryStore):
             raise StoreError("the store is down")
         return super().look_up(sid, subject)
 
-    def deny(self, denial: Denial, successor: Successor | None = None, *, now: int) -> Ended:
+    def deny(self, denial: Denial, *, now: int) -> Ended:
         """Fail."""
         if self.down:
             raise StoreError("the store is down")
-        return super().deny(denial, successor, now=now)
+        return super().deny(denial, now=now)
 
 
 class Forgetful(MemoryStore):

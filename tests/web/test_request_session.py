@@ -1,23 +1,27 @@
-"""The session of one request: opened by the first touch, and locked when the response begins."""
+"""The session of one request: opened by the first touch, and read in three times."""
 
 from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from tests.conftest import NOW
-from tokensession import ConfigError, KeyRing, Policy, SessionCodec, SessionManager
+from tokensession import ConfigError, KeyRing, SessionCodec, SessionManager
+from tokensession.keys.file_source import FileSource
+from tokensession.keys.watcher import KeyRingWatcher
+from tokensession.web.request_session import RequestSession
+
+from .exchange import IDLE, POLICY, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
-    from tokensession.web.request_session import RequestSession
-
-POLICY = Policy.owasp()
+    from tokensession.web.cookies import Headers
 
 # Each must raise on a session that can carry no change any more.
 WRITES: dict[str, Callable[[Any], object]] = {
@@ -52,16 +56,9 @@ NO_WRITES: dict[str, tuple[Callable[[Any], object], object]] = {
 
 
 @pytest.fixture
-def manager(hs256: KeyRing) -> SessionManager[Any]:
-    """Give a manager with the default cookie."""
-    return SessionManager(SessionCodec(hs256, policy=POLICY))
-
-
-@pytest.fixture
-def request_session(hs256: KeyRing, manager: SessionManager[Any]) -> RequestSession[Any]:
+def request_session(manager: SessionManager[Any], codec: SessionCodec[Any]) -> RequestSession[Any]:
     """Give the session of a request of subject 42."""
-    token = SessionCodec(hs256, policy=POLICY).encode({"a": 1}, subject="42", now=NOW)
-    return manager.open([(b"cookie", f"__Host-session={token}".encode())], now=NOW)
+    return request(manager, codec.encode({"a": 1}, subject="42", now=NOW))
 
 
 class TestOpening:
@@ -132,20 +129,46 @@ def test_it_is_not_copied(
     assert request_session.opened is opened
 
 
-class TestLock:
+def begin_response(
+    manager: SessionManager[Any],
+    session: RequestSession[Any],
+    *,
+    headers: Headers | None = None,
+    method: str | None = "GET",
+) -> None:
+    """Hand on the head of a response that caches may store, unless its headers forbid it."""
+    manager.save(session, [] if headers is None else headers, method=method, now=NOW)
+
+
+# How far a response has come when its session can carry no change any more.
+Closing = Callable[[SessionManager[Any], RequestSession[Any]], None]
+CLOSINGS: dict[str, Closing] = {
+    "in the body": begin_response,
+    "complete": lambda manager, session: manager.complete(session),
+    "web socket": lambda manager, session: manager.save(session, [], varies=False, now=NOW),
+}
+
+
+class TestChanges:
     @pytest.mark.parametrize("name", WRITES)
-    @pytest.mark.parametrize("readable", [True, False])
+    @pytest.mark.parametrize("closing", CLOSINGS)
     @pytest.mark.parametrize("opened", [True, False])
     def test_a_late_change_raises(
-        self, request_session: RequestSession[Any], name: str, *, readable: bool, opened: bool
+        self,
+        manager: SessionManager[Any],
+        request_session: RequestSession[Any],
+        name: str,
+        closing: str,
+        *,
+        opened: bool,
     ) -> None:
-        """Whether it has been read before or not, and the state stays as it is."""
+        """A change after the response has begun raises, and the session stays as it is."""
         if opened:
             request_session.open()
-        request_session.close(readable=readable)
+        CLOSINGS[closing](manager, request_session)
         with pytest.raises(ConfigError, match="the response has begun"):
             WRITES[name](request_session)
-        if opened or readable:
+        if opened or closing != "in the body":
             assert request_session.state == {"a": 1}
             assert request_session.subject == "42"
             assert request_session.given_up == ()
@@ -164,32 +187,144 @@ class TestLock:
     @pytest.mark.parametrize("name", NO_WRITES)
     @pytest.mark.parametrize("closed", [True, False])
     def test_what_changes_nothing_is_allowed(
-        self, request_session: RequestSession[Any], name: str, *, closed: bool
+        self,
+        manager: SessionManager[Any],
+        request_session: RequestSession[Any],
+        name: str,
+        *,
+        closed: bool,
     ) -> None:
         """Reading goes on for as long as the request does."""
         request_session.open()
         if closed:
-            request_session.close(readable=False)
+            begin_response(manager, request_session)
         run, expected = NO_WRITES[name]
         assert run(request_session) == expected
 
-    def test_a_first_read_too_late(self, request_session: RequestSession[Any]) -> None:
-        """Caches could give the response to others, so it raises and says what to do."""
-        request_session.close(readable=False)
+    def test_a_pop_that_finds_nothing(
+        self, manager: SessionManager[Any], request_session: RequestSession[Any]
+    ) -> None:
+        """A late pop of a missing key is the KeyError of a dict."""
+        request_session.open()
+        begin_response(manager, request_session)
+        with pytest.raises(KeyError):
+            request_session.pop("missing")
+
+    def test_a_nested_change(self, manager: SessionManager[Any]) -> None:
+        """A nested change gets past the lock, so it is found when the response ends."""
+        session = manager.open((), now=NOW)
+        manager.check_unchanged(session)
+        session["cart"] = []
+        begin_response(manager, session)
+        manager.check_unchanged(session)
+        session["cart"].append("late")
+        with pytest.raises(ConfigError, match="changed after the response had begun"):
+            manager.check_unchanged(session)
+
+    def test_a_nested_change_in_what_was_only_read(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any]
+    ) -> None:
+        """A member that is first handed out after the response has begun is looked at too."""
+        session = request(manager, codec.encode({"cart": []}, now=NOW))
+        session.open()
+        begin_response(manager, session)
+        cart = session["cart"]
+        manager.check_unchanged(session)
+        cart.append("late")
+        with pytest.raises(ConfigError, match="changed after the response had begun"):
+            manager.check_unchanged(session)
+
+
+class TestFirstRead:
+    """A session that nothing has asked for before the response began."""
+
+    def test_in_the_body(
+        self, manager: SessionManager[Any], request_session: RequestSession[Any]
+    ) -> None:
+        """A cache could give the response to others, so it raises and says what to do."""
+        begin_response(manager, request_session)
         for _ in range(2):
             with pytest.raises(ConfigError, match="read the session once before the first byte"):
                 len(request_session)
         assert not request_session.opened
         assert repr(request_session) == "<Session, not opened>"
 
-    def test_a_first_read_where_no_cache_is(self, request_session: RequestSession[Any]) -> None:
-        """A WebSocket's session can be opened at any time."""
-        request_session.close(readable=True)
-        assert request_session["a"] == 1
+    @pytest.mark.parametrize(
+        ("method", "control", "stored"),
+        [
+            ("GET", "", True),
+            ("HEAD", "", True),
+            (None, "", True),
+            ("GET", "max-age=60, must-revalidate", True),
+            ("GET", 'private="set-cookie"', True),
+            ("GET", "no-cache", True),
+            ("GET", "no-store", False),
+            ("GET", "max-age=0, Private", False),
+            (None, "No-Store", False),
+            ("POST", "", False),
+            ("DELETE", "", False),
+        ],
+    )
+    def test_in_a_body_that_no_cache_stores(
+        self,
+        manager: SessionManager[Any],
+        request_session: RequestSession[Any],
+        method: str | None,
+        control: str,
+        *,
+        stored: bool,
+    ) -> None:
+        """A shared cache stores answers to GET and HEAD, unless they forbid it (RFC 9111)."""
+        headers = [(b"cache-control", control.encode())] if control else []
+        begin_response(manager, request_session, headers=headers, method=method)
+        if stored:
+            with pytest.raises(ConfigError, match="read the session once"):
+                request_session.open()
+        else:
+            assert request_session["a"] == 1
 
-    def test_a_pop_that_finds_nothing(self, request_session: RequestSession[Any]) -> None:
-        """It is the KeyError of a dict, also in a session that is locked."""
-        request_session.open()
-        request_session.close(readable=False)
-        with pytest.raises(KeyError):
-            request_session.pop("missing")
+    def test_once_the_response_is_complete(
+        self, manager: SessionManager[Any], request_session: RequestSession[Any]
+    ) -> None:
+        """Loggers and background tasks read it, and the head that was handed on varies."""
+        headers: Headers = [(b"vary", b"Accept")]
+        begin_response(manager, request_session, headers=headers)
+        assert headers == [(b"vary", b"Accept")]
+        manager.complete(request_session)
+        assert (request_session["a"], request_session.subject) == (1, "42")
+        assert headers == [(b"vary", b"Accept, Cookie")]
+        manager.check_unchanged(request_session)
+
+    def test_it_is_the_session_of_the_requests_beginning(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any]
+    ) -> None:
+        """A session that has expired since is read as it was when its request came."""
+        token = codec.encode({"a": 1}, now=NOW)
+        session = request(manager, token, now=NOW + IDLE - 1)
+        manager.save(session, [], method="GET", now=NOW + IDLE + 60)
+        manager.complete(session)
+        assert session["a"] == 1
+        assert session.refused is None
+
+    def test_it_is_read_with_the_ring_of_the_requests_beginning(self, tmp_path: Path) -> None:
+        """A key that was revoked since does not take the session from the request's log."""
+        path = tmp_path / "keys.json"
+        ring = KeyRing.open(path)
+        with KeyRingWatcher(FileSource(path), refresh=3600) as watcher:
+            manager = SessionManager(SessionCodec(watcher, policy=POLICY))
+            token = manager.codec.encode({"a": 1}, subject="ada")
+            answered, running = (request(manager, token, now=None) for _ in range(2))
+            manager.save(answered, [], method="GET")
+            manager.complete(answered)
+            (key,) = ring
+            ring.add().revoke(key.kid).save(path)
+            assert watcher.reload()
+            assert answered.subject == "ada"
+            assert running.refused == "unknown_key"
+
+    def test_where_no_cache_is(
+        self, manager: SessionManager[Any], request_session: RequestSession[Any]
+    ) -> None:
+        """A WebSocket's session can be opened at any time."""
+        manager.save(request_session, [], varies=False, now=NOW)
+        assert request_session["a"] == 1

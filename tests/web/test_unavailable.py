@@ -1,47 +1,127 @@
-"""What adapters share: the answer 503, and calls beside the event loop."""
+"""The answers that adapters give by themselves, and responses that carry one session's cookie."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tokensession import KeyRing, Policy, SessionManager, StoreError
-from tokensession.tokens.codec import SessionCodec
-from tokensession.web.unavailable import BODY, in_thread, unavailable
+import pytest
 
+from tests.conftest import NOW
+from tokensession import ConfigError, Header, SessionCodec, SessionManager, StateError, StoreError
+from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
-def test_a_503_keeps_cookies_alone(hs256: KeyRing) -> None:
-    """Of the headers of the response in whose place it stands, in any letters."""
-    codec: SessionCodec[Any] = SessionCodec(hs256, policy=Policy())
-    headers = [
-        (b"Set-Cookie", b"__Host-session=; Max-Age=0"),
-        (b"content-length", b"9999"),
-        (b"x-secret", b"of the application"),
-        (b"set-cookie", b"other=1"),
-    ]
-    answer = unavailable(SessionManager(codec), StoreError("the store is down"), headers)
-    assert [header for header in answer if header[0].lower() == b"set-cookie"] == [
-        headers[0],
-        headers[3],
-    ]
-    assert (b"content-length", b"%d" % len(BODY)) in answer
-    assert (b"cache-control", b"no-store") in answer
-    assert all(name != b"x-secret" for name, _ in answer)
+from .exchange import request
+
+if TYPE_CHECKING:
+    from tokensession.web.cookies import Headers
+
+DOWN = StoreError("the store is down")
+UNFIT = StateError("state.total", "not a core value")
 
 
-def test_what_does_io_runs_beside_the_event_loop() -> None:
-    """In a thread of asyncio's; in place under another loop, or none."""
-    threads: list[int] = []
+class TestRefusal:
+    def test_a_503_keeps_cookies_alone(self, manager: SessionManager[Any]) -> None:
+        """Of the response in whose place it stands it keeps the cookies, in any letters."""
+        headers: Headers = [
+            (b"Set-Cookie", b"__Host-session=; Max-Age=0"),
+            (b"content-length", b"9999"),
+            (b"x-secret", b"of the application"),
+            (b"set-cookie", b"other=1"),
+        ]
+        answer = refusal(manager, DOWN, headers)
+        assert answer is not None
+        assert (answer.status, answer.body) == (503, b"Service Unavailable")
+        assert [header for header in answer.headers if header[0].lower() == b"set-cookie"] == [
+            headers[0],
+            headers[3],
+        ]
+        assert (b"content-length", b"%d" % len(answer.body)) in answer.headers
+        assert (b"cache-control", b"no-store") in answer.headers
+        assert (b"retry-after", b"1") in answer.headers
+        assert all(name != b"x-secret" for name, _ in answer.headers)
 
-    def note() -> None:
-        threads.append(threading.get_ident())
+    def test_before_there_is_a_response(
+        self, manager: SessionManager[Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A store that fails in the application is a 503 too, and the log says why."""
+        answer = unavailable(manager, DOWN)
+        assert answer.status == 503
+        assert all(name != b"set-cookie" for name, _ in answer.headers)
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "the store is down" in caplog.text
 
-    asyncio.run(in_thread(note))
-    elsewhere = in_thread(note)
-    try:
-        elsewhere.send(None)
-    except StopIteration:
-        threads.append(0)  # it ended without waiting for anything
-    assert threads[0] != threading.get_ident()
-    assert threads[1:] == [threading.get_ident(), 0]
+    @pytest.mark.parametrize("transport", ["cookie", "header"])
+    def test_a_500_after_a_sign_out(
+        self, codec: SessionCodec[Any], transport: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The client drops its token, although the rest of the response cannot be written."""
+        manager = SessionManager(codec, cookie=Header() if transport == "header" else None)
+        deleting = manager.cookie.delete()
+        answer = refusal(manager, UNFIT, [(b"content-length", b"9"), deleting])
+        assert answer is not None
+        assert (answer.status, answer.body) == (500, b"Internal Server Error")
+        assert deleting in answer.headers
+        assert (b"content-length", b"%d" % len(answer.body)) in answer.headers
+        assert all(name != b"retry-after" for name, _ in answer.headers)
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+    def test_what_the_framework_answers(self, manager: SessionManager[Any]) -> None:
+        """Without a sign-out an error is the application's, as any other."""
+        assert refusal(manager, UNFIT, [(b"set-cookie", b"other=1")]) is None
+
+
+class Response:
+    """A response object of a framework."""
+
+
+class TestSharedResponse:
+    """One response object for several requests would carry the cookie of one to the others."""
+
+    def test_after_it_has_carried_a_cookie(self, manager: SessionManager[Any]) -> None:
+        """No other request can answer with it, whether its session is touched or not."""
+        response, first, second = Response(), request(manager), request(manager)
+        first["n"] = 1
+        claim(response, first)
+        claim(response, first)
+        with pytest.raises(ConfigError, match="one response object answers several requests"):
+            claim(response, second)
+        second["n"] = 2
+        with pytest.raises(ConfigError, match="one response object answers several requests"):
+            claim(response, second)
+
+    def test_at_once(self, manager: SessionManager[Any]) -> None:
+        """A response is marked before its session is saved, so that two requests cannot overlap."""
+        response, first, second = Response(), request(manager), request(manager)
+        for session in (first, second):
+            session["n"] = 1
+        claim(response, first)  # and it waits for a store now
+        with pytest.raises(ConfigError):
+            claim(response, second)
+        release(response, first)
+        claim(response, second)
+
+    def test_without_cookies(self, manager: SessionManager[Any]) -> None:
+        """A response that gives nobody a cookie can answer as often as it likes."""
+        response = Response()
+        for _ in range(3):
+            session = request(manager)
+            session.open()
+            claim(response, session)
+            release(response, session)
+
+    @pytest.mark.parametrize("opened", [True, False])
+    def test_a_cookie_that_comes_meanwhile(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any], *, opened: bool
+    ) -> None:
+        """A request whose session says nothing notices another's cookie, and leaves the mark."""
+        response, other = Response(), request(manager)
+        reading = request(manager, codec.encode({}, now=NOW))
+        if opened:
+            reading.open()
+        claim(response, reading)
+        other["n"] = 1
+        claim(response, other)
+        for end in (release, mark):
+            with pytest.raises(ConfigError):
+                end(response, reading)
+        claim(response, other)

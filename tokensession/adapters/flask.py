@@ -110,9 +110,9 @@ class Managers(NamedTuple):
         try:
             yield from manager.saving(session, fields, status=response.status_code, method=method)
         except TokenSessionError as error:
+            release(response, session)
             own = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers]
             answer = refusal(manager, error, own + fields)
-            release(response)
             if answer is None:
                 raise
             _refuse(response, answer)
@@ -129,7 +129,7 @@ class Managers(NamedTuple):
         if carries:
             mark(response, session)
         else:
-            release(response)
+            release(response, session)
         for name in _MERGED:
             response.headers.remove(name)
         for field, value in fields:

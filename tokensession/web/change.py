@@ -46,8 +46,12 @@ def has_another_lifetime(value: SessionValue[Any]) -> bool:
 
 
 def is_signed_out(value: SessionValue[Any]) -> bool:
-    """Tell whether the session that was found ends, and no subject follows."""
-    return value.opened is not None and not value.kid and value.subject is None
+    """Tell whether the application has ended the session that was found, and no subject follows.
+
+    A session that was refused for its state alone is not in hand, so writing ends nothing there.
+    """
+    ended = value.opened is not None and bool(value.given_up)
+    return ended and not value.kid and value.subject is None
 
 
 def is_of_another(value: SessionValue[Any]) -> bool:

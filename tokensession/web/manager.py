@@ -295,13 +295,12 @@ class SessionManager(Generic[StateT]):
     def is_changed(self, session: RequestSession[StateT]) -> bool:
         """Tell whether a session is not as it was found, or as it was saved last."""
         value = session._value
-        if value is None:
-            return False
-        return self._saving.is_news(session, value)
+        return value is not None and self._saving.is_changed(session, value)
 
     def check(self, session: RequestSession[StateT]) -> None:
         """Raise what writing the session would raise; see `RequestSession.check`."""
-        run(self._saving.trial(session, session._open()))
+        at = int(time()) if session._now is None else session._at
+        run(self._saving.trial(session, session._open(), at))
 
     def confirm(self, session: RequestSession[StateT]) -> None:
         """Ask the store of revocations now; see `RequestSession.confirm`."""

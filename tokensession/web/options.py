@@ -70,7 +70,9 @@ def codec_of(
         ConfigError: Wrong options, or a codec together with what it already holds.
     """
     if isinstance(keys, SessionCodec):
-        given = [*options, *(["state_type"] if state_type is not None else [])]
+        given = [name for name, value in options.items() if value is not None]
+        if state_type is not None:
+            given.append("state_type")
         if given:
             raise ConfigError(
                 "a codec has its policy and all other options: give "

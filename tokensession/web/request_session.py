@@ -80,11 +80,12 @@ class RequestSession(Session[StateT]):
     """
 
     __slots__ = (
-        "_at", "_ends_others_of", "_headers", "_held", "_keys", "_late", "_method", "_opener",
-        "_phase", "_published", "_response", "_saved", "_unknown", "renewable",
+        "_at", "_ends_others_of", "_headers", "_held", "_keys", "_late", "_method", "_now",
+        "_opener", "_phase", "_published", "_response", "_saved", "_unknown", "renewable",
     )  # fmt: skip
 
     renewable: bool
+    _now: float | None  # as given
     _at: int  # Unix second at which the request began
     _keys: RingKeys  # of the one ring that this request sees
     _phase: int
@@ -105,6 +106,7 @@ class RequestSession(Session[StateT]):
     ) -> None:
         self._opener = opener
         self._headers = headers
+        self._now = now
         self._at = int(time()) if now is None else whole_seconds(now)
         self._keys = opener.fixed_keys or opener.keys_at_hand()
         self.renewable = True

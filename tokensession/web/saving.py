@@ -78,8 +78,7 @@ class Saving(Generic[StateT]):
         """Save where no store is configured; raises as `steps`."""
         keys, making = session._keys, self._making
         if not self.is_news(session, value):
-            if making.renewal_is_due(session, value, headers, at):
-                self._say(run(making.renewing(value, at, keys)), session, headers, at)
+            self._renew_now(session, value, headers, at)
             return
         value.written = None
         try:
@@ -94,13 +93,29 @@ class Saving(Generic[StateT]):
             if not self._is_said(header, headers):
                 self._append(header, session, headers, at, ends=ends)
         except Expired as error:
-            self._say(self._gone(value, error), session, headers, at)
+            self._say(self._gone(session, value, error), session, headers, at)
         except TokenSessionError:
             value.shared = True  # the application can change it again
             self._delete_after_sign_out(session, value, headers, at)
             raise
         finally:
             session._saved = _snapshot(value)
+
+    def _renew_now(
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> None:
+        """Renew an unchanged session that is due, where no store is configured."""
+        if not self._making.renewal_is_due(session, value, headers, at):
+            return
+        try:
+            change = run(self._making.renewing(value, at, session._keys))
+        except Expired as error:
+            change = self._gone(session, value, error)
+        self._say(change, session, headers, at)
 
     def steps(  # noqa: C901  # the order of saving, in one place
         self,
@@ -132,7 +147,7 @@ class Saving(Generic[StateT]):
             elif self._making.renewal_is_due(session, value, headers, at):
                 change = yield from self._making.renewing(value, at, keys)
         except Expired as error:
-            change = self._gone(value, error)
+            change = self._gone(session, value, error)
         except TokenSessionError as error:
             failure = error
         # 2. Record.
@@ -183,44 +198,43 @@ class Saving(Generic[StateT]):
         self._ending.dating(value, entries, at)
         return (yield from self._making.writing(value, at, keys))
 
-    def trial(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> Steps[None]:
+    def trial(
+        self, session: RequestSession[StateT], value: SessionValue[StateT], at: int
+    ) -> Steps[None]:
         """Raise what writing the session would raise; an overflowed state is written."""
-        at = max(session._at, value.started_at)
-        if not (value.unwritten or self.is_changed(value)):
+        if not self.is_news(session, value):
             return
         self._making.check_can_mint(session._keys)
         if not self._making.is_empty(value):
-            yield from self._making.writing(value, at, session._keys)
-
-    def is_changed(self, value: SessionValue[StateT]) -> bool:
-        """Tell whether a session is another than the one that was found."""
-        if value.given_up or has_another_lifetime(value):
-            return True
-        return self._changes.is_changed(value)
+            yield from self._making.writing(value, max(at, value.started_at), session._keys)
 
     def is_news(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a response must say that the session is another."""
+        # One that was taken over has no token of ours yet.
+        return (value.unwritten and session._saved is None) or self.is_changed(session, value)
+
+    def is_changed(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
+        """Tell whether a session is another than the one that was found, or saved last."""
         saved = session._saved
         if saved is not None:  # such as of the error page in place of a failed response
             sid, packed, ttl, cap = saved
             if (sid, ttl, cap) != (value.sid, value.ttl, value.cap):
                 return True
             return self._changes.is_changed_since(value, packed)
-        # One that was taken over has still to be written.
-        if value.unwritten or value.given_up:
-            return True
-        if value.lifetime_set and has_another_lifetime(value):
+        if value.given_up or (value.lifetime_set and has_another_lifetime(value)):
             return True
         return bool(value.touched or value.whole) and self._changes.is_changed(value)
 
-    def _gone(self, value: SessionValue[StateT], error: Expired) -> Change:
+    def _gone(
+        self, session: RequestSession[StateT], value: SessionValue[StateT], error: Expired
+    ) -> Change:
         """Return what the response says of a session whose end came during its request.
 
         It is gone with all that it held, so one that was changed deletes its cookie: a client
         that goes on with the old token could, where clocks differ, find the change missing.
         """
         _log.debug("session not written: %s", error.code)
-        changed = self.is_changed(value)
+        changed = self.is_changed(session, value)
         return Change(self._cookie.delete()) if value.presented and changed else NOTHING
 
     def _is_said(self, header: tuple[bytes, bytes] | None, headers: Headers) -> bool:

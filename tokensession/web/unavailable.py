@@ -102,8 +102,10 @@ def mark(response: object, session: RequestSession[Any]) -> None:
     _check(vars(response).setdefault(_CARRIES_COOKIE, session), session)
 
 
-def release(response: object) -> None:
-    """Take back the mark of a response that was given no cookie."""
+def release(response: object, session: RequestSession[Any]) -> None:
+    """Take back the mark of a response that this session gave no cookie; raises as `claim`."""
+    owner = vars(response).get(_CARRIES_COOKIE, session)
+    _check(owner, session)
     vars(response).pop(_CARRIES_COOKIE, None)
 
 

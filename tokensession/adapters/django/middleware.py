@@ -72,14 +72,14 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         if failed or session.closed:
             if session.opened:
                 add_vary(fields, manager.vary)
-            release(response)
+            release(response, session)
         else:
             if session.opened and session.get_expire_at_browser_close():
                 manager = self._until_closed
             try:
                 manager.save(session, fields, status=response.status_code, method=request.method)
             except TokenSessionError as error:
-                release(response)
+                release(response, session)
                 answer = refusal(manager, error, fields)
                 if answer is None:
                     raise
@@ -105,7 +105,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             request._cache_update_cache = False
             mark(response, session)
         else:
-            release(response)
+            release(response, session)
 
     def _end(self, session: SessionStore) -> None:
         """Note that a streamed body has ended, and see whether a change came too late."""
