@@ -46,22 +46,28 @@ class Opener(Protocol):
 
     def keys_at_hand(self) -> RingKeys:
         """Return the keys of this moment."""
+        ...
 
     def load(self, session: RequestSession[Any]) -> SessionValue[Any]:
         """Return the session that the request carries, or a new one."""
+        ...
 
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
+        ...
 
     def confirm(self, session: RequestSession[Any]) -> None:
         """Ask the store of revocations now."""
+        ...
 
     def check_can_revoke(self) -> None:
         """Raise a ConfigError where there is no revocation list."""
+        ...
 
     @property
     def vary(self) -> bytes:
         """The request header that a response depends on."""
+        ...
 
 
 class RequestSession(Session[StateT]):
