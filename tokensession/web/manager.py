@@ -243,6 +243,11 @@ class SessionManager(Generic[StateT]):
         return int(time()) if now is None else whole_seconds(now)
 
     @staticmethod
+    def begin_body(session: RequestSession[StateT]) -> None:
+        """Note that the head of a streamed response has gone, so that no header can be added."""
+        session._phase = IN_BODY
+
+    @staticmethod
     def complete(session: RequestSession[StateT]) -> None:
         """Let a session be read that the response did not need: it is complete, or has failed.
 

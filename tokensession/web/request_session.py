@@ -54,9 +54,11 @@ class Opener(Protocol):
 
     def load(self, session: RequestSession[Any]) -> SessionValue[Any]:
         """Return the session that the request carries, or a new one."""
+        ...
 
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
+        ...
 
 
 class RequestSession(Session[StateT]):
