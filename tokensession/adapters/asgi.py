@@ -175,7 +175,7 @@ async def _nothing() -> None:
 async def _answer(send: Send, answer: Refusal, error: TokenSessionError) -> None:
     """Send an answer in place of the application's; raise the error that is not a store's."""
     await send({"type": _START, "status": answer.status, "headers": answer.headers})
-    await send({"type": _BODY, "body": answer.body})
+    await send({"type": "http.response.body", "body": answer.body})
     if not isinstance(error, StoreError):
         raise error
 
