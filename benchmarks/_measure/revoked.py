@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from _measure.rounds import Task, repeated, run
 from tokensession import KeyRing, Policy, SessionCodec
-from tokensession.revocation.decision import Denial
-from tokensession.revocation.replica import Replica
-from tokensession.revocation.store import BATCH, Batch
 from tokensession.sessions.steps import run
+from tokensession.revocation.decision import Denial
+from tokensession.sessions.steps import run
+from tokensession.revocation.replica import Replica
+from tokensession.sessions.steps import run
+from tokensession.revocation.store import BATCH, Batch
 from tokensession.stores import connect
 from tokensession.stores.memory.revocation import MemoryStore
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from _measure.rounds import Spread
-    from tokensession.revocation.store import Position, Store
+    from tokensession.sessions.steps import run
+from tokensession.revocation.store import Position, Store
     from tokensession.stores import Connection as StoreConnection
 
 LIFE: Final = 28_800  # seconds
