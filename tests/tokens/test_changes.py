@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from tests.conftest import NOW
-from tests.tokens.samples import RINGS
+from tests.tokens.samples import RINGS, sealed
 from tokensession import Overflow, SessionCodec, SessionManager
-from tokensession.format.claims import write_claims
 from tokensession.format.state_format import pack
 from tokensession.stores.memory.overflow import MemoryStore
 
@@ -40,13 +39,6 @@ class Guarded(msgspec.Struct):
 def is_changed(codec: SessionCodec[Any], session: Session[Any]) -> bool:
     """Tell whether the state of a session has changed."""
     return codec.changes.is_changed(session._changing())
-
-
-def sealed(state: bytes) -> str:
-    """Return the token of a state that another writer has packed."""
-    (key,) = SessionCodec(RING).rings.current().by_header.values()
-    plaintext = write_claims(bytes(16), NOW, 60, 0, None, msgspec.Raw(state), None)
-    return key.token(plaintext, key.salt(), bytes(12)).decode()
 
 
 UNTYPED: dict[str, tuple[Callable[[Any], object], bool]] = {
