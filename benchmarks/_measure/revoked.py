@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from _measure.rounds import Task, repeated, run
 from tokensession import KeyRing, Policy, SessionCodec
+from tokensession.sessions.steps import run
 from tokensession.revocation.decision import Denial
+from tokensession.sessions.steps import run
 from tokensession.revocation.replica import Replica
+from tokensession.sessions.steps import run
 from tokensession.revocation.store import BATCH, Batch
 from tokensession.stores import connect
 from tokensession.stores.memory.revocation import MemoryStore
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from _measure.rounds import Spread
-    from tokensession.revocation.store import Position, Store
+    from tokensession.sessions.steps import run
+from tokensession.revocation.store import Position, Store
     from tokensession.stores import Connection as StoreConnection
 
 LIFE: Final = 28_800  # seconds
@@ -106,9 +110,9 @@ def measure_copy(entries: int, rounds: int) -> Copy:
     tasks = [
         Task("copy", "decode", turns(plain.decode, tokens)),
         Task("copy", "with it", turns(asking.decode, tokens)),
-        Task("copy", "check", turns(lambda sid: replica.revokes(sid, start, "184467"), sids)),
+        Task("copy", "check", turns(lambda sid: run(replica.revoking(sid, start, "184467")), sids)),
         Task("copy", "after",
-             turns(lambda sid: replica.revokes(sid, start + 3600, "184467"), sids)),
+             turns(lambda sid: run(replica.revoking(sid, start + 3600, "184467")), sids)),
     ]  # fmt: skip
     times = run(tasks, rounds)
     replica.close()
@@ -201,9 +205,9 @@ def follow(url: str, end: Connection) -> None:
     ):
         replica.read()
         while (sid := end.recv()) is not None:
-            replica.revokes(sid, now, None)  # starts its thread
+            run(replica.revoking(sid, now, None))  # starts its thread
             end.send(None)
-            while not replica.revokes(sid, now, None):
+            while not run(replica.revoking(sid, now, None)):
                 sleep(0.001)
             end.send(monotonic())
 

@@ -245,5 +245,5 @@ def test_a_session_is_renewed_by_the_codec_at_any_time() -> None:
     session = manager.open([(b"cookie", b"__Host-session=" + token.encode())], now=NOW)
     assert session["a"] == 1
     manager.save(session, [], now=NOW)
-    renewed = manager.codec.decode(manager.token(session, now=NOW + 60), now=NOW + 60)
+    renewed = manager.codec.decode(manager.codec.renew(session, now=NOW + 60), now=NOW + 60)
     assert (renewed.sid, renewed.issued_at, renewed.state) == (session.sid, NOW + 60, {"a": 1})

@@ -19,6 +19,7 @@ from tokensession.revocation import replica as replicas
 from tokensession.revocation.decision import Entries, Successor
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.replica import Replica
+from tokensession.sessions.steps import run
 from tokensession.stores import Connection, connect
 from tokensession.stores.redis import revocation as redisstore
 from tokensession.stores.redis.revocation import RedisStore
@@ -27,8 +28,8 @@ from tokensession.stores.redis.server import RedisServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokensession.revocation.store import Position, Store
-
+    from tokensession.sessions.steps import run
+from tokensession.revocation.store import Position, Store
 
 GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
 
@@ -156,8 +157,8 @@ def test_a_cluster_that_loses_a_node_or_all(slow: None, monkeypatch: pytest.Monk
                 with pytest.raises(StoreError, match=r"\(redis\) failed"):
                     call()
                 assert monotonic() - begun < GENEROUS
-            assert replica.look_up(sid(1), ADA).denied
-            assert not replica.look_up(sid(2), ADA).denied
+            assert run(replica.looking_up(sid(1), ADA)).denied
+            assert not run(replica.looking_up(sid(2), ADA)).denied
             for one in nodes:
                 (one.resume if hangs else one.start)()
             cluster.wait()
