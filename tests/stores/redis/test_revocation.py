@@ -28,8 +28,7 @@ from tokensession.stores.redis.server import RedisServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokensession.sessions.steps import run
-from tokensession.revocation.store import Position, Store
+    from tokensession.revocation.store import Position, Store
 
 GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
 
