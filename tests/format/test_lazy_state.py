@@ -99,7 +99,7 @@ def managers(hs256: KeyRing) -> list[SessionManager[Any]]:
 
 def visit(manager: SessionManager[Any], state: dict[str, Any], name: str) -> tuple[Any, ...]:
     """Do an operation in a request with a session of a state; return what comes of it."""
-    codec = manager._codec
+    codec = manager.codec
     given = codec.new()
     given.state = state
     session = manager.open([(b"cookie", b"__Host-session=" + codec.renew(given).encode())])
@@ -133,7 +133,7 @@ def test_every_operation_on_a_session(managers: list[SessionManager[Any]], name:
 def test_what_no_state_can_hold(managers: list[SessionManager[Any]], value: object) -> None:
     """It is refused by its path, also beside members that were not read."""
     manager = managers[0]
-    codec = manager._codec
+    codec = manager.codec
     given = codec.new()
     given.state = {**BASKET, "n": 1}
     session = manager.open([(b"cookie", b"__Host-session=" + codec.renew(given).encode())])
@@ -150,6 +150,6 @@ def test_another_codec_writes_it_whole(hs256: KeyRing) -> None:
     given.state = {**state, **BASKET}
     session = codec.decode(codec.renew(given))
     del session["basket"]
-    assert type(session._state) is Members
+    assert type(session._changing().state) is Members
     plain: SessionCodec[Any] = SessionCodec(hs256)
     assert plain.decode(plain.renew(session)).state == state

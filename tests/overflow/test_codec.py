@@ -32,6 +32,7 @@ from tokensession.observer import Observer
 from tokensession.overflow.overflow import KEPT_LONGER
 from tokensession.overflow.reference import Reference, reference_of, seal, unseal
 from tokensession.overflow.store import MAX_ENTRY
+from tokensession.sessions.steps import run
 from tokensession.stores.memory.overflow import MemoryStore
 
 if TYPE_CHECKING:
@@ -123,10 +124,11 @@ def test_a_stored_entry_shows_nothing(hs256: KeyRing, watched: Watched) -> None:
     dump = name + entry
     for known in (b"secret", b"xxxx", b"ada", session.sid, session.sid.hex().encode()):
         assert known not in dump
-    assert session.overflowed is not None
-    assert session.overflowed.reference.key not in dump
-    assert session.overflowed.reference.key.hex() not in repr(session.overflowed)
-    assert repr(session.overflowed.reference.key) not in repr(session.overflowed)
+    overflowed = session._changing().overflowed
+    assert overflowed is not None
+    assert overflowed.reference.key not in dump
+    assert overflowed.reference.key.hex() not in repr(overflowed)
+    assert repr(overflowed.reference.key) not in repr(overflowed)
 
 
 # -- entries that are not the one --------------------------------------------------------------
@@ -178,16 +180,6 @@ def test_an_older_entry_of_the_session_is_refused(
     answer(watched, newer, older)
     with pytest.raises(StateLost, match="not the one that was written"):
         codec.decode(token, now=NOW)
-
-
-def test_whose_state_is_lost_is_known(codec: SessionCodec[Any], watched: Watched) -> None:
-    """So that the session can be ended; it began when it did, whatever its renewals."""
-    session = codec.decode(codec.encode(large(), subject="ada", now=NOW), now=NOW)
-    token = codec.renew(session, now=NOW + 100)
-    watched._entries.clear()
-    with pytest.raises(StateLost) as caught:
-        codec.decode(token, now=NOW + 100)
-    assert caught.value.bearer == (session.sid, "ada", NOW, session.kid)
 
 
 def test_a_lost_entry_loses_no_other_session(codec: SessionCodec[Any], watched: Watched) -> None:
@@ -297,28 +289,22 @@ def test_the_room_is_a_boundary(codec: SessionCodec[Any], watched: Watched) -> N
 
 
 @pytest.mark.parametrize(("subject", "padding"), [(None, 256), ("\N{KEY}" * 200, 0)])
-def test_what_is_written_without_waiting_fits(
+def test_the_room_is_that_of_the_whole_token(
     hs256: KeyRing, watched: Watched, subject: str | None, padding: int
 ) -> None:
-    """Whoever is told that nothing can wait is right, whatever else the token has to hold."""
+    """Subject and padding take theirs: a token is in its room, or its state in the store."""
     codec: SessionCodec[Any] = SessionCodec(
         hs256, policy=POLICY, padding=padding, overflow=Overflow(watched)
     )
-    told = []
+    keys = codec.rings.current()
     for size in range(0, 1500, 25):
         session = codec.decode(codec.encode({"a": bytes(size)}, subject=subject, now=NOW), now=NOW)
-        told.append(codec.may_wait(session, 2000))
-        codec.reissue(session, NOW, room=2000)
-        assert told[-1] or watched.calls == []
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (False, True)
-    assert watched.calls
-
-
-def test_without_a_store_nothing_waits(hs256: KeyRing) -> None:
-    """However large the state."""
-    codec: SessionCodec[Any] = SessionCodec(hs256)
-    assert codec.may_wait(codec.new(), 1) is False
+        watched.calls.clear()
+        written = run(codec.writer.write(session._changing(), NOW, keys, room=2000))
+        assert (written.overflowed is None) == (watched.calls == [])
+        assert len(written.token) <= 2000
+        assert codec.decode(written.token, now=NOW).state == {"a": bytes(size)}
+    assert watched.calls == ["put", "get"]
 
 
 def test_renewal_keeps_the_entry_and_extends_it(codec: SessionCodec[Any], watched: Watched) -> None:
@@ -382,7 +368,8 @@ def test_a_state_that_shrinks_comes_home(codec: SessionCodec[Any], watched: Watc
     session = codec.decode(codec.encode(large(), now=NOW), now=NOW)
     cart = session.pop("cart")
     small = codec.decode(codec.renew(session, now=NOW), now=NOW)
-    assert (small.state, small.overflowed) == ({"user_id": 42}, None)
+    assert small.state == {"user_id": 42}
+    assert watched.calls == ["put", "get"]
     small["cart"] = cart
     again = codec.decode(codec.renew(small, now=NOW), now=NOW)
     assert again.state == {"user_id": 42, "cart": cart}
@@ -433,32 +420,23 @@ def test_typed_states(hs256: KeyRing, watched: Watched) -> None:
         lists.decode(token)
 
 
+@pytest.mark.parametrize("packed", [b"\xc1", b"\x91", b"\xc0\xc0", b""])
 def test_an_entry_of_a_broken_writer_is_refused(
-    codec: SessionCodec[Any], watched: Watched, hs256: KeyRing
+    watched: Watched, hs256: KeyRing, packed: bytes
 ) -> None:
     """Sealed in good order, but no msgpack: no session, and no other failure."""
     overflow = Overflow(watched)
-    for packed in (b"\xc1", b"\x91", b"\xc0\xc0", b""):
-        made = overflow.put(packed, SID, b"session", dies_at=NOW + 100, now=NOW)
-        fields = codec.read(codec.encode({}, now=NOW), NOW)
-        unread = type(made)(made.reference, SID, None)
-        with pytest.raises(BadState):
-            codec.fetched((fields[0], SID, *fields[2:-1], unread))
-    typed = SessionCodec(hs256, state_type=dict[str, int], overflow=overflow)
-    made = overflow.put(b"\xc1", SID, b"session", dies_at=NOW + 100, now=NOW)
-    fields = typed.read(typed.encode({"a": 1}, now=NOW), NOW)
-    with pytest.raises(BadState):
-        typed.fetched((fields[0], SID, *fields[2:-1], type(made)(made.reference, SID, None)))
-
-
-def test_what_is_here_is_not_fetched(codec: SessionCodec[Any], watched: Watched) -> None:
-    """A state that fits, or was fetched before, is given as it is, and no store asked."""
-    small = codec.read(codec.encode({"a": 1}, now=NOW), NOW, fetch=False)
-    whole = codec.read(codec.encode(large(), now=NOW), NOW)
-    watched.calls.clear()
-    assert codec.fetched(small) == small
-    assert codec.fetched(whole) == whole
-    assert watched.calls == []
+    codecs: list[SessionCodec[Any]] = [
+        SessionCodec(hs256, overflow=overflow),
+        SessionCodec(hs256, overflow=overflow, state_type=dict[str, int]),
+    ]
+    made = overflow.put(packed, SID, b"session", dies_at=NOW + 100, now=NOW)
+    claims = (SID, NOW, 100, 0, None)
+    for codec in codecs:
+        keys = codec.rings.current()
+        token = codec.writer.adopted(claims, made.reference.state, None, keys)
+        with pytest.raises(BadState, match=r"msgpack|does not fit"):
+            codec.decode(token, now=NOW)
 
 
 def test_an_observer_is_told_of_a_session_once_it_has_its_state(
@@ -513,20 +491,6 @@ def test_a_store_that_is_down_is_no_verdict(codec: SessionCodec[Any], watched: W
     assert codec.decode(token, now=NOW).state == session.state
 
 
-def test_discarding(
-    codec: SessionCodec[Any], watched: Watched, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Removes the entry; where the store is down it is left to its end, with a warning."""
-    session = codec.decode(codec.encode(large(), now=NOW), now=NOW)
-    watched.down = True
-    codec.discard(session)
-    assert "stays until it ends" in caplog.text
-    watched.down = False
-    codec.discard(session)
-    assert watched._entries == {}
-    codec.discard(codec.new())
-
-
 def test_a_lost_state_is_logged_by_its_code(
     codec: SessionCodec[Any], watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -551,7 +515,15 @@ def test_wrong_arguments(watched: Watched, hs256: KeyRing) -> None:
     with pytest.raises(ConfigError, match=r"one of tokensession.overflow, not builtins.dict"):
         Overflow({})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"make one with Overflow\(store\)"):
-        SessionCodec(hs256, overflow=watched)  # type: ignore[call-overload]
+        SessionCodec(hs256, overflow={})  # type: ignore[call-overload]
+
+
+def test_a_store_is_an_overflow_of_the_default_limit(watched: Watched, hs256: KeyRing) -> None:
+    """A codec takes either."""
+    codec: SessionCodec[Any] = SessionCodec(hs256, overflow=watched)
+    assert codec.decode(codec.encode(large()))["user_id"] == 42
+    with pytest.raises(SessionTooLarge, match="takes 1000000"):
+        codec.encode(bytes(1_000_000))
 
 
 def test_the_limit_is_a_boundary(hs256: KeyRing, watched: Watched) -> None:

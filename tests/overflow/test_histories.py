@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers import Memcached
-from tests.stores.fixtures import new_connection
 from tokensession import KeyRing, Overflow, SessionCodec, StateLost, StoreError
 
-from .conftest import SERVERS
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.servers import Server
     from tokensession.overflow.store import Store
 
@@ -26,18 +21,6 @@ if TYPE_CHECKING:
 def state(number: int) -> dict[str, Any]:
     """Return a state that is some session's own through and through."""
     return {"number": number, "data": [f"{number}" * 10] * 1000}
-
-
-@pytest.fixture(params=["memory", "sqlite", *SERVERS])
-def store(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Store]:
-    """Give an empty store of each kind in turn."""
-    kind: str = request.param
-    urls = {"memory": "memory:", "sqlite": sqlite_url}
-    connection = new_connection(urls.get(kind) or request.getfixturevalue(kind).url)
-    store = connection.overflow()
-    connection.create()
-    yield store
-    connection.close()
 
 
 def test_a_flushed_store_loses_its_states_and_no_other(

@@ -22,12 +22,14 @@ from tokensession import (
     StoreError,
 )
 from tokensession.adapters.asgi import SessionMiddleware
+from tokensession.stores.memory.revocation import MemoryStore as RevocationStore
 
 from .test_codec import Watched, large
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from tokensession.revocation.decision import Denial, Ended
     from tokensession.web.cookies import Headers
     from tokensession.web.request_session import RequestSession
 
@@ -175,6 +177,109 @@ def test_signing_out_removes_the_entry(browser: Browser, watched: Threads) -> No
     seen: list[object] = []
     browser.ask(lambda session: seen.append(session.refused))
     assert seen == ["bad_state"]
+
+
+def test_signing_out_holds_where_the_entry_cannot_be_removed(
+    browser: Browser, watched: Threads, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left to its end, with a warning."""
+
+    def page(session: RequestSession[Any]) -> None:
+        session.clear()
+        watched.down = True
+
+    browser.ask(lambda session: session.update(large()))
+    assert b"Max-Age=0" in browser.ask(page)[b"set-cookie"]
+    assert len(watched._entries) == 1
+    assert "stays until it ends" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("verb", "kept"),
+    [
+        (lambda session: session.sign_in("bob"), 0),
+        (lambda session: session.sign_in("ada"), 1),
+        (lambda session: session.regenerate(), 1),
+        (lambda session: session.update(user_id=7), 1),
+    ],
+    ids=["over another", "again", "regenerate", "change"],
+)
+def test_the_former_entry_goes_with_its_session(
+    manager: SessionManager[Any],
+    watched: Threads,
+    verb: Callable[[RequestSession[Any]], object],
+    kept: int,
+) -> None:
+    """It stays for requests with the former token, unless another subject signs in."""
+    browser = Browser(manager)
+
+    def sign_in(session: RequestSession[Any]) -> None:
+        session.sign_in("ada")
+        session.update(large())
+
+    browser.ask(sign_in)
+    former = set(watched._entries)
+    browser.ask(verb)
+    assert len(former & set(watched._entries)) == kept
+
+
+def test_an_entry_whose_token_is_not_sent_is_removed(hs256: KeyRing, watched: Threads) -> None:
+    """Nobody could ever read it."""
+    revocations = Denials()
+    manager: SessionManager[Any] = SessionManager(
+        hs256, policy=POLICY, overflow=watched, revocation=revocations
+    )
+    token = manager.codec.encode({"a": 1}, subject="ada", now=NOW)
+    session = manager.open([(b"cookie", f"__Host-session={token}".encode())], now=NOW)
+    session.update(large())
+    session.regenerate()
+    revocations.down = True
+    with pytest.raises(StoreError):
+        manager.save(session, [], now=NOW)
+    assert (watched.calls, watched._entries) == (["put", "delete"], {})
+
+
+class Denials(RevocationStore):
+    """A store of revocations that notes what it denied, and can be down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.denied: list[tuple[bytes, int | None]] = []
+        self.down = False
+
+    def deny(self, denial: Denial, *, now: int) -> Ended:
+        """Note the call."""
+        self.denied.append((denial.sid, denial.started_at))
+        return super().deny(denial, now=now)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Fail where it is down."""
+        if self.down:
+            raise StoreError("down")
+        return super().replace(denial, new, now=now)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["of another type", "lost"])
+def test_a_session_whose_state_cannot_be_read_can_be_ended(
+    hs256: KeyRing, watched: Threads, *, lost: bool
+) -> None:
+    """It is known by its id, and began when it did, whatever its renewals."""
+    revocations = Denials()
+    codec: SessionCodec[Any] = SessionCodec(
+        hs256, policy=POLICY, overflow=watched, revocation=revocations
+    )
+    state = large() if lost else {"n": "x"}
+    session = codec.decode(codec.encode(state, subject="eve", now=NOW), now=NOW)
+    token = codec.renew(session, now=NOW + 100)
+    watched._entries.clear()
+    strict = SessionManager(
+        hs256, policy=POLICY, overflow=watched, revocation=revocations, state_type=dict[str, int]
+    )
+    refused = strict.open([(b"cookie", f"__Host-session={token}".encode())], now=NOW + 100)
+    assert refused.refused == "bad_state"
+    refused.sign_in("ada")
+    strict.save(refused, [], now=NOW + 100)
+    assert revocations.denied == [(session.sid, NOW)]
 
 
 def test_check_removes_nothing(browser: Browser, watched: Threads) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +14,6 @@ import pytest
 from tests.conftest import NOW
 from tokensession import ConfigError, Expired, NotYetValid, Policy
 from tokensession.format.claims import MAX_SECONDS
-from tokensession.format.seconds import whole_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
         ({"idle_timeout": "1800"}, "whole number of seconds"),
         ({"absolute_timeout": 0}, "absolute_timeout must be from 1"),
         ({"longest": 0}, "longest must be from 1"),
+        ({"idle_timeout": 61, "absolute_timeout": 60}, "idle_timeout .61 s. exceeds abs"),
+        ({"idle_timeout": timedelta(seconds=1.5)}, "whole number of seconds"),
+        ({"leeway": timedelta(hours=2)}, "leeway must be from 0 to 3600"),
         ({"absolute_timeout": 3600, "longest": 3599}, "longest .3599 s. is below"),
         ({"absolute_timeout": None, "longest": 3600}, "set absolute_timeout too"),
         ({"renew_after": 0}, "above 0 and at most 1"),
@@ -85,10 +90,117 @@ def test_profiles(profile: Callable[[], Policy], idle: int, absolute: int) -> No
 
 
 def test_what_holds_unless_it_is_said() -> None:
-    """Half an hour of idleness and 12 hours in all, renewed at half, with a minute of leeway."""
-    assert Policy() == Policy(
-        idle_timeout=1800, absolute_timeout=43200, longest=None, renew_after=0.5, leeway=60
+    """Half an hour of idleness and 8 hours in all, renewed at half, with a minute of leeway."""
+    given = Policy(
+        idle_timeout=1800, absolute_timeout=28800, longest=None, renew_after=0.5, leeway=60
     )
+    assert Policy() == Policy.owasp() == given
+    assert hash(Policy()) == hash(given)
+    assert repr(Policy()) == repr(given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "idle", "absolute"),
+    [
+        ({"absolute_timeout": 1799}, 1799, 1799),
+        ({"absolute_timeout": 1800}, 1800, 1800),
+        ({"absolute_timeout": 43200}, 1800, 43200),
+        ({"absolute_timeout": None}, 1800, None),
+        ({"idle_timeout": 28800}, 28800, 28800),
+        ({"idle_timeout": 28801}, 28801, 28801),
+        ({"idle_timeout": 7, "absolute_timeout": 7}, 7, 7),
+        ({"idle_timeout": 86400, "absolute_timeout": None}, 86400, None),
+    ],
+)
+def test_what_is_not_given_adapts(
+    settings: dict[str, Any], idle: int, absolute: int | None
+) -> None:
+    """The idle timeout gives way to a shorter limit, and the limit to a longer idle timeout."""
+    policy = Policy(**settings)
+    assert (policy.idle_timeout, policy.absolute_timeout) == (idle, absolute)
+
+
+def test_durations_are_seconds_or_timedeltas() -> None:
+    """The attributes hold seconds."""
+    policy = Policy(
+        idle_timeout=timedelta(minutes=15), absolute_timeout=timedelta(hours=4),
+        longest=timedelta(days=30), leeway=timedelta(seconds=30),
+    )  # fmt: skip
+    assert policy == Policy(idle_timeout=900, absolute_timeout=14400, longest=2592000, leeway=30)
+    assert policy.leeway == 30
+
+
+@pytest.mark.parametrize(
+    ("policy", "token_lifetime", "idle"),
+    [
+        (Policy(), None, 1800),
+        (Policy(), 1800, 1800),
+        (Policy(), 1799, 1799),
+        (Policy(absolute_timeout=600), 300, 300),
+        (Policy(idle_timeout=1800), 300, 1800),  # the codec refuses it
+    ],
+)
+def test_the_idle_timeout_adapts_to_the_ring(
+    policy: Policy, token_lifetime: int | None, idle: int
+) -> None:
+    """One that was given stays, and so does everything else."""
+    within = policy.within(token_lifetime)
+    assert within.idle_timeout == idle
+    assert replace(within, idle_timeout=1) == replace(policy, idle_timeout=1)
+
+
+def pickled(policy: Policy) -> Policy:
+    """Return what another process makes of a policy."""
+    copied: Policy = pickle.loads(pickle.dumps(policy))  # noqa: S301  # our own bytes
+    return copied
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def test_a_policy_is_a_value(duplicate: Callable[[Policy], Policy]) -> None:
+    """It is copied, pickled and replaced in part, and never changes."""
+    policy = Policy(absolute_timeout=3600, longest=7200)
+    assert duplicate(policy) == policy
+    assert duplicate(Policy()).within(60).idle_timeout == 60
+    assert replace(policy, leeway=20).leeway == 20
+    with pytest.raises(FrozenInstanceError):
+        policy.leeway = 20  # type: ignore[misc]
+
+
+LIFETIMES = Policy(idle_timeout=600, absolute_timeout=3600, longest=7200)
+
+
+@pytest.mark.parametrize(
+    ("ttl", "cap", "lifetime"),
+    [
+        (None, None, (600, None)),
+        (60, None, (60, None)),
+        (3600, None, (3600, None)),
+        (None, 7200, (600, 7200)),
+        (None, 60, (60, 60)),
+        (7200, 7200, (7200, 7200)),
+        (timedelta(minutes=1), timedelta(hours=1), (60, 3600)),
+    ],
+)
+def test_a_lifetime_of_its_own(ttl: Any, cap: Any, lifetime: tuple[int, int | None]) -> None:
+    """What is not given is the policy's; an idle timeout that was not given gives way to a cap."""
+    assert LIFETIMES.lifetime(ttl, cap) == lifetime
+
+
+@pytest.mark.parametrize(
+    ("ttl", "cap", "reason"),
+    [
+        (3601, None, r"ttl \(3601 s\) exceeds the absolute_timeout \(3600 s\), at which"),
+        (61, 60, r"ttl \(61 s\) exceeds the cap \(60 s\)"),
+        (None, 7201, r"cap \(7201 s\) exceeds the policy's longest \(7200 s\)"),
+        (0, None, "ttl must be from 1"),
+        (None, 0, "cap must be from 1"),
+        (timedelta(milliseconds=1), None, "ttl must be a whole number of seconds"),
+    ],
+)
+def test_a_lifetime_that_would_be_cut_is_refused(ttl: Any, cap: Any, reason: str) -> None:
+    """The error names both, and what to do."""
+    with pytest.raises(ConfigError, match=reason):
+        LIFETIMES.lifetime(ttl, cap)
 
 
 @pytest.mark.parametrize("fraction", [1, 1.0, 0.001])
@@ -183,19 +295,3 @@ def test_no_renewal_of_what_lives_until_the_end(
     policy = Policy(absolute_timeout=absolute)
     token = _Token(started_at=NOW - age, cap=cap)
     assert policy.renewal_is_due(token, now=NOW + 60, key_is_retiring=True) is due
-
-
-@pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf, "1", True, 2**53, 1e300, [1]])
-def test_a_wrong_clock_is_refused(now: Any) -> None:
-    """Now is a finite number of Unix seconds."""
-    with pytest.raises(ConfigError, match="now must be"):
-        whole_seconds(now)
-
-
-@pytest.mark.parametrize(
-    ("now", "seconds"),
-    [(1.999, 1), (-0.5, -1), (5, 5), (2**53 - 1, 2**53 - 1), (1 - 2**53, 1 - 2**53)],
-)
-def test_now_is_floored(now: float, seconds: int) -> None:
-    """Parts of a second count as not yet passed."""
-    assert whole_seconds(now) == seconds

@@ -1,7 +1,9 @@
-"""Sessions as values: the mapping of an untyped state, the three verbs, and what they refuse."""
+"""Sessions: what they say, their verbs, and what those refuse."""
 
 from __future__ import annotations
 
+import os
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -15,6 +17,8 @@ POLICY = Policy(idle_timeout=1800, absolute_timeout=8 * 3600)
 
 
 class Visit(msgspec.Struct):
+    """A typed state."""
+
     pages: int = 0
 
 
@@ -31,55 +35,7 @@ def session(codec: SessionCodec[Any]) -> Session[Any]:
     return codec.decode(token, now=NOW + 100)
 
 
-class TestMapping:
-    def test_it_reads_like_its_state(self, session: Session[Any]) -> None:
-        """Whatever a dict answers, the session answers."""
-        state = session.state
-        assert session["a"] == 1
-        assert len(session) == 2
-        assert list(session) == list(state)
-        assert list(reversed(session)) == list(reversed(state))
-        assert "a" in session
-        assert session == state
-        assert session != {}
-        assert session | {"c": 3} == {**state, "c": 3}
-        assert {"a": 0, "c": 3} | session == {"a": 1, "c": 3, "b": [2]}
-        assert session.copy() == state
-        assert session.copy() is not state
-        assert bool(session)
-
-    def test_it_writes_into_its_state(self, session: Session[Any]) -> None:
-        """There is one dict, whoever changes it."""
-        session["c"] = 3
-        del session["a"]
-        session |= {"d": 4}
-        session.setdefault("b", []).append(5)
-        assert session.state == {"b": [2, 5], "c": 3, "d": 4}
-        assert session.popitem() == ("d", 4)
-        session.state = {}
-        assert not session
-        assert session.pop("b", None) is None
-
-    def test_sessions_are_equal_only_to_themselves(
-        self, codec: SessionCodec[Any], session: Session[Any]
-    ) -> None:
-        """Two sessions of equal state are two, and each can be a key."""
-        other = codec.new(now=NOW)
-        other.state = session.copy()
-        assert session != other
-        assert session == session  # noqa: PLR0124  # equality is what is tested
-        assert len({session, other}) == 2
-
-    def test_a_typed_state_is_no_mapping(self, hs256: KeyRing) -> None:
-        """Mapping calls say where the state is."""
-        session = SessionCodec(hs256, state_type=Visit).new(now=NOW)
-        assert session
-        assert session != Visit()
-        with pytest.raises(TypeError, match=r"the session's state is a Visit, no dict; use sess"):
-            len(session)
-        session.state.pages += 1
-        assert session.state == Visit(1)
-
+class TestSays:
     def test_it_shows_no_state_and_no_subject(self, session: Session[Any]) -> None:
         """Its repr has dates and key, and nothing that a log should not hold."""
         session.state = {"secret": "hidden"}
@@ -87,6 +43,24 @@ class TestMapping:
             f"<Session sid={session.sid.hex()} issued_at={NOW} started_at={NOW} "
             f"expires_at={NOW + 600} kid={session.kid!r}>"
         )
+
+    @pytest.mark.parametrize(
+        "name",
+        ["sid", "subject", "issued_at", "started_at", "expires_at", "kid", "context", "ttl", "cap",
+         "refused", "given_up"],
+    )  # fmt: skip
+    def test_what_it_says_is_not_assigned(self, session: Session[Any], name: str) -> None:
+        """A change goes through a verb, which knows what else changes with it."""
+        before = getattr(session, name)
+        with pytest.raises(AttributeError):
+            setattr(session, name, before)
+        assert getattr(session, name) == before
+
+
+class Form(msgspec.Struct):
+    """A typed state, each of which begins with another value."""
+
+    guard: str = msgspec.field(default_factory=lambda: os.urandom(8).hex())
 
 
 class TestVerbs:
@@ -121,6 +95,13 @@ class TestVerbs:
         assert (session.ttl, session.cap) == (60, 120)
         assert session.expires_at == NOW + 160
 
+    def test_a_lifetime_as_a_timedelta(self, session: Session[Any]) -> None:
+        """It says the same as its seconds."""
+        session.sign_in("42", ttl=timedelta(minutes=1), cap=timedelta(minutes=2))
+        assert (session.ttl, session.cap) == (60, 120)
+        session.set_lifetime(timedelta(hours=1), cap=timedelta(hours=2))
+        assert (session.ttl, session.cap) == (3600, 7200)
+
     @pytest.mark.parametrize("subject", [None, True, 1.5, b"42", 2**53, "\ud800"])
     def test_what_is_no_subject(self, session: Session[Any], subject: Any) -> None:
         """It is refused before anything has changed."""
@@ -130,8 +111,9 @@ class TestVerbs:
 
     @pytest.mark.parametrize(
         "lifetime",
-        [{"ttl": 0}, {"ttl": MAX_SECONDS + 1}, {"cap": 0}, {"cap": 8 * 3600 + 1}, {"ttl": True}],
-    )
+        [{"ttl": 0}, {"ttl": MAX_SECONDS + 1}, {"cap": 0}, {"cap": 8 * 3600 + 1}, {"ttl": True},
+         {"ttl": 8 * 3600 + 1}, {"ttl": 61, "cap": 60}, {"ttl": timedelta(seconds=0.5)}],
+    )  # fmt: skip
     def test_a_lifetime_out_of_range(self, session: Session[Any], lifetime: dict[str, Any]) -> None:
         """It is refused before anything has changed."""
         with pytest.raises(ConfigError):
@@ -177,3 +159,43 @@ class TestVerbs:
         with pytest.raises(AttributeError):
             session.subject = "43"  # type: ignore[misc]
         assert session.subject == "42"
+
+    @pytest.mark.parametrize(
+        ("lifetime", "ttl", "cap", "ends"),
+        [
+            ({}, 1800, None, 1800),
+            ({"ttl": 60}, 60, None, 60),
+            ({"cap": 300}, 300, 300, 200),  # 100 s of it have passed
+            ({"ttl": 60, "cap": 120}, 60, 120, 20),
+            ({"ttl": 8 * 3600}, 8 * 3600, None, 8 * 3600),
+        ],
+    )
+    def test_a_lifetime_from_now_on(
+        self, session: Session[Any], lifetime: dict[str, Any], ttl: int, cap: int | None, ends: int
+    ) -> None:
+        """Id, start and state stay; a cap counts from the start."""
+        sid = session.sid
+        session.set_lifetime(**lifetime)
+        assert (session.sid, session.started_at, session.given_up) == (sid, NOW, ())
+        assert (session.ttl, session.cap) == (ttl, cap)
+        assert session.expires_at == NOW + 100 + ends
+
+    def test_an_idle_window_beyond_the_limit_is_a_cap_as_well(self, hs256: KeyRing) -> None:
+        """Without one the policy's limit would cut it; beyond `longest` it is refused."""
+        policy = Policy(idle_timeout=60, absolute_timeout=600, longest=6000)
+        session: Session[Any] = SessionCodec(hs256, policy=policy).new(now=NOW)
+        session.set_lifetime(601)
+        assert (session.ttl, session.cap) == (601, 601)
+        session.set_lifetime(600)
+        assert (session.ttl, session.cap) == (600, None)
+        with pytest.raises(ConfigError, match="longest"):
+            session.set_lifetime(6001)
+        assert (session.ttl, session.cap) == (600, None)
+
+    def test_a_typed_state_that_begins_with_another_value_each_time(self, hs256: KeyRing) -> None:
+        """A sign-in keeps the value that the session began with."""
+        codec = SessionCodec(hs256, state_type=Form)
+        session = codec.new(now=NOW)
+        session.sign_in("ada")
+        token = codec.renew(session, now=NOW)
+        assert codec.decode(token, now=NOW).state == session.state

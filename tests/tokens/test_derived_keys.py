@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import NOW
 from tests.forks import fork
 from tokensession import ConfigError, KeyRing, StoreError
+from tokensession.keys.jwk import generate_key
 from tokensession.keys.watcher import KeyRingWatcher
 from tokensession.tokens.derived_keys import DerivedKeys, RingKeys
 
@@ -79,16 +80,41 @@ class TestRingKeys:
         (tombstone,) = RingKeys(KeyRing([gone]), CONTEXT, reader).by_header.values()
         assert tombstone.ready is None
 
+    def test_who_signs(self) -> None:
+        """The active key, from its very second on, in whatever order it is asked."""
+        first, second = (generate_key(kid=kid, nbf=nbf)
+                         for kid, nbf in (("a", NOW), ("b", NOW + 100)))  # fmt: skip
+        keys = RingKeys(KeyRing([first, second]), CONTEXT)
+        for now, kid in ((NOW + 100, "b"), (NOW + 99, "a"), (NOW, "a"), (NOW + 10**6, "b")):
+            assert keys.signing_key(now).kid == kid
+            signer = keys.signer_at(now)
+            assert signer is not None
+            assert signer.kid == kid
+
+    def test_nobody_signs(self) -> None:
+        """A reader's ring says so, and what to do."""
+        keys = RingKeys(KeyRing.generate("Ed25519").reader(), CONTEXT)
+        assert not keys.can_mint
+        assert keys.signer_at(NOW) is None
+        with pytest.raises(ConfigError, match="no key of the ring can sign"):
+            keys.signing_key(NOW)
+
+    def test_what_is_retiring(self) -> None:
+        """A key that is due, or is gone; a pending one signs where a clock is ahead."""
+        due, pending = (generate_key(kid=kid, nbf=nbf)
+                        for kid, nbf in (("a", NOW), ("b", NOW + 1)))  # fmt: skip
+        keys = RingKeys(KeyRing([due, pending]), CONTEXT)
+        assert [keys.is_retiring(kid, NOW) for kid in ("a", "b", "gone")] == [True, False, True]
+        assert keys.is_retiring("b", NOW + 1)
+
 
 class TestPulling:
     def test_a_plain_ring(self, ring: KeyRing) -> None:
         """It stays; an unknown key has no watcher to ask."""
         keys = DerivedKeys(ring, CONTEXT, accept)
         assert keys.current().ring is ring
-        assert keys.current() is keys.current()
-        assert keys.is_pinned
-        assert keys.pinned() is keys
-        keys.missed()
+        assert keys.current() is keys.current() is keys.at_hand()
+        keys.current().missed()
 
     def test_a_new_ring(self, ring: KeyRing) -> None:
         """The next use has it, and keeps what it can of the former one."""
@@ -135,31 +161,31 @@ class TestPulling:
         assert seen == [6]
 
     def test_a_ring_that_nothing_follows(self, ring: KeyRing) -> None:
-        """It is not used: each use is an error until the thread runs."""
+        """It is not used: each use is an error until the thread runs. Looking starts nothing."""
 
         class Threadless(KeyRingWatcher):
             def start(self) -> None:
                 raise StoreError("not followed")
 
         keys = DerivedKeys(Threadless(Shelf(ring)), CONTEXT, accept)
-        for use in (keys.current, keys.pinned):
+        assert keys.at_hand().ring.serial == 5
+        for _ in range(2):
             with pytest.raises(StoreError, match="not followed"):
-                use()
+                keys.current()
 
-    def test_pinned(self, ring: KeyRing) -> None:
-        """One object for each ring, which stays with its ring and passes on what it misses."""
+    def test_what_is_at_hand(self, ring: KeyRing) -> None:
+        """It is the newest ring, and stays with whoever took it; a miss asks the watcher."""
         shelf = Shelf(ring)
         watcher = Idle(shelf)
         keys = DerivedKeys(watcher, CONTEXT, accept)
-        pinned = keys.pinned()
-        assert pinned is keys.pinned()
-        assert pinned.pinned() is pinned
-        assert (keys.is_pinned, pinned.is_pinned) == (False, True)
+        former = keys.at_hand()
+        assert former is keys.at_hand() is keys.current()
         shelf.ring = ring.add(now=NOW)
         watcher.reload()
-        assert pinned.current().ring.serial == 5
-        assert keys.pinned().current().ring.serial == 6
-        pinned.missed()
+        assert former.ring.serial == 5
+        assert keys.at_hand().ring.serial == 6
+        assert keys.at_hand() is keys.current()
+        former.missed()
         assert watcher.status().misses == 1
 
     def test_threads_that_derive_at_once(self, ring: KeyRing) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.options import manager_of
+from tokensession.web.request_session import COMPLETE, RequestSession
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.web.manager import SessionManager
     from tokensession.web.options import Options
-    from tokensession.web.request_session import RequestSession
     from tokensession.web.unavailable import Refusal
 
 Scope = MutableMapping[str, Any]
@@ -34,10 +34,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _START: Final = "http.response.start"
+_BODY: Final = "http.response.body"
 # What ends a response, unless it has `more_body`.
 _ENDS: Final = {
-    "http.response.body", "http.response.pathsend", "http.response.zerocopysend",
-    "websocket.http.response.body",
+    _BODY, "http.response.pathsend", "http.response.zerocopysend", "websocket.http.response.body",
 }  # fmt: skip
 _ACCEPT: Final = "websocket.accept"
 _REFUSES: Final = "websocket.close"  # a WebSocket that has not been accepted
@@ -80,21 +80,66 @@ class SessionMiddleware:
         self._manager = manager_of(keys, options, cookie_name=cookie_name)
         self._scope_key = scope_key
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901  # flat, since each call would cost a request more than it says
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Serve one request or WebSocket; other scopes pass through."""
-        kind = scope["type"]
-        if kind not in ("http", "websocket"):
-            await self.app(scope, receive, send)
+        kind, manager = scope["type"], self._manager
+        if kind != "http" or not manager.storeless:
+            if kind in ("http", "websocket"):
+                await self._serve(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
             return
+        # An HTTP request that needs no store: one function in place of an object and coroutines.
+        session = scope[self._scope_key] = RequestSession(manager, scope["headers"], None)
+        begun = replaced = False
+
+        def sending(message: Message) -> Awaitable[None]:
+            nonlocal begun, replaced
+            kind = message["type"]
+            if begun:
+                if kind in _ENDS and not message.get("more_body"):
+                    session._phase = COMPLETE
+                return send(message)
+            if replaced or kind != _START:
+                return _nothing() if replaced else send(message)
+            headers = [*message.get("headers", ())]
+            try:
+                manager.save(session, headers, method=scope.get("method"))
+            except TokenSessionError as error:
+                answer = refusal(manager, error, headers)
+                if answer is None:
+                    raise
+                replaced = True
+                return _answer(send, answer, error)
+            begun = True
+            # A copy: the application can keep its own for other requests, as Litestar's cache does.
+            return send({**message, "headers": headers})
+
+        try:
+            await self.app(scope, receive, sending)
+        except BaseException as error:
+            # An error before the response is answered outside, where no change could be carried.
+            session._phase = COMPLETE
+            if begun or replaced or not isinstance(error, StoreError):
+                raise
+            await _answer(send, unavailable(manager, error), error)
+        session._phase = COMPLETE
+        if begun:
+            manager.check_unchanged(session)
+        if scope.get(self._scope_key) is not session:
+            self._check_place(scope)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that can need a store, or a WebSocket."""
         manager = self._manager
-        session = manager.open(scope["headers"])
+        session = scope[self._scope_key] = RequestSession(manager, scope["headers"], None)
         if not manager.storeless and manager.is_carried(session):
             await run_beside(manager.opening(session))
-        key = self._scope_key
-        scope[key] = session
         exchange = _Exchange(manager, session, scope, send)
         try:
-            await self.app(scope, receive, exchange.sender())
+            await self.app(scope, receive, exchange.send)
         except StoreError as error:
             manager.complete(session)
             if exchange.begun:
@@ -102,13 +147,12 @@ class SessionMiddleware:
             if not exchange.replaced:
                 await exchange.refuse(unavailable(manager, error))
         except BaseException:
-            # An error before the response is answered outside, where no change could be carried.
             manager.complete(session)
             raise
         if exchange.begun:
             manager.complete(session)
             manager.check_unchanged(session)
-        if scope.get(key) is not session:
+        if scope.get(self._scope_key) is not session:
             self._check_place(scope)
 
     def _check_place(self, scope: Scope) -> None:
@@ -126,6 +170,14 @@ class SessionMiddleware:
 
 async def _nothing() -> None:
     """Send nothing."""
+
+
+async def _answer(send: Send, answer: Refusal, error: TokenSessionError) -> None:
+    """Send an answer in place of the application's; raise the error that is not a store's."""
+    await send({"type": _START, "status": answer.status, "headers": answer.headers})
+    await send({"type": _BODY, "body": answer.body})
+    if not isinstance(error, StoreError):
+        raise error
 
 
 class _Exchange:
@@ -147,39 +199,7 @@ class _Exchange:
         self._send = send
         self.begun = self.replaced = False
 
-    def sender(self) -> Send:
-        """Return what the application sends by: with what the session needs."""
-        plain = self._manager.storeless and self._scope["type"] == "http"
-        return self._plain_sender() if plain else self._sender
-
-    def _plain_sender(self) -> Send:
-        """Return the sender of an HTTP request that needs no store, which costs no coroutine."""
-        manager, session, send = self._manager, self._session, self._send
-        method = self._scope.get("method")
-
-        def sending(message: Message) -> Awaitable[None]:
-            kind = message["type"]
-            if self.begun:
-                if kind in _ENDS and not message.get("more_body"):
-                    manager.complete(session)
-                return send(message)
-            if self.replaced or kind != _START:
-                return _nothing() if self.replaced else send(message)
-            headers = [*message.get("headers", ())]
-            try:
-                manager.save(session, headers, method=method)
-            except TokenSessionError as error:
-                answer = refusal(manager, error, headers)
-                if answer is None:
-                    raise
-                return self._refuse_and_raise(answer, error)
-            self.begun = True
-            # A copy: the application can keep its own for other requests, as Litestar's cache does.
-            return send({**message, "headers": headers})
-
-        return sending
-
-    async def _sender(self, message: Message) -> None:
+    async def send(self, message: Message) -> None:
         """Send what the application sends, where that can need a store or is a WebSocket's."""
         kind = message["type"]
         if self.replaced:
@@ -218,11 +238,6 @@ class _Exchange:
                 "lost, as a refusal sets no cookie: accept the WebSocket, or answer it by HTTP "
                 "(the extension websocket.http.response)"
             )
-
-    async def _refuse_and_raise(self, answer: Refusal, error: TokenSessionError) -> None:
-        await self.refuse(answer)
-        if not isinstance(error, StoreError):
-            raise error
 
     async def refuse(self, answer: Refusal) -> None:
         """Send an answer in place of the application's."""

@@ -13,7 +13,7 @@ from tokensession.errors import StateError
 from tokensession.format.lazy_state import Members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 MAX_INT: Final = 2**53 - 1  # the largest integer that every JSON and JavaScript reader keeps exact
 MIN_INT: Final = -MAX_INT
@@ -83,6 +83,7 @@ def check_state(state: Any) -> None:
 _TEXT = frozenset({str, bool, bytes, NoneType})
 _SCALARS = _TEXT | {int, float}
 _CONTAINERS = frozenset({dict, list, tuple})
+_RESERVED = frozenset({OVERFLOW_KEY, "__proto__"})
 
 
 def is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost more than they say
@@ -109,6 +110,21 @@ def is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost 
                 return False
         elif kind not in _SCALARS or item != item:  # noqa: PLR0124  # NaN differs from itself
             return False
+    return True
+
+
+def are_plain(state: dict[str, Any], keys: Iterable[Any]) -> bool:
+    """Tell quickly that these members of a state hold core values only, as `is_plain` does."""
+    for key in keys:
+        if key in state:
+            if type(key) is not str or key in _RESERVED:
+                return False
+            item = state[key]
+            kind = type(item)
+            if kind in _TEXT or (kind is int and MIN_INT <= item <= MAX_INT):
+                continue
+            if kind not in _CONTAINERS or not is_plain(item, 2):
+                return False
     return True
 
 

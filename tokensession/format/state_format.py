@@ -14,6 +14,7 @@ from tokensession.format.claims import (
     Claims,
     StateT,
     check_nesting,
+    packed_state,
     read_claims,
     where_it_fails,
 )
@@ -23,13 +24,14 @@ from tokensession.format.state import (
     OVERFLOW_KEY,
     UNREADABLE,
     UNWRITABLE,
+    are_plain,
     checked_state,
     encode_msgpack,
     is_plain,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
 # What the checks of an application's own type may raise, besides msgspec's errors: anything.
 _OWN_ERRORS: Final = (Exception,)
@@ -60,7 +62,7 @@ class StateFormat(Protocol[StateT]):
         state: StateT,
         packed: bytes | None,
         *,
-        touched: Iterable[Any] | None,
+        touched: Collection[Any] | None,
         former: bytes | None,
     ) -> Any:
         """Return what goes into the claims, or raise a StateError.
@@ -108,7 +110,7 @@ class UntypedState:
         state: Any,
         packed: bytes | None = None,
         *,
-        touched: Iterable[Any] | None = None,
+        touched: Collection[Any] | None = None,
         former: bytes | None = None,
     ) -> Any:
         """Return what goes into the claims.
@@ -116,26 +118,34 @@ class UntypedState:
         Raises:
             StateError: A value that would be changed on the way; the path says where.
         """
-        part = self._changed(state, touched, former)
-        if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
-            checked_state(part)  # which says what is wrong, if anything is
-        if packed is not None:
-            return msgspec.Raw(packed)
-        return state.whole() if type(state) is Members else state
+        if packed is None and type(state) is Members:
+            state = state.whole()
+        if touched is None or type(state) is not dict or not are_plain(state, touched):
+            part = state
+            if packed is not None or touched is not None:
+                part = self._changed(state, touched, former)
+            if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
+                checked_state(part)  # which says what is wrong, if anything is
+        return state if packed is None else msgspec.Raw(packed)
 
-    def _changed(self, state: Any, touched: Iterable[Any] | None, former: bytes | None) -> Any:
+    def _changed(self, state: Any, touched: Collection[Any] | None, former: bytes | None) -> Any:
         """Return as much of a state as has to be checked."""
         if type(state) is Members:
             return state.changed()
         if type(state) is not dict:
             return state
         if touched is not None:
-            return {key: state[key] for key in touched if key in state}
+            # The state's own keys: one that was touched by an equal key is still that key.
+            return {key: item for key, item in state.items() if key in touched}
         if former is None:
             return state
         with contextlib.suppress(*UNREADABLE):
             known = self._members(former)
-            return {k: v for k, v in state.items() if known.get(k) != encode_msgpack(v)}
+            return {
+                key: item
+                for key, item in state.items()
+                if known.get(key) != msgspec.Raw(encode_msgpack(item))
+            }
         return state
 
 
@@ -175,12 +185,10 @@ class TypedState(Generic[StateT]):
             if isinstance(error, msgspec.ValidationError):
                 misfit = where_it_fails(error)
         if claims is None:
-            # The same bytes, untyped: whatever is wrong with the claims themselves comes first.
+            # The same bytes, untyped: what is wrong with the claims themselves comes first.
             untyped = read_claims(plaintext)
-            # msgspec holds each of two equal keys against the type; the last alone counts (SPEC 3),
-            # and is all that is left in the untyped state.
-            with contextlib.suppress(*_OWN_ERRORS):
-                state = self._decode_state(encode_msgpack(untyped.state))
+            state, still = self._fit(packed_state(plaintext))
+            if still is None:
                 return msgspec.structs.replace(untyped, state=state), None
             return cast("Claims[StateT]", untyped), f"{misfit} does not fit {self._name}"
         if claims.age > claims.iat:
@@ -207,7 +215,7 @@ class TypedState(Generic[StateT]):
         state: StateT,
         packed: bytes | None = None,
         *,
-        touched: Iterable[Any] | None = None,  # noqa: ARG002  # all of it is looked at
+        touched: Collection[Any] | None = None,  # noqa: ARG002  # all of it is looked at
         former: bytes | None = None,  # noqa: ARG002  # likewise
     ) -> msgspec.Raw:
         """Return `state` as msgpack that reads back as the same value of the type.
@@ -237,13 +245,20 @@ class TypedState(Generic[StateT]):
             )
         return msgspec.Raw(packed)
 
-    def _fit(self, packed: bytes) -> tuple[StateT | None, str | None]:
+    def _fit(self, packed: bytes | msgspec.Raw) -> tuple[StateT | None, str | None]:
         """Return the state in `packed` and None, or None and how it misses the type."""
+        misfit = "state"
         try:
             return self._decode_state(packed), None
         except _OWN_ERRORS as error:
-            described = isinstance(error, msgspec.ValidationError)
-            return None, where_it_fails(error, "state") if described else "state"
+            if isinstance(error, msgspec.ValidationError):
+                misfit = where_it_fails(error, "state")
+        # msgspec holds each of two equal keys against the type; the last alone counts (SPEC 3),
+        # and is all that is left in the untyped state.
+        with contextlib.suppress(*_OWN_ERRORS):
+            untyped = msgspec.msgpack.decode(packed)
+            return self._decode_state(encode_msgpack(untyped)), None
+        return None, misfit
 
 
 def state_format(state_type: type[StateT] | None) -> StateFormat[StateT]:

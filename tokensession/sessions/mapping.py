@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic
 
 from tokensession.format.claims import StateT
 from tokensession.format.lazy_state import Members
+from tokensession.sessions.value import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,16 +62,22 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         """Set a value of the state."""
         value = self._changing()
         state: Any = value.state
-        (state if type(state) is dict else _mapping(state))[key] = item
-        value.touched.add(key)
+        if type(state) is not dict:
+            _mapping(state)[key] = item
+            value.share(key)
+            return
+        value.touch(key, state.get(key, ABSENT))  # first, so that no other thread is mistaken
+        state[key] = item
         if type(item) not in _IMMUTABLE:
             value.shared = True
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state."""
         value = self._changing()
-        del _mapping(value.state)[key]
-        value.touched.add(key)
+        state = _mapping(value.state)
+        value.touch(key, state[key])
+        value.removed = True
+        del state[key]
 
     def __iter__(self) -> Iterator[str]:
         """Give the keys of the state."""
@@ -128,7 +135,8 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         if not state:
             raise KeyError("popitem(): the session is empty")
         key = next(reversed(state))
-        value.touched.add(key)
+        value.touch(key, state[key])
+        value.removed = True
         return key, state.pop(key)
 
     def _dict(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple
 
 import msgspec
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from tokensession.format.claims import Claims
     from tokensession.format.seconds import Duration
     from tokensession.overflow.reference import Overflowed
+
+
+# Types of which equal values have equal bytes; of floats and instants that does not hold.
+FIXED: Final = frozenset({str, int, bool, bytes, NoneType, type(Ellipsis)})
+ABSENT: Final = ...  # stands for a member that was not there; no state holds one
+CHANGEABLE: Final = object()  # stands for a value that can have changed meanwhile
 
 
 class Origin(NamedTuple, Generic[StateT]):
@@ -79,9 +86,14 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         presented: Whether the request carried anything in the place of a token.
         unwritten: Whether it comes from another library's cookie and has no token of ours yet.
         lifetime_set: Whether `ttl` or `cap` were set.
-        touched: The members that were set, removed, or handed out and can have changed.
+        touched: The members that were set, removed, or handed out and can have changed, with what
+            they were: a value that cannot change, `ABSENT`, or `CHANGEABLE`.
         whole: Whether the state was set or handed out as a whole.
+        removed: Whether a member was removed, so that the others can be in another order.
         shared: Whether the application can hold a part of the state that can still change.
+        written: The claims in msgpack as they were written last.
+        begun: The state in msgpack with which a new session began. A type can begin each with
+            another, such as a random one.
     """
 
     state: StateT
@@ -104,9 +116,17 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     presented: bool = False
     unwritten: bool = False
     lifetime_set: bool = False
-    touched: set[Any] = msgspec.field(default_factory=set)
+    touched: dict[Any, Any] = msgspec.field(default_factory=dict)
     whole: bool = False
+    removed: bool = False
     shared: bool = False
+    written: bytes | None = None
+    begun: bytes | None = None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the state is that of a token, as opposed to that of a new session."""
+        return self.opened is not None and self.refused is None
 
     @property
     def is_mapping(self) -> bool:
@@ -115,8 +135,16 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
 
     def share(self, key: Any) -> None:
         """Note that the application has a member that can change."""
-        self.touched.add(key)
+        self.touched.setdefault(key, CHANGEABLE)
         self.shared = True
+
+    def touch(self, key: Any, former: Any) -> None:
+        """Note that a member is set or removed, and what it was."""
+        if type(former) not in FIXED:
+            former = CHANGEABLE
+        if type(key) is not str:
+            self.whole = True  # it can take the place of an equal key that is text
+        self.touched.setdefault(key, former)
 
     def replace_state(self, state: StateT) -> None:
         """Set the state as a whole."""

@@ -9,6 +9,7 @@ import msgspec
 from tokensession.format.claims import StateT, packed_members, packed_state
 from tokensession.format.state import UNWRITABLE, encode_msgpack
 from tokensession.format.state_format import pack
+from tokensession.sessions.value import ABSENT, CHANGEABLE
 
 if TYPE_CHECKING:
     from tokensession.format.state_format import StateFormat
@@ -44,43 +45,69 @@ class Changes(Generic[StateT]):
         if not value.whole:
             if not value.touched:
                 return False
-            opened = value.opened
-            if type(value.state) is dict and opened is not None and value.overflowed is None:
-                try:
-                    members = packed_members(opened.plaintext)
-                except msgspec.ValidationError:  # keys that are not text, of another writer
-                    members = None
-                if members is not None:
-                    return _members_differ(cast("Any", value.state), value.touched, members)
-        packed, found = pack(value.state), self._found(value)
-        if packed is None or found is None:
+            plain = type(value.state) is dict and not value.removed
+            if plain and value.refused is None and value.overflowed is None:
+                differs = _members_differ(cast("dict[str, Any]", value.state), value)
+                if differs is not None:
+                    return differs
+        return self._differs(value, self._found(value))
+
+    def is_changed_since(self, value: SessionValue[StateT], saved: bytes | None) -> bool:
+        """Tell whether the state of a session is another than the one that was saved last.
+
+        Args:
+            value: The session.
+            saved: The state in msgpack; None where it could not change meanwhile and was written.
+        """
+        if not value.shared:
+            return False
+        if saved is None and value.written is not None:
+            saved = value.entry.packed if value.entry else packed_state(value.written)
+        return self._differs(value, saved)
+
+    def _differs(self, value: SessionValue[StateT], former: bytes | None) -> bool:
+        packed = pack(value.state)
+        if packed is None or former is None:
             return True
-        return packed != found and packed != self._format.repacked(found)
+        return packed != former and packed != self._format.repacked(former)
 
     def _found(self, value: SessionValue[StateT]) -> bytes | None:
         """Return the state of a session as it was found, in msgpack."""
         opened = value.opened
         if opened is None or value.refused is not None:
-            return self._nothing
+            return value.begun
         if value.overflowed is not None and value.overflowed.packed is not None:
             return value.overflowed.packed
         return packed_state(opened.plaintext)
 
 
-def _members_differ(
-    state: dict[str, Any], touched: set[Any], found: dict[str, msgspec.Raw]
-) -> bool:
-    """Tell whether one of the touched members is another than the one found."""
-    for key in touched:
-        raw = found.get(key)
-        if raw is None or key not in state:
-            if raw is not None or key in state:
+def _members_differ(state: dict[str, Any], value: SessionValue[Any]) -> bool | None:
+    """Tell whether a touched member is another than the one found; None if that cannot be told."""
+    suspects = []
+    for key, former in value.touched.items():
+        if former is CHANGEABLE:
+            suspects.append(key)
+        else:
+            item = state.get(key, ABSENT)
+            if item is not former and (type(item) is not type(former) or item != former):
                 return True
-            continue
-        try:
-            packed = encode_msgpack(state[key])
-        except UNWRITABLE:
-            return True
-        if packed != bytes(raw) and packed != encode_msgpack(_decode(raw)):
-            return True
-    return False
+    if not suspects:
+        return False
+    if value.opened is None:
+        return None
+    try:
+        found = packed_members(value.opened.plaintext)
+    except msgspec.ValidationError:  # keys that are not text, of another writer
+        return None
+    return any(_member_differs(state, key, found.get(key)) for key in suspects)
+
+
+def _member_differs(state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
+    """Tell whether a member is another than the one found."""
+    if raw is None or key not in state:
+        return raw is not None or key in state
+    try:
+        packed = encode_msgpack(state[key])
+    except UNWRITABLE:
+        return True
+    return packed != bytes(raw) and packed != encode_msgpack(_decode(raw))

@@ -242,7 +242,7 @@ class SessionCodec(Generic[StateT]):
         return run(self._renewing(session, whole_seconds(now)))
 
     def _renewing(self, session: Session[StateT], at: int) -> Steps[str]:
-        value = session._changing()  # noqa: SLF001  # as our own class
+        value = session._value or session._open()  # noqa: SLF001  # as our own class
         yield from self.writer.dating(value, at)
         written = yield from self.writer.write(value, at, self.rings.current())
         value.entry = written.overflowed

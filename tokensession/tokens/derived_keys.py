@@ -71,7 +71,9 @@ class RingKeys:
         Raises:
             ConfigError: None can.
         """
-        key = self.signer_at(now)
+        since, until, key = self._signing
+        if not since <= now < until:
+            key = self.signer_at(now)
         if key is None:
             raise ConfigError(
                 "no key of the ring can sign: all are expired, revoked or without their "
@@ -146,6 +148,11 @@ class DerivedKeys:
         if watcher is None or watcher.current() is derived.ring:
             return derived
         return self._derive(watcher)
+
+    @property
+    def fixed(self) -> RingKeys | None:
+        """The keys, where no watcher replaces them."""
+        return self._derived if self._watcher is None else None
 
     def at_hand(self) -> RingKeys:
         """Return the keys to use now, without starting to follow their source."""

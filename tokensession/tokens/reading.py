@@ -21,6 +21,7 @@ from tokensession.errors import (
 )
 from tokensession.format.base64url import NotCanonical, b64url_decode
 from tokensession.format.claims import SID_BYTES, StateT, read_claims
+from tokensession.format.state_format import pack
 from tokensession.overflow.reference import MARK, Overflowed, reference_of
 from tokensession.sessions.value import Opened, SessionValue
 from tokensession.tokens.limits import CACHED_CIPHERS, MAX_TOKEN, MIN_PAYLOAD
@@ -206,9 +207,10 @@ class TokenReader(Generic[StateT]):
 
     def begin(self, at: int) -> SessionValue[StateT]:
         """Return a new session: empty, anonymous, and without a token."""
+        state = self._origin.empty_state()
         return SessionValue(
-            self._origin.empty_state(), os.urandom(SID_BYTES), None, at, at, at + self._idle, "",
-            self._context, self._idle, None, at, self._origin,
+            state, os.urandom(SID_BYTES), None, at, at, at + self._idle, "",
+            self._context, self._idle, None, at, self._origin, begun=pack(state),
         )  # fmt: skip
 
     def _value(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:

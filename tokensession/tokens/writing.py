@@ -37,11 +37,13 @@ class Written(NamedTuple):
         token: Its text.
         seconds: How long it can be read, from the moment for which it was made.
         overflowed: Where its state is, if that did not fit into it.
+        plaintext: Its claims in msgpack.
     """
 
     token: str
     seconds: int
     overflowed: Overflowed | None = None
+    plaintext: bytes = b""
 
 
 class TokenWriter(Generic[StateT]):
@@ -138,13 +140,16 @@ class TokenWriter(Generic[StateT]):
             start = yield from self._revocations.dating(value.sid, value.subject, at)
             value.started_at = value.issued_at = start
 
-    def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Written:
+    def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> tuple[str, int]:
         """Return a token of a session with all that it says now, where no store is configured.
 
         Args:
             value: The session.
             at: Unix seconds.
             keys: The keys of the ring to sign with.
+
+        Returns:
+            The token, and the seconds that it can be read for.
 
         Raises:
             Expired: The session's end has come; nothing is written.
@@ -154,12 +159,16 @@ class TokenWriter(Generic[StateT]):
         """
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
-        checked = self._checked(value, None)
         plaintext = write_claims(
-            value.sid, iat, ttl, age, value.subject, checked, value.cap, pad_to=self._padding
-        )
+            value.sid, iat, ttl, age, value.subject, self._checked(value, None), value.cap,
+            pad_to=self._padding,
+        )  # fmt: skip
         token = self._token(key, plaintext, iat, os.urandom(NONCE_BYTES))
-        return Written(token, self._seconds(value, iat + ttl, key) - at)
+        value.written = plaintext
+        if self._observer is not None and value.kid:
+            self._observer.renewed()
+        dies_at = iat + ttl
+        return token, (dies_at if dies_at < key.until else int(key.until)) - at
 
     def write(
         self,
@@ -176,7 +185,7 @@ class TokenWriter(Generic[StateT]):
             StoreError: The state overflows, and its store cannot be written.
         """
         if self.overflow is None:
-            return self.write_now(value, at, keys)
+            return Written(*self.write_now(value, at, keys))
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
         checked = self._checked(value, pack(value.state))
@@ -185,7 +194,10 @@ class TokenWriter(Generic[StateT]):
         written = yield from self._fitted(
             key, claims, checked, value.cap, nonce, room, value.entry or value.overflowed
         )
-        return written._replace(seconds=self._seconds(value, iat + ttl, key) - at)
+        value.written = written.plaintext
+        if self._observer is not None and value.kid:
+            self._observer.renewed()
+        return written._replace(seconds=int(min(iat + ttl, key.until)) - at)
 
     def _times(self, value: SessionValue[StateT], at: int) -> tuple[int, int, int]:
         """Return iat, ttl and age of a session's next token."""
@@ -197,25 +209,23 @@ class TokenWriter(Generic[StateT]):
         start = value.started_at
         iat = max(at, start)
         age = iat - start
-        ttl = self.policy.ttl(value.ttl, age, value.cap)
-        if ttl < 1:
-            raise Expired("the session has reached its end and is not renewed")
+        limit = self.policy.absolute_timeout if value.cap is None else self.policy.limit(value.cap)
+        ttl = value.ttl
+        if limit is not None and ttl > limit - age:
+            ttl = limit - age
+            if ttl < 1:
+                raise Expired("the session has reached its end and is not renewed")
         return iat, ttl, age
 
     def _checked(self, value: SessionValue[StateT], packed: bytes | None) -> Any:
         """Return what goes into the claims (SPEC 4, step 1)."""
         touched: Any = None  # all of it
         former = None
-        if value.opened is not None and value.refused is None and not value.whole:
+        if not value.whole and value.opened is not None and value.refused is None:
             touched = value.touched
         elif value.overflowed is not None:
             former = value.overflowed.packed
         return self._format.checked(value.state, packed, touched=touched, former=former)
-
-    def _seconds(self, value: SessionValue[StateT], dies_at: int, key: TokenKey) -> int:
-        if self._observer is not None and value.kid:
-            self._observer.renewed()
-        return dies_at if dies_at < key.until else int(key.until)
 
     def _fitted(
         self,
@@ -235,7 +245,7 @@ class TokenWriter(Generic[StateT]):
             overflowed = yield from self._put(bytes(checked), sid, iat, iat + ttl, former)
             reference = overflowed.reference.state
             plaintext = write_claims(*claims, reference, cap, pad_to=self._padding)
-        return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed)
+        return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed, plaintext)
 
     def _put(
         self, packed: bytes, sid: bytes, iat: int, dies_at: int, former: Overflowed | None

@@ -57,6 +57,7 @@ class Cookie:
     http_development: bool = False
     vary: ClassVar[bytes] = b"Cookie"  # the request header that the response depends on
     room: int = field(init=False, repr=False, compare=False)  # characters that a token can have
+    _own_name: bytes = field(init=False, repr=False, compare=False)
     _values: Callable[[bytes], list[bytes]] = field(init=False, repr=False, compare=False)
     _attributes: str = field(init=False, repr=False, compare=False)
 
@@ -89,7 +90,9 @@ class Cookie:
             f"; SameSite={self.same_site}",
             "; Partitioned" if self.partitioned else "",
         )
-        pair = rb";[ \t]*" + re.escape(self.name.encode("ascii")) + rb"[ \t]*=([^;]*)"
+        name = self.name.encode("ascii")
+        pair = rb";[ \t]*" + re.escape(name) + rb"[ \t]*=([^;]*)"
+        object.__setattr__(self, "_own_name", name)
         object.__setattr__(self, "room", MAX_COOKIE - len(self.name))
         object.__setattr__(self, "_values", re.compile(pair).findall)
         object.__setattr__(self, "_attributes", "".join(attributes))
@@ -123,12 +126,25 @@ class Cookie:
         Unicode white space from names, and unquote values, so that a cookie which a sibling
         subdomain may set could pass for a ``__Host-`` one.
         """
-        values: list[bytes] = []
+        lines: list[bytes] = []
         for name, line in headers:
             if name == b"cookie":
-                values += self._values(b";" + line)
-                if len(values) > MAX_CANDIDATES:
-                    break
+                lines.append(line)  # a comprehension costs a call
+        if len(lines) == 1:
+            line, own = lines[0], self._own_name
+            at = line.find(own)
+            if at < 0:
+                return []
+            ends = at + len(own)
+            # As browsers write it, and nowhere else in the line.
+            usual = line[ends : ends + 1] == b"=" and (not at or line[at - 2 : at] == b"; ")
+            if usual and line.find(own, ends) < 0:
+                return [line[ends + 1 :].partition(b";")[0].strip(b" \t")]
+        values: list[bytes] = []
+        for line in lines:
+            values += self._values(b";" + line)
+            if len(values) > MAX_CANDIDATES:
+                break
         return [value.strip(b" \t") for value in values[: MAX_CANDIDATES + 1]]
 
     def write(self, token: str, max_age: int) -> tuple[bytes, bytes]:

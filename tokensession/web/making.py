@@ -73,11 +73,12 @@ class Making(Generic[StateT]):
             _log.warning("session not renewed: %s", error)
             return NOTHING
 
-    def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Change:
-        """Return what `writing` does, where no store is configured."""
+    def write_now(
+        self, value: SessionValue[StateT], at: int, keys: RingKeys
+    ) -> tuple[bytes, bytes]:
+        """Return the header that gives a session a new token, where no store is configured."""
         try:
-            written = self._writer.write_now(value, at, keys)
-            return Change(self._cookie.write(written.token, written.seconds), written)
+            return self._cookie.write(*self._writer.write_now(value, at, keys))
         except SessionTooLarge as error:
             raise _named(error, value.state) from None
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, overload
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
 from tokensession.format.seconds import whole_seconds
-from tokensession.format.state_format import pack
 from tokensession.sessions.steps import run
 from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.web.cookies import Cookie, Header, add_vary
@@ -51,13 +50,17 @@ class SessionManager(Generic[StateT]):
     Attributes:
         cookie: As given.
         storeless: Whether no request ever waits for a store.
+        fixed_keys: The keys, where no watcher replaces them.
+        vary: The request header that responses depend on.
 
     Raises:
         ConfigError: Wrong arguments, options beside a codec, a codec whose tokens would do for
             another cookie, or legacy cookies that cannot be taken over.
     """
 
-    __slots__ = ("_codec", "_opening", "_saving", "cookie", "legacy", "storeless")
+    __slots__ = (
+        "_codec", "_opening", "_saving", "cookie", "fixed_keys", "legacy", "storeless", "vary",
+    )  # fmt: skip
 
     @overload
     def __init__(
@@ -102,6 +105,8 @@ class SessionManager(Generic[StateT]):
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self.storeless: bool = codec.reader.storeless
+        self.fixed_keys: RingKeys | None = codec.rings.fixed
+        self.vary: bytes = cookie.vary
         takeover: Takeover[StateT] | None = None
         if self.legacy:
             # Imported lazily: new applications have nothing to take over.
@@ -152,15 +157,13 @@ class SessionManager(Generic[StateT]):
         Raises:
             StoreError: It cannot be told whether the session is revoked.
         """
-        held = session._held
         try:
-            if isinstance(held, StoreError):
-                raise held
-            if held is not None:
-                return held
-            keys = self._codec.rings.current()
-            if session._phase == BEFORE_HEAD:
-                session._keys = keys
+            if session._held is not None:
+                return _released(session._held)
+            if self.fixed_keys is None:
+                keys = self._codec.rings.current()
+                if session._phase == BEFORE_HEAD:
+                    session._keys = keys
             return self._opening.now(session._headers, session._at, session._keys)
         except StoreError as error:
             session._unknown = error
@@ -169,11 +172,6 @@ class SessionManager(Generic[StateT]):
     def keys_at_hand(self) -> RingKeys:
         """Return the keys of this moment, for a request that begins."""
         return self._codec.rings.at_hand()
-
-    @property
-    def vary(self) -> bytes:
-        """The request header that responses depend on."""
-        return self.cookie.vary
 
     # -- saving ------------------------------------------------------------------------------
 
@@ -211,17 +209,19 @@ class SessionManager(Generic[StateT]):
 
         After a sign-out the headers delete the cookie even if this raises: answer with them.
         """
-        self._begin(session, status)
         value = session._value
+        if session._unknown is not None and status == FAILED:
+            raise session._unknown
         if value is not None:
             if varies:
-                add_vary(headers, self.cookie.vary)
+                add_vary(headers, self.vary)
             at = int(time()) if now is None else whole_seconds(now)
             if self.storeless:
                 self._saving.now(session, value, headers, at)
             else:
-                run(self._saving.steps(session, value, headers, at))
-        self._close(session, headers, method, varies=varies)
+                run(self._storing(session, value, headers, at))
+        session._response, session._method = headers, method
+        session._phase = IN_BODY if varies else COMPLETE
 
     def saving(
         self,
@@ -238,26 +238,31 @@ class SessionManager(Generic[StateT]):
         Raises:
             TokenSessionError: As for `save`.
         """
-        self._begin(session, status)
         value = session._value
-        if value is not None:
-            if varies:
-                add_vary(headers, self.cookie.vary)
-            at = int(time()) if now is None else whole_seconds(now)
-            yield from self._saving.steps(session, value, headers, at)
-        self._close(session, headers, method, varies=varies)
-
-    @staticmethod
-    def _begin(session: RequestSession[StateT], status: int) -> None:
         if session._unknown is not None and status == FAILED:
             raise session._unknown
-
-    @staticmethod
-    def _close(
-        session: RequestSession[StateT], headers: Headers, method: str | None, *, varies: bool
-    ) -> None:
+        if value is None or self.storeless:
+            self.save(session, headers, status=status, method=method, varies=varies, now=now)
+            return
+        if varies:
+            add_vary(headers, self.vary)
+        at = int(time()) if now is None else whole_seconds(now)
+        yield from self._storing(session, value, headers, at)
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
+
+    def _storing(
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        headers: Headers,
+        at: int,
+    ) -> Steps[None]:
+        try:
+            yield from self._saving.steps(session, value, headers, at)
+        except StoreError:
+            self.complete(session)  # a 503 takes the response's place, and carries no change
+            raise
 
     @staticmethod
     def begin_body(session: RequestSession[StateT]) -> None:
@@ -282,7 +287,11 @@ class SessionManager(Generic[StateT]):
         if value is None or not value.shared:
             return
         changes, saved = self._codec.changes, session._saved
-        if changes.is_changed(value) if saved is None else pack(value.state) != saved[1]:
+        if saved is None:
+            changed = changes.is_changed(value)
+        else:
+            changed = changes.is_changed_since(value, saved[1])
+        if changed:
             raise ConfigError(
                 "the session's state was changed after the response had begun, and that change "
                 "is lost: change it before the first byte is sent"
@@ -341,3 +350,10 @@ class SessionManager(Generic[StateT]):
             return self
         cookie = replace(self.cookie, persistent=False)
         return SessionManager(self._codec, cookie=cookie, legacy=self.legacy)
+
+
+def _released(held: SessionValue[StateT] | StoreError) -> SessionValue[StateT]:
+    """Return a session that was read ahead, or raise why it could not be."""
+    if isinstance(held, StoreError):
+        raise held
+    return held

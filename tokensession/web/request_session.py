@@ -44,6 +44,9 @@ Snapshot: TypeAlias = "tuple[bytes, bytes | None, int, int | None]"
 class Opener(Protocol):
     """What a request's session is opened by."""
 
+    fixed_keys: RingKeys | None  # those of a ring that nothing replaces
+    vary: bytes  # the request header that a response depends on
+
     def keys_at_hand(self) -> RingKeys:
         """Return the keys of this moment."""
         ...
@@ -62,11 +65,6 @@ class Opener(Protocol):
 
     def check_can_revoke(self) -> None:
         """Raise a ConfigError where there is no revocation list."""
-        ...
-
-    @property
-    def vary(self) -> bytes:
-        """The request header that a response depends on."""
         ...
 
 
@@ -115,7 +113,7 @@ class RequestSession(Session[StateT]):
         self._headers = headers
         self._now = now
         self._at = int(time()) if now is None else whole_seconds(now)
-        self._keys = opener.keys_at_hand()
+        self._keys = opener.fixed_keys or opener.keys_at_hand()
         self.renewable = True
         self._phase = BEFORE_HEAD
         self._published = {}

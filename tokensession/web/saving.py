@@ -28,7 +28,6 @@ from tokensession.web.change import (
     has_another_lifetime,
     is_of_another,
     is_signed_out,
-    is_untouched,
 )
 from tokensession.web.cookies import forbid_storing
 from tokensession.web.ending import Ending
@@ -81,15 +80,18 @@ class Saving(Generic[StateT]):
         if not self.is_news(session, value):
             self._renew_now(session, value, headers, at)
             return
+        value.written = None
         try:
             making.check_can_mint(keys)
-            change = NOTHING
-            if not making.is_empty(value):
-                change = making.write_now(value, at, keys)
+            ends = making.is_empty(value)
+            if not ends:
+                header = making.write_now(value, at, keys)
             elif value.presented:
-                change = Change(self._cookie.delete())
-            self._check_second(change, headers)
-            self._say(change, session, headers, at)
+                header = self._cookie.delete()
+            else:
+                return
+            if not self._is_said(header, headers):
+                self._append(header, session, headers, at, ends=ends)
         except Expired as error:
             self._say(self._gone(session, value, error), session, headers, at)
         except TokenSessionError:
@@ -138,9 +140,10 @@ class Saving(Generic[StateT]):
         # 1. Make.
         try:
             if news:
+                value.written = None
                 self._making.check_can_mint(keys)
                 change = yield from self._making.making(value, at, keys)
-                self._check_second(change, headers)
+                self._is_said(change.header, headers)
             elif self._making.renewal_is_due(session, value, headers, at):
                 change = yield from self._making.renewing(value, at, keys)
         except Expired as error:
@@ -207,20 +210,20 @@ class Saving(Generic[StateT]):
 
     def is_news(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a response must say that the session is another."""
-        if session._saved is None:
-            if is_untouched(value):
-                return False
-            if value.unwritten:  # it was taken over, and has no token of ours yet
-                return True
-        return self.is_changed(session, value)
+        # One that was taken over has no token of ours yet.
+        return (value.unwritten and session._saved is None) or self.is_changed(session, value)
 
     def is_changed(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a session is another than the one that was found, or saved last."""
-        if session._saved is not None:  # such as of the error page in place of a failed response
-            return session._saved != _snapshot(value)
-        if value.given_up or has_another_lifetime(value):
+        saved = session._saved
+        if saved is not None:  # such as of the error page in place of a failed response
+            sid, packed, ttl, cap = saved
+            if (sid, ttl, cap) != (value.sid, value.ttl, value.cap):
+                return True
+            return self._changes.is_changed_since(value, packed)
+        if value.given_up or (value.lifetime_set and has_another_lifetime(value)):
             return True
-        return self._changes.is_changed(value)
+        return bool(value.touched or value.whole) and self._changes.is_changed(value)
 
     def _gone(
         self, session: RequestSession[StateT], value: SessionValue[StateT], error: Expired
@@ -234,8 +237,8 @@ class Saving(Generic[StateT]):
         changed = self.is_changed(session, value)
         return Change(self._cookie.delete()) if value.presented and changed else NOTHING
 
-    def _check_second(self, change: Change, headers: Headers) -> None:
-        """Refuse a change that a response cannot say, as it speaks of the cookie already.
+    def _is_said(self, header: tuple[bytes, bytes] | None, headers: Headers) -> bool:
+        """Tell whether a response says of the cookie already what this header says.
 
         A mounted application with a middleware of its own for the same cookie has its own session,
         and a renewal of ours would bring back what was signed out there.
@@ -243,14 +246,15 @@ class Saving(Generic[StateT]):
         Raises:
             ConfigError: Each has changed its session.
         """
-        if change.header is None or not self._cookie.is_written(headers):
-            return
-        if change.header not in headers:
+        if header is None or not self._cookie.is_written(headers):
+            return False
+        if header not in headers:
             raise ConfigError(
                 "two middlewares have each changed a session of one cookie, and one of the changes "
                 "would be lost: leave out that of the mounted application, or give it another "
                 "cookie"
             )
+        return True
 
     def _delete_after_sign_out(
         self,
@@ -266,18 +270,30 @@ class Saving(Generic[StateT]):
     def _say(
         self, change: Change, session: RequestSession[StateT], headers: Headers, at: int
     ) -> None:
-        """Append what the response says: step 3."""
+        """Append what the response says, unless it speaks of the cookie already."""
         header = change.header
-        if header is None or self._cookie.is_written(headers):
-            return
+        if header is not None and not self._cookie.is_written(headers):
+            self._append(header, session, headers, at, ends=change.written is None)
+
+    def _append(
+        self,
+        header: tuple[bytes, bytes],
+        session: RequestSession[StateT],
+        headers: Headers,
+        at: int,
+        *,
+        ends: bool,
+    ) -> None:
+        """Append what the response says: step 3."""
         headers.append(header)
         if self._takeover is not None:
             value = session._value
-            ended = change.written is None or (value is not None and bool(value.given_up))
-            headers.extend(self._takeover.deletions(session._headers, at, ended=ended))
+            ends = ends or (value is not None and bool(value.given_up))
+            headers.extend(self._takeover.deletions(session._headers, at, ended=ends))
         forbid_storing(headers)
 
 
 def _snapshot(value: SessionValue[Any]) -> Snapshot:
-    """Return what a session says, with its state where that can still change."""
-    return value.sid, pack(value.state) if value.shared else None, value.ttl, value.cap
+    """Return what a session says, with its state unless that was written and cannot change."""
+    known = value.written is not None and not value.shared
+    return value.sid, None if known else pack(value.state), value.ttl, value.cap

@@ -1,0 +1,159 @@
+"""Whether the state of a session is another than the one that was found."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from tests.conftest import NOW
+from tests.tokens.samples import RINGS
+from tokensession import Overflow, SessionCodec
+from tokensession.format.claims import write_claims
+from tokensession.stores.memory.overflow import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensession import Session
+
+RING = RINGS[0]
+
+
+class Visit(msgspec.Struct):
+    """A typed state."""
+
+    pages: int = 0
+    seen: list[str] = []
+
+
+class Guarded(msgspec.Struct):
+    """A typed state, each of which begins with another value."""
+
+    guard: str = msgspec.field(default_factory=lambda: os.urandom(8).hex())
+    unpacked: Any = None
+
+
+def is_changed(codec: SessionCodec[Any], session: Session[Any]) -> bool:
+    """Tell whether the state of a session has changed."""
+    value = session._changing()
+    return codec.changes.is_changed(value, codec.changes.packed(value))
+
+
+def sealed(state: bytes) -> str:
+    """Return the token of a state that another writer has packed."""
+    (key,) = SessionCodec(RING).rings.current().by_header.values()
+    plaintext = write_claims(bytes(16), NOW, 60, 0, None, msgspec.Raw(state), None)
+    return key.token(plaintext, key.salt(), bytes(12)).decode()
+
+
+UNTYPED: dict[str, tuple[Callable[[Any], object], bool]] = {
+    "nothing": (lambda s: None, False),
+    "read": (lambda s: (s["a"], s.get("b"), list(s)), False),
+    "nested_read": (lambda s: s["b"]["c"], False),
+    "whole": (lambda s: s.state, False),
+    "same": (lambda s: s.update(a=1), False),
+    "set": (lambda s: s.update(a=2), True),
+    "nested": (lambda s: s["b"].update(c=[]), True),
+    "nested_whole": (lambda s: s.state["b"]["c"].append(1), True),
+    "taken_back": (lambda s: (s["b"].update(d=1), s["b"].pop("d")), False),
+    "order": (lambda s: s.update(a=s.pop("a")), True),
+    "of_another_type": (lambda s: s.update(a=1.0), True),
+    "removed": (lambda s: s.pop("a"), True),
+    "replaced": (lambda s: setattr(s, "state", {"a": 1, "b": {"c": [2]}}), False),
+    "replaced_by_another": (lambda s: setattr(s, "state", {"a": 1}), True),
+    "no_state": (lambda s: s.update(a=object()), True),
+}
+
+
+@pytest.mark.parametrize("name", UNTYPED)
+@pytest.mark.parametrize("overflows", [False, True])
+def test_a_state_of_core_values(name: str, *, overflows: bool) -> None:
+    """Changes within it count, wherever it is; what was taken back does not."""
+    overflow = Overflow(MemoryStore()) if overflows else None
+    codec: SessionCodec[Any] = SessionCodec(RING, overflow=overflow)
+    state: dict[str, Any] = {"a": 1, "b": {"c": [2]}}
+    if overflows:
+        state["large"] = "x" * 10_000
+    session = codec.decode(codec.encode(state, now=NOW), now=NOW)
+    run, changed = UNTYPED[name]
+    run(session)
+    assert is_changed(codec, session) is (changed or (overflows and name == "replaced"))
+
+
+@pytest.mark.parametrize(
+    ("run", "changed"),
+    [
+        (lambda s: s.state.pages, False),
+        (lambda s: s.state.seen.append("x"), True),
+        (lambda s: setattr(s.state, "pages", 1), True),
+        (lambda s: setattr(s, "state", Visit()), False),
+        (lambda s: setattr(s, "state", Visit(1)), True),
+    ],
+)
+def test_a_state_of_a_type(run: Callable[[Any], object], *, changed: bool) -> None:
+    """Its fields count."""
+    codec = SessionCodec(RING, state_type=Visit)
+    session = codec.decode(codec.encode(Visit(), now=NOW), now=NOW)
+    run(session)
+    assert is_changed(codec, session) is changed
+
+
+SPELLINGS = [
+    b"\xde\x00\x01\xa4seen\x90",  # a map 16
+    b"\x81\xd9\x04seen\xdc\x00\x00",  # a str 8 and an array 16
+    b"\x82\xa4seen\x91\x01\xa4seen\x90",  # the last of two equal keys, the first a misfit
+]
+
+
+@pytest.mark.parametrize("state", SPELLINGS)
+def test_another_writers_spelling_is_no_change(state: bytes) -> None:
+    """Only what the state says counts; a type can have got a field since."""
+    untyped: SessionCodec[Any] = SessionCodec(RING)
+    session = untyped.decode(sealed(state), now=NOW)
+    assert session["seen"] == []
+    assert not is_changed(untyped, session)
+    session["seen"].append(1)
+    assert is_changed(untyped, session)
+    typed = SessionCodec(RING, state_type=Visit)
+    other = typed.decode(sealed(state), now=NOW)
+    assert other.state == Visit()
+    assert not is_changed(typed, other)
+    other.state.pages = 1
+    assert is_changed(typed, other)
+
+
+def test_a_new_state_is_empty_until_it_has_something() -> None:
+    """Reading it is no change, and an empty one is told from another."""
+    for codec in (SessionCodec(RING), SessionCodec(RING, state_type=Visit)):
+        session = codec.new()
+        assert session.state is not None
+        assert not is_changed(codec, session)
+        assert codec.changes.is_empty(codec.changes.packed(session._changing()))
+    plain: SessionCodec[Any] = SessionCodec(RING)
+    filled = plain.new()
+    filled["a"] = 1
+    assert is_changed(plain, filled)
+    assert not plain.changes.is_empty(plain.changes.packed(filled._changing()))
+
+
+def test_a_type_that_begins_with_another_value_each_time() -> None:
+    """Reading such a session is no change, and a change is one."""
+    codec = SessionCodec(RING, state_type=Guarded)
+    session = codec.new()
+    guard = session.state.guard
+    assert not is_changed(codec, session)
+    session.state.guard = "another"
+    assert is_changed(codec, session)
+    session.state.guard = guard
+    assert not is_changed(codec, session)
+
+
+def test_a_state_that_cannot_be_packed_is_a_change() -> None:
+    """So saving says what is wrong with it, in place of leaving it out."""
+    codec = SessionCodec(RING, state_type=Guarded)
+    session = codec.new()
+    session.state.unpacked = object()
+    assert is_changed(codec, session)

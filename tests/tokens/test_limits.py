@@ -1,0 +1,137 @@
+"""The limits of a codec, and what its policy and its ring must agree on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from time import time
+from typing import Any
+
+import pytest
+
+from tokensession import ConfigError, KeyRing, Policy, SessionCodec, decode, encode
+from tokensession.keys.jwk import generate_key
+from tokensession.observer import Observer
+from tokensession.tokens.codec import UNLIMITED
+from tokensession.tokens.limits import meet_ring
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"ttl": 3601}, "ttl .3601 s. exceeds the absolute_timeout .3600 s."),
+        ({"ttl": 61, "cap": 60}, "ttl .61 s. exceeds the cap .60 s."),
+        ({"ttl": timedelta(milliseconds=1)}, "ttl must be a whole number"),
+        ({"now": "1"}, "now must be Unix seconds"),
+        ({"ttl": 0}, "ttl must be from 1"),
+        ({"ttl": 1.5}, "ttl must be a whole number"),
+        ({"ttl": 2**32}, "ttl must be from 1"),
+        ({"cap": 0}, "cap must be from 1"),
+        ({"cap": 3601}, "cap .3601 s. exceeds"),
+        ({"cap": True}, "cap must be a whole"),
+        ({"now": float("nan")}, "now must be a finite"),
+        ({"now": -1}, "before 1970"),
+    ],
+)
+def test_wrong_arguments_are_refused(hs256: KeyRing, arguments: Any, reason: str) -> None:
+    """Each with its name and range."""
+    codec = SessionCodec(hs256, policy=Policy(absolute_timeout=3600))
+    with pytest.raises(ConfigError, match=reason):
+        codec.encode({}, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"keys": "session-keys.json"}, "keys must be a KeyRing, not str"),
+        ({"keys": None}, "keys must be a KeyRing"),
+        ({"policy": {"idle_timeout": 5}}, "policy must be a Policy"),
+        ({"observer": print}, "observer must be an Observer"),
+        ({"overflow": {}}, "overflow must be an Overflow or a store"),
+        ({"revocation": {}}, "a store of revocations is needed"),
+        ({"padding": 1}, "padding must be 0 or from 2"),
+        ({"padding": 257}, "padding must be 0 or from 2 to 256"),
+        ({"padding": True}, "padding must be a number"),
+        ({"padding": "64"}, "padding must be a number"),
+        ({"state_type": str | bytes}, "state_type is not supported"),
+        ({"state_type": dict[bytes, complex] | list[int] | list[str]}, "state_type is not"),
+    ],
+)
+def test_wrong_configurations_are_refused(hs256: KeyRing, arguments: Any, reason: str) -> None:
+    """Where the codec is made, before any request."""
+    with pytest.raises(ConfigError, match=reason):
+        SessionCodec(arguments.pop("keys", hs256), **arguments)
+
+
+@pytest.mark.parametrize("context", ["", "a\0b", "x" * 256, "ä" * 128, "\ud800", None, 5, b"x"])
+def test_wrong_contexts_are_refused(hs256: KeyRing, context: Any) -> None:
+    """A context is 1 to 255 bytes of UTF-8 without a zero byte."""
+    with pytest.raises(ConfigError, match="context"):
+        SessionCodec(hs256, context=context)
+
+
+def test_lifetimes_stay_within_the_rotation_config(hs256: KeyRing) -> None:
+    """No token may outlive the time that the schedule leaves to old keys."""
+    document = hs256.to_jwks(private=True) | {"rotation": {"token_lifetime": 1800}}
+    ring = KeyRing.from_jwks(document)
+    codec = SessionCodec(ring, policy=Policy(idle_timeout=1800))
+    codec.encode({}, ttl=1800)
+    with pytest.raises(ConfigError, match=r"ttl \(1801 s\) exceeds the token_lifetime \(1800 s\)"):
+        codec.encode({}, ttl=1801)
+    with pytest.raises(ConfigError, match=r"idle_timeout .1801 s. exceeds"):
+        SessionCodec(ring, policy=Policy(idle_timeout=1801))
+
+
+def test_the_default_lifetime_is_within_the_rotation_config(hs256: KeyRing) -> None:
+    """What is not given adapts: a token lives 1800 s, or less where the ring allows less."""
+    document = hs256.to_jwks(private=True) | {"rotation": {"token_lifetime": 300}}
+    ring = KeyRing.from_jwks(document)
+    assert decode(encode({}, ring), ring).ttl == 300
+    assert decode(encode({}, ring, ttl=200), ring).ttl == 200
+    for policy in (None, Policy(), Policy.owasp(), Policy(absolute_timeout=3600)):
+        codec: SessionCodec[Any] = SessionCodec(ring, policy=policy)
+        assert codec.decode(codec.encode({})).ttl == codec.new().ttl == 300
+        with pytest.raises(ConfigError, match="token_lifetime"):
+            codec.encode({}, ttl=301)
+
+
+def test_the_leeway_is_within_the_rotation_config(hs256: KeyRing) -> None:
+    """A token from a clock that is ahead must not outlive its key; a reader mints none."""
+    rotation = {"token_lifetime": 1800, "leeway": 60}
+    document = hs256.to_jwks(private=True) | {"rotation": rotation}
+    ring = KeyRing.from_jwks(document)
+    SessionCodec(ring, policy=Policy(leeway=60))
+    with pytest.raises(ConfigError, match=r"leeway \(61 s\) exceeds that of the ring's rotation"):
+        SessionCodec(ring, policy=Policy(leeway=61))
+
+
+def test_a_key_must_outlive_its_last_tokens() -> None:
+    """An old key that leaves while its tokens live is refused where policy and ring meet."""
+    now = int(time())
+    (old,) = KeyRing.generate(kid="old")
+    new = generate_key(kid="new", nbf=now + 1000)
+    for seconds, policy, fits in (
+        (2860, None, True),
+        (2859, None, False),
+        (2859, Policy(idle_timeout=1799), True),
+        (2859, UNLIMITED, True),  # the functions learn of each ttl when it is minted
+    ):
+        ring = KeyRing([old.with_members(exp=now + seconds), new])
+        if fits:
+            SessionCodec(ring, policy=policy)
+        else:
+            with pytest.raises(ConfigError, match="old"):
+                SessionCodec(ring, policy=policy)
+
+
+def test_an_observer_is_told_of_another_ring() -> None:
+    """The first one is none, and a ring of the same serial neither."""
+    told: list[int] = []
+
+    class Telling(Observer):
+        def ring_reloaded(self, serial: int) -> None:
+            told.append(serial)
+
+    ring = KeyRing.generate()
+    for other in (ring, ring.with_keys(ring)):
+        meet_ring(other, policy=Policy(), observer=Telling(), first_serial=ring.serial)
+    assert told == [ring.serial + 1]

@@ -1,0 +1,260 @@
+"""Every order in which the store calls of two requests of one session can come, and a judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tokensession import (
+    Cookie,
+    KeyRing,
+    Policy,
+    SessionCodec,
+    SessionManager,
+    StoreError,
+    TokenError,
+)
+from tokensession.revocation.lookup import Lookup
+from tokensession.revocation.replica import Replica
+from tokensession.stores.memory.revocation import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tokensession.sessions.session import Session
+    from tokensession.web.request_session import RequestSession
+
+NOW = 1_785_000_000
+RING = KeyRing.generate()
+POLICY = Policy()
+ADA, BOB = "ada", "bob"
+ENDS = ("clear", "sign_in_bob", "sign_in_ada")  # verbs after which the session found is over
+
+VERBS: dict[str, Callable[[RequestSession[Any]], object]] = {
+    "nothing": len,
+    "change": lambda s: s.update(seen=True),
+    "sign_in_ada": lambda s: s.sign_in(ADA),
+    "sign_in_bob": lambda s: s.sign_in(BOB),
+    "regenerate": lambda s: s.regenerate(),
+    "clear": lambda s: s.clear(),
+    "revoke_others": lambda s: s.revoke_others(),
+}
+# What applications do in one request: one verb, or those of changing a password, of signing out
+# everywhere, of signing in as another.
+REQUESTS: list[tuple[str, ...]] = [
+    *((verb,) for verb in VERBS),
+    ("regenerate", "revoke_others"),
+    ("revoke_others", "regenerate"),
+    ("revoke_others", "clear"),
+    ("clear", "sign_in_ada"),
+    ("clear", "sign_in_bob"),
+    ("sign_in_ada", "revoke_others"),
+    ("revoke_others", "sign_in_bob"),
+    ("change", "clear"),
+    ("clear", "change"),
+]
+
+
+@dataclass
+class Request:
+    """A request on its way, one store call after the other.
+
+    Attributes:
+        verbs: What the application does.
+        error: Why it was answered by an error, or None.
+        token: The token that its response sets, or None.
+        found: The subject that it found.
+        took_up: Whether its cookie was a session to it.
+    """
+
+    verbs: tuple[str, ...]
+    manager: SessionManager[Any]
+    cookie: str
+    twice: bool = False
+    error: Exception | None = None
+    token: str | None = None
+    found: object = None
+    took_up: bool = False
+    _next: Callable[[], Any] | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._steps = self._run()
+        self._advance(lambda: next(self._steps))
+
+    def _run(self) -> Any:
+        manager = self.manager
+        assert isinstance(manager.cookie, Cookie)
+        header = (b"cookie", f"{manager.cookie.name}={self.cookie}".encode())
+        session = manager.open([header], now=NOW)
+        yield from manager.opening(session)
+        self.found = session.subject
+        self.took_up = session.refused is None
+        done = []
+        for verb in self.verbs:
+            if verb != "revoke_others" or session.subject is not None:
+                VERBS[verb](session)
+                done.append(verb)
+        self.verbs = tuple(done)
+        headers: list[tuple[bytes, bytes]] = []
+        try:
+            yield from manager.saving(session, headers, now=NOW)
+        except StoreError as error:
+            self.error = error
+        line = dict(headers).get(b"set-cookie", b"").decode()
+        self.token = line.partition("=")[2].partition(";")[0] or None
+
+    def _advance(self, step: Callable[[], Any]) -> None:
+        try:
+            self._next = step()
+        except StopIteration:
+            self._next = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call is left."""
+        return self._next is not None
+
+    def go_on(self) -> None:
+        """Do the next call, and all that is decided until the one after."""
+        call = self._next
+        assert call is not None
+        try:
+            answer = call()
+            if self.twice:  # as after an answer that was lost
+                answer = call()
+        except Exception as error:  # noqa: BLE001  # the request decides
+            thrown = error
+            self._advance(lambda: self._steps.throw(thrown))
+        else:
+            self._advance(lambda: self._steps.send(answer))
+
+
+@dataclass
+class World:
+    """A store with three sessions of one subject, and two requests of the first of them."""
+
+    requests: tuple[Request, Request]
+    judge: SessionCodec[Any]
+    first: Session[Any]
+    other: str
+
+    @classmethod
+    def begin(
+        cls,
+        pair: tuple[tuple[str, ...], tuple[str, ...]],
+        *,
+        subject: str | None,
+        deaf: bool,
+        twice: bool,
+        store: MemoryStore,
+    ) -> World:
+        """Begin both requests.
+
+        Args:
+            pair: Their verbs.
+            subject: Whose session it is.
+            deaf: Whether the second is on a node that hears of nothing.
+            twice: Whether each call is repeated.
+            store: An empty store.
+        """
+        codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=Lookup(store))
+        token = codec.encode({"n": 1}, subject=subject, now=NOW - 100)
+        other = codec.encode({}, subject=ADA, now=NOW - 100)
+        check: Any = Lookup(store)
+        if deaf:
+            check = Replica(store, refresh=10_000, max_staleness=100_000)
+            check._poller.stop = check._poller.start = lambda *_: None
+            check._read_at = check._fresh_until = float("inf")
+        managers = [
+            SessionManager(SessionCodec(RING, policy=POLICY, revocation=one))
+            for one in (Lookup(store), check)
+        ]
+        requests = tuple(
+            Request(verbs, manager, token, twice)
+            for verbs, manager in zip(pair, managers, strict=True)
+        )
+        assert len(requests) == 2
+        return cls(requests, codec, codec.decode(token, now=NOW), other)
+
+    def lives(self, token: str | None) -> bool:
+        """Tell whether a token is a session on a node that has heard of everything."""
+        if token is None:
+            return False
+        try:
+            self.judge.decode(token, now=NOW + 20)
+        except TokenError:
+            return False
+        return True
+
+    def faults(self) -> Iterator[str]:
+        """Say what has gone wrong."""
+        first = self.judge.renew(self.first, now=NOW)
+        reader: SessionCodec[Any] = SessionCodec(RING, policy=POLICY)
+        ended = False  # whether the session was ended by a request that was acknowledged
+        for request in self.requests:
+            done = request.error is None and request.took_up
+            signs_in = self.first.subject is None and "sign_in" in "".join(request.verbs[:1])
+            ended |= done and not signs_in and any(verb in ENDS for verb in request.verbs)
+        going_on = [
+            request.token
+            for request in self.requests
+            if request.token is not None
+            and not any(verb in ENDS for verb in request.verbs)
+            and reader.decode(request.token, now=NOW).started_at == self.first.started_at
+        ]
+        alive = [token for token in {first, *going_on} if self.lives(token)]
+        if ended and alive:
+            yield "a session outlives its sign-out"
+        sids = {reader.decode(token, now=NOW).sid for token in alive}
+        if len(sids) > 1:
+            yield "a session has become two"
+        for request in self.requests:
+            yield from self._faults_of(request, reader, ended=ended)
+
+    def _faults_of(
+        self, request: Request, reader: SessionCodec[Any], *, ended: bool
+    ) -> Iterator[str]:
+        others = "revoke_others" in request.verbs and request.error is None
+        if others and request.found == ADA and self.lives(self.other):
+            yield "other sessions live on"
+        if request.token is None:
+            return
+        subject = request.found
+        for verb in request.verbs:
+            if verb.startswith("sign_in"):
+                subject = verb.rpartition("_")[2]
+            elif verb == "clear":
+                subject = None
+        if reader.decode(request.token, now=NOW + 20).subject != subject:
+            yield "somebody becomes somebody else"
+        begins = any(verb in ENDS for verb in request.verbs)
+        elsewhere = any("revoke_others" in one.verbs for one in self.requests if one is not request)
+        if begins and not elsewhere and request.error is None and not self.lives(request.token):
+            yield "a sign-in is dead"
+
+
+def orders(
+    pair: tuple[tuple[str, ...], tuple[str, ...]],
+    *,
+    subject: str | None = ADA,
+    deaf: bool = False,
+    twice: bool = False,
+    make: Callable[[], MemoryStore] = MemoryStore,
+) -> Iterator[tuple[str, World]]:
+    """Give the world at the end of each order, with the order as a row of 0 and 1."""
+    todo = [""]
+    while todo:
+        order = todo.pop()
+        world = World.begin(pair, subject=subject, deaf=deaf, twice=twice, store=make())
+        done = ""
+        while any(request.waits for request in world.requests):
+            can = [number for number in (0, 1) if world.requests[number].waits]
+            if len(done) < len(order):
+                chosen = int(order[len(done)])
+            else:
+                chosen = can[0]
+                if len(can) > 1:
+                    todo.append(f"{done}1")
+            world.requests[chosen].go_on()
+            done += str(chosen)
+        yield done, world
