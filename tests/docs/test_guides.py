@@ -94,7 +94,7 @@ def test_the_dependency_of_the_readme_gives_a_typed_session() -> None:
 def test_every_example_of_a_docstring_runs() -> None:
     """Where a module shows one."""
     results = doctest.testmod(
-        sys.modules["tokensession.tokens.codec"], extraglobs={"KeyRing": tokensession.KeyRing}
+        sys.modules["tokensession.tokens.functions"], extraglobs={"KeyRing": tokensession.KeyRing}
     )
     assert results.attempted >= 2
     assert results.failed == 0

@@ -10,7 +10,7 @@ from tokensession.format import claims, state
 from tokensession.keys import jwk, material, schedule
 from tokensession.revocation import decision
 from tokensession.sessions import policy
-from tokensession.tokens import codec, sealing
+from tokensession.tokens import limits, sealing
 from tokensession.tools.vectors.files import CODES, WORDS, load
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +69,8 @@ def test_worked_examples() -> None:
 
 def test_limits() -> None:
     """The numbers of the text are those of the code."""
-    assert codec.MAX_TOKEN == 8192
-    assert codec.MIN_PAYLOAD == 38
+    assert limits.MAX_TOKEN == 8192
+    assert limits.MIN_PAYLOAD == 38
     assert sealing.TOKENS_PER_SALT == 4096
     assert sealing.SECONDS_PER_SALT == 15 * 60
     assert sealing.MAX_CONTEXT_BYTES == 255
