@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from tokensession.errors import ConfigError
 from tokensession.format.state import MAX_INT
-from tokensession.keys.jwk import Key, parse_key
+from tokensession.keys.jwk import Jwk, Key, parse_key
 from tokensession.keys.jwk_pair import is_kid
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tokensession.keys.jwk import Jwk
 
 
 class Document(NamedTuple):

@@ -12,6 +12,8 @@ from tokensession.revocation.decision import (
     CLOCK_SKEW,
     MIN_LEEWAY,
     Denial,
+    Ended,
+    Entries,
     Keep,
     Successor,
     first_start,
@@ -20,17 +22,15 @@ from tokensession.revocation.decision import (
 )
 from tokensession.revocation.lookup import Check, Lookup
 from tokensession.sessions.session import Session
-from tokensession.sessions.steps import run
+from tokensession.sessions.steps import R, Steps, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.format.claims import Subject
     from tokensession.observer import Observer
-    from tokensession.revocation.decision import Ended, Entries
     from tokensession.revocation.store import Store
     from tokensession.sessions.policy import Policy
-    from tokensession.sessions.steps import R, Steps
 
 
 class RevocationList:

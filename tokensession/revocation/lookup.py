@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args, runtime_ch
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.observer import SILENT, Observer
-from tokensession.revocation.decision import Ended, Entries, is_revoked, subject_key
+from tokensession.revocation.decision import Denial, Ended, Entries, Keep, is_revoked, subject_key
 from tokensession.revocation.store import Store
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Keep
     from tokensession.sessions.steps import Steps
 
 WhenDown = Literal["deny", "allow"]

@@ -14,15 +14,13 @@ from tokensession.forks import call_in_child
 from tokensession.format.seconds import check_number
 from tokensession.keys.poller import Poller
 from tokensession.observer import SILENT, Observer
-from tokensession.revocation.decision import Ended
+from tokensession.revocation.decision import Denial, Ended, Entries, Keep
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.lookup import WhenDown, check_word, checked_store
-from tokensession.revocation.store import SWEEP_MARGIN
+from tokensession.revocation.store import SWEEP_MARGIN, Batch, Position, Store
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Entries, Keep
-    from tokensession.revocation.store import Batch, Position, Store
     from tokensession.sessions.steps import Steps
 
 REFRESH: Final = 1.0  # seconds between two readings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,6 @@ from tokensession.tools.vectors.files import VectorError
 from tokensession.tools.vectors.runner import run
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Sequence
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count

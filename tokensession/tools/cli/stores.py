@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensession.stores import connect
+from tokensession.stores import Connection, connect
 from tokensession.stores.urls import named_url, shown_url
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from tokensession.stores import Connection
 
 
 def add_store(parser: ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from tokensession.keys.watcher import KeyRingWatcher
 from tokensession.sessions.policy import Policy
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tokens.codec import SessionCodec
-from tokensession.tools.demo.seen import SeenSessions
+from tokensession.tools.demo.seen import Life, SeenSession, SeenSessions
 from tokensession.tools.demo.trial import Trial
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tokensession.keys.file_source import FileSource
-    from tokensession.tools.demo.seen import Life, SeenSession
 
 POLICY: Final = Policy.owasp()
 # One process reads the keys, and as soon as they are written: what is short here would be

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
-from tokensession.tools.demo.view import PRODUCTS, THEMES
-
-if TYPE_CHECKING:
-    from tokensession.tools.demo.view import View
+from tokensession.tools.demo.view import PRODUCTS, THEMES, View
 
 _INTRO: Final = """\
 <section class="intro">
