@@ -28,13 +28,7 @@ class Unsigned(NamedTuple):
 
 
 class Verifier:
-    """Verifies what was signed under any of the secrets, whatever their order.
-
-    Args:
-        secrets: What the other library signs with, or did.
-        salt: Its purpose, as itsdangerous calls it.
-        key_derivation: ``hmac`` or ``django-concat``.
-    """
+    """Verifies what was signed under any of the secrets, whatever their order."""
 
     __slots__ = ("_signer",)
 

@@ -97,11 +97,7 @@ class Overflow:
 
 
 def overflow_of(overflow: Overflow | Store | None) -> Overflow | None:
-    """Return the overflow that a codec was given, or one made of a store.
-
-    Raises:
-        ConfigError: Something else.
-    """
+    """Return the overflow that a codec was given, or one made of a store."""
     if overflow is None or isinstance(overflow, Overflow):
         return overflow
     if isinstance(overflow, Store):

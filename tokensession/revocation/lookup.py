@@ -49,11 +49,7 @@ class Check(Protocol):
         ...
 
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        """Return what is known about one session.
-
-        Raises:
-            StoreError: As for `revoking`.
-        """
+        """Return what is known about one session."""
         ...
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
@@ -110,11 +106,7 @@ class Lookup:
         return is_revoked(sid, started_at, **found._asdict())
 
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        """Return what the store holds about one session.
-
-        Raises:
-            StoreError: The store cannot be asked, unless that is allowed.
-        """
+        """Return what the store holds about one session."""
         found: Entries = yield partial(self._look_up, sid, subject)
         return found
 
@@ -166,11 +158,7 @@ class Lookup:
 
 
 def checked_store(store: object) -> Store:
-    """Return a store of revocations.
-
-    Raises:
-        ConfigError: It is none.
-    """
+    """Return a store of revocations."""
     if isinstance(store, type) or not isinstance(store, Store):
         raise ConfigError(
             f"a store of revocations is needed, such as SQLStore(url), not {type(store).__name__}"
@@ -179,10 +167,6 @@ def checked_store(store: object) -> Store:
 
 
 def check_word(name: str, word: object) -> None:
-    """Refuse another word than deny or allow.
-
-    Raises:
-        ConfigError: With the name and the words.
-    """
+    """Refuse another word than deny or allow."""
     if word not in get_args(WhenDown):
         raise ConfigError(f'{name} must be "deny" or "allow", not {word!r}')

@@ -115,11 +115,7 @@ class Connection(ABC):
 
 
 class Role(Generic[_Kind_co]):
-    """A store on a connection.
-
-    Args:
-        connection: The connection, which its roles share.
-    """
+    """A store on a connection."""
 
     def __init__(self, connection: _Kind_co) -> None:
         self._connection = connection

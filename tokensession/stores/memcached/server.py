@@ -93,9 +93,6 @@ class MemcachedServer(Connection):
             call: What the client does.
             store: What the role is called in messages.
             again: False for a call that must not be made twice.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
         try:
             return call(self.client())

@@ -104,15 +104,7 @@ class MongoDatabase(Connection):
         return self._collection
 
     def run(self, call: Callable[[Database[Document]], _Result], *, store: str) -> _Result:
-        """Do something with the database.
-
-        Args:
-            call: What is done. Its reads ask the primary.
-            store: What the role is called in messages.
-
-        Raises:
-            StoreError: It failed, or took too long.
-        """
+        """Do something with the database."""
         try:
             with pymongo.timeout(self._timeout):
                 # The primary, whatever the URL says: a secondary may lag behind.

@@ -32,12 +32,7 @@ _SUBJECT_BYTES: Final = 32
 
 
 class Step:
-    """One transaction, which has taken its turn by raising the counter.
-
-    Attributes:
-        everyone: The instant for everyone, or -1.
-        highest: The greatest mark ever set, or -1.
-    """
+    """One transaction, which has taken its turn by raising the counter."""
 
     def __init__(self, entries: Collection[Document], session: ClientSession, now: int) -> None:
         self._entries = entries
@@ -122,11 +117,7 @@ class Step:
 
 
 def checked_store(store: Document | None) -> Document:
-    """Return the document of the store.
-
-    Raises:
-        StoreError: There is none, it is of another version, or invalid.
-    """
+    """Return the document of the store."""
     if store is None:
         raise StoreError(
             "the revocation store (mongodb) is empty: it was never created, or it lost its "
@@ -142,11 +133,7 @@ def checked_store(store: Document | None) -> Document:
 
 
 def mark_of(document: Document | None) -> Mark | None:
-    """Return the mark of a document.
-
-    Raises:
-        StoreError: It is invalid.
-    """
+    """Return the mark of a document."""
     if document is None:
         return None
     numbers = [document.get(name) for name in ("instant", "until", "revision")]

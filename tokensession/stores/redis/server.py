@@ -85,11 +85,7 @@ class RedisServer(Connection):
         self.client.close()
 
     def check_bytes(self) -> None:
-        """Refuse a client that returns text.
-
-        Raises:
-            ConfigError: It decodes.
-        """
+        """Refuse a client that returns text."""
         if self.client.get_encoder().decode_responses:
             raise ConfigError("the client decodes what it reads: make it without decode_responses")
 
@@ -106,9 +102,6 @@ class RedisServer(Connection):
             call: What the client does.
             store: What the role is called in messages.
             replies: What errors of the role's own scripts mean, by a word in them.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
         try:
             return call(self.client)

@@ -34,12 +34,7 @@ _Result = TypeVar("_Result")
 
 
 class Messages(NamedTuple):
-    """How error messages speak of a role.
-
-    Attributes:
-        failed: How they begin.
-        remedy: What makes the tables that are missing.
-    """
+    """How error messages speak of a role."""
 
     failed: str
     remedy: str = "; make it with create()"
@@ -114,9 +109,6 @@ class Database(Connection):
         Args:
             says: What the messages say.
             work: What is run.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
         if self._file is not None and not self._follow(self._file):
             raise StoreError(f"{says.failed} its file is not there{says.remedy}")
@@ -138,9 +130,6 @@ class Database(Connection):
             fill: Writes what the tables begin with.
             private: Whether a new file of SQLite is for its owner alone, and keeps its journal
                 where those who can only read it need no write access to its folder.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
 
         def work(connection: sa.Connection) -> None:

@@ -20,20 +20,7 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """A transaction that has begun.
-
-    Args:
-        connection: Where it runs.
-        tables: The tables and statements of the store.
-        lock: Whether to wait for others that lock the store.
-
-    Attributes:
-        everyone: The instant for everyone, or -1.
-        highest: The greatest mark ever set, or -1.
-
-    Raises:
-        StoreError: The store was not created, or is of another version.
-    """
+    """A transaction that has begun."""
 
     def __init__(self, connection: Connection, tables: Tables, *, lock: bool = False) -> None:
         self._connection = connection

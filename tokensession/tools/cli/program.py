@@ -46,11 +46,7 @@ Secrets and tokens are never arguments, because arguments show in process lists.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    Args:
-        argv: The arguments after the program's name; those of the process when None.
-    """
+    """Run the command line and return its exit code."""
     try:
         code = _run(argv)
         sys.stdout.flush()

@@ -83,12 +83,7 @@ def add_schedule(parser: ArgumentParser) -> None:
 
 
 def schedule_of(args: Namespace, former: Schedule | None = None) -> Schedule | None:
-    """Return the rotation config that the arguments make of a former one, or None for none.
-
-    Raises:
-        InputError: Without a token lifetime.
-        ConfigError: Numbers that do not fit each other.
-    """
+    """Return the rotation config that the arguments make of a former one, or None for none."""
     given = {
         "token_lifetime": args.token_lifetime,
         "period": args.period,

@@ -31,12 +31,7 @@ def add_store(parser: ArgumentParser) -> None:
 
 
 def open_store(args: Namespace) -> Connection:
-    """Return a connection to the store that the arguments name.
-
-    Raises:
-        ConfigError: A URL that is missing, holds a password on the command line, or names no
-            store; options that the store does not have; or a client that is not installed.
-    """
+    """Return a connection to the store that the arguments name."""
     return connect(
         _url(args), prefix=args.prefix, database=args.database, collection=args.collection
     )

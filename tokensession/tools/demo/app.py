@@ -71,11 +71,7 @@ class SecurityHeaders:
 
 
 def make_app(bench: Bench) -> Starlette:
-    """Return the application.
-
-    Args:
-        bench: Its keys, revocations and sessions.
-    """
+    """Return the application."""
 
     async def signed_out(request: Request) -> Response:
         # The raw header is enough to see that the cookie is gone: no session is begun.

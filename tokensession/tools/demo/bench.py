@@ -43,11 +43,7 @@ def first_ring(now: float | None = None) -> KeyRing:
 
 
 def rotated(ring: KeyRing, now: int) -> KeyRing:
-    """Return a ring with the next key, which signs after the propagation delay.
-
-    Raises:
-        ConfigError: The next key is there already, or the ring is full.
-    """
+    """Return a ring with the next key, which signs after the propagation delay."""
     ring, _ = plan(ring, now, SCHEDULE)
     pending = [ring[kid].nbf - now for kid, state in ring.states(now).items() if state == "pending"]
     if pending:
@@ -105,20 +101,12 @@ class Bench:
         return values[0].decode("latin-1") if len(values) == 1 else None
 
     def rotate(self, now: int) -> None:
-        """Add the next key; does I/O.
-
-        Raises:
-            ConfigError: As for `rotated`.
-        """
+        """Add the next key; does I/O."""
         update(self._source, lambda ring: rotated(ring, now))
         self.keys.reload()
 
     def revoke_key(self, kid: str, now: int) -> None:
-        """Revoke a key, whose sessions end with it; does I/O.
-
-        Raises:
-            ConfigError: There is no such key.
-        """
+        """Revoke a key, whose sessions end with it; does I/O."""
         reason = "by the page of tokensession demo"
         update(self._source, lambda ring: revoke_key(ring, kid, now, reason=reason)[0])
         self.keys.reload()

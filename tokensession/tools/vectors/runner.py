@@ -36,11 +36,7 @@ class Outcome:
 
 
 def run(folder: Path) -> Iterator[Outcome]:
-    """Run every case of every file in `folder`, in the order in which to implement.
-
-    Raises:
-        VectorError: A file is missing or damaged, has a wrong count, or uses unknown words.
-    """
+    """Run every case of every file in `folder`, in the order in which to implement."""
     for name in WORDS:
         content = load(folder, name)
         for case in content["cases"]:

@@ -63,12 +63,7 @@ _MOMENT: Final = '<time datetime="$iso" data-second="$second">$relative</time>'
 
 
 def ring_panel(view: View, csrf: Html) -> Html:
-    """Return the part with the key ring.
-
-    Args:
-        view: What the request has.
-        csrf: The field that every form needs.
-    """
+    """Return the part with the key ring."""
     ring, now = view.keys, view.now
     states = ring.states(now)
     found = stretches(ring, now - BEFORE, now + AFTER)

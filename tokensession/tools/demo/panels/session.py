@@ -53,12 +53,7 @@ _CHOICE: Final = '<button name="$field" value="$value"$extra>$label</button>'
 
 
 def session_panel(view: View, csrf: Html) -> Html:
-    """Return the part with the forms.
-
-    Args:
-        view: What the request has.
-        csrf: The field that every form needs.
-    """
+    """Return the part with the forms."""
     subject = view.session.subject
     if subject is None:
         begin = join((fill(_INTRO), fill(_SIGN_IN, csrf=csrf)))
