@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
 from tokensession.errors import ConfigError
 
@@ -46,6 +46,17 @@ class Connection(ABC):
     @abstractmethod
     def name(self) -> str:
         """The place without credentials, fit for logs."""
+
+    @classmethod
+    def of(cls, where: Self | Any, options: dict[str, Any]) -> Self:
+        """Return a connection, or one that is made of a place, with options as for `connect`."""
+        if not isinstance(where, cls):
+            return cls(where, **options)  # type: ignore[call-arg]  # as each vendor has it
+        if options:
+            raise ConfigError(
+                f"a connection has its own {', '.join(options)}: give them to connect"
+            )
+        return where
 
     def revocations(self, *, may_forget: bool = False) -> RevocationStore:
         """Return the store of revocations.

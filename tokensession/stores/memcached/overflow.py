@@ -22,7 +22,8 @@ class MemcachedStore(Role[MemcachedServer], Store):
         connection: The server.
     """
 
-    def __init__(self, connection: MemcachedServer) -> None:
+    def __init__(self, where: MemcachedServer | str, **options: Any) -> None:
+        connection = MemcachedServer.of(where, options)
         super().__init__(connection)
         self._prefix = f"{connection.prefix}:overflow:"
 

@@ -59,7 +59,10 @@ class MemcachedStore(Role[MemcachedServer], Store):
             every session is denied after its restart, until `create`. The default refuses this.
     """
 
-    def __init__(self, connection: MemcachedServer, *, may_forget: bool = False) -> None:
+    def __init__(
+        self, where: MemcachedServer | str, *, may_forget: bool = False, **options: Any
+    ) -> None:
+        connection = MemcachedServer.of(where, options)
         super().__init__(connection)
         self._may_forget = may_forget
         self._prefix = f"{connection.prefix}:revocation:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokensession.overflow.store import Store
 from tokensession.stores.connection import Role
@@ -26,7 +26,8 @@ class MongoStore(Role[MongoDatabase], Store):
         connection: The database.
     """
 
-    def __init__(self, connection: MongoDatabase) -> None:
+    def __init__(self, where: MongoDatabase | str, **options: Any) -> None:
+        connection = MongoDatabase.of(where, options)
         super().__init__(connection)
         self._name = connection.collection_of("overflow")
 

@@ -58,7 +58,8 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         connection: The database.
     """
 
-    def __init__(self, connection: MongoDatabase) -> None:
+    def __init__(self, where: MongoDatabase | str, **options: Any) -> None:
+        connection = MongoDatabase.of(where, options)
         super().__init__(connection)
         self._name = connection.collection_of("revocations")
 

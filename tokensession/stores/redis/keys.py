@@ -36,7 +36,8 @@ class RedisKeySource(Role[RedisServer]):
         key: The name; ``tokensession:keys`` unless given.
     """
 
-    def __init__(self, connection: RedisServer, *, key: str = "") -> None:
+    def __init__(self, where: RedisServer | Any, *, key: str = "", **options: Any) -> None:
+        connection = RedisServer.of(where, options)
         super().__init__(connection)
         self._client: Any = connection.client
         self._key = key or DEFAULT_NAME

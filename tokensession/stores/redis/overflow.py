@@ -24,7 +24,8 @@ class RedisStore(Role[RedisServer], Store):
         ConfigError: A client that decodes.
     """
 
-    def __init__(self, connection: RedisServer) -> None:
+    def __init__(self, where: RedisServer | Any, **options: Any) -> None:
+        connection = RedisServer.of(where, options)
         super().__init__(connection)
         connection.check_bytes()
         self._prefix = f"{connection.prefix}:overflow:"

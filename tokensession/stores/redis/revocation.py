@@ -57,7 +57,10 @@ class RedisStore(Role[RedisServer], Store):
         ConfigError: A client that decodes or reads from replicas.
     """
 
-    def __init__(self, connection: RedisServer, *, may_forget: bool = False) -> None:
+    def __init__(
+        self, where: RedisServer | Any, *, may_forget: bool = False, **options: Any
+    ) -> None:
+        connection = RedisServer.of(where, options)
         super().__init__(connection)
         connection.check_bytes()
         spread = ("read_from_replicas", "load_balancing_strategy")

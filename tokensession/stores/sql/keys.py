@@ -31,7 +31,8 @@ class SQLKeySource(Role[Database]):
         key: Which row; ``session-keys`` unless given.
     """
 
-    def __init__(self, connection: Database, *, key: str = "") -> None:
+    def __init__(self, where: Database | str | sa.Engine, *, key: str = "", **options: Any) -> None:
+        connection = Database.of(where, options)
         super().__init__(connection)
         self._key = key or DEFAULT_NAME
         self._says = Messages(f"{self.name}:", "; `tokensession keys new` makes it")

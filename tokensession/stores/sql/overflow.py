@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 from tokensession.overflow.store import SWEEP_BATCH, SWEEP_EVERY, SWEEP_MARGIN, Store
 from tokensession.stores.connection import Role
@@ -18,7 +19,8 @@ class SQLStore(Role[Database], Store):
         connection: The database.
     """
 
-    def __init__(self, connection: Database) -> None:
+    def __init__(self, where: Database | str | sa.Engine, **options: Any) -> None:
+        connection = Database.of(where, options)
         super().__init__(connection)
         self._says = Messages(f"the overflow store ({connection.dialect}) failed:")
         self._puts = count(1)

@@ -52,7 +52,8 @@ class SQLStore(Role[Database], TransactionalStore):
         connection: The database.
     """
 
-    def __init__(self, connection: Database) -> None:
+    def __init__(self, where: Database | str | sa.Engine, **options: Any) -> None:
+        connection = Database.of(where, options)
         super().__init__(connection)
         self._says = Messages(f"the revocation store ({connection.dialect}) failed:")
         self._tables = Tables(connection.prefix, connection.dialect)
