@@ -58,14 +58,15 @@ class Check(ABC):
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
-        ended = self.store.deny(denial, now=now)
+        # A store that says nothing of its marks has denied the id all the same.
+        ended = self.store.deny(denial, now=now) or Ended((denial.sid,))
         successor = denial.successor
         self._hear_end(denial, ended, None if successor is None else successor.subject)
         return ended
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Let another id continue a session; see `Store.replace`."""
-        ended = self.store.replace(denial, new, now=now)
+        ended = self.store.replace(denial, new, now=now) or Ended((denial.sid,))
         self._hear_end(denial, ended, denial.subject)
         return ended
 
