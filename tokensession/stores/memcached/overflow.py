@@ -19,11 +19,12 @@ class MemcachedStore(Role[MemcachedServer], Store):
     """Keeps each entry under a key of its own, for as long as the server has room.
 
     Args:
-        connection: The server.
+        connection: The server, or its URL or client.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
-    def __init__(self, where: MemcachedServer | str, **options: Any) -> None:
-        connection = MemcachedServer.of(where, options)
+    def __init__(self, connection: MemcachedServer | str, **options: Any) -> None:
+        connection = MemcachedServer.of(connection, options)
         super().__init__(connection)
         self._prefix = f"{connection.prefix}:overflow:"
 

@@ -54,15 +54,16 @@ class MemcachedStore(Role[MemcachedServer], Store):
     """Keeps revocations in Memcached, for as long as the server has room.
 
     Args:
-        connection: The server.
+        connection: The server, or its URL or client.
         may_forget: Accept that sessions come back when the server evicts their entries, and that
             every session is denied after its restart, until `create`. The default refuses this.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
     def __init__(
-        self, where: MemcachedServer | str, *, may_forget: bool = False, **options: Any
+        self, connection: MemcachedServer | str, *, may_forget: bool = False, **options: Any
     ) -> None:
-        connection = MemcachedServer.of(where, options)
+        connection = MemcachedServer.of(connection, options)
         super().__init__(connection)
         self._may_forget = may_forget
         self._prefix = f"{connection.prefix}:revocation:"

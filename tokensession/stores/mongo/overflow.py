@@ -23,11 +23,12 @@ class MongoStore(Role[MongoDatabase], Store):
     """Keeps each entry in a document of its own.
 
     Args:
-        connection: The database.
+        connection: The database, or its URL or client.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
-    def __init__(self, where: MongoDatabase | str, **options: Any) -> None:
-        connection = MongoDatabase.of(where, options)
+    def __init__(self, connection: MongoDatabase | str, **options: Any) -> None:
+        connection = MongoDatabase.of(connection, options)
         super().__init__(connection)
         self._name = connection.collection_of("overflow")
 

@@ -55,11 +55,12 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
     """Keeps revocations in MongoDB. It needs a replica set.
 
     Args:
-        connection: The database.
+        connection: The database, or its URL or client.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
-    def __init__(self, where: MongoDatabase | str, **options: Any) -> None:
-        connection = MongoDatabase.of(where, options)
+    def __init__(self, connection: MongoDatabase | str, **options: Any) -> None:
+        connection = MongoDatabase.of(connection, options)
         super().__init__(connection)
         self._name = connection.collection_of("revocations")
 

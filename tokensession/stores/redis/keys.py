@@ -32,12 +32,13 @@ class RedisKeySource(Role[RedisServer]):
     """The document under one name of a Redis or Valkey server.
 
     Args:
-        connection: The server.
+        connection: The server, or its URL or client.
         key: The name; ``tokensession:keys`` unless given.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
-    def __init__(self, where: RedisServer | Any, *, key: str = "", **options: Any) -> None:
-        connection = RedisServer.of(where, options)
+    def __init__(self, connection: RedisServer | Any, *, key: str = "", **options: Any) -> None:
+        connection = RedisServer.of(connection, options)
         super().__init__(connection)
         self._client: Any = connection.client
         self._key = key or DEFAULT_NAME

@@ -18,14 +18,15 @@ class RedisStore(Role[RedisServer], Store):
     """Keeps each entry under a key of its own, which the server removes at its end.
 
     Args:
-        connection: The server, or cluster.
+        connection: The server, or cluster, or its URL or client.
+        options: As for `stores.connect`, beside a URL or client.
 
     Raises:
         ConfigError: A client that decodes.
     """
 
-    def __init__(self, where: RedisServer | Any, **options: Any) -> None:
-        connection = RedisServer.of(where, options)
+    def __init__(self, connection: RedisServer | Any, **options: Any) -> None:
+        connection = RedisServer.of(connection, options)
         super().__init__(connection)
         connection.check_bytes()
         self._prefix = f"{connection.prefix}:overflow:"

@@ -50,17 +50,18 @@ class RedisStore(Role[RedisServer], Store):
     """Keeps revocations in Redis or Valkey.
 
     Args:
-        connection: The server, or cluster.
+        connection: The server, or cluster, or its URL or client.
         may_forget: Accept a server that evicts keys when it is full. The default refuses it.
+        options: As for `stores.connect`, beside a URL or client.
 
     Raises:
         ConfigError: A client that decodes or reads from replicas.
     """
 
     def __init__(
-        self, where: RedisServer | Any, *, may_forget: bool = False, **options: Any
+        self, connection: RedisServer | Any, *, may_forget: bool = False, **options: Any
     ) -> None:
-        connection = RedisServer.of(where, options)
+        connection = RedisServer.of(connection, options)
         super().__init__(connection)
         connection.check_bytes()
         spread = ("read_from_replicas", "load_balancing_strategy")

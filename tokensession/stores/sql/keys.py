@@ -27,12 +27,15 @@ class SQLKeySource(Role[Database]):
     """The document in a table of its own, ``tokensession_keys``, a row for each ring.
 
     Args:
-        connection: The database.
+        connection: The database, or its URL or client.
         key: Which row; ``session-keys`` unless given.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
-    def __init__(self, where: Database | str | sa.Engine, *, key: str = "", **options: Any) -> None:
-        connection = Database.of(where, options)
+    def __init__(
+        self, connection: Database | str | sa.Engine, *, key: str = "", **options: Any
+    ) -> None:
+        connection = Database.of(connection, options)
         super().__init__(connection)
         self._key = key or DEFAULT_NAME
         self._says = Messages(f"{self.name}:", "; `tokensession keys new` makes it")

@@ -16,11 +16,12 @@ class SQLStore(Role[Database], Store):
     """Keeps each entry in a row of its own; every 16th write removes rows that have ended.
 
     Args:
-        connection: The database.
+        connection: The database, or its URL or client.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
-    def __init__(self, where: Database | str | sa.Engine, **options: Any) -> None:
-        connection = Database.of(where, options)
+    def __init__(self, connection: Database | str | sa.Engine, **options: Any) -> None:
+        connection = Database.of(connection, options)
         super().__init__(connection)
         self._says = Messages(f"the overflow store ({connection.dialect}) failed:")
         self._puts = count(1)

@@ -49,11 +49,12 @@ class SQLStore(Role[Database], TransactionalStore):
     """Keeps revocations in three tables.
 
     Args:
-        connection: The database.
+        connection: The database, or its URL or client.
+        options: As for `stores.connect`, beside a URL or client.
     """
 
-    def __init__(self, where: Database | str | sa.Engine, **options: Any) -> None:
-        connection = Database.of(where, options)
+    def __init__(self, connection: Database | str | sa.Engine, **options: Any) -> None:
+        connection = Database.of(connection, options)
         super().__init__(connection)
         self._says = Messages(f"the revocation store ({connection.dialect}) failed:")
         self._tables = Tables(connection.prefix, connection.dialect)
