@@ -38,6 +38,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "adapters.quart": ["SessionInterface"],
         "adapters.django": ["SessionMiddleware", "SessionStore"],
         "adapters.aiohttp": ["setup", "get_session", "new_session"],
+        "web.options": ["Options", "CodecOptions"],
         "web.request_session": ["RequestSession"],
     },
     "keys": {
@@ -86,9 +87,32 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "observer": ["Observer"],
     },
 }
-# Of these classes, what applications call; the rest is between them and the adapters.
-ONLY: Final = {
-    "SessionCodec": ["encode", "decode", "renew", "revoke", "revoke_subject", "revoke_all"],
+# Of these classes, what applications and adapters call; the rest is between modules of the core.
+ONLY: Final[dict[str, list[str]]] = {
+    "Policy": ["owasp", "aal1", "aal2"],
+    "Overflow": [],
+    "SessionCodec": [
+        "encode",
+        "decode",
+        "new",
+        "renew",
+        "revoke",
+        "revoke_subject",
+        "revoke_all",
+        "confirm",
+    ],
+    "SessionManager": [
+        "open",
+        "is_carried",
+        "opening",
+        "save",
+        "saving",
+        "complete",
+        "is_changed",
+        "check_unchanged",
+        "token",
+        "until_closed",
+    ],
 }
 INHERITS: Final = {"KeyRing", "Session"}  # what these classes inherit is described as theirs
 # Applications do not call these classes.
@@ -201,8 +225,8 @@ def _members(found: griffe.Class) -> dict[str, griffe.Object]:
 
 def _class_line(found: griffe.Class) -> str:
     """Return how an instance is made, or, where the class adds nothing to that, its bases."""
-    unsaid = found.bases if found.name in INHERITS else UNSAID
-    bases = [base for base in map(str, found.bases) if base.split("[")[0] not in map(str, unsaid)]
+    shown = [] if found.name in INHERITS else map(str, found.bases)
+    bases = [base for base in shown if base.split("[")[0] not in UNSAID]
     derived = f"class {found.name}({', '.join(bases)})" if bases else f"class {found.name}"
     made = _members(found).get("__init__")
     if not isinstance(made, griffe.Function) or found.name in MADE_ELSEWHERE:

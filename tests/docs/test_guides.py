@@ -26,7 +26,6 @@ from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.revocation.replica import Replica
 from tokensession.sessions.policy import Policy
 from tokensession.stores.memory.revocation import MemoryStore
-from tokensession.tokens import functions
 from tokensession.tools.cli import main
 from tokensession.tools.vectors.files import CODES, WORDS, load
 
@@ -94,7 +93,9 @@ def test_the_dependency_of_the_readme_gives_a_typed_session() -> None:
 
 def test_every_example_of_a_docstring_runs() -> None:
     """Where a module shows one."""
-    results = doctest.testmod(functions)
+    results = doctest.testmod(
+        sys.modules["tokensession.tokens.functions"], extraglobs={"KeyRing": tokensession.KeyRing}
+    )
     assert results.attempted >= 2
     assert results.failed == 0
 

@@ -2,7 +2,7 @@
 
 >>> from tokensession import KeyRing
 >>> from tokensession.adapters.aiohttp import get_session, setup
->>> setup(app, KeyRing.open("session-keys.json"))
+>>> setup(app, KeyRing.follow("session-keys.json"))
 
 A handler asks for its session by ``session = await get_session(request)``.
 """

@@ -2,7 +2,7 @@
 
 >>> from tokensession import KeyRing
 >>> from tokensession.adapters.asgi import SessionMiddleware
->>> app = SessionMiddleware(app, KeyRing.open("session-keys.json"))
+>>> app = SessionMiddleware(app, KeyRing.follow("session-keys.json"))
 
 The session is ``scope["session"]``, which is ``request.session`` in Starlette and FastAPI.
 """
@@ -34,10 +34,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _START: Final = "http.response.start"
+_BODY: Final = "http.response.body"
 # What ends a response, unless it has `more_body`.
 _ENDS: Final = {
-    "http.response.body", "http.response.pathsend", "http.response.zerocopysend",
-    "websocket.http.response.body",
+    _BODY, "http.response.pathsend", "http.response.zerocopysend", "websocket.http.response.body",
 }  # fmt: skip
 _ACCEPT: Final = "websocket.accept"
 _REFUSES: Final = "websocket.close"  # a WebSocket that has not been accepted

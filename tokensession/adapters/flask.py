@@ -2,7 +2,7 @@
 
 >>> from tokensession import KeyRing
 >>> from tokensession.adapters.flask import SessionInterface
->>> app.session_interface = SessionInterface(KeyRing.open("session-keys.json"))
+>>> app.session_interface = SessionInterface(KeyRing.follow("session-keys.json"))
 
 ``flask.session`` is the session, with all that Flask's own can do, and its verbs besides.
 """

@@ -2,7 +2,7 @@
 
 >>> from tokensession import KeyRing
 >>> from tokensession.adapters.quart import SessionInterface
->>> app.session_interface = SessionInterface(KeyRing.open("session-keys.json"))
+>>> app.session_interface = SessionInterface(KeyRing.follow("session-keys.json"))
 
 ``quart.session`` is the session; settings and `permanent` are as in `tokensession.adapters.flask`.
 """

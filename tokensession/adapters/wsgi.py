@@ -2,7 +2,7 @@
 
 >>> from tokensession import KeyRing
 >>> from tokensession.adapters.wsgi import SessionMiddleware
->>> app = SessionMiddleware(app, KeyRing.open("session-keys.json"))
+>>> app = SessionMiddleware(app, KeyRing.follow("session-keys.json"))
 
 The session is ``environ["tokensession.session"]``.
 """

@@ -51,6 +51,7 @@ class Opener(Protocol):
     @property
     def codec(self) -> SessionCodec[Any]:
         """What reads and writes the tokens."""
+        ...
 
     def load(self, session: RequestSession[Any]) -> SessionValue[Any]:
         """Return the session that the request carries, or a new one."""

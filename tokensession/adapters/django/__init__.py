@@ -4,7 +4,7 @@
 
     SESSION_ENGINE = "tokensession.adapters.django"
     SESSION_COOKIE_NAME = "__Host-session"
-    TOKENSESSION_KEYS = KeyRing.open(BASE_DIR / "session-keys.json")
+    TOKENSESSION_KEYS = KeyRing.follow(BASE_DIR / "session-keys.json")
 
 and in MIDDLEWARE ``tokensession.adapters.django.SessionMiddleware`` in the place of Django's own.
 TOKENSESSION_KEYS may be a `SessionManager`; otherwise TOKENSESSION_POLICY says when sessions end

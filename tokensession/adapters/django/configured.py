@@ -30,8 +30,8 @@ def configured_manager() -> SessionManager[Any]:
     revocation = getattr(settings, "TOKENSESSION_REVOCATION", None)
     if keys is None:
         raise ConfigError(
-            "TOKENSESSION_KEYS is missing from the settings: set it to a KeyRing, such as "
-            'KeyRing.open(BASE_DIR / "session-keys.json")'
+            "TOKENSESSION_KEYS is missing from the settings: set it to a key ring, such as "
+            'KeyRing.follow(BASE_DIR / "session-keys.json")'
         )
     if not isinstance(keys, SessionManager):
         try:
