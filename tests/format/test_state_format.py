@@ -285,6 +285,14 @@ def test_a_key_that_would_not_come_back_is_refused(key: Any) -> None:
             form.checked(state, pack(state), **way)
 
 
+def test_a_key_that_takes_the_place_of_an_equal_one_is_refused() -> None:
+    """Of a state that is read member by member too."""
+    members = Members(b"\x81\xa4cart\x01")
+    members[Key.CART] = members.pop("cart")
+    with pytest.raises(StateError, match="a key of type Key"):
+        UntypedState().checked(members, encode_msgpack(members), touched={"cart"})
+
+
 def test_members_are_checked_where_they_changed() -> None:
     """Of a state that is read member by member the others are not even read."""
     form = UntypedState()

@@ -91,7 +91,7 @@ class Members(MutableMapping[str, Any]):
         """
         changed = {}
         for key, value in self._members.items():
-            raw = self._found.get(key)
+            raw = self._found.get(key) if type(key) is str else None
             if raw is None or (value is not raw and msgspec.Raw(_write(value)) != raw):
                 changed[key] = value
         return changed
