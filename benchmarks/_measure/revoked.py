@@ -18,11 +18,12 @@ from tokensession import KeyRing, Policy, SessionCodec
 from tokensession.revocation.decision import Denial
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import BATCH, Batch
+from tokensession.sessions import steps
 from tokensession.stores import connect
 from tokensession.stores.memory.revocation import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
     from _measure.rounds import Spread
@@ -103,12 +104,14 @@ def measure_copy(entries: int, rounds: int) -> Copy:
         # Other sessions each time, as in a service: nobody's part of the list is in a cache.
         return lambda calls: (call, (arguments * (calls // len(arguments) + 1))[:calls])
 
+    def revokes(started_at: int) -> Callable[[bytes], bool]:
+        return lambda sid: steps.run(replica.revoking(sid, started_at, "184467"))
+
     tasks = [
         Task("copy", "decode", turns(plain.decode, tokens)),
         Task("copy", "with it", turns(asking.decode, tokens)),
-        Task("copy", "check", turns(lambda sid: replica.revokes(sid, start, "184467"), sids)),
-        Task("copy", "after",
-             turns(lambda sid: replica.revokes(sid, start + 3600, "184467"), sids)),
+        Task("copy", "check", turns(revokes(start), sids)),
+        Task("copy", "after", turns(revokes(start + 3600), sids)),
     ]  # fmt: skip
     times = run(tasks, rounds)
     replica.close()
@@ -201,9 +204,9 @@ def follow(url: str, end: Connection) -> None:
     ):
         replica.read()
         while (sid := end.recv()) is not None:
-            replica.revokes(sid, now, None)  # starts its thread
+            steps.run(replica.revoking(sid, now, None))  # starts its thread
             end.send(None)
-            while not replica.revokes(sid, now, None):
+            while not steps.run(replica.revoking(sid, now, None)):
                 sleep(0.001)
             end.send(monotonic())
 

@@ -22,9 +22,13 @@ from _measure.states import STATES
 from tests.servers import Memcached, Mongo, Postgres, Valkey
 from tokensession import KeyRing, Overflow, Policy, SessionCodec, SessionManager
 from tokensession.stores.memcached.overflow import MemcachedStore
+from tokensession.stores.memcached.server import MemcachedServer
 from tokensession.stores.memory.overflow import MemoryStore
+from tokensession.stores.mongo.database import MongoDatabase
 from tokensession.stores.mongo.overflow import MongoStore
 from tokensession.stores.redis.overflow import RedisStore
+from tokensession.stores.redis.server import RedisServer
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.overflow import SQLStore
 
 if TYPE_CHECKING:
@@ -93,13 +97,13 @@ def places(stack: ExitStack) -> list[Place]:
         stack.callback(client.close)
     found = [
         Place("memory", MemoryStore(), None),
-        Place("SQLite", SQLStore(f"sqlite:///{folder}/overflow.db", timeout=_PATIENCE), None),
-        Place("PostgreSQL", SQLStore(postgres.url, timeout=_PATIENCE), None),
-        Place("Valkey", RedisStore(valkey.url, timeout=_PATIENCE),
+        Place("SQLite", SQLStore(Database(f"sqlite:///{folder}/x.db", timeout=_PATIENCE)), None),
+        Place("PostgreSQL", SQLStore(Database(postgres.url, timeout=_PATIENCE)), None),
+        Place("Valkey", RedisStore(RedisServer(valkey.url, timeout=_PATIENCE)),
               lambda app: RedisSessionInterface(app, client=redis_client), valkey.url),
-        Place("Memcached", MemcachedStore(memcached.url, timeout=_PATIENCE),
+        Place("Memcached", MemcachedStore(MemcachedServer(memcached.url, timeout=_PATIENCE)),
               lambda app: MemcachedSessionInterface(app, client=memcached_client)),
-        Place("MongoDB's wire", MongoStore(mongo.url, timeout=_PATIENCE),
+        Place("MongoDB's wire", MongoStore(MongoDatabase(mongo.url, timeout=_PATIENCE)),
               lambda app: MongoDBSessionInterface(app, client=mongo_client)),
     ]  # fmt: skip
     for place in found:

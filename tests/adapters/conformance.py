@@ -5,7 +5,10 @@ use for), and gives one fixture `site` that serves these paths over a real socke
 
 - ``/KIND/NAME`` (GET and HEAD) gives `answer_to(of, KIND, NAME, query)`, where ``of`` gives the
   session of a key in `SESSIONS`: ``/op`` is the first, ``/both`` two of them in one request,
-- ``/stream/NAME`` streams what `stream(session, NAME)` yields, a chunk each,
+- ``/stream/NAME`` (GET and POST) streams what `stream(session, NAME)` yields, a chunk each, with
+  the headers of `headers_of(query)`,
+- once a response is complete, something of the framework's that runs then calls
+  `note_after(of, path)`,
 - `Handled` is answered with status 409 by the application's own handler of exceptions.
 
 What a framework cannot do stands in the class's `unable`, and what it does in its own way in its
@@ -18,6 +21,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import queue
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -452,6 +456,12 @@ class Unhandled(Exception):  # noqa: N818
     """Nobody has foreseen it."""
 
 
+# Names that begin so: the application leaves the session alone, and `note_after` does the rest.
+AFTER = "after_"
+# Between two names: the application does the one to the session, and then the other.
+AND = "_and_then_"
+
+
 @dataclass(frozen=True)
 class Answer:
     """A response, in any framework's terms."""
@@ -464,8 +474,9 @@ class Answer:
 def answer(session: Any, name: str, query: Mapping[str, str]) -> Answer:
     """Return what the application answers to ``/op/NAME``."""
     if name in OPERATIONS:
-        headers = tuple((key, query[key]) for key in ("Vary", "Cache-Control") if key in query)
-        return Answer(json.dumps(OPERATIONS[name].run(session)), headers=headers)
+        return Answer(json.dumps(OPERATIONS[name].run(session)), headers=headers_of(query))
+    if name.startswith(AFTER):
+        return Answer("{}")
     if name == "see":
         seen = {"state": session.state, "subject": session.subject, "refused": session.refused}
         return Answer(json.dumps(seen))
@@ -473,6 +484,14 @@ def answer(session: Any, name: str, query: Mapping[str, str]) -> Answer:
         raise Unhandled
     if name in REVOKING_VERBS:
         return Answer(json.dumps(REVOKING_VERBS[name](session)))
+    verb, _, rest = name.rpartition(AND)
+    if verb:
+        OPERATIONS[verb].run(session)
+    return _change(session, rest)
+
+
+def _change(session: Any, name: str) -> Answer:
+    """Change the session, and answer as the name says."""
     session["changed"] = True
     if name == "redirect":
         return Answer("", 303, (("Location", "/op/see"),))
@@ -485,6 +504,11 @@ def answer(session: Any, name: str, query: Mapping[str, str]) -> Answer:
     if name == "unwritable":
         session["basket"] = [{"price": object()}]
     return Answer("{}")
+
+
+def headers_of(query: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the headers that a query asks for."""
+    return tuple((key, query[key]) for key in ("Vary", "Cache-Control") if key in query)
 
 
 def _confirm(session: Any) -> str:
@@ -544,6 +568,30 @@ LATE: dict[str, Callable[[Any], Any]] = {
     "set_lifetime_late": lambda s: s.set_lifetime(600),
     "nested_late": lambda s: s["cart"].append("late"),
 }
+
+
+_outcomes: queue.Queue[tuple[str, str]] = queue.Queue()
+
+
+def note_after(of: Callable[[str], Any], path: str) -> None:
+    """Do to the session what a path names, once its response is complete, and note what follows.
+
+    Args:
+        of: Gives the session of a key in `SESSIONS`.
+        path: Of any request; those of other names are left alone.
+    """
+    kind, _, name = path.lstrip("/").partition("/")
+    if name.startswith(AFTER):
+        session = of("session" if kind == "op" else kind)
+        _outcomes.put((path, run_late(session, name.removeprefix(AFTER).partition(".")[0])))
+
+
+def outcome_after(path: str) -> str:
+    """Return what has been noted for a path."""
+    while True:
+        at, outcome = _outcomes.get(timeout=PATIENCE)
+        if at == path:
+            return outcome
 
 
 # -- what must be seen ----------------------------------------------------------------------
@@ -942,6 +990,15 @@ class Conformance:
         assert response.headers.get_list("set-cookie") == []
         assert "secret value" not in response.text
 
+    @pytest.mark.parametrize("name", ["large", "unwritable"])
+    def test_a_sign_out_holds_where_the_rest_cannot_be_sent(self, site: Site, name: str) -> None:
+        """It is a 500 that deletes the cookie: the browser is signed out all the same."""
+        response = site.get(f"/op/clear{AND}{name}", *cookies(start_cookie("signed in")))
+        assert response.status_code == 500
+        assert response.headers.get_list("set-cookie") == [COOKIE + DELETED_BY]
+        assert "no-store" in listed(response, "cache-control")
+        assert "secret value" not in response.text
+
     # -- streaming --
 
     def test_a_change_before_the_first_byte_counts(self, site: Site) -> None:
@@ -967,8 +1024,49 @@ class Conformance:
     def test_a_first_read_in_the_body_does_not_escape_vary(self, site: Site) -> None:
         """What depends on the cookie never goes out without Vary: it is refused instead."""
         response = site.get("/stream/read_late", *cookies(start_cookie("anonymous")))
-        if "cookie" not in listed(response, "vary"):
-            assert response.text == "first ConfigError last"
+        assert response.text == "first ConfigError last"
+        check_headers(response, UNTOUCHED)
+
+    @pytest.mark.parametrize(
+        ("control", "method"), [("no-store", "GET"), ("private, max-age=60", "GET"), ("", "POST")]
+    )
+    def test_a_first_read_in_a_body_that_no_cache_stores(
+        self, site: Site, control: str, method: str
+    ) -> None:
+        """Nobody else can get the response, so the session can be read for the first time."""
+        path = "/stream/read_late" + (f"?Cache-Control={control}" if control else "")
+        response = site.get(path, *cookies(start_cookie("anonymous")), method=method)
+        assert response.text == "first 1 last"
+        assert response.headers.get_list("set-cookie") == []
+
+    # -- once the response is complete --
+
+    @pytest.mark.parametrize("age", [0, 1000])
+    def test_a_first_read_after_the_response(self, site: Site, age: int) -> None:
+        """Loggers and background tasks read the session; it is neither renewed nor written."""
+        path = f"/op/{AFTER}state.{next(_numbers)}"
+        token = CODEC.encode(fresh_state(), subject="42", now=int(time()) - age)
+        response = site.get(path, *cookies(token))
+        assert response.status_code == 200
+        assert json.loads(outcome_after(path)) == fresh_state()
+        assert response.headers.get_list("set-cookie") == []
+        assert "no-store" not in listed(response, "cache-control")
+
+    @pytest.mark.parametrize("name", ["set_new", "clear", "sign_in", "regenerate", "popitem"])
+    def test_a_change_after_the_response_raises(self, site: Site, name: str) -> None:
+        """No response will carry it, so it says so where it happens."""
+        path = f"/op/{AFTER}{name}.{next(_numbers)}"
+        response = site.get(path, *cookies(start_cookie("signed in")))
+        assert response.status_code == 200
+        assert outcome_after(path) == "ConfigError"
+        assert response.headers.get_list("set-cookie") == []
+
+    def test_a_request_that_nothing_reads_after_it(self, site: Site) -> None:
+        """What runs after the response opens no session by itself."""
+        path = f"/op/{AFTER}nothing.{next(_numbers)}"
+        response = site.get(path, *cookies(start_cookie("signed in")))
+        assert outcome_after(path) == "null"
+        check_headers(response, UNTOUCHED)
 
     # -- several sessions --
 
@@ -1096,6 +1194,46 @@ class Revocation:
         assert response.headers.get_list("set-cookie") == [REVOKING[key][0] + DELETED_BY]
         assert self._refused(site, key, token) is None
 
+    @pytest.mark.parametrize("key", REVOKING)
+    @pytest.mark.parametrize("name", ["large", "unwritable"])
+    def test_a_sign_out_is_final_where_the_rest_cannot_be_sent(
+        self, site: Site, key: str, name: str
+    ) -> None:
+        """The cookie is deleted, and a copy of it is dead, although the answer is a 500."""
+        token = self._token(key)
+        response = self._ask(site, key, f"clear{AND}{name}", token)
+        assert response.status_code == 500
+        assert response.headers.get_list("set-cookie") == [REVOKING[key][0] + DELETED_BY]
+        assert self._refused(site, key, token) == "revoked"
+
+    @pytest.mark.parametrize("key", REVOKING)
+    @pytest.mark.parametrize("name", ["regenerate", "sign_in_another"])
+    def test_nothing_else_ends_where_the_response_cannot_be_sent(
+        self, site: Site, key: str, name: str
+    ) -> None:
+        """A 500 that carries no new token leaves the session in hand as it was."""
+        token = self._token(key)
+        response = self._ask(site, key, f"{name}{AND}unwritable", token)
+        assert response.status_code == 500
+        assert response.headers.get_list("set-cookie") == []
+        assert self._refused(site, key, token) is None
+
+    @pytest.mark.parametrize("key", REVOKING)
+    def test_a_first_read_of_a_listed_session_after_the_response(
+        self, site: Site, key: str
+    ) -> None:
+        """A revoked session is none there too, and no event loop waits for the store."""
+        cookie, codec = REVOKING[key]
+        token = self._token(key, "zoe")
+        for expected in ("zoe", None):
+            path = f"/{key}/{AFTER}subject.{next(_numbers)}"
+            response = site.get(path, *cookies(token, cookie))
+            assert response.status_code == 200
+            assert json.loads(outcome_after(path)) == expected
+            if expected is not None:
+                codec.revoke(codec.decode(token))
+        assert STORE.in_event_loop == []
+
     @pytest.mark.parametrize("name", ["regenerate", "sign_in_another", "revoke_others"])
     def test_another_end_that_is_not_recorded(self, site: Site, name: str) -> None:
         """503, and the session is what it was."""
@@ -1212,6 +1350,14 @@ class Overflowing:
         with OVERFLOW.down("put"):
             check_unavailable(self._visit(site, name, token))
         assert self._visit(site, "see", token).json()["state"] == state
+
+    def test_a_sign_out_holds_where_a_large_state_cannot_be_written(self, site: Site) -> None:
+        """503, and the cookie is deleted all the same."""
+        _, token = self._large()
+        with OVERFLOW.down("put"):
+            response = self._visit(site, f"clear{AND}large", token)
+        assert response.status_code == 503
+        assert response.headers.get_list("set-cookie") == [OVERFLOWING_COOKIE + DELETED_BY]
 
     def test_a_small_state_asks_no_store(self, site: Site) -> None:
         """It is in its cookie, and goes on while the store is down."""

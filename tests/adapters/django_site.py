@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,16 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from .conformance import OWN_SESSIONS, RING, Handled, answer_to, own_session_of, stream
+from .conformance import (
+    OWN_SESSIONS,
+    RING,
+    Handled,
+    answer_to,
+    headers_of,
+    note_after,
+    own_session_of,
+    stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -109,16 +119,28 @@ class _Chosen(SessionMiddleware):
         return self._of(request).process_response(request, response)
 
 
+def session_of(request: HttpRequest, key: str) -> Any:
+    """Return a session of a request."""
+    if key != "admin":
+        return request.session
+    return request.scope[key] if hasattr(request, "scope") else request.environ[key]
+
+
+def log(get_response: Any) -> Any:
+    """Return the outermost middleware, which looks at the session once the view has answered."""
+
+    def around(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        note_after(partial(session_of, request), request.path)
+        return response
+
+    return around
+
+
 def operation(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     """Answer ``/KIND/NAME``."""
-
-    def of(key: str) -> Any:
-        if key != "admin":
-            return request.session
-        return request.scope[key] if hasattr(request, "scope") else request.environ[key]
-
     try:
-        given = answer_to(of, kind, name, request.GET)
+        given = answer_to(partial(session_of, request), kind, name, request.GET)
     except Handled:
         return HttpResponse("handled", status=409)
     return HttpResponse(given.body, status=given.status, headers=dict(given.headers))
@@ -133,7 +155,9 @@ def streaming(request: HttpRequest, name: str) -> StreamingHttpResponse:
         for chunk in whole:
             yield chunk
 
-    return StreamingHttpResponse(parts() if hasattr(request, "scope") else whole)
+    return StreamingHttpResponse(
+        parts() if hasattr(request, "scope") else whole, headers=dict(headers_of(request.GET))
+    )
 
 
 urlpatterns = [
@@ -142,7 +166,7 @@ urlpatterns = [
     path("<kind>/<name>", operation),
 ]
 
-BY_PATH = [f"{__name__}.ByPath", *MIDDLEWARE[1:]]
+BY_PATH = [f"{__name__}.log", f"{__name__}.ByPath", *MIDDLEWARE[1:]]
 
 
 def wsgi_application() -> Any:

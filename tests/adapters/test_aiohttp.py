@@ -34,6 +34,8 @@ from .conformance import (
     WatchedStore,
     WebSockets,
     answer_to,
+    headers_of,
+    note_after,
     run_late,
     stream,
 )
@@ -64,7 +66,7 @@ async def streaming(request: web.Request) -> web.StreamResponse:
     """Answer ``/stream/NAME``."""
     chunks = stream(await get_session(request), request.match_info["name"])
     first = next(chunks)
-    response = web.StreamResponse()
+    response = web.StreamResponse(headers=headers_of(request.query))
     await response.prepare(request)
     await response.write(first)
     for chunk in chunks:
@@ -101,13 +103,22 @@ async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(text="handled", status=409)
 
 
+@web.middleware
+async def log(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Look at the session once the application has answered, around the sessions."""
+    response = await handler(request)
+    note_after(lambda key: request[KEYS[key]], request.path)
+    return response
+
+
 def application() -> web.Application:
     """Return an application with the paths of the conformance suite."""
-    app = web.Application()
+    app = web.Application(middlewares=[log])
     for key, manager in SESSIONS.items():
         setup(app, manager, key=KEYS[key])
     app.middlewares.append(handle)
     app.router.add_get("/stream/{name}", streaming)
+    app.router.add_post("/stream/{name}", streaming)
     app.router.add_get("/ws/{name}", socket)
     app.router.add_get("/ws-late/{name}", late_socket)
     app.router.add_get("/{kind}/{name}", operation)

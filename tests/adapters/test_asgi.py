@@ -325,3 +325,46 @@ def test_a_change_where_an_error_is_answered_outside() -> None:
     client.cookies.set(COOKIE, CODEC.encode({}, subject="ada"))
     assert client.get("/fail").status_code == 500
     assert "the response has begun" in str(caught)
+
+
+@pytest.mark.parametrize("revocation", [None, MemoryStore()], ids=["bare", "revocation"])
+@pytest.mark.parametrize(
+    ("message", "complete"),
+    [
+        ({"type": "http.response.body", "body": b""}, True),
+        ({"type": "http.response.body", "body": b"", "more_body": True}, False),
+        ({"type": "http.response.pathsend", "path": "/file"}, True),
+        ({"type": "http.response.zerocopysend", "file": 3}, True),
+        ({"type": "http.response.zerocopysend", "file": 3, "more_body": True}, False),
+        ({"type": "http.response.debug", "info": {}}, False),
+    ],
+)
+def test_the_end_of_a_response(
+    message: dict[str, Any], revocation: MemoryStore | None, *, complete: bool
+) -> None:
+    """Whichever message ends it, what runs then can read the session, and nothing before."""
+    read: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send(message)
+        try:
+            read.append(scope["session"].subject)
+        except ConfigError as error:
+            read.append(type(error).__name__)
+
+    async def discard(message: Any) -> None:
+        pass
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    token = CODEC.encode({}, subject="ada")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "headers": [(b"cookie", f"{COOKIE}={token}".encode())],
+    }
+    served = SessionMiddleware(app, RING, policy=POLICY, revocation=revocation)
+    asyncio.run(served(scope, receive, discard))
+    assert read == (["ada"] if complete else ["ConfigError"])

@@ -22,6 +22,8 @@ from .conformance import (
     WebSockets,
     answer,
     answer_to,
+    headers_of,
+    note_after,
     run_late,
     stream,
 )
@@ -33,10 +35,15 @@ if TYPE_CHECKING:
     from tokensession.adapters.asgi import App, Receive, Scope, Send
 
 
-async def reply(send: Send, reply: Answer) -> None:
-    """Send a response."""
+async def begin(send: Send, reply: Answer) -> None:
+    """Send the head of a response."""
     headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+
+
+async def reply(send: Send, reply: Answer) -> None:
+    """Send a response."""
+    await begin(send, reply)
     await send({"type": "http.response.body", "body": reply.body.encode()})
 
 
@@ -50,7 +57,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "websocket.connect"
         await talk(send, session, kind, name)
     elif kind == "stream":
-        await send_chunks(send, stream(session, name))
+        query = dict(parse_qsl(scope["query_string"].decode()))
+        await send_chunks(send, Answer("", headers=headers_of(query)), stream(session, name))
     elif kind == "background":
         if name == "before":
             answer(session, "set_new", {})
@@ -75,13 +83,24 @@ async def talk(send: Send, session: Any, kind: str, name: str) -> None:
     await send({"type": "websocket.close"})
 
 
-async def send_chunks(send: Send, chunks: Iterator[bytes]) -> None:
+async def send_chunks(send: Send, reply: Answer, chunks: Iterator[bytes]) -> None:
     """Send a response chunk by chunk, the first of which is made before it begins."""
     first = next(chunks)
-    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await begin(send, reply)
     for chunk in itertools.chain((first,), chunks):
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+def logged(app: App) -> App:
+    """Return an application around which something looks at the session once it has answered."""
+
+    async def around(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+        if scope["type"] == "http":
+            note_after(scope.__getitem__, scope["path"])
+
+    return around
 
 
 class TestBareASGI(
@@ -96,5 +115,5 @@ class TestBareASGI(
         app: App = application
         for key, manager in SESSIONS.items():
             app = SessionMiddleware(app, manager, scope_key=key)
-        with serve_asgi(app) as site:
+        with serve_asgi(logged(app)) as site:
             yield site

@@ -12,6 +12,7 @@ from tokensession import ConfigError, SessionCodec, StoreError
 from tokensession.adapters.wsgi import SessionMiddleware
 
 from .conformance import (
+    AFTER,
     ASKING_CODEC,
     ASKING_COOKIE,
     CODEC,
@@ -28,6 +29,8 @@ from .conformance import (
     RaisesFailures,
     Revocation,
     answer_to,
+    headers_of,
+    note_after,
     stream,
 )
 from .servers import Site, serve_wsgi
@@ -59,7 +62,8 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
     if kind == "stream":
         chunks = stream(of("session"), name)
         first = next(chunks)
-        start_response("200 OK", [])
+        query = dict(parse_qsl(environ["QUERY_STRING"]))
+        start_response("200 OK", list(headers_of(query)))
         return itertools.chain((first,), chunks)
     try:
         given = answer_to(of, kind, name, dict(parse_qsl(environ["QUERY_STRING"])))
@@ -70,11 +74,29 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
 
 
 def with_sessions(app: App) -> App:
-    """Return the application with all of the suite's sessions."""
+    """Return the application with all of the suite's sessions, and a log around them."""
     for key, manager in SESSIONS.items():
         environ_key = "tokensession.session" if key == "session" else key
         app = SessionMiddleware(app, manager, environ_key=environ_key)
-    return app
+    return logged(app)
+
+
+def logged(app: App) -> App:
+    """Return an application around which something looks at the session once it has answered."""
+
+    def around(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = app(environ, start_response)
+        if AFTER not in environ["PATH_INFO"]:
+            return body
+        whole = list(body)
+        getattr(body, "close", lambda: None)()
+        note_after(
+            lambda key: environ["tokensession.session" if key == "session" else key],
+            environ["PATH_INFO"],
+        )
+        return whole
+
+    return around
 
 
 class TestBareWSGI(Conformance, Revocation, Overflowing, RaisesFailures):

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bottle import Bottle, HTTPResponse, request
+from bottle import Bottle, HTTPResponse, request, response
 
 from .conformance import (
     ERRORS_INSIDE,
@@ -16,6 +16,7 @@ from .conformance import (
     Overflowing,
     Revocation,
     answer_to,
+    headers_of,
     stream,
 )
 from .servers import Site, serve_wsgi
@@ -42,6 +43,7 @@ def operation(kind: str, name: str) -> HTTPResponse:
 def streaming(name: str) -> Iterator[bytes]:
     """Answer ``/stream/NAME``."""
     chunks = stream(of("session"), name)
+    response.headers.update(headers_of(request.query))
     return chain([next(chunks)], chunks)
 
 
@@ -59,7 +61,7 @@ class TestBottle(Conformance, Revocation, Overflowing):
     def site(cls) -> Iterator[Site]:
         """Serve the application."""
         app = Bottle()
-        app.route("/stream/<name>", callback=streaming)
+        app.route("/stream/<name>", ["GET", "POST"], callback=streaming)
         app.route("/<kind>/<name>", callback=operation)
         with serve_wsgi(with_sessions(app)) as site:
             yield site

@@ -677,3 +677,65 @@ def test_no_cache_of_djangos_stores_a_cookie(writes: bool, stored: int) -> None:
         assert len(served) == 2 - stored
         assert getattr(served[0], "_cache_update_cache") is not writes  # noqa: B009  # theirs
         caches["default"].clear()
+
+
+class Log:
+    """A middleware around all others, which asks whose request it was once it is answered.
+
+    Attributes:
+        read: What it heard.
+    """
+
+    def __init__(self, view: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._inside = SessionMiddleware(view)
+        self.read: list[Any] = []
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        response: HttpResponse = self._inside(request)
+        self.read.append(request.session.subject)
+        return response
+
+
+def request_of(subject: str) -> HttpRequest:
+    """Return a request of somebody who has signed in."""
+    request = RequestFactory().get("/")
+    request.META["HTTP_COOKIE"] = f"{COOKIE}={encode({'n': 1}, RING, subject=subject)}"
+    return request
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_log_around_all_middleware(*, streamed: bool) -> None:
+    """It reads the session before the head of the response has gone, which varies by that."""
+    answer = StreamingHttpResponse([b"file"]) if streamed else HttpResponse(b"file")
+    log = Log(lambda _: answer)
+    response = log(request_of("ada"))
+    assert b"".join(response) == b"file"
+    assert log.read == ["ada"]
+    assert response["Vary"] == "Cookie"
+
+
+def test_a_first_read_in_a_streamed_body() -> None:
+    """The head has gone without Vary, so a cache could give the body to others."""
+    request = request_of("ada")
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        yield str(request.session.subject).encode()
+
+    response = SessionMiddleware(lambda _: StreamingHttpResponse(body()))(request)
+    assert "Vary" not in response
+    chunks = iter(response)
+    assert next(chunks) == b"first"
+    with pytest.raises(ConfigError, match="read the session once"):
+        next(chunks)
+
+
+def test_a_streamed_body_that_is_closed_early() -> None:
+    """A client that goes away ends the response too, so the session can be read after it."""
+    request = request_of("ada")
+    response = SessionMiddleware(lambda _: StreamingHttpResponse(b"chunk" for _ in "abc"))(request)
+    chunks = iter(response)
+    assert next(chunks) == b"chunk"
+    response.close()
+    assert request.session.subject == "ada"

@@ -16,6 +16,7 @@ from .conformance import (
     RaisesFailures,
     Revocation,
     answer_to,
+    headers_of,
     stream,
 )
 from .servers import Site, serve_wsgi
@@ -48,7 +49,10 @@ class Streaming:
     def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Answer GET."""
         chunks = stream(req.env["tokensession.session"], name)
+        resp.set_headers(headers_of({k: v for k, v in req.params.items() if isinstance(v, str)}))
         resp.stream = chain([next(chunks)], chunks)
+
+    on_post = on_get
 
 
 def handled(

@@ -35,6 +35,8 @@ from .conformance import (
     answer_to,
     check_headers,
     cookies,
+    headers_of,
+    note_after,
     run_late,
     stream,
     token_of,
@@ -60,13 +62,15 @@ def application() -> FastAPI:
     app = FastAPI()
 
     @app.api_route("/op/{name}", methods=["GET", "HEAD"])
-    def operation(name: str, request: Request, session: AnySession) -> Response:
+    def operation(name: str, request: Request, session: AnySession, tasks: Tasks) -> Response:
+        tasks.add_task(note_after, request.scope.__getitem__, request.url.path)
         return respond(answer(session, name, request.query_params))
 
-    @app.get("/stream/{name}")
-    async def streaming(name: str, session: AnySession) -> Response:
+    @app.api_route("/stream/{name}", methods=["GET", "POST"])
+    async def streaming(name: str, request: Request, session: AnySession) -> Response:
         chunks = stream(session, name)
-        return StreamingResponse(chain([next(chunks)], chunks))
+        headers = dict(headers_of(request.query_params))
+        return StreamingResponse(chain([next(chunks)], chunks), headers=headers)
 
     @app.get("/background/{name}")
     async def background(name: str, session: AnySession, tasks: Tasks) -> dict[str, str]:
@@ -77,7 +81,8 @@ def application() -> FastAPI:
         return {}
 
     @app.get("/{kind}/{name}")
-    async def other(kind: str, name: str, request: Request) -> Response:
+    async def other(kind: str, name: str, request: Request, tasks: Tasks) -> Response:
+        tasks.add_task(note_after, request.scope.__getitem__, request.url.path)
         return respond(answer_to(request.scope.__getitem__, kind, name, {}))
 
     @app.websocket("/ws/{name}")

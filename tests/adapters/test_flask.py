@@ -49,6 +49,8 @@ from .conformance import (
     RaisesFailures,
     Revocation,
     answer_to,
+    headers_of,
+    note_after,
     own_session_of,
     stream,
 )
@@ -95,10 +97,14 @@ def application() -> Flask:
     def operation(kind: str, name: str) -> Response:
         return respond(answer_to(of, kind, name, request.args))
 
-    @app.get("/stream/<name>")
+    @app.route("/stream/<name>", methods=["GET", "POST"])
     def streaming(name: str) -> Response:
         chunks = stream(flask.session._get_current_object(), name)  # type: ignore[attr-defined]
-        return Response(chain([next(chunks)], chunks))
+        return Response(chain([next(chunks)], chunks), headers=headers_of(request.args))
+
+    @app.teardown_request
+    def log(error: BaseException | None) -> None:
+        note_after(of, request.path)
 
     @app.errorhandler(Handled)
     def handled(error: Handled) -> tuple[str, int]:

@@ -29,6 +29,8 @@ from .conformance import (
     WebSockets,
     answer,
     answer_to,
+    headers_of,
+    note_after,
     run_late,
     stream,
 )
@@ -38,34 +40,40 @@ AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
 
 
-def respond(given: Answer) -> Response[str]:
-    """Return a response of Litestar's."""
+def respond(given: Answer, request: AnyRequest) -> Response[str]:
+    """Return a response of Litestar's, after which something looks at the session."""
+    scope: Any = request.scope
     return Response(
         given.body,
         status_code=given.status,
         headers=dict(given.headers),
         media_type=MediaType.TEXT if given.body else None,
+        background=BackgroundTask(note_after, scope.__getitem__, request.url.path),
     )
 
 
 @route("/op/{name:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
 def operation(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     """Answer ``/op/NAME``, in a thread."""
-    return respond(answer(request.session, name, request.query_params))
+    return respond(answer(request.session, name, request.query_params), request)
 
 
 @get("/{kind:str}/{name:str}")
 async def other(request: AnyRequest, kind: FromPath[str], name: FromPath[str]) -> Response[str]:
     """Answer ``/KIND/NAME``."""
     scope: Any = request.scope
-    return respond(answer_to(scope.__getitem__, kind, name, {}))
+    return respond(answer_to(scope.__getitem__, kind, name, {}), request)
 
 
-@get("/stream/{name:str}")
+@route("/stream/{name:str}", http_method=[HttpMethod.GET, HttpMethod.POST])
 async def streaming(request: AnyRequest, name: FromPath[str]) -> Stream:
     """Answer ``/stream/NAME``."""
     chunks = stream(request.session, name)
-    return Stream(chain([next(chunks)], chunks))
+    return Stream(
+        chain([next(chunks)], chunks),
+        headers=dict(headers_of(request.query_params)),
+        status_code=200,
+    )
 
 
 @get("/background/{name:str}")

@@ -36,6 +36,8 @@ from .conformance import (
     WebSockets,
     answer_to,
     cookies,
+    headers_of,
+    note_after,
     own_session_of,
     run_late,
     start_cookie,
@@ -89,10 +91,10 @@ def application() -> Quart:
     async def operation(kind: str, name: str) -> Response:
         return respond(answer_to(of, kind, name, request.args))
 
-    @app.get("/stream/<name>")
+    @app.route("/stream/<name>", methods=["GET", "POST"])
     async def streaming(name: str) -> Response:
         chunks = stream(quart.session._get_current_object(), name)  # type: ignore[attr-defined]
-        return Response(chain([next(chunks)], chunks))
+        return Response(chain([next(chunks)], chunks), headers=dict(headers_of(request.args)))
 
     @app.websocket("/ws/<name>")
     async def socket(name: str) -> None:
@@ -104,6 +106,10 @@ def application() -> Quart:
     async def late_socket(name: str) -> None:
         await quart.websocket.accept()
         await quart.websocket.send(run_late(quart.session, name))
+
+    @app.teardown_request
+    async def log(error: BaseException | None) -> None:
+        note_after(of, request.path)
 
     @app.errorhandler(Handled)
     async def handled(error: Exception) -> tuple[str, int]:

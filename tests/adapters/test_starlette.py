@@ -27,6 +27,8 @@ from .conformance import (
     WebSockets,
     answer,
     answer_to,
+    headers_of,
+    note_after,
     run_late,
     stream,
 )
@@ -46,21 +48,31 @@ def respond(given: Answer) -> Response:
     return Response(given.body, given.status, dict(given.headers))
 
 
+def after(request: Request) -> BackgroundTask:
+    """Return a task that looks at the session once the response is complete."""
+    return BackgroundTask(note_after, request.scope.__getitem__, request.url.path)
+
+
 def operation(request: Request) -> Response:
     """Answer ``/op/NAME``, in a thread."""
-    return respond(answer(request.session, request.path_params["name"], request.query_params))
+    given = respond(answer(request.session, request.path_params["name"], request.query_params))
+    given.background = after(request)
+    return given
 
 
 async def other(request: Request) -> Response:
     """Answer ``/KIND/NAME``."""
     of = request.scope.__getitem__
-    return respond(answer_to(of, request.path_params["kind"], request.path_params["name"], {}))
+    given = respond(answer_to(of, request.path_params["kind"], request.path_params["name"], {}))
+    given.background = after(request)
+    return given
 
 
 async def streaming(request: Request) -> Response:
     """Answer ``/stream/NAME``."""
     chunks = stream(request.session, request.path_params["name"])
-    return StreamingResponse(chain([next(chunks)], chunks))
+    headers = dict(headers_of(request.query_params))
+    return StreamingResponse(chain([next(chunks)], chunks), headers=headers)
 
 
 async def background(request: Request) -> Response:
@@ -94,7 +106,7 @@ async def handled(request: Request, error: Exception) -> Response:
 
 ROUTES = [
     Route("/op/{name}", operation),
-    Route("/stream/{name}", streaming),
+    Route("/stream/{name}", streaming, methods=["GET", "POST"]),
     Route("/background/{name}", background),
     Route("/{kind}/{name}", other),
     WebSocketRoute("/ws/{name}", socket),

@@ -27,6 +27,7 @@ from tokensession.revocation import replica as module
 from tokensession.revocation.decision import Denial, subject_key
 from tokensession.revocation.replica import Replica
 from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
@@ -173,11 +174,11 @@ class TestLists:
         """Keycloak kept them in memory only: another process over the file has them all."""
         url = f"sqlite:///{tmp_path / 'list.db'}"
         token = PLAIN.encode({}, subject="ada", now=NOW)
-        first = SQLStore(url)
+        first = SQLStore(Database(url))
         first.create()
         guarded(first).revoke(PLAIN.decode(token, now=NOW), now=NOW)
         first.close()
-        again = SQLStore(url)
+        again = SQLStore(Database(url))
         again.create()
         with pytest.raises(Revoked):
             guarded(again).decode(token, now=NOW)
@@ -199,7 +200,7 @@ class TestLists:
     @pytest.mark.usefixtures("today")
     def test_a_lower_number_that_commits_later(self, postgres: Postgres) -> None:
         """Sequence numbers are given before the commit: who has seen 7 still looks for 6."""
-        store = SQLStore(postgres.url, prefix="late_", timeout=60)
+        store = SQLStore(Database(postgres.url, prefix="late_", timeout=60))
         store.create()
         replica = Replica(store)
         codec = guarded(replica)

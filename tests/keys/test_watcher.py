@@ -23,7 +23,8 @@ from tokensession.keys import watcher as watcher_module
 from tokensession.keys.file_source import FileSource
 from tokensession.keys.rotation import Schedule
 from tokensession.keys.watcher import KeyRingWatcher, WatcherStatus
-from tokensession.web.manager import SessionManager, manager_of
+from tokensession.web.manager import SessionManager
+from tokensession.web.options import manager_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,8 +245,9 @@ class TestCodec:
         watcher = Idle(Shelf(KeyRing.generate(algorithm).to_json()))
         token = tokensession.encode({"a": 1}, watcher)
         assert tokensession.decode(token, watcher).state == {"a": 1}
-        assert SessionCodec(watcher).can_mint
-        assert isinstance(manager_of(watcher), SessionManager)
+        assert SessionCodec(watcher).decode(token).state == {"a": 1}
+        assert SessionManager(watcher).codec.decode(token).state == {"a": 1}
+        assert manager_of(watcher, {}).codec.decode(token).state == {"a": 1}
         with pytest.raises(ConfigError, match="must be a KeyRing"):
             SessionCodec("keys.json")  # type: ignore[call-overload]
 
@@ -323,13 +325,19 @@ class TestCodec:
         assert kept() is None
 
     def test_a_key_that_is_gone_since(self, ring: KeyRing, shelf: Shelf) -> None:
-        """A session decoded before is due for renewal, not an error."""
+        """A session that was read before is renewed by its response, and is not an error."""
         watcher = Idle(shelf)
-        codec: SessionCodec[Any] = SessionCodec(watcher)
-        session = codec.decode(codec.encode({}))
-        shelf.document = KeyRing([ring["a" if session.kid == "b" else "b"]], serial=6).to_json()
+        manager: SessionManager[Any] = SessionManager(watcher)
+        token = manager.codec.encode({})
+        kid = manager.codec.decode(token).kid
+        reading = manager.open([(b"cookie", b"__Host-session=" + token.encode())])
+        shelf.document = KeyRing([ring["a" if kid == "b" else "b"]], serial=6).to_json()
         watcher.reload()
-        assert codec.renewal_is_due(session, now=session.issued_at)
+        assert reading.refused == "unknown_key"
+        codec = manager.codec
+        session = tokensession.decode(token, ring)
+        assert codec.decode(codec.renew(session)).sid == session.sid
+        assert codec.rings.current().is_retiring(kid, session.issued_at)
 
 
 class TestRequest:
@@ -338,7 +346,7 @@ class TestRequest:
     def test_throughout(self, ring: KeyRing, shelf: Shelf) -> None:
         """What is loaded while a request runs counts for the next one."""
         watcher = Idle(shelf)
-        manager = manager_of(watcher, cookie_name="__Host-session")
+        manager: SessionManager[Any] = SessionManager(watcher)
         session = manager.open([])
         session["cart"] = [1]
         after = ring.add(now=0)
@@ -362,7 +370,7 @@ class TestRequest:
     def test_a_revocation_while_it_runs(self, ring: KeyRing, shelf: Shelf) -> None:
         """The request ends as it began; the next one is refused, and its cookie stays."""
         watcher = Idle(shelf)
-        manager = manager_of(watcher)
+        manager: SessionManager[Any] = SessionManager(watcher)
         token = SessionCodec(watcher, policy=Policy.owasp()).encode({"a": 1})
         kid = tokensession.decode(token, ring).kid
         request = [(b"cookie", b"__Host-session=" + token.encode())]
@@ -378,25 +386,32 @@ class TestRequest:
         manager.save(refused, headers)
         assert b"set-cookie" not in dict(headers)
 
-    def test_the_pinned_codec(self, ring: KeyRing, shelf: Shelf) -> None:
-        """One for each ring; with a plain ring the codec itself; its own sessions know it."""
-        plain: SessionCodec[Any] = SessionCodec(ring)
-        assert plain.pinned() is plain
+    def test_a_ring_that_comes_between_opening_and_saving(
+        self, ring: KeyRing, shelf: Shelf
+    ) -> None:
+        """A session that was opened is renewed by the ring that it was opened with."""
+        watcher = Idle(shelf)
+        manager: SessionManager[Any] = SessionManager(watcher)
+        token = manager.codec.encode({})
+        kid = tokensession.decode(token, ring).kid
+        session = manager.open([(b"cookie", b"__Host-session=" + token.encode())])
+        session.open()
+        shelf.document = KeyRing([ring["a" if kid == "b" else "b"]], serial=6).to_json()
+        watcher.reload()
+        headers: list[tuple[bytes, bytes]] = []
+        manager.save(session, headers)
+        assert b"set-cookie" not in dict(headers)
+
+    def test_a_lifetime_is_held_against_the_newest_ring(self, ring: KeyRing, shelf: Shelf) -> None:
+        """A token must not outlive the keys of the ring that is about to be used everywhere."""
         watcher = Idle(shelf)
         codec: SessionCodec[Any] = SessionCodec(watcher)
-        pinned = codec.pinned()
-        assert pinned is codec.pinned()
-        assert pinned.pinned() is pinned
+        codec.new().sign_in("ada", ttl=61)
         shelf.document = ring.with_schedule(Schedule(token_lifetime=60)).to_json()
         watcher.reload()
-        assert codec.pinned() is not pinned
-        assert [one.is_pinned for one in (plain, codec, pinned)] == [True, False, True]
-        pinned.new().sign_in("ada", ttl=61)
+        codec.new().sign_in("ada", ttl=60)
         with pytest.raises(ConfigError, match="token_lifetime"):
-            codec.pinned().new().sign_in("ada", ttl=61)
-        with pytest.raises(UnknownKey):
-            pinned.decode(tokensession.encode({}, KeyRing.generate()))
-        assert watcher.status().misses == 1
+            codec.new().sign_in("ada", ttl=61)
 
 
 def threads() -> set[threading.Thread]:

@@ -399,6 +399,30 @@ def test_the_observer_is_told_of_new_rings(tmp_path: Path) -> None:
     assert seen.serials == [ring.serial + 1]
 
 
+def test_an_observer_of_new_rings_that_raises(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No request fails by it: the error is logged once, and the new ring is in use."""
+
+    class Broken(Observer):
+        def ring_reloaded(self, serial: int) -> None:
+            raise RuntimeError("no metrics today")
+
+    path = tmp_path / "keys.json"
+    ring = KeyRing.open(path)
+    caplog.clear()
+    with KeyRingWatcher(FileSource(path), refresh=3600) as watcher:
+        codec: SessionCodec[Any] = SessionCodec(watcher, policy=POLICY, observer=Broken())
+        (key,) = ring
+        ring.add().revoke(key.kid).save(path)
+        assert watcher.reload()
+        for _ in range(2):
+            assert codec.decode(codec.encode({})).kid != key.kid
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "the observer of new key rings raised an error"
+    ]
+
+
 def test_an_observer_need_not_listen() -> None:
     """Every method is there, and does nothing."""
     quiet = Observer()

@@ -14,6 +14,8 @@ from tokensession import StoreError
 from tokensession.revocation.lookup import Lookup
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.stores.redis.revocation import RedisStore
+from tokensession.stores.redis.server import RedisServer
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
@@ -26,12 +28,12 @@ GENEROUS = 30  # seconds within which whatever has a timeout of one must end on 
 
 def sql_store(url: str, timeout: float) -> SQLStore:
     """Return a store in PostgreSQL."""
-    return SQLStore(url, timeout=timeout)
+    return SQLStore(Database(url, timeout=timeout))
 
 
 def redis_store(url: str, timeout: float) -> RedisStore:
     """Return a store in Redis."""
-    return RedisStore(url, timeout=timeout)
+    return RedisStore(RedisServer(url, timeout=timeout))
 
 
 @pytest.mark.parametrize(

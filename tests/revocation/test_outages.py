@@ -26,8 +26,11 @@ from tokensession.revocation.decision import Denial, Entries
 from tokensession.revocation.lookup import Lookup
 from tokensession.revocation.replica import Replica
 from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.stores.mongo.database import MongoDatabase
 from tokensession.stores.mongo.revocation import MongoStore
 from tokensession.stores.redis.revocation import RedisStore
+from tokensession.stores.redis.server import RedisServer
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
@@ -116,8 +119,12 @@ class Nodes:
 def new_store(kind: type[Server], url: str, timeout: float = TIMEOUT) -> Any:
     """Return a store on a server."""
     if kind is Mongo:
-        return MongoStore(url, timeout=timeout)
-    return SQLStore(url, timeout=timeout) if "postgres" in url else RedisStore(url, timeout=timeout)
+        return MongoStore(MongoDatabase(url, timeout=timeout))
+    return (
+        SQLStore(Database(url, timeout=timeout))
+        if "postgres" in url
+        else RedisStore(RedisServer(url, timeout=timeout))
+    )
 
 
 class Closing(contextlib.ExitStack):
@@ -231,12 +238,12 @@ def recorded(call: Callable[[], object]) -> bool:
 class TestFull:
     def test_sqlite(self, sqlite_url: str, made: Closing) -> None:
         """With a file that may not grow: "database or disk is full"."""
-        store = made(SQLStore(sqlite_url))
+        store = made(SQLStore(Database(sqlite_url)))
         store.create()
-        with store._database.engine.connect() as connection:
+        with store._connection.engine.connect() as connection:
             pages = [connection.exec_driver_sql("PRAGMA page_count").scalar_one() + 1]
 
-        @sa.event.listens_for(store._database.engine, "checkout")
+        @sa.event.listens_for(store._connection.engine, "checkout")
         def limit(connection: Any, *_: Any) -> None:
             connection.execute(f"PRAGMA max_page_count = {pages[0]}")
 
@@ -246,7 +253,7 @@ class TestFull:
     def test_postgresql(self) -> None:
         """With a table whose file can be no longer: it is an error as on a full disk."""
         with Postgres() as server, Closing() as made:
-            store = made(SQLStore(server.url, timeout=GENEROUS))
+            store = made(SQLStore(Database(server.url, timeout=GENEROUS)))
             store.create()
             table = store._tables.denied.name
             with psycopg.connect(server.url.replace("+psycopg", "")) as connection:
@@ -273,7 +280,7 @@ class TestFull:
                 return ["/bin/sh", "-c", script, "sh", *super().command()]
 
         with Cramped(("--appendfsync", "everysec")) as server, Closing() as made:
-            store = made(RedisStore(server.url, timeout=GENEROUS))
+            store = made(RedisStore(RedisServer(server.url, timeout=GENEROUS)))
             store.create()
             server.limit_files(50_000)
             for number in range(1000, 100_000):
@@ -314,15 +321,17 @@ def check_read_only(store: Store, match: str) -> None:
 class TestReadOnly:
     def test_sqlite(self, sqlite_url: str, tmp_path: Path, made: Closing) -> None:
         """A file that is opened for reading alone."""
-        made(SQLStore(sqlite_url)).create()
-        made(SQLStore(sqlite_url)).deny(denial(1), now=NOW)
-        store = made(SQLStore(f"sqlite:///file:{tmp_path}/revocations.db?mode=ro&uri=true"))
+        made(SQLStore(Database(sqlite_url))).create()
+        made(SQLStore(Database(sqlite_url))).deny(denial(1), now=NOW)
+        store = made(
+            SQLStore(Database(f"sqlite:///file:{tmp_path}/revocations.db?mode=ro&uri=true"))
+        )
         check_read_only(store, "readonly")
 
     def test_postgresql(self) -> None:
         """A server that is set so, and no longer."""
         with Postgres() as server, Closing() as made:
-            store = made(SQLStore(server.url, timeout=GENEROUS))
+            store = made(SQLStore(Database(server.url, timeout=GENEROUS)))
             store.create()
             store.deny(denial(1), now=NOW)
             url = server.url.replace("+psycopg", "")
@@ -394,14 +403,14 @@ class TestFailover:
     def test_postgresql(self) -> None:
         """To a standby that can be read, not written, until it is promoted."""
         with Postgres() as primary:
-            with contextlib.closing(SQLStore(primary.url)) as store:
+            with contextlib.closing(SQLStore(Database(primary.url))) as store:
                 store.create()
             with Standby(primary) as standby, short_folder() as folder, Closing() as made:
                 address = Address(folder / "pg")
                 address.lead_to(primary.folder)
                 url = f"postgresql+psycopg://postgres@/postgres?host={folder / 'pg'}"
-                store = made(SQLStore(url, timeout=GENEROUS))
-                other = made(SQLStore(standby.url, timeout=GENEROUS))
+                store = made(SQLStore(Database(url, timeout=GENEROUS)))
+                other = made(SQLStore(Database(standby.url, timeout=GENEROUS)))
                 store.deny(denial(1), now=NOW)
                 wait_for(lambda: other.look_up(sid(1), None).denied)
                 check_read_only(other, r"read-only|recovery")
@@ -429,8 +438,8 @@ class TestFailover:
         ):
             address = Address(folder / "s")
             address.lead_to(primary.socket)
-            store = made(RedisStore(f"unix://{folder / 's'}", timeout=GENEROUS))
-            other = made(RedisStore(standby.url, timeout=GENEROUS))
+            store = made(RedisStore(RedisServer(f"unix://{folder / 's'}", timeout=GENEROUS)))
+            other = made(RedisStore(RedisServer(standby.url, timeout=GENEROUS)))
             store.create()
             store.deny(denial(1), now=NOW)
             wait_for(lambda: recorded(lambda: other.look_up(sid(1), None)))
@@ -537,7 +546,7 @@ class TestClocks:
     def test_a_server_whose_clock_goes_back(self) -> None:
         """Its stream gives numbers by its clock, and yet never one that was overtaken."""
         with on_another_clock(Valkey, HOUR) as server, Closing() as made:
-            store = made(RedisStore(server.url, timeout=GENEROUS))
+            store = made(RedisStore(RedisServer(server.url, timeout=GENEROUS)))
             store.create()
             replica = Replica(store)
             replica.deny(denial(1), now=NOW)

@@ -11,9 +11,13 @@ import sqlalchemy as sa
 from tokensession import ConfigError, StoreError
 from tokensession.overflow.store import MAX_ENTRY
 from tokensession.stores.memcached.overflow import MemcachedStore
+from tokensession.stores.memcached.server import MemcachedServer
 from tokensession.stores.memory.overflow import MemoryStore
+from tokensession.stores.mongo.database import MongoDatabase
 from tokensession.stores.mongo.overflow import MongoStore
 from tokensession.stores.redis.overflow import RedisStore
+from tokensession.stores.redis.server import RedisServer
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.overflow import SQLStore
 
 if TYPE_CHECKING:
@@ -23,36 +27,54 @@ if TYPE_CHECKING:
 REDIS, MONGO, SQLITE = "redis://localhost:1", "mongodb://localhost:1", "sqlite:///never.db"
 
 WRONG: list[tuple[Callable[[], object], str]] = [
-    (lambda: RedisStore(REDIS, timeout=0), "timeout must be above 0"),
-    (lambda: RedisStore(REDIS, prefix="a b"), "prefix must be 1 to 64"),
-    (lambda: RedisStore("secret-host"), "url is not one that redis-py reads"),
-    (lambda: RedisStore("redis://localhost:1?secret=1"), "url is not one that redis-py reads"),
-    (lambda: RedisStore(REDIS, timeout="1"), "number of seconds, not str"),  # type: ignore[arg-type]
-    (lambda: RedisStore(REDIS, timeout=True), "number of seconds, not bool"),
-    (lambda: RedisStore(REDIS, timeout=float("inf")), "at most 3600 seconds, not inf"),
-    (lambda: RedisStore(7), "url must be text or a client, not int"),  # type: ignore[arg-type]
-    (lambda: RedisStore(redis.Redis(decode_responses=True)), "without decode_responses"),
-    (lambda: MemcachedStore(""), "server must be host:port"),
-    (lambda: MemcachedStore(7), "server must be host:port"),  # type: ignore[arg-type]
-    (lambda: MemcachedStore("localhost:1", timeout=0), "timeout must be above 0"),
-    (lambda: MemcachedStore("localhost:1", prefix=""), "prefix must be 1 to 64"),
-    (lambda: MemcachedStore("localhost:1", item_limit=2047), "item_limit must be at least 2048"),
-    (lambda: MemcachedStore("localhost:1", item_limit="5"), "whole number"),  # type: ignore[arg-type]
+    (lambda: RedisStore(RedisServer(REDIS, timeout=0)), "timeout must be above 0"),
+    (lambda: RedisStore(RedisServer(REDIS, prefix="a b")), "prefix must be 1 to 64"),
+    (lambda: RedisStore(RedisServer("secret-host")), "url is not one that redis-py reads"),
+    (
+        lambda: RedisStore(RedisServer("redis://localhost:1?secret=1")),
+        "url is not one that redis-py reads",
+    ),
+    (lambda: RedisStore(RedisServer(REDIS, timeout="1")), "number of seconds, not str"),  # type: ignore[arg-type]
+    (lambda: RedisStore(RedisServer(REDIS, timeout=True)), "number of seconds, not bool"),
+    (lambda: RedisStore(RedisServer(REDIS, timeout=float("inf"))), "at most 3600 seconds, not inf"),
+    (lambda: RedisStore(RedisServer(7)), "url must be text or a client, not int"),  # type: ignore[arg-type]
+    (
+        lambda: RedisStore(RedisServer(redis.Redis(decode_responses=True))),
+        "without decode_responses",
+    ),
+    (lambda: MemcachedStore(MemcachedServer("")), "server must be host:port"),
+    (lambda: MemcachedStore(MemcachedServer(7)), "server must be host:port"),  # type: ignore[arg-type]
+    (lambda: MemcachedStore(MemcachedServer("localhost:1", timeout=0)), "timeout must be above 0"),
+    (lambda: MemcachedStore(MemcachedServer("localhost:1", prefix="")), "prefix must be 1 to 64"),
+    (
+        lambda: MemcachedStore(MemcachedServer("localhost:1", item_limit=2047)),
+        "item_limit must be at least 2048",
+    ),
+    (lambda: MemcachedStore(MemcachedServer("localhost:1", item_limit="5")), "whole number"),  # type: ignore[arg-type]
     (lambda: MemoryStore(room="5"), "room must be a whole number, not str"),  # type: ignore[arg-type]
-    (lambda: MongoStore("http://localhost"), "url must begin with mongodb://"),
-    (lambda: MongoStore(7), "url must begin with mongodb://"),  # type: ignore[arg-type]
-    (lambda: MongoStore(MONGO, timeout=0), "timeout must be above 0"),
-    (lambda: MongoStore(MONGO, database="a.b"), "database and collection must be"),
-    (lambda: MongoStore(MONGO, collection="$x"), "database and collection must be"),
-    (lambda: SQLStore(SQLITE, timeout=0), "timeout must be above 0"),
-    (lambda: SQLStore(SQLITE, prefix="A"), "prefix must be 1 to 40 lower-case"),
-    (lambda: SQLStore("sqlite://"), "in memory is lost with its connection"),
-    (lambda: SQLStore("nonsense"), "url is not one that SQLAlchemy reads"),
-    (lambda: SQLStore("nosuch://host"), "url is not one that SQLAlchemy reads"),
-    (lambda: SQLStore("postgresql+psycopg://u:a@b:secret@h/d"), "not one that SQLAlchemy reads"),
-    (lambda: SQLStore(f"{SQLITE}?timeout=secret"), "url is not one that SQLAlchemy reads"),
-    (lambda: SQLStore("postgresql+asyncpg://u:secret@h/d"), r"driver .* missing \(asyncpg\)"),
-    (lambda: SQLStore(7), "url must be text or an engine, not int"),  # type: ignore[arg-type]
+    (lambda: MongoStore(MongoDatabase("http://localhost")), "url must begin with mongodb://"),
+    (lambda: MongoStore(MongoDatabase(7)), "url must begin with mongodb://"),  # type: ignore[arg-type]
+    (lambda: MongoStore(MongoDatabase(MONGO, timeout=0)), "timeout must be above 0"),
+    (lambda: MongoStore(MongoDatabase(MONGO, database="a.b")), "database and collection must be"),
+    (lambda: MongoStore(MongoDatabase(MONGO, collection="$x")), "database and collection must be"),
+    (lambda: SQLStore(Database(SQLITE, timeout=0)), "timeout must be above 0"),
+    (lambda: SQLStore(Database(SQLITE, prefix="A")), "prefix must be 1 to 40 lower-case"),
+    (lambda: SQLStore(Database("sqlite://")), "in memory is lost with its connection"),
+    (lambda: SQLStore(Database("nonsense")), "url is not one that SQLAlchemy reads"),
+    (lambda: SQLStore(Database("nosuch://host")), "url is not one that SQLAlchemy reads"),
+    (
+        lambda: SQLStore(Database("postgresql+psycopg://u:a@b:secret@h/d")),
+        "not one that SQLAlchemy reads",
+    ),
+    (
+        lambda: SQLStore(Database(f"{SQLITE}?timeout=secret")),
+        "url is not one that SQLAlchemy reads",
+    ),
+    (
+        lambda: SQLStore(Database("postgresql+asyncpg://u:secret@h/d")),
+        r"driver .* missing \(asyncpg\)",
+    ),
+    (lambda: SQLStore(Database(7)), "url must be text or an engine, not int"),  # type: ignore[arg-type]
 ]
 
 
@@ -68,13 +90,13 @@ def test_another_database_is_refused() -> None:
     """Only those that the statements were tried on."""
     engine: Any = sa.create_mock_engine("mysql+pymysql://", lambda *_: None)
     with pytest.raises(ConfigError, match="must be text or an engine"):
-        SQLStore(engine)
+        SQLStore(Database(engine))
 
 
 def test_an_engine_of_ones_own(tmp_path: Path) -> None:
     """It is used as it is, with a connection for each call."""
     engine = sa.create_engine(f"sqlite:///{tmp_path}/own.db")
-    store = SQLStore(engine)
+    store = SQLStore(Database(engine))
     store.create()
     store.put(b"n" * 32, b"entry", until=100, now=0)
     assert store.get(b"n" * 32) == b"entry"
@@ -84,7 +106,7 @@ def test_an_engine_of_ones_own(tmp_path: Path) -> None:
 def test_a_table_that_is_missing(tmp_path: Path) -> None:
     """The message says how it is made; nothing is taken for a lost entry."""
     (tmp_path / "none.db").touch()
-    store = SQLStore(f"sqlite:///{tmp_path}/none.db")
+    store = SQLStore(Database(f"sqlite:///{tmp_path}/none.db"))
     with pytest.raises(StoreError, match=r"no such table: tokensession_overflow; make it with cre"):
         store.get(b"n" * 32)
     store.close()
@@ -92,13 +114,13 @@ def test_a_table_that_is_missing(tmp_path: Path) -> None:
 
 def test_item_limits() -> None:
     """A server with larger items takes larger entries, up to the most that any store does."""
-    assert MemcachedStore("localhost:1").largest == 2**20 - 1024
-    assert MemcachedStore("localhost:1", item_limit=2**30).largest == MAX_ENTRY
+    assert MemcachedStore(MemcachedServer("localhost:1")).largest == 2**20 - 1024
+    assert MemcachedStore(MemcachedServer("localhost:1", item_limit=2**30)).largest == MAX_ENTRY
 
 
 def test_an_unreadable_mongo_url_shows_nothing() -> None:
     """It is read with the first call, and may have a password."""
-    store = MongoStore("mongodb://user:secret@host:port")
+    store = MongoStore(MongoDatabase("mongodb://user:secret@host:port"))
     with pytest.raises(StoreError, match="a URL that cannot be read") as found:
         store.get(b"n" * 32)
     assert "secret" not in str(found.value)

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from tokensession import ConfigError
 from tokensession.stores import Connection, connect
-from tokensession.stores.sql.overflow import SQLStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,11 +89,3 @@ class TestCreate:
             store.create()
         with pytest.raises(ConfigError, match="role must be one of revocations, overflow, keys"):
             store.create("tables")
-
-
-def test_a_role_takes_its_connection_as_it_is(sqlite_url: str) -> None:
-    """Options belong to the connection."""
-    store: Any = connect(sqlite_url, timeout=60)
-    assert SQLStore(store)._database is store
-    with pytest.raises(ConfigError, match="timeout: this belongs to the connection"):
-        SQLStore(store, timeout=1)

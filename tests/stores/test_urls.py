@@ -46,9 +46,9 @@ class TestURLs:
         """As it stands, whatever characters it has."""
         variables = {"TOKENSESSION_SOURCE_PASSWORD": "hunter2/@#:%41"}
         sql: Any = source_from_url("postgresql://app@db/app", environment=variables)
-        assert sql._database.engine.url.password == "hunter2/@#:%41"
+        assert sql._connection.engine.url.password == "hunter2/@#:%41"
         redis: Any = source_from_url("redis://db", environment=variables)
-        client = redis._server.client
+        client = redis._connection.client
         assert client.connection_pool.connection_kwargs["password"] == "hunter2/@#:%41"
 
     @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from tests.conftest import NOW
-from tests.tokens.samples import RINGS
-from tokensession import Overflow, SessionCodec
-from tokensession.format.claims import write_claims
+from tests.tokens.samples import RINGS, sealed
+from tokensession import Overflow, SessionCodec, SessionManager
+from tokensession.format.state_format import pack
 from tokensession.stores.memory.overflow import MemoryStore
 
 if TYPE_CHECKING:
@@ -38,15 +38,7 @@ class Guarded(msgspec.Struct):
 
 def is_changed(codec: SessionCodec[Any], session: Session[Any]) -> bool:
     """Tell whether the state of a session has changed."""
-    value = session._changing()
-    return codec.changes.is_changed(value, codec.changes.packed(value))
-
-
-def sealed(state: bytes) -> str:
-    """Return the token of a state that another writer has packed."""
-    (key,) = SessionCodec(RING).rings.current().by_header.values()
-    plaintext = write_claims(bytes(16), NOW, 60, 0, None, msgspec.Raw(state), None)
-    return key.token(plaintext, key.salt(), bytes(12)).decode()
+    return codec.changes.is_changed(session._changing())
 
 
 UNTYPED: dict[str, tuple[Callable[[Any], object], bool]] = {
@@ -64,6 +56,12 @@ UNTYPED: dict[str, tuple[Callable[[Any], object], bool]] = {
     "removed": (lambda s: s.pop("a"), True),
     "replaced": (lambda s: setattr(s, "state", {"a": 1, "b": {"c": [2]}}), False),
     "replaced_by_another": (lambda s: setattr(s, "state", {"a": 1}), True),
+    "default": (lambda s: s.get("gone", []), False),
+    "default_and_set": (lambda s: (s.get("gone", []), s.update(gone=[])), True),
+    "set_and_taken_back": (lambda s: (s.update(a=2), s.update(a=1)), False),
+    "set_and_removed": (lambda s: (s.update(new=1), s.pop("new")), False),
+    "true_for_one": (lambda s: s.update(a=True), True),
+    "no_state_nested": (lambda s: s["b"].update(d=object()), True),
     "no_state": (lambda s: s.update(a=object()), True),
 }
 
@@ -131,12 +129,12 @@ def test_a_new_state_is_empty_until_it_has_something() -> None:
         session = codec.new()
         assert session.state is not None
         assert not is_changed(codec, session)
-        assert codec.changes.is_empty(codec.changes.packed(session._changing()))
+        assert codec.changes.is_empty(session._changing())
     plain: SessionCodec[Any] = SessionCodec(RING)
     filled = plain.new()
     filled["a"] = 1
     assert is_changed(plain, filled)
-    assert not plain.changes.is_empty(plain.changes.packed(filled._changing()))
+    assert not plain.changes.is_empty(filled._changing())
 
 
 def test_a_type_that_begins_with_another_value_each_time() -> None:
@@ -157,3 +155,58 @@ def test_a_state_that_cannot_be_packed_is_a_change() -> None:
     session = codec.new()
     session.state.unpacked = object()
     assert is_changed(codec, session)
+
+
+@pytest.mark.parametrize("overflow", [None, MemoryStore()], ids=["token", "store"])
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        (lambda s: s.update(a=2), lambda s: None, False),
+        (lambda s: s.update(a=2), lambda s: s["b"], False),
+        (lambda s: s.update(a=2), lambda s: s.state, False),
+        (lambda s: s.update(a=2), lambda s: s["b"].append(1), True),
+        (lambda s: s["b"].append(1), lambda s: s["b"], False),
+        (lambda s: s["b"].append(1), lambda s: s["b"].append(2), True),
+    ],
+)
+def test_a_change_after_the_writing(
+    overflow: MemoryStore | None,
+    before: Callable[[Any], object],
+    after: Callable[[Any], object],
+    *,
+    changed: bool,
+) -> None:
+    """The state is compared with what was written, and not with what was found."""
+    codec: SessionCodec[Any] = SessionCodec(RING, overflow=overflow)
+    state = {"a": 1, "b": [], "large": "x" * 10_000 if overflow else ""}
+    session = codec.decode(codec.encode(state, now=NOW), now=NOW)
+    before(session)
+    value = session._changing()
+    saved = pack(value.state) if value.shared else None
+    codec.renew(session, now=NOW)
+    after(session)
+    assert codec.changes.is_changed_since(value, saved) is changed
+
+
+def test_a_change_after_nothing_was_written() -> None:
+    """A state that was only packed is compared with its bytes; none is equal to what has none."""
+    codec: SessionCodec[Any] = SessionCodec(RING)
+    session = codec.new()
+    session["a"] = []
+    value = session._changing()
+    saved = pack(value.state)
+    assert not codec.changes.is_changed_since(value, saved)
+    session["a"].append(1)
+    assert codec.changes.is_changed_since(value, saved)
+    assert codec.changes.is_changed_since(value, None)
+
+
+def test_a_refused_state_is_not_compared_with_its_token() -> None:
+    """A request whose state misfits has a new state, which begins empty."""
+    manager = SessionManager(SessionCodec(RING, overflow=MemoryStore()))
+    lost = MemoryStore()
+    token = SessionCodec(RING, overflow=lost).encode({"large": "x" * 10_000}, now=NOW)
+    session = manager.open([(b"cookie", b"__Host-session=" + token.encode())], now=NOW)
+    assert session.refused == "bad_state"
+    assert session.get("tokensession/overflow", []) == []
+    assert not is_changed(manager.codec, session)

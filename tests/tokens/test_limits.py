@@ -135,3 +135,15 @@ def test_an_observer_is_told_of_another_ring() -> None:
     for other in (ring, ring.with_keys(ring)):
         meet_ring(other, policy=Policy(), observer=Telling(), first_serial=ring.serial)
     assert told == [ring.serial + 1]
+
+
+def test_a_new_ring_is_held_against_the_policy() -> None:
+    """The watcher logs what is wrong with it."""
+    ring = KeyRing.generate()
+    short = KeyRing.from_jwks(ring.to_jwks(private=True) | {"rotation": {"token_lifetime": 1799}})
+    for one, fits in ((ring, True), (short, False)):
+        if fits:
+            meet_ring(one, policy=Policy(), observer=None, first_serial=0)
+        else:
+            with pytest.raises(ConfigError, match="token_lifetime"):
+                meet_ring(one, policy=Policy(), observer=None, first_serial=0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW
-from tests.tokens.samples import CODECS, RINGS, TOKENS
+from tests.tokens.samples import CODECS, RINGS, TOKENS, sealed
 from tokensession import (
     ConfigError,
     Expired,
@@ -21,6 +21,9 @@ from tokensession import (
     encode,
 )
 from tokensession.keys.jwk import generate_key
+from tokensession.observer import Observer
+from tokensession.sessions.steps import run
+from tokensession.stores.memory.overflow import MemoryStore
 from tokensession.tokens.limits import MAX_TOKEN
 
 
@@ -145,9 +148,12 @@ def test_a_successor_signs_from_its_very_second_on() -> None:
     """Not a second later, whatever was found for the one before."""
     first, second = (generate_key(kid=kid, nbf=nbf)
                      for kid, nbf in (("a", NOW), ("b", NOW + 100)))  # fmt: skip
-    codec = SessionCodec(KeyRing([first, second]))
-    for now, kid in ((NOW, "a"), (NOW + 99, "a"), (NOW + 100, "b"), (NOW + 99, "a")):
-        assert codec.decode(codec.encode({}, now=now), now=now).kid == kid
+    ring = KeyRing([first, second])
+    for codec in (SessionCodec(ring), SessionCodec(ring, overflow=MemoryStore())):
+        for now, kid in ((NOW, "a"), (NOW + 99, "a"), (NOW + 100, "b"), (NOW + 99, "a")):
+            session = codec.decode(codec.encode({}, now=now), now=now)
+            assert session.kid == kid
+            assert codec.decode(codec.renew(session, now=now), now=now).kid == kid
 
 
 def test_a_key_is_retiring_from_the_very_second_on() -> None:
@@ -176,15 +182,60 @@ def test_a_ring_without_a_signer_says_so() -> None:
         reader.encode({}, now=NOW)
 
 
-def test_a_session_that_is_renewed_late_keeps_what_was_not_touched() -> None:
+def test_what_was_not_touched_stays_as_it_came() -> None:
     """It is what another key holder wrote, also where this library would not have."""
-    ring = RINGS[0]
-    codec = SessionCodec(ring)
-    session = codec.decode(encode({"a": [1], "b": 2}, ring, now=NOW), now=NOW)
+    codec = CODECS[0]
+    odd = b"\x91" * 40 + b"\x01"  # nested too deep
+    session = codec.decode(sealed(b"\x83\xa3odd" + odd + b"\xa1a\x91\x01\xa1b\x02"), now=NOW)
     session["b"] = 3
+    session["a"].append(2)
     renewed = codec.decode(codec.renew(session, now=NOW + 5), now=NOW + 5)
-    assert renewed.state == {"a": [1], "b": 3}
-    assert list(renewed) == ["a", "b"]
+    assert list(renewed.items())[1:] == [("a", [1, 2]), ("b", 3)]
+    renewed.state["b"] = 4
+    with pytest.raises(StateError, match=r"^state\.odd"):
+        codec.renew(renewed, now=NOW + 5)
+
+
+@pytest.mark.parametrize("overflow", [None, MemoryStore()], ids=["token", "store"])
+@pytest.mark.parametrize(
+    ("now", "exp", "seconds"),
+    [
+        (NOW + 5, None, 100),
+        (NOW + 1950, None, 50),
+        (NOW + 5, NOW + 104, 99),
+        (NOW + 5, NOW + 105, 100),
+        (NOW + 5, NOW + 106, 100),
+    ],
+)
+def test_how_long_a_token_can_be_read(
+    overflow: MemoryStore | None, now: int, exp: int | None, seconds: int
+) -> None:
+    """For its idle window, but not beyond its session's end or its key's."""
+    (key,) = RINGS[0]
+    policy = Policy(idle_timeout=100, absolute_timeout=2000)
+    codec: SessionCodec[Any] = SessionCodec(KeyRing([key]), policy=policy, overflow=overflow)
+    session = codec.decode(codec.encode({"a": bytes(9000 if overflow else 9)}, now=NOW), now=NOW)
+    keys = SessionCodec(KeyRing([key if exp is None else key.with_members(exp=exp)])).rings
+    written = run(codec.writer.write(session._changing(), now, keys.current()))
+    assert written.seconds == seconds
+
+
+def test_an_observer_is_told_of_renewals(hs256: KeyRing) -> None:
+    """The first token of a session is none."""
+    told: list[str] = []
+
+    class Telling(Observer):
+        def renewed(self) -> None:
+            told.append("renewed")
+
+    for overflow in (None, MemoryStore()):
+        codec: SessionCodec[Any] = SessionCodec(hs256, observer=Telling(), overflow=overflow)
+        session = codec.new()
+        token = codec.renew(session)
+        assert told == []
+        codec.renew(codec.decode(token))
+        assert told == ["renewed"]
+        told.clear()
 
 
 def test_a_session_is_renewed_by_the_codec_at_any_time() -> None:
@@ -194,5 +245,5 @@ def test_a_session_is_renewed_by_the_codec_at_any_time() -> None:
     session = manager.open([(b"cookie", b"__Host-session=" + token.encode())], now=NOW)
     assert session["a"] == 1
     manager.save(session, [], now=NOW)
-    renewed = manager.codec.decode(manager.token(session, now=NOW + 60), now=NOW + 60)
+    renewed = manager.codec.decode(manager.codec.renew(session, now=NOW + 60), now=NOW + 60)
     assert (renewed.sid, renewed.issued_at, renewed.state) == (session.sid, NOW + 60, {"a": 1})

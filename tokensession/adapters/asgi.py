@@ -35,6 +35,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _START: Final = "http.response.start"
 _BODY: Final = "http.response.body"
+# What ends a response, unless it has `more_body`.
+_ENDS: Final = {
+    _BODY, "http.response.pathsend", "http.response.zerocopysend", "websocket.http.response.body",
+}  # fmt: skip
 _ACCEPT: Final = "websocket.accept"
 _REFUSES: Final = "websocket.close"  # a WebSocket that has not been accepted
 _BEGINS: Final = {_START, _ACCEPT, "websocket.http.response.start", _REFUSES}
@@ -95,7 +99,7 @@ class SessionMiddleware:
             nonlocal begun, replaced
             kind = message["type"]
             if begun:
-                if kind == _BODY and not message.get("more_body"):
+                if kind in _ENDS and not message.get("more_body"):
                     session._phase = COMPLETE
                 return send(message)
             if replaced or kind != _START:
@@ -171,7 +175,7 @@ async def _nothing() -> None:
 async def _answer(send: Send, answer: Refusal, error: TokenSessionError) -> None:
     """Send an answer in place of the application's; raise the error that is not a store's."""
     await send({"type": _START, "status": answer.status, "headers": answer.headers})
-    await send({"type": _BODY, "body": answer.body})
+    await send({"type": "http.response.body", "body": answer.body})
     if not isinstance(error, StoreError):
         raise error
 
@@ -201,8 +205,8 @@ class _Exchange:
         if self.replaced:
             return
         if self.begun or kind not in _BEGINS:
-            if not message.get("more_body"):  # a body's last part, or pathsend
-                self._complete(kind)
+            if kind in _ENDS and not message.get("more_body"):
+                self._manager.complete(self._session)
             await self._send(message)
             return
         manager, session = self._manager, self._session
@@ -234,10 +238,6 @@ class _Exchange:
                 "lost, as a refusal sets no cookie: accept the WebSocket, or answer it by HTTP "
                 "(the extension websocket.http.response)"
             )
-
-    def _complete(self, kind: str) -> None:
-        if kind in (_BODY, "http.response.pathsend", "websocket.http.response.body"):
-            self._manager.complete(self._session)
 
     async def refuse(self, answer: Refusal) -> None:
         """Send an answer in place of the application's."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 try:
-    from quart import Response, sessions
+    from quart import sessions
     from quart.wrappers.response import IterableBody
 except ImportError as _missing:
     raise ImportError(
@@ -77,7 +77,7 @@ class SessionInterface(sessions.SessionInterface):
         if response is None:
             return  # of a WebSocket, whose session has been read-only from the beginning
         managers = self._managers.of(app)
-        body = response.response if isinstance(response, Response) else None
+        body = getattr(response, "response", None)
         streamed = isinstance(body, IterableBody)
         await run_beside(managers.saving(session, response, session._method, streamed=streamed))
         if streamed and response.response is body:
@@ -88,8 +88,10 @@ async def _watched(
     body: ResponseBody, manager: SessionManager[Any], session: Session
 ) -> AsyncIterator[Any]:
     """Give a body as it comes, and see at its end whether a change came too late."""
-    async with body as chunks:
-        async for chunk in chunks:
-            yield chunk
-    manager.complete(session)
+    try:
+        async with body as chunks:
+            async for chunk in chunks:
+                yield chunk
+    finally:  # also where the client has gone
+        manager.complete(session)
     manager.check_unchanged(session)

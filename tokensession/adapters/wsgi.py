@@ -44,7 +44,7 @@ class RequestHeaders:
     __slots__ = ("_names", "environ")
 
     def __init__(self, environ: Mapping[str, Any], name: bytes) -> None:
-        self.environ = environ
+        self.environ: Mapping[str, Any] = environ
         self._names = {b"cookie", name.lower()}
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:

@@ -1,6 +1,7 @@
 """The changes of a key ring, and the rules between its keys (SPEC section 7). Pure.
 
-Each function takes the keys of a ring and returns those of the next one. `KeyRing` numbers them.
+Each function takes the keys of a ring and returns those of the next one, or raises ConfigError.
+`KeyRing` numbers the rings, and describes the arguments.
 """
 
 from __future__ import annotations
@@ -14,18 +15,7 @@ Keys = tuple[Key, ...]
 
 
 def add(keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: int, now: int) -> Keys:
-    """Return the keys and one more: publish before use.
-
-    Args:
-        keys: The keys of the ring.
-        algorithm: The algorithm of the new key, or the key itself.
-        nbf: Unix second from which it may sign, or None for the earliest one.
-        propagation: Seconds until every process has the new document.
-        now: Unix second.
-
-    Raises:
-        ConfigError: The ring lists the kid already, or the key signs too soon.
-    """
+    """Return the keys and one more: publish before use."""
     check_seconds("propagation", propagation, least=0)
     kids = {key.kid for key in keys}
     # A key that replaces none has nothing to wait for: no process can sign without it.
@@ -50,19 +40,7 @@ def add(keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: int, 
 
 
 def retire(keys: Keys, key: Key, *, token_lifetime: int | None, leeway: int, now: int) -> Keys:
-    """Return the keys, of which a superseded one expires once its last tokens have.
-
-    Args:
-        keys: The keys of the ring.
-        key: The key to retire. Another one must sign now or from a known time on.
-        token_lifetime: The longest ttl in seconds that any codec mints, if it is known.
-        leeway: Seconds by which clocks may differ.
-        now: Unix second.
-
-    Raises:
-        ConfigError: The lifetime is not known, the key is revoked or expired, it has no successor,
-            or none that stays.
-    """
+    """Return the keys, in which a superseded one expires once its last tokens have."""
     check_seconds("leeway", leeway, least=0)
     if token_lifetime is None:
         raise ConfigError(
@@ -93,17 +71,7 @@ def retire(keys: Keys, key: Key, *, token_lifetime: int | None, leeway: int, now
 
 
 def revoke(keys: Keys, key: Key, *, reason: str | None, now: int) -> Keys:
-    """Return the keys, of which one signs and verifies nothing any more; `keys` if it is revoked.
-
-    Args:
-        keys: The keys of the ring.
-        key: The key to revoke.
-        reason: Words for the record.
-        now: Unix second.
-
-    Raises:
-        ConfigError: The reason is not a str.
-    """
+    """Return the keys with one revoked; `keys` itself if it already was."""
     revoked: dict[str, object] = {"revoked_at": now}
     if reason is not None:
         if not isinstance(reason, str):
@@ -130,17 +98,7 @@ def revoke_like(keys: Keys, others: Keys) -> Keys:
 
 
 def check_grace(keys: Keys, token_lifetime: int, *, leeway: int, now: int) -> None:
-    """Refuse a key that expires before its last tokens do.
-
-    Args:
-        keys: The keys of the ring.
-        token_lifetime: The longest ttl in seconds that is minted.
-        leeway: Seconds by which clocks may differ.
-        now: Unix second. Keys that have expired already pass, because it is too late for them.
-
-    Raises:
-        ConfigError: With the numbers and the remedy.
-    """
+    """Refuse a key that expires before its last tokens do."""
     for key in keys:
         if key.exp is None or not key.can_mint or not key.verifies(now):
             continue
@@ -158,15 +116,7 @@ def check_grace(keys: Keys, token_lifetime: int, *, leeway: int, now: int) -> No
 
 
 def check_succession(keys: Keys, running: Keys) -> None:
-    """Refuse keys that undo a revocation of the running ring, or change material under a kid.
-
-    Args:
-        keys: The keys of the new document.
-        running: The keys of the running ring.
-
-    Raises:
-        ConfigError: With the kid.
-    """
+    """Refuse keys that undo a revocation of the running ring, or change material under a kid."""
     by_kid = {key.kid: key for key in running}
     for key in keys:
         former = by_kid.get(key.kid)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from tokensession.errors import ConfigError
 from tokensession.format.state import MAX_INT
-from tokensession.keys.jwk import Key, parse_key
+from tokensession.keys.jwk import Jwk, Key, parse_key
 from tokensession.keys.jwk_pair import is_kid
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tokensession.keys.jwk import Jwk
 
 
 class Document(NamedTuple):
@@ -26,14 +21,7 @@ class Document(NamedTuple):
 
 
 def parse_document(document: Mapping[str, Any] | str | bytes) -> Document:
-    """Return what a JWK Set says.
-
-    Args:
-        document: The JWK Set as a dict, or as JSON text.
-
-    Raises:
-        ConfigError: Not JSON, a member named twice, no list of keys, or a key that is refused.
-    """
+    """Return what a JWK Set says."""
     content = _from_json(document) if isinstance(document, str | bytes) else document
     if not isinstance(content, Mapping):
         raise ConfigError(f"a key document is a JWK Set (an object), not {type(document).__name__}")
@@ -87,11 +75,7 @@ def write_document(document: Document) -> dict[str, Any]:
 
 
 def check_reuse(keys: Iterable[Key]) -> None:
-    """Refuse one secret under two kids when either is HS256.
-
-    Raises:
-        ConfigError: With the two kids.
-    """
+    """Refuse one secret under two kids when either is HS256."""
     seen: dict[bytes, Key] = {}
     for key in keys:
         if key.secret is None:
@@ -104,21 +88,13 @@ def check_reuse(keys: Iterable[Key]) -> None:
 
 
 def check_serial(serial: object) -> None:
-    """Refuse a serial that is no integer from 0 to 2**53 - 1.
-
-    Raises:
-        ConfigError: With the range.
-    """
+    """Refuse a serial that is no integer from 0 to 2**53 - 1."""
     if isinstance(serial, bool) or not isinstance(serial, int) or not 0 <= serial <= MAX_INT:
         raise ConfigError("serial must be an integer from 0 to 2**53 - 1")
 
 
 def states_serial(document: str | bytes) -> bool:
-    """Tell whether a document's text says its serial, rather than leaving it at 0.
-
-    Raises:
-        ConfigError: Not JSON, or a member named twice.
-    """
+    """Tell whether a document's text says its serial, rather than leaving it at 0."""
     content = _from_json(document)
     return isinstance(content, Mapping) and "serial" in content
 

@@ -30,11 +30,7 @@ FOREIGN_ALGORITHMS: Final = {
 
 
 def check_kid(kid: object) -> None:
-    """Refuse a kid outside the alphabet.
-
-    Raises:
-        ConfigError: The kid is not 1 to 32 characters of ``A-Z a-z 0-9 _ -``.
-    """
+    """Refuse a kid outside the alphabet."""
     if not is_kid(kid):
         raise ConfigError("kid must be 1 to 32 characters of A-Z a-z 0-9 _ -")
 
@@ -56,11 +52,7 @@ def unknown_algorithm(algorithm: str | None) -> str:
 
 
 def tell_apart(kid: str, jwks: list[Jwk]) -> tuple[Jwk, Jwk | None]:
-    """Return a kid's signature JWK and its encryption JWK, if it has one.
-
-    Raises:
-        ConfigError: Any other combination of JWKs, or a JWK that contradicts its purpose.
-    """
+    """Return a kid's signature JWK and its encryption JWK, if it has one."""
     signature: Jwk | None = None
     encryption: Jwk | None = None
     for jwk in jwks:
@@ -137,11 +129,7 @@ def _check_key_ops(jwk: Jwk, kid: str, allowed: tuple[str, ...], needed: tuple[s
 
 
 def read_date(jwk: Jwk, name: str, kid: str) -> int | None:
-    """Return a NumericDate of a signature JWK, or None when the JWK has no such member.
-
-    Raises:
-        ConfigError: The member is not an integer from 0 to 2**53 - 1.
-    """
+    """Return a NumericDate of a signature JWK, or None when the JWK has no such member."""
     value = jwk.get(name)
     if value is None and name not in jwk:
         return None

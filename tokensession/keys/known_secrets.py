@@ -54,11 +54,7 @@ def published_source(secret: bytes) -> str | None:
 
 
 def check_unpublished(keys: Iterable[Key]) -> None:
-    """Refuse secrets that stand in documentation, standards or this format's test vectors.
-
-    Raises:
-        ConfigError: With the kid.
-    """
+    """Refuse secrets that stand in documentation, standards or this format's test vectors."""
     for key in keys:
         for name, secret in (("k", key.secret), ("d", _private_bytes(key.private_key))):
             source = None if secret is None else published_source(secret)

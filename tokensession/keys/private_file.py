@@ -72,11 +72,7 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
 
 
 def check_name(name: object) -> None:
-    """Refuse a key document where the name of its place is wanted; no message must show it.
-
-    Raises:
-        ConfigError: It is one.
-    """
+    """Refuse a key document where the name of its place is wanted; no message must show it."""
     text = os.fspath(name) if isinstance(name, os.PathLike) else name
     if isinstance(text, bytes):
         text = text.decode("latin-1")

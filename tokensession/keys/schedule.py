@@ -79,9 +79,6 @@ def token_lifetime(members: Mapping[str, Any]) -> int | None:
     """Return the longest ttl in seconds that the document's rotation config allows for, or None.
 
     That is all of the config that a reader must understand; the rest is checked where it is used.
-
-    Raises:
-        ConfigError: The member ``rotation`` is no object, or its lifetime no seconds.
     """
     lifetime = _config(members).get("token_lifetime")
     if lifetime is None:
@@ -95,10 +92,6 @@ def parse_schedule(members: Mapping[str, Any]) -> Schedule | None:
 
     Members that this version does not know are left alone; all but ``token_lifetime`` have
     defaults.
-
-    Raises:
-        ConfigError: The member ``rotation`` is no object, has no ``token_lifetime`` beside the
-            others, or says what a `Schedule` refuses.
     """
     config = _config(members)
     known = {

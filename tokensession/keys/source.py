@@ -72,11 +72,7 @@ def load_ring(source: KeySource) -> KeyRing:
 
 
 def parse_ring(name: str, document: bytes) -> KeyRing:
-    """Return the ring of a document that was read at a place of this name.
-
-    Raises:
-        ConfigError: As for `load_ring`; names the place.
-    """
+    """Return the ring of a document that was read at a place of this name."""
     try:
         if len(document) > MAX_DOCUMENT:
             raise ConfigError(f"the document is larger than {MAX_DOCUMENT} bytes")  # noqa: TRY301

@@ -30,13 +30,7 @@ class Verdict(NamedTuple):
 
 
 def judge(running: KeyRing, name: str, document: bytes | None) -> Verdict:
-    """Return what becomes of the running ring, given what its source holds now.
-
-    Args:
-        running: The ring in use.
-        name: The source, for the messages.
-        document: The text that was read, or None where there is none.
-    """
+    """Return what becomes of the running ring, given what its source holds now."""
     if not document:
         return Verdict(
             running, f"{name}: there is no document any more; restore serial {running.serial}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.forks import call_in_child
 from tokensession.keys.poller import Poller
-from tokensession.keys.source import load_ring
+from tokensession.keys.source import KeySource, load_ring
 from tokensession.keys.succession import Verdict, judge
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tokensession.keys.ring import KeyRing
-    from tokensession.keys.source import KeySource
 
 DEFAULT_REFRESH: Final = 60.0  # seconds
 DEFAULT_COOLDOWN: Final = 10.0  # seconds

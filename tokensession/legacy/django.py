@@ -6,7 +6,7 @@ DjangoReader(until='2030-01-31', ...)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import BadClaims, BadSignature, ConfigError
@@ -48,19 +48,17 @@ class DjangoReader(LegacyReader):
     cookie_name: str = "sessionid"
     subject: Callable[[Any], Subject] = _auth_user_id
     max_age: int | None = 14 * 86400
-    _signer: signing.Signer = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_max_age(self.max_age)
-        secret, *fallbacks = self.secrets
-        # With a key and fallbacks of its own it asks no settings; the timestamp is what it signs.
-        made = signing.Signer(key=secret, fallback_keys=fallbacks, salt=_SALT)
-        object.__setattr__(self, "_signer", made)
 
     def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:
+        secret, *fallbacks = self.secrets
+        # With a key and fallbacks of its own it asks no settings; the timestamp is what it signs.
+        signer = signing.Signer(key=secret, fallback_keys=fallbacks, salt=_SALT)
         try:
-            signed = self._signer.unsign(values[0].decode("ascii"))
+            signed = signer.unsign(values[0].decode("ascii"))
         except signing.BadSignature:
             raise BadSignature("the signature does not verify under the old secrets") from None
         payload, _, moment = signed.rpartition(":")

@@ -8,22 +8,21 @@ FlaskReader(until='2030-01-31', ...)
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from tokensession.errors import BadClaims
-from tokensession.legacy.itsdangerous import Verifier
+from tokensession.legacy.itsdangerous import SignedReader
 from tokensession.legacy.payload import decoded, inflated_text, json_object
-from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FlaskReader(LegacyReader):
+class FlaskReader(SignedReader):
     """Reads the cookies of Flask's own sessions.
 
     Attributes: those of `LegacyReader`, and
@@ -33,26 +32,18 @@ class FlaskReader(LegacyReader):
     state is given to `convert` and `subject` as such, and refuses the cookie if it stays.
     """
 
-    cookie_name: str = "session"
     max_age: int | None = 31 * 86400
-    _verifier: Verifier = field(init=False, repr=False)
+    salt = b"cookie-session"
+    key_derivation = "hmac"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_max_age(self.max_age)
-        made = Verifier(self.secrets, b"cookie-session", "hmac")
-        object.__setattr__(self, "_verifier", made)
-
-    def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:
-        found = self._verifier.unsign(values[0])
-        check_age(found.timestamp, self.max_age, now)
-        tagged = json_object(inflated_text(found.payload))
+    def _state(self, payload: bytes) -> Any:
+        tagged = json_object(inflated_text(payload))
         state: Any = None
         with contextlib.suppress(*_MISTAGGED):
             state = _untagged(tagged)
         if not isinstance(state, dict):  # said here, so that no exception behind it holds the state
             raise BadClaims("what was signed is no session of Flask")
-        return LegacySession(state, found.timestamp, found.signed)
+        return state
 
 
 class Markup(str):

@@ -1,11 +1,14 @@
-"""Text that itsdangerous has signed with a timestamp, as Flask's and Starlette's cookies are."""
+"""Cookies that itsdangerous has signed with a timestamp, as Flask's and Starlette's are."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from dataclasses import dataclass
 from hashlib import sha1
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, ClassVar
 
 from tokensession.errors import BadClaims, BadSignature, ConfigError
+from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
 
 try:
     import itsdangerous
@@ -15,45 +18,41 @@ except ImportError as _missing:
         "pip install 'tokensession[legacy-flask]' or 'tokensession[legacy-starlette]'"
     ) from _missing
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SignedReader(LegacyReader):
+    """Reads one cookie, signed under any of the secrets.
 
-class Unsigned(NamedTuple):
-    """What a signature covers: its payload, its Unix second, and all of it as it stands."""
-
-    payload: bytes
-    timestamp: int
-    signed: bytes
-
-
-class Verifier:
-    """Verifies what was signed under any of the secrets, whatever their order.
-
-    Args:
-        secrets: What the other library signs with, or did.
-        salt: Its purpose, as itsdangerous calls it.
+    Attributes: those of `LegacyReader`, and
+        max_age: Seconds after which the other library refuses a cookie; None for no limit.
+        salt: The purpose, as itsdangerous calls it.
         key_derivation: ``hmac`` or ``django-concat``.
     """
 
-    __slots__ = ("_signer",)
+    cookie_name: str = "session"
+    max_age: int | None
+    salt: ClassVar[bytes]
+    key_derivation: ClassVar[str]
 
-    def __init__(self, secrets: Sequence[bytes], salt: bytes, key_derivation: str) -> None:
-        self._signer = itsdangerous.TimestampSigner(
-            [*secrets], salt=salt, key_derivation=key_derivation, digest_method=sha1
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_max_age(self.max_age)
+
+    def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:
+        (value,) = values
+        signer = itsdangerous.TimestampSigner(
+            self.secrets, salt=self.salt, key_derivation=self.key_derivation, digest_method=sha1
         )
-
-    def unsign(self, value: bytes) -> Unsigned:
-        """Return what the signature of a cookie's value covers.
-
-        Raises:
-            BadSignature: It does not verify.
-            BadClaims: It covers no time that a session could begin at.
-        """
         try:
-            payload, moment = self._signer.unsign(value, return_timestamp=True)
+            payload, moment = signer.unsign(value, return_timestamp=True)
         except itsdangerous.BadSignature:
             raise BadSignature("the signature does not verify under the old secrets") from None
         except (ValueError, OverflowError, OSError):  # as platforms differ
             raise BadClaims("what was signed holds no time of this world") from None
-        return Unsigned(payload, int(moment.timestamp()), value.rpartition(b".")[0])
+        start = int(moment.timestamp())
+        check_age(start, self.max_age, now)
+        return LegacySession(self._state(payload), start, value.rpartition(b".")[0])
+
+    @abstractmethod
+    def _state(self, payload: bytes) -> Any:
+        """Return the state in a payload that is authentic."""

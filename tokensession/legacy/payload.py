@@ -23,11 +23,7 @@ _STRINGS_AND_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re
 
 
 def decoded(text: bytes) -> bytes:
-    """Return the bytes of base64 text of either alphabet, padded or not.
-
-    Raises:
-        BadClaims: It is none.
-    """
+    """Return the bytes of base64 text of either alphabet, padded or not."""
     text = text.rstrip(b"=").translate(_URL_SAFE)
     try:
         return binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
@@ -36,11 +32,7 @@ def decoded(text: bytes) -> bytes:
 
 
 def inflated(data: bytes) -> bytes:
-    """Return zlib's data, decompressed to at most 65536 bytes.
-
-    Raises:
-        BadClaims: More than that, cut short, or none.
-    """
+    """Return zlib's data, decompressed to at most 65536 bytes."""
     inflater = zlib.decompressobj()
     try:
         content = inflater.decompress(data, MAX_INFLATED)
@@ -52,20 +44,12 @@ def inflated(data: bytes) -> bytes:
 
 
 def inflated_text(text: bytes) -> bytes:
-    """Return the bytes of base64 text, decompressed where a leading dot says so.
-
-    Raises:
-        BadClaims: As for `decoded` and `inflated`.
-    """
+    """Return the bytes of base64 text, decompressed where a leading dot says so."""
     return inflated(decoded(text[1:])) if text.startswith(b".") else decoded(text)
 
 
 def json_object(data: bytes) -> dict[str, Any]:
-    """Return the JSON object in UTF-8 data.
-
-    Raises:
-        BadClaims: Not one, or nested deeper than 128 levels.
-    """
+    """Return the JSON object in UTF-8 data."""
     if nests_too_deep(data):
         raise BadClaims(f"what was signed is nested deeper than {MAX_NESTING} levels")
     content = None

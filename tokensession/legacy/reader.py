@@ -116,11 +116,7 @@ class LegacyReader(ABC):
 
 
 def instant(name: str, value: object) -> int:
-    """Return a date (its ISO text, too), an aware datetime or Unix seconds as Unix seconds.
-
-    Raises:
-        ConfigError: Something else, or a datetime without time zone.
-    """
+    """Return a date (its ISO text, too), an aware datetime or Unix seconds as Unix seconds."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = date.fromisoformat(value)
@@ -136,21 +132,13 @@ def instant(name: str, value: object) -> int:
 
 
 def check_max_age(max_age: int | None) -> None:
-    """Refuse a `max_age` that is no duration; None stands for no limit.
-
-    Raises:
-        ConfigError: Out of range.
-    """
+    """Refuse a `max_age` that is no duration; None stands for no limit."""
     if max_age is not None:
         check_seconds("max_age", max_age)
 
 
 def check_age(start: int, max_age: int | None, now: int) -> None:
-    """Refuse a cookie that its own library would call too old.
-
-    Raises:
-        Expired: It is.
-    """
+    """Refuse a cookie that its own library would call too old."""
     if max_age is not None and now >= start + max_age:
         raise Expired(f"the old cookie expired {now - start - max_age} s ago")
 

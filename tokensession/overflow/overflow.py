@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tokensession.errors import ConfigError, SessionTooLarge, StoreError
-from tokensession.overflow.reference import TAG_BYTES, Overflowed, seal, unseal
+from tokensession.overflow.reference import TAG_BYTES, Overflowed, Reference, seal, unseal
 from tokensession.overflow.store import MAX_ENTRY, Store
-
-if TYPE_CHECKING:
-    from tokensession.overflow.reference import Reference
 
 DEFAULT_LIMIT: Final = 1_000_000  # bytes of msgpack
 MAX_LIMIT: Final = MAX_ENTRY - TAG_BYTES
@@ -100,11 +97,7 @@ class Overflow:
 
 
 def overflow_of(overflow: Overflow | Store | None) -> Overflow | None:
-    """Return the overflow that a codec was given, or one made of a store.
-
-    Raises:
-        ConfigError: Something else.
-    """
+    """Return the overflow that a codec was given, or one made of a store."""
     if overflow is None or isinstance(overflow, Overflow):
         return overflow
     if isinstance(overflow, Store):

@@ -83,13 +83,7 @@ def reference_of(state: Any) -> Reference | None:
 
 
 def seal(packed: bytes, sid: bytes, context: bytes) -> tuple[Reference, bytes]:
-    """Return a new reference and the entry that it is to.
-
-    Args:
-        packed: The state as msgpack.
-        sid: The session id, 16 bytes.
-        context: The purpose, as `context_bytes` gives it.
-    """
+    """Return a new reference and the entry that it is to."""
     return seal_with(os.urandom(KEY_BYTES), packed, sid, context)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Protocol, runtime_checkable
 
-# Seconds that an entry stays beyond its end before a store sweeps it unasked: a host whose clock
-# is fast shall not sweep what the others need.
+# Seconds that an entry stays beyond its end before a store sweeps it unasked, because a host's
+# clock can be fast.
 SWEEP_MARGIN: Final = 3600
 SWEEP_BATCH: Final = 1000  # entries removed in one step, so that no step takes long
 SWEEP_EVERY: Final = 16  # puts; of each so many one sweeps twice as many entries as were put
@@ -27,11 +27,10 @@ class Store(Protocol):
     @property
     def largest(self) -> int:
         """How many bytes its largest entry can have; known without I/O."""
-        ...
+        return MAX_ENTRY
 
     def create(self) -> None:
         """Make what it needs (a table, an index); leave alone what is there."""
-        ...
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
         """Keep an entry until `until` at least, where the store does not lose it."""
@@ -46,12 +45,12 @@ class Store(Protocol):
         ...
 
     def delete(self, name: bytes) -> None:
-        """Remove an entry; none is as well."""
+        """Remove an entry; a no-op without one."""
         ...
 
-    def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
+    def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # nothing to do
         """Remove up to `limit` entries whose end is before `now`; return how many were.
 
         Stores from which entries leave by themselves do nothing, and return 0.
         """
-        ...
+        return 0

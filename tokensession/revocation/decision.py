@@ -155,10 +155,14 @@ def replaced(mark: Mark | None, old: bytes, new: bytes) -> Mark | None:
 
 def entries_of(ended: Ended) -> Entries:
     """Return what a store has answered as what it holds about the successor."""
-    mark = ended.mark
+    return entries_with(ended.everyone, ended.mark)
+
+
+def entries_with(everyone: int, mark: Mark | None, *, denied: bool = False) -> Entries:
+    """Return what a list holds about a session whose subject has this mark."""
     if mark is None:
-        return Entries(everyone=ended.everyone)
-    return Entries(everyone=ended.everyone, mark=mark.instant, kept=mark.kept)
+        return Entries(denied, everyone)
+    return Entries(denied, everyone, mark.instant, mark.kept)
 
 
 def is_recorded(denial: Denial, new: bytes, found: Entries, current: bytes | None) -> bool:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensession.format.claims import SID_BYTES
-from tokensession.revocation.decision import NEVER, Entries, is_revoked, subject_key
+from tokensession.format.claims import SID_BYTES, Subject
+from tokensession.revocation.decision import (
+    NEVER,
+    Entries,
+    Mark,
+    entries_with,
+    is_revoked,
+    subject_key,
+)
 from tokensession.revocation.denied_ids import DeniedIds, span_end, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Mark
 
 
 class _Span:
@@ -63,11 +67,7 @@ class RevocationEntries:
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         """Return what there is about one session."""
-        mark = None if subject is None else self._marks.get(subject)
-        denied = sid in self._denied
-        if mark is None:
-            return Entries(denied, self.everyone)
-        return Entries(denied, self.everyone, mark.instant, mark.kept)
+        return entries_with(self.everyone, self.mark_of(subject), denied=sid in self._denied)
 
     def mark_of(self, subject: bytes | None) -> Mark | None:
         """Return the mark of a subject."""

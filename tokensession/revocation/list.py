@@ -1,4 +1,7 @@
-"""The revocation list of a codec: what it asks, under a policy, and what it records."""
+"""The revocation list of a codec: what it asks, under a policy, and what it records.
+
+Each method raises StoreError when the store cannot be asked, or cannot record.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from tokensession.revocation.decision import (
     CLOCK_SKEW,
     MIN_LEEWAY,
     Denial,
+    Ended,
+    Entries,
     Keep,
     Successor,
     first_start,
@@ -20,17 +25,15 @@ from tokensession.revocation.decision import (
 )
 from tokensession.revocation.lookup import Check, Lookup
 from tokensession.sessions.session import Session
-from tokensession.sessions.steps import run
+from tokensession.sessions.steps import R, Steps, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.format.claims import Subject
     from tokensession.observer import Observer
-    from tokensession.revocation.decision import Ended, Entries
     from tokensession.revocation.store import Store
     from tokensession.sessions.policy import Policy
-    from tokensession.sessions.steps import R, Steps
 
 
 class RevocationList:
@@ -84,23 +87,13 @@ class RevocationList:
         return run(self.revoking(sid, started_at, subject))
 
     def dating(self, sid: bytes, subject: Subject, now: int) -> Steps[int]:
-        """Return the start of a session of `subject` that begins now.
-
-        Raises:
-            StateError: Not a subject.
-            StoreError: The list cannot be asked, or the start would lie too far ahead (see
-                `decision.first_start`).
-        """
+        """Return the start of a session of `subject` that begins now."""
         check_subject(subject)
         entries = yield from self._check.looking_up(sid, subject_key(subject))
         return first_start(entries, now=now, leeway=self._leeway)
 
     def dated_after(self, entries: Entries, now: int) -> int:
-        """Return the start of a session that begins now, after what a store has just answered.
-
-        Raises:
-            StoreError: It would lie too far ahead.
-        """
+        """Return the start of a session that begins now, after what a store has just answered."""
         return first_start(entries, now=now, leeway=self._leeway)
 
     def confirm(self, sid: bytes, subject: Subject, started_at: int) -> None:
@@ -124,21 +117,12 @@ class RevocationList:
         now: int,
         successor: Successor | None = None,
     ) -> Ended:
-        """End the session of an id; its `successor` takes its place.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """End the session of an id; its `successor` takes its place."""
         denial = self._denial(sid, subject, started_at)._replace(successor=successor)
         return self._record("session", partial(self._check.deny, denial, now=now))
 
     def replace(self, sid: bytes, new: bytes, subject: Subject, started_at: int, now: int) -> Ended:
-        """Let `new` continue the session of an id.
-
-        Raises:
-            Revoked: It has ended, or another id continues it.
-            StoreError: It could not be recorded.
-        """
+        """Let `new` continue the session of an id."""
         denial = self._denial(sid, subject, started_at)
         return self._record("session", partial(self._check.replace, denial, new, now=now))
 
@@ -146,22 +130,13 @@ class RevocationList:
         return Denial(sid, subject_key(subject), started_at, started_at + self._life)
 
     def mark(self, subject: Subject, keep: Keep | None, now: int) -> None:
-        """End all sessions of a subject that have begun, but `keep`.
-
-        Raises:
-            StoreError: It could not be recorded.
-        """
+        """End all sessions of a subject that have begun, but `keep`."""
         key = subject_key(subject)
         assert key is not None
         self._record("subject", partial(self._check.mark, key, keep, now=now, life=self._life))
 
     def revoke(self, session: Session[Any], now: float | None) -> None:
-        """End one session.
-
-        Raises:
-            ConfigError: Not a session.
-            StoreError: It could not be recorded.
-        """
+        """End one session."""
         if not isinstance(session, Session):
             raise ConfigError(f"revoke takes a session, not {type(session).__name__}")
         at = whole_seconds(now)
@@ -170,13 +145,7 @@ class RevocationList:
     def revoke_subject(
         self, subject: str | int, keep: Session[Any] | None, now: float | None
     ) -> None:
-        """End all sessions of a subject, but `keep`.
-
-        Raises:
-            StateError: Not a subject.
-            ConfigError: `keep` is another subject's.
-            StoreError: It could not be recorded.
-        """
+        """End all sessions of a subject, but `keep`."""
         check_subject(subject)
         if subject is None:
             raise ConfigError("None is no subject; revoke(session) ends a session without one")
@@ -186,12 +155,7 @@ class RevocationList:
         self.mark(subject, kept, whole_seconds(now))
 
     def revoke_all(self, before: float | None, now: float | None) -> None:
-        """End all sessions, or those begun before an instant.
-
-        Raises:
-            ConfigError: An instant in the future.
-            StoreError: It could not be recorded.
-        """
+        """End all sessions, or those begun before an instant."""
         at = whole_seconds(now)
         if before is None:
             self._record("everyone", partial(self._check.revoke_all, now=at))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from functools import partial
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.observer import SILENT, Observer
-from tokensession.revocation.decision import Ended, Entries, is_revoked, subject_key
-from tokensession.revocation.store import Store
+from tokensession.revocation.decision import Denial, Ended, Entries, Keep, is_revoked, subject_key
+from tokensession.revocation.store import Batch, Store
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Keep
     from tokensession.sessions.steps import Steps
 
 WhenDown = Literal["deny", "allow"]
@@ -28,12 +28,11 @@ _PAUSE: Final = 0.5
 _log = logging.getLogger("tokensession")
 
 
-@runtime_checkable
-class Check(Protocol):
+class Check(ABC):
     """How a codec asks whether a session is revoked, and where it records what is.
 
     Asking is steps (`tokensession.sessions.steps`), which yield the calls that do I/O. Recording
-    does I/O itself.
+    does I/O itself: the store records, and the check hears its answer.
 
     Attributes:
         store: The store of record.
@@ -41,44 +40,55 @@ class Check(Protocol):
 
     store: Store
 
+    @abstractmethod
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
         """Tell whether a session is revoked.
 
         Raises:
             StoreError: It cannot be told, and that means no session.
         """
-        ...
 
+    @abstractmethod
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        """Return what is known about one session.
+        """Return what is known about one session; raise StoreError as `revoking` does."""
 
-        Raises:
-            StoreError: As for `revoking`.
-        """
-        ...
+    @abstractmethod
+    def hear(self, news: Batch) -> None:
+        """Take in what the store has answered."""
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
-        ...
+        ended = self.store.deny(denial, now=now)
+        successor = denial.successor
+        self._hear_end(denial, ended, None if successor is None else successor.subject)
+        return ended
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Let another id continue a session; see `Store.replace`."""
-        ...
+        ended = self.store.replace(denial, new, now=now)
+        self._hear_end(denial, ended, denial.subject)
+        return ended
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
         """End a subject's sessions; see `Store.mark`."""
-        ...
+        mark = self.store.mark(subject, keep, now=now, life=life)
+        self.hear(Batch(marks=[(subject, mark)]))
 
     def revoke_all(self, *, now: int) -> None:
         """End all sessions; see `Store.revoke_all`."""
-        ...
+        self.hear(Batch(everyone=self.store.revoke_all(now=now)))
 
     def revoke_before(self, instant: int) -> None:
         """End all sessions begun before an instant; see `Store.revoke_before`."""
-        ...
+        self.hear(Batch(everyone=self.store.revoke_before(instant)))
+
+    def _hear_end(self, denial: Denial, ended: Ended, subject: bytes | None) -> None:
+        marks = [] if ended.mark is None or subject is None else [(subject, ended.mark)]
+        denied = [(sid, denial.until) for sid in ended.denied]
+        self.hear(Batch(denied, marks, ended.everyone))
 
 
-class Lookup:
+class Lookup(Check):
     """Asks the store on each request: a revocation is in force at once.
 
     Args:
@@ -102,22 +112,15 @@ class Lookup:
         self._asked_again_at = -inf  # on the monotonic clock
 
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
-        """Tell whether a session is revoked.
-
-        Raises:
-            StoreError: The store cannot be asked, unless that is allowed.
-        """
         found = yield partial(self._look_up, sid, subject_key(subject))
         return is_revoked(sid, started_at, **found._asdict())
 
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        """Return what the store holds about one session.
-
-        Raises:
-            StoreError: The store cannot be asked, unless that is allowed.
-        """
         found: Entries = yield partial(self._look_up, sid, subject)
         return found
+
+    def hear(self, news: Batch) -> None:
+        """Do nothing: the next question is the store's to answer."""
 
     def _look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         begun = monotonic()
@@ -145,33 +148,9 @@ class Lookup:
             _log.warning("revocation is not checked while the store is down: %s", error)
         self._down = True
 
-    def deny(self, denial: Denial, *, now: int) -> Ended:
-        """Deny a session; see `Store.deny`."""
-        return self.store.deny(denial, now=now) or Ended((denial.sid,))
-
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Let another id continue a session; see `Store.replace`."""
-        return self.store.replace(denial, new, now=now) or Ended((denial.sid,))
-
-    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
-        """End a subject's sessions; see `Store.mark`."""
-        self.store.mark(subject, keep, now=now, life=life)
-
-    def revoke_all(self, *, now: int) -> None:
-        """End all sessions; see `Store.revoke_all`."""
-        self.store.revoke_all(now=now)
-
-    def revoke_before(self, instant: int) -> None:
-        """End all sessions begun before an instant; see `Store.revoke_before`."""
-        self.store.revoke_before(instant)
-
 
 def checked_store(store: object) -> Store:
-    """Return a store of revocations.
-
-    Raises:
-        ConfigError: It is none.
-    """
+    """Return a store of revocations."""
     if isinstance(store, type) or not isinstance(store, Store):
         raise ConfigError(
             f"a store of revocations is needed, such as SQLStore(url), not {type(store).__name__}"
@@ -180,10 +159,6 @@ def checked_store(store: object) -> Store:
 
 
 def check_word(name: str, word: object) -> None:
-    """Refuse another word than deny or allow.
-
-    Raises:
-        ConfigError: With the name and the words.
-    """
+    """Refuse another word than deny or allow."""
     if word not in get_args(WhenDown):
         raise ConfigError(f'{name} must be "deny" or "allow", not {word!r}')

@@ -14,15 +14,13 @@ from tokensession.forks import call_in_child
 from tokensession.format.seconds import check_number
 from tokensession.keys.poller import Poller
 from tokensession.observer import SILENT, Observer
-from tokensession.revocation.decision import Ended
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.lookup import WhenDown, check_word, checked_store
-from tokensession.revocation.store import SWEEP_MARGIN
+from tokensession.revocation.lookup import Check, WhenDown, check_word, checked_store
+from tokensession.revocation.store import SWEEP_MARGIN, Batch, Position, Store
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
-    from tokensession.revocation.decision import Denial, Entries, Keep
-    from tokensession.revocation.store import Batch, Position, Store
+    from tokensession.revocation.decision import Entries
     from tokensession.sessions.steps import Steps
 
 REFRESH: Final = 1.0  # seconds between two readings
@@ -34,7 +32,7 @@ _WHOLE_AGAIN: Final = 3600.0
 _log = logging.getLogger("tokensession")
 
 
-class Replica:
+class Replica(Check):
     """Follows a store, and answers from memory.
 
     Its thread starts with `read` or with the first check, whichever is first, and then again in
@@ -101,22 +99,12 @@ class Replica:
     # -- asking --------------------------------------------------------------------------------
 
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
-        """Tell whether a session is revoked, without any I/O.
-
-        Raises:
-            StoreError: The copy is stale, unless that is allowed.
-        """
         if monotonic() >= self._fresh_until:
             self._check_freshness()
         return self._entries.revokes(sid, started_at, subject)
         yield  # steps that need no call
 
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        """Return what there is about one session, without any I/O.
-
-        Raises:
-            StoreError: The copy is stale, unless that is allowed.
-        """
         if monotonic() >= self._fresh_until:
             self._check_freshness()
         return self._entries.look_up(sid, subject)
@@ -148,48 +136,6 @@ class Replica:
                 f"the copy of the revocation list is {staleness:.0f} s old, more than the "
                 f"{self._max_staleness:g} s of max_staleness: is its store reachable?"
             )
-
-    # -- telling -------------------------------------------------------------------------------
-
-    def deny(self, denial: Denial, *, now: int) -> Ended:
-        """Deny a session; see `Store.deny`."""
-        ended = self.store.deny(denial, now=now) or Ended((denial.sid,))
-        successor = denial.successor
-        self._ended(denial, ended, None if successor is None else successor.subject)
-        return ended
-
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Let another id continue a session; see `Store.replace`."""
-        ended = self.store.replace(denial, new, now=now) or Ended((denial.sid,))
-        self._ended(denial, ended, denial.subject)
-        return ended
-
-    def _ended(self, denial: Denial, ended: Ended, subject: bytes | None) -> None:
-        """Apply here what the store has answered."""
-        with self._lock:
-            if ended.mark is not None and subject is not None:
-                self._entries.put_mark(subject, ended.mark)
-            for sid in ended.denied:
-                self._entries.deny(sid, denial.until)
-            self._entries.raise_to(everyone=ended.everyone)
-
-    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
-        """End a subject's sessions; see `Store.mark`."""
-        mark = self.store.mark(subject, keep, now=now, life=life)
-        with self._lock:
-            self._entries.put_mark(subject, mark)
-
-    def revoke_all(self, *, now: int) -> None:
-        """End all sessions; see `Store.revoke_all`."""
-        everyone = self.store.revoke_all(now=now)
-        with self._lock:
-            self._entries.raise_to(everyone=everyone)
-
-    def revoke_before(self, instant: int) -> None:
-        """End all sessions begun before an instant; see `Store.revoke_before`."""
-        everyone = self.store.revoke_before(instant)
-        with self._lock:
-            self._entries.raise_to(everyone=everyone)
 
     # -- following -----------------------------------------------------------------------------
 
@@ -236,14 +182,17 @@ class Replica:
             _log.warning("%d entries of the revocation store are garbage and were skipped", skipped)
         self._observer.replica_read(self.size, skipped)
 
-    def _apply(self, batch: Batch) -> None:
+    def hear(self, news: Batch) -> None:
         entries = self._entries
         with self._lock:
-            for sid, until in batch.denied:
-                entries.deny(sid, until)
-            for subject, mark in batch.marks:
+            for subject, mark in news.marks:
                 entries.put_mark(subject, mark)
-            entries.raise_to(everyone=batch.everyone, highest=batch.highest)
+            for sid, until in news.denied:
+                entries.deny(sid, until)
+            entries.raise_to(everyone=news.everyone, highest=news.highest)
+
+    def _apply(self, batch: Batch) -> None:
+        self.hear(batch)
         if batch.position is None:
             return
         if self._epoch not in (None, batch.epoch):

@@ -13,11 +13,7 @@ _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 def check_timeout(seconds: float) -> None:
-    """Refuse a timeout that is none.
-
-    Raises:
-        ConfigError: No number above 0 and at most 3600.
-    """
+    """Refuse a timeout that is not above 0 and at most 3600 seconds."""
     check_number("timeout", seconds)
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         raise ConfigError(
@@ -26,11 +22,7 @@ def check_timeout(seconds: float) -> None:
 
 
 def check_size(name: str, number: int, least: int, why: str = "") -> None:
-    """Refuse what is no number of things, or too few.
-
-    Raises:
-        ConfigError: It is not, or below `least`, of which `why` gives the reason.
-    """
+    """Refuse a number that is not whole, or below `least`; `why` gives the reason."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise ConfigError(f"{name} must be a whole number, not {type(number).__name__}")
     if number < least:
@@ -38,11 +30,7 @@ def check_size(name: str, number: int, least: int, why: str = "") -> None:
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuse what the names of keys cannot begin with.
-
-    Raises:
-        ConfigError: Not 1 to 64 of the characters that every server takes.
-    """
+    """Refuse a prefix that is not 1 to 64 of the characters that every server takes."""
     if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
         raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
 from tokensession.errors import ConfigError
 
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from tokensession.overflow.store import Store as OverflowStore
     from tokensession.revocation.store import Store as RevocationStore
 
-ROLES: Final = ("revocations", "overflow", "keys")
+_MODULES: Final = {"revocations": "revocation", "overflow": "overflow", "keys": "keys"}  # by role
 
-_Role = TypeVar("_Role")
-_Kind = TypeVar("_Kind", bound="Connection")
+_Kind_co = TypeVar("_Kind_co", bound="Connection", covariant=True)
 
 
 class Connection(ABC):
@@ -30,9 +29,15 @@ class Connection(ABC):
 
     Attributes:
         vendor: The name of the vendor in messages.
+        folder: The folder with the vendor's stores.
+        stores: The name of the classes of stores in it.
+        can_forget: Whether its store of revocations can lose entries.
     """
 
     vendor: ClassVar[str]
+    folder: ClassVar[str]
+    stores: ClassVar[str]
+    can_forget: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._asked: dict[str, Callable[[], None]] = {}
@@ -42,7 +47,17 @@ class Connection(ABC):
     def name(self) -> str:
         """The place without credentials, fit for logs."""
 
-    @abstractmethod
+    @classmethod
+    def of(cls, where: Self | Any, options: dict[str, Any]) -> Self:
+        """Return a connection, or one that is made of a place, with options as for `connect`."""
+        if not isinstance(where, cls):
+            return cls(where, **options)  # type: ignore[call-arg]  # as each vendor has it
+        if options:
+            raise ConfigError(
+                f"a connection has its own {', '.join(options)}: give them to connect"
+            )
+        return where
+
     def revocations(self, *, may_forget: bool = False) -> RevocationStore:
         """Return the store of revocations.
 
@@ -50,10 +65,14 @@ class Connection(ABC):
             may_forget: Accept a store that can lose entries: Redis or Valkey that evicts, and
                 Memcached. The other vendors lose none, and ignore it.
         """
+        options = {"may_forget": may_forget} if self.can_forget else {}
+        store: RevocationStore = self._role("revocations", self.stores, **options)
+        return store
 
-    @abstractmethod
     def overflow(self) -> OverflowStore:
         """Return the store of states that do not fit into their tokens."""
+        store: OverflowStore = self._role("overflow", self.stores)
+        return store
 
     def keys(self, key: str = "") -> KeySource:
         """Return the source of a key document.
@@ -81,8 +100,8 @@ class Connection(ABC):
             StoreError: The store cannot be reached, or is of another version.
         """
         for role in roles:
-            if role not in ROLES:
-                raise ConfigError(f"role must be one of {', '.join(ROLES)}, not {role!r}")
+            if role not in _MODULES:
+                raise ConfigError(f"role must be one of {', '.join(_MODULES)}, not {role!r}")
             if role not in self._asked:
                 getattr(self, role)()
         names = roles or tuple(self._asked)
@@ -94,14 +113,30 @@ class Connection(ABC):
         for name in names:
             self._asked[name]()
 
-    def _ask(self, name: str, role: _Role) -> _Role:
-        """Remember what makes a role's tables, for `create`; return the role."""
-        self._asked[name] = getattr(role, "create", _nothing)
-        return role
+    def _role(self, role: str, kind: str, **options: object) -> Any:
+        """Return a role, of a class that is imported lazily because it needs this connection's."""
+        module = import_module(f"tokensession.stores.{self.folder}.{_MODULES[role]}")
+        made = getattr(module, kind)(self, **options)
+        self._asked[role] = made.create
+        return made
 
     @abstractmethod
     def close(self) -> None:
         """Close the idle connections; the next call makes new ones."""
+
+
+class Role(Generic[_Kind_co]):
+    """A store on a connection."""
+
+    def __init__(self, connection: _Kind_co) -> None:
+        self._connection = connection
+
+    def create(self) -> None:
+        """Make what the role needs; leave alone what is there."""
+
+    def close(self) -> None:
+        """Close the idle connections of all roles; the next call makes new ones."""
+        self._connection.close()
 
 
 class _Vendor(NamedTuple):
@@ -174,9 +209,7 @@ def connect(
             "valkey:, valkeys:, unix:, mongodb:, mongodb+srv:, memcached: or memory:, or by an "
             "engine or a client"
         )
-    kind: type[Connection] = getattr(
-        import_module(f"tokensession.stores.{vendor.module}"), vendor.kind
-    )
+    kind: Any = getattr(import_module(f"tokensession.stores.{vendor.module}"), vendor.kind)
     options = {
         "prefix": prefix,
         "timeout": timeout,
@@ -186,35 +219,14 @@ def connect(
         "max_denied": max_denied,
         "room": room,
     }
-    return connection_of(kind, where, **options)
-
-
-def connection_of(kind: type[_Kind], where: object, **options: object) -> _Kind:
-    """Return a connection as it is, or a new one.
-
-    Args:
-        kind: The vendor's class of connections.
-        where: A connection of it, or what its constructor takes.
-        options: Options of its constructor; None stands for the default.
-
-    Raises:
-        ConfigError: An option that the vendor does not have, or options beside a connection.
-    """
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if isinstance(where, kind):
-        if given:
-            raise ConfigError(
-                f"{', '.join(given)}: this belongs to the connection; pass it where that is made"
-            )
-        return where
     known = [name for name in inspect.signature(kind).parameters if name != "where"]
     for name in given:
         if name not in known:
             raise ConfigError(
                 f"{name} means nothing to {kind.vendor}, which has {', '.join(known) or 'none'}"
             )
-    make: Any = kind  # its parameters were compared with what is given
-    made: _Kind = make(where, **given)
+    made: Connection = kind(where, **given)
     return made
 
 
@@ -231,7 +243,3 @@ def _vendor_of(where: object) -> _Vendor | None:
         return next((one for one in _VENDORS if name in one.schemes), None)
     packages = {kind.__module__.partition(".")[0] for kind in type(where).__mro__}
     return next((one for one in _VENDORS if one.client in packages), None)
-
-
-def _nothing() -> None:
-    pass

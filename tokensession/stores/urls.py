@@ -10,13 +10,12 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from tokensession.errors import ConfigError
 from tokensession.keys.file_source import EnvironmentSource, FileSource
 from tokensession.keys.private_file import check_name
-from tokensession.keys.source import STORE_SECONDS
+from tokensession.keys.source import STORE_SECONDS, KeySource
 from tokensession.stores.connection import connect, keeps_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensession.keys.source import KeySource
 
 PASSWORD: Final = "TOKENSESSION_SOURCE_PASSWORD"  # noqa: S105  # a variable's name
 

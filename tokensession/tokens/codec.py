@@ -20,19 +20,18 @@ from tokensession.sessions.value import Origin
 from tokensession.tokens.changes import Changes
 from tokensession.tokens.derived_keys import DerivedKeys, ring_of
 from tokensession.tokens.limits import check_lifetimes, check_ttl, checked_padding, meet_ring
+from tokensession.tokens.options import CodecOptions, check_names
 from tokensession.tokens.reading import TokenReader
+from tokensession.tokens.revoking import Revoker
 from tokensession.tokens.sealing import NONCE_BYTES, context_bytes
 from tokensession.tokens.writing import TokenWriter
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from tokensession.format.seconds import Duration
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.overflow.overflow import Overflow
-    from tokensession.overflow.store import Store as OverflowStore
-    from tokensession.revocation.list import RevocationList
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
     from tokensession.sessions.steps import Steps
     from tokensession.tokens.derived_keys import RingKeys
     from tokensession.tokens.writing import NewClaims
@@ -42,7 +41,7 @@ DEFAULT_CONTEXT: Final = "session"
 UNLIMITED: Final = Policy(absolute_timeout=None)
 
 
-class SessionCodec(Generic[StateT]):
+class SessionCodec(Revoker, Generic[StateT]):
     """Writes and reads the tokens of one purpose.
 
     Thread-safe, and safe after a fork; make one and keep it.
@@ -50,19 +49,10 @@ class SessionCodec(Generic[StateT]):
     Args:
         keys: The ring; or a `KeyRingWatcher`, which follows the ring's source.
         context: The purpose, 1 to 255 bytes of UTF-8; a token of one never reads in another.
-        policy: When sessions end; the OWASP profile when None.
         state_type: The type of the state: anything that msgspec turns into core values and back,
             such as a ``msgspec.Struct``, a dataclass or a TypedDict. None: core values as they
             are.
-        padding: Hide the length of the state: the claims are padded to a multiple of this many
-            bytes (2 to 256); 0 adds none.
-        revocation: A store of revocations, which is then asked for each token, or a `Lookup` or
-            `Replica` of one. The policy must have an absolute timeout and 20 s of leeway. None:
-            sessions end when they expire, and not before.
-        observer: Is told what happens.
-        overflow: An `Overflow`, or a store of overflowed states: a state that does not fit into
-            its token goes there. Reading and writing such sessions waits for the store, and raises
-            StoreError when that cannot be reached. None: they are refused.
+        options: `policy`, `revocation`, `overflow`, `padding` and `observer`; see `CodecOptions`.
 
     Attributes:
         context: The purpose.
@@ -78,47 +68,49 @@ class SessionCodec(Generic[StateT]):
     """
 
     __slots__ = (
-        "_observer", "_policy", "_ttl", "changes", "context", "reader", "revocations", "rings",
-        "writer",
+        "_observer", "_policy", "_ttl", "changes", "context", "reader", "rings", "writer",
     )  # fmt: skip
 
     @overload
     def __init__(
-        self: SessionCodec[Any], keys: KeyRing | KeyRingWatcher, *, context: str = ...,
-        policy: Policy | None = ..., state_type: None = ..., padding: int = ...,
-        revocation: Store | Check | None = ..., observer: Observer | None = ...,
-        overflow: Overflow | OverflowStore | None = ...,
-    ) -> None: ...  # fmt: skip
+        self: SessionCodec[Any],
+        keys: KeyRing | KeyRingWatcher,
+        *,
+        context: str = ...,
+        state_type: None = ...,
+        **options: Unpack[CodecOptions],
+    ) -> None: ...
 
     @overload
     def __init__(
-        self, keys: KeyRing | KeyRingWatcher, *, context: str = ..., policy: Policy | None = ...,
-        state_type: type[StateT], padding: int = ..., revocation: Store | Check | None = ...,
-        observer: Observer | None = ..., overflow: Overflow | OverflowStore | None = ...,
-    ) -> None: ...  # fmt: skip
+        self,
+        keys: KeyRing | KeyRingWatcher,
+        *,
+        context: str = ...,
+        state_type: type[StateT],
+        **options: Unpack[CodecOptions],
+    ) -> None: ...
 
     def __init__(
         self,
         keys: KeyRing | KeyRingWatcher,
         *,
         context: str = DEFAULT_CONTEXT,
-        policy: Policy | None = None,
         state_type: type[StateT] | None = None,
-        padding: int = 0,
-        revocation: Store | Check | None = None,
-        observer: Observer | None = None,
-        overflow: Overflow | OverflowStore | None = None,
+        **options: Unpack[CodecOptions],
     ) -> None:
+        check_names(options, CodecOptions)
+        policy, observer = options.get("policy"), options.get("observer")
         ring = ring_of(keys)
         if policy is None:
             policy = Policy()
         elif not isinstance(policy, Policy):
             raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
         self._policy = limits = policy.within(ring.token_lifetime)
-        overflow = overflow_of(overflow)
+        overflow = overflow_of(options.get("overflow"))
         purpose = context, context_bytes(context)
         self.context: str = context
-        padding = checked_padding(padding)
+        padding = checked_padding(options.get("padding", 0))
         read_as = state_format(state_type)
         if policy is not UNLIMITED:
             check_lifetimes(ring, limits)
@@ -128,7 +120,8 @@ class SessionCodec(Generic[StateT]):
         check = partial(meet_ring, policy=limits, observer=observer, first_serial=ring.serial)
         self.rings: DerivedKeys = DerivedKeys(keys, purpose[1], check)
         self._ttl = limits.lifetime(None, None)[0]
-        self.revocations: RevocationList | None = None
+        self.revocations = None
+        revocation = options.get("revocation")
         if revocation is not None:
             # Imported lazily: most applications do not use revocation and should not pay for it.
             from tokensession.revocation.list import RevocationList  # noqa: PLC0415
@@ -247,81 +240,3 @@ class SessionCodec(Generic[StateT]):
         written = yield from self.writer.write(value, at, self.rings.current())
         value.entry = written.overflowed
         return written.token
-
-    # -- ending sessions ---------------------------------------------------------------------
-
-    def revoke(self, session: Session[StateT], *, now: float | None = None) -> None:
-        """End a session before its time: none of its tokens is accepted any more.
-
-        Args:
-            session: As `decode` gave it.
-            now: Unix seconds; the system's clock when None.
-
-        Raises:
-            StoreError: It could not be recorded, so the session may live on.
-            ConfigError: The codec has no `revocation`.
-        """
-        self.listed.revoke(session, now)
-
-    def revoke_subject(
-        self,
-        subject: str | int,
-        *,
-        keep: Session[StateT] | None = None,
-        now: float | None = None,
-    ) -> None:
-        """End all sessions of a subject, in all contexts that share the store.
-
-        A sign-in right after it lives. (Where another process has not yet heard of it, and for as
-        long as clocks differ, one can be ended too: then signing in again helps.)
-
-        Args:
-            subject: Whose sessions; 42 and "42" are one.
-            keep: A session of the subject to spare, as in "log out my other devices".
-            now: Unix seconds; the system's clock when None.
-
-        Raises:
-            StoreError: It could not be recorded, so the sessions may live on.
-            ConfigError: The codec has no `revocation`, or `keep` is another subject's.
-            StateError: Not a subject.
-        """
-        self.listed.revoke_subject(subject, keep, now)
-
-    def revoke_all(self, *, before: float | None = None, now: float | None = None) -> None:
-        """End all sessions of all contexts that share the store.
-
-        Args:
-            before: Only sessions begun before this Unix second, exactly.
-            now: Unix seconds; the system's clock when None.
-
-        Raises:
-            StoreError: It could not be recorded, so the sessions may live on.
-            ConfigError: The codec has no `revocation`, or `before` is in the future.
-        """
-        self.listed.revoke_all(before, now)
-
-    def confirm(self, session: Session[StateT]) -> None:
-        """Ask the store itself whether a session is revoked, even if a replica answers otherwise.
-
-        For what must not happen on word that is seconds old. It does I/O: call it in a thread
-        where that must not block.
-
-        Raises:
-            Revoked: It is.
-            StoreError: The store cannot be asked.
-            ConfigError: The codec has no `revocation`.
-        """
-        self.listed.confirm(session.sid, session.subject, session.started_at)
-
-    @property
-    def listed(self) -> RevocationList:
-        """The revocation list.
-
-        Raises:
-            ConfigError: The codec has none.
-        """
-        if self.revocations is None:
-            raise ConfigError(
-                "this codec has no revocation list: give it one by SessionCodec(revocation=store)"
-            )
-        return self.revocations

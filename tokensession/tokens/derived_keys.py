@@ -176,6 +176,8 @@ class DerivedKeys:
         except ConfigError as error:
             # Other codecs use the ring already; refusing it here would end more sessions.
             _log.warning("the new key ring does not fit this codec: %s", error)
+        except Exception:  # noqa: BLE001  # what an observer raises fails no request
+            _log.exception("the observer of new key rings raised an error")
         return derived
 
 

@@ -95,11 +95,7 @@ class Anatomy:
 
 
 def dissect(token: str) -> Anatomy:
-    """Return what any text shows of itself as a token, without keys.
-
-    Args:
-        token: Any text, of any length.
-    """
+    """Return what any text shows of itself as a token, without keys."""
     segments = token.split(".")
     if len(segments) != _SEGMENTS:
         problem = next(_problems(token, segments, None, None, None))

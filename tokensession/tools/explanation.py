@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.tools.dissect import COOKIE_NAME, MAX_COOKIE
+from tokensession.tools.dissect import COOKIE_NAME, MAX_COOKIE, Anatomy, Part
 from tokensession.tools.wording import duration, moment, plural, printable, quoted
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from tokensession.keys.ring import KeyRing
     from tokensession.sessions.session import Session
-    from tokensession.tools.dissect import Anatomy, Part
 
 WIDTH: Final = 80  # columns of a terminal
 

@@ -43,14 +43,7 @@ MARGIN: Final = 3  # columns before each line of a step
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the tour.
-
-    Attributes:
-        title: What is done.
-        lines: What came of it.
-        expected: What must have come of it.
-        as_expected: Whether it did.
-    """
+    """One step of the tour."""
 
     title: str
     lines: tuple[str, ...]
@@ -75,12 +68,7 @@ def example() -> Any:
 
 
 def walk(folder: Path, *, now: int) -> Iterator[Step]:
-    """Yield each step of the tour, done.
-
-    Args:
-        folder: An empty folder for the key file.
-        now: Unix second at which it begins.
-    """
+    """Yield each step of the tour, done."""
     path = folder / "session-keys.json"
     create_private_file(path, KeyRing.generate().to_json())
     ring = KeyRing.open(path, create=False)

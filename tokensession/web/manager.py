@@ -10,9 +10,8 @@ from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
 from tokensession.format.seconds import whole_seconds
 from tokensession.sessions.steps import run
-from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.web.cookies import Cookie, Header, add_vary
-from tokensession.web.opening import Opening
+from tokensession.web.opening import Opening, takeover_of
 from tokensession.web.options import codec_of
 from tokensession.web.request_session import BEFORE_HEAD, COMPLETE, IN_BODY, RequestSession
 from tokensession.web.saving import Saving
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.legacy.reader import LegacyReader
-    from tokensession.sessions.session import Session
     from tokensession.sessions.steps import Steps
     from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.codec import SessionCodec
     from tokensession.tokens.derived_keys import RingKeys
+    from tokensession.tokens.options import CodecOptions
     from tokensession.web.cookies import Headers
-    from tokensession.web.options import CodecOptions
-    from tokensession.web.takeover import Takeover
 
 FAILED: Final = 500  # the status of an error that nothing has foreseen
 
@@ -39,7 +37,7 @@ class SessionManager(Generic[StateT]):
     """Opens the session of a request, and saves it into its response.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionCodec`, which has its own options.
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionCodec` with its own options.
         cookie: How tokens travel: a `Cookie` (``__Host-session`` by default), or a `Header`.
         legacy: Readers of the cookies of other libraries (`tokensession.legacy`), whose sessions
             are taken over where a request has no cookie of ours.
@@ -92,27 +90,14 @@ class SessionManager(Generic[StateT]):
         **options: Unpack[CodecOptions],
     ) -> None:
         cookie = Cookie() if cookie is None else cookie
-        if not isinstance(cookie, Cookie | Header):
-            raise ConfigError(f"cookie must be a Cookie or a Header, not {type(cookie).__name__}")
-        codec = codec_of(keys, cookie.context, state_type, options)
-        if codec.context == DEFAULT_CONTEXT != cookie.context:
-            raise ConfigError(
-                f"the codec's context is {DEFAULT_CONTEXT!r}, that of the default cookie, so its "
-                f"tokens would do in the place of that one's: give it the context of this cookie, "
-                f"SessionCodec(..., context={cookie.context!r}), or one of its own"
-            )
-        self._codec: SessionCodec[StateT] = codec
+        self._codec: SessionCodec[StateT] = codec_of(keys, cookie, state_type, options)
+        codec = self._codec
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self.storeless: bool = codec.reader.storeless
         self.fixed_keys: RingKeys | None = codec.rings.fixed
         self.vary: bytes = cookie.vary
-        takeover: Takeover[StateT] | None = None
-        if self.legacy:
-            # Imported lazily: new applications have nothing to take over.
-            from tokensession.web.takeover import Takeover  # noqa: PLC0415
-
-            takeover = Takeover(codec, cookie, self.legacy)
+        takeover = takeover_of(codec, cookie, self.legacy)
         self._opening: Opening[StateT] = Opening(codec.reader, cookie, takeover)
         self._saving: Saving[StateT] = Saving(codec, cookie, takeover)
 
@@ -129,8 +114,7 @@ class SessionManager(Generic[StateT]):
         """Return the session of a request; nothing is read before it is touched.
 
         Args:
-            headers: The raw request headers, with names in lower case; no iterator, as they can be
-                read twice.
+            headers: The raw request headers, with names in lower case, in a list.
             now: Unix seconds; the system's clock when None.
         """
         return RequestSession(self, headers, now)
@@ -169,10 +153,6 @@ class SessionManager(Generic[StateT]):
             session._unknown = error
             raise
 
-    def keys_at_hand(self) -> RingKeys:
-        """Return the keys of this moment, for a request that begins."""
-        return self._codec.rings.at_hand()
-
     # -- saving ------------------------------------------------------------------------------
 
     def save(
@@ -209,17 +189,12 @@ class SessionManager(Generic[StateT]):
 
         After a sign-out the headers delete the cookie even if this raises: answer with them.
         """
-        value = session._value
-        if session._unknown is not None and status == FAILED:
-            raise session._unknown
-        if value is not None:
-            if varies:
-                add_vary(headers, self.vary)
-            at = int(time()) if now is None else whole_seconds(now)
-            if self.storeless:
-                self._saving.now(session, value, headers, at)
-            else:
-                run(self._storing(session, value, headers, at))
+        if session._value is not None and not self.storeless:
+            run(self.saving(session, headers, status=status, method=method, varies=varies, now=now))
+            return
+        at = self._begin(session, headers, status, now, varies=varies)
+        if session._value is not None:
+            self._saving.now(session, session._value, headers, at)
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
 
@@ -238,31 +213,39 @@ class SessionManager(Generic[StateT]):
         Raises:
             TokenSessionError: As for `save`.
         """
+        at = self._begin(session, headers, status, now, varies=varies)
         value = session._value
-        if session._unknown is not None and status == FAILED:
-            raise session._unknown
-        if value is None or self.storeless:
-            self.save(session, headers, status=status, method=method, varies=varies, now=now)
-            return
-        if varies:
-            add_vary(headers, self.vary)
-        at = int(time()) if now is None else whole_seconds(now)
-        yield from self._storing(session, value, headers, at)
+        if value is not None and self.storeless:
+            self._saving.now(session, value, headers, at)
+        elif value is not None:
+            try:
+                yield from self._saving.steps(session, value, headers, at)
+            except StoreError:
+                self.complete(session)  # a 503 takes the response's place, and carries no change
+                raise
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
 
-    def _storing(
+    def _begin(
         self,
         session: RequestSession[StateT],
-        value: SessionValue[StateT],
         headers: Headers,
-        at: int,
-    ) -> Steps[None]:
-        try:
-            yield from self._saving.steps(session, value, headers, at)
-        except StoreError:
-            self.complete(session)  # a 503 takes the response's place, and carries no change
-            raise
+        status: int,
+        now: float | None,
+        *,
+        varies: bool,
+    ) -> int:
+        """Begin saving, and return the Unix second of it."""
+        if session._unknown is not None and status == FAILED:
+            raise session._unknown
+        if varies and session._value is not None:
+            add_vary(headers, self.vary)
+        return int(time()) if now is None else whole_seconds(now)
+
+    @staticmethod
+    def begin_body(session: RequestSession[StateT]) -> None:
+        """Note that the head of a streamed response has gone, so that no header can be added."""
+        session._phase = IN_BODY
 
     @staticmethod
     def complete(session: RequestSession[StateT]) -> None:
@@ -279,14 +262,7 @@ class SessionManager(Generic[StateT]):
             ConfigError: The state is not the one that was saved.
         """
         value = session._value
-        if value is None or not value.shared:
-            return
-        changes, saved = self._codec.changes, session._saved
-        if saved is None:
-            changed = changes.is_changed(value)
-        else:
-            changed = changes.is_changed_since(value, saved[1])
-        if changed:
+        if value is not None and value.shared and self._saving.is_changed(session, value):
             raise ConfigError(
                 "the session's state was changed after the response had begun, and that change "
                 "is lost: change it before the first byte is sent"
@@ -301,40 +277,6 @@ class SessionManager(Generic[StateT]):
         """Raise what writing the session would raise; see `RequestSession.check`."""
         at = int(time()) if session._now is None else session._at
         run(self._saving.trial(session, session._open(), at))
-
-    def confirm(self, session: RequestSession[StateT]) -> None:
-        """Ask the store of revocations now; see `RequestSession.confirm`."""
-        value = session._open()
-        found, listed = value.opened, self._codec.listed
-        try:
-            if found is not None and value.kid and value.sid != found.claims.sid:
-                # The store has still to hear of the new id, and the former can have ended.
-                listed.confirm(found.claims.sid, found.claims.sub, found.started_at)
-            else:
-                listed.confirm(value.sid, value.subject, value.started_at)
-        except StoreError as error:
-            session._unknown = error
-            raise
-
-    def check_can_revoke(self) -> None:
-        """Refuse to end other sessions where nothing records it.
-
-        Raises:
-            ConfigError: There is no revocation list.
-        """
-        _ = self._codec.listed
-
-    def token(self, session: Session[StateT], *, now: float | None = None) -> str:
-        """Return the token of a session as it is now, to be kept without a response.
-
-        Raises:
-            Expired: The session's end has come.
-            StateError: A state that would be changed on the way.
-            SessionTooLarge: A token that no reader would take.
-            ConfigError: A ring that cannot sign.
-            StoreError: It cannot be told whether a session that begins here lives.
-        """
-        return self._codec.renew(session, now=now)
 
     def until_closed(self) -> SessionManager[StateT]:
         """Return a manager whose cookie browsers forget when they close; its tokens are the same.

@@ -12,8 +12,10 @@ from tokensession.web.cookies import MAX_CANDIDATES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tokensession.legacy.reader import LegacyReader
     from tokensession.sessions.steps import Steps
     from tokensession.sessions.value import Opened, SessionValue
+    from tokensession.tokens.codec import SessionCodec
     from tokensession.tokens.derived_keys import RingKeys
     from tokensession.tokens.reading import TokenReader
     from tokensession.web.cookies import Cookie, Header
@@ -140,6 +142,18 @@ class Opening(Generic[StateT]):
             except TokenError as error:
                 refused = error
         return openings, refused
+
+
+def takeover_of(
+    codec: SessionCodec[StateT], cookie: Cookie | Header, readers: tuple[LegacyReader, ...]
+) -> Takeover[StateT] | None:
+    """Return what takes over the sessions of other libraries, where there are readers of them."""
+    if not readers:
+        return None
+    # Imported lazily: new applications have nothing to take over.
+    from tokensession.web.takeover import Takeover  # noqa: PLC0415
+
+    return Takeover(codec, cookie, readers)
 
 
 def _several(values: int, good: int) -> TokenError:

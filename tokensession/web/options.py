@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tokensession.errors import ConfigError
-from tokensession.tokens.codec import SessionCodec
-from tokensession.web.cookies import Cookie
+from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
+from tokensession.tokens.options import CodecOptions, check_names
+from tokensession.web.cookies import Cookie, Header
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tokensession.format.claims import StateT
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.legacy.reader import LegacyReader
-    from tokensession.observer import Observer
-    from tokensession.overflow.overflow import Overflow
-    from tokensession.overflow.store import Store as OverflowStore
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
-    from tokensession.sessions.policy import Policy
-    from tokensession.web.cookies import Header
     from tokensession.web.manager import SessionManager
-
-
-class CodecOptions(TypedDict, total=False):
-    """What a codec is made with, besides keys, context and the state's type.
-
-    Attributes:
-        policy: When sessions end; the OWASP profile by default.
-        revocation: A store of revocations, or a `Lookup` or `Replica` of one: then signing out
-            is final.
-        overflow: A store of states that do not fit into the cookie, or an `Overflow`.
-        padding: Hide the length of the state: a multiple of bytes, 2 to 256.
-        observer: Is told what happens.
-    """
-
-    policy: Policy | None
-    revocation: Store | Check | None
-    overflow: Overflow | OverflowStore | None
-    padding: int
-    observer: Observer | None
 
 
 class Options(CodecOptions, total=False):
@@ -60,15 +35,18 @@ class Options(CodecOptions, total=False):
 
 def codec_of(
     keys: SessionCodec[StateT] | KeyRing | KeyRingWatcher,
-    context: str,
+    cookie: Cookie | Header,
     state_type: type[StateT] | None,
     options: CodecOptions,
 ) -> SessionCodec[StateT]:
     """Return the codec that a manager was given, or one made of keys and options.
 
     Raises:
-        ConfigError: Wrong options, or a codec together with what it already holds.
+        ConfigError: Wrong options, a codec together with what it already holds, or one whose
+            tokens would do for another cookie.
     """
+    if not isinstance(cookie, Cookie | Header):
+        raise ConfigError(f"cookie must be a Cookie or a Header, not {type(cookie).__name__}")
     if isinstance(keys, SessionCodec):
         given = [name for name, value in options.items() if value is not None]
         if state_type is not None:
@@ -78,11 +56,21 @@ def codec_of(
                 "a codec has its policy and all other options: give "
                 f"{', '.join(given)} to SessionCodec, or give the manager keys in its place"
             )
+        _check_context(keys.context, cookie.context)
         return keys
-    _check_names(options, CodecOptions)
     if state_type is None:
-        return cast("SessionCodec[StateT]", SessionCodec(keys, context=context, **options))
-    return SessionCodec(keys, context=context, state_type=state_type, **options)
+        codec: SessionCodec[Any] = SessionCodec(keys, context=cookie.context, **options)
+        return codec
+    return SessionCodec(keys, context=cookie.context, state_type=state_type, **options)
+
+
+def _check_context(context: str, of_cookie: str) -> None:
+    if context == DEFAULT_CONTEXT != of_cookie:
+        raise ConfigError(
+            f"the codec's context is {DEFAULT_CONTEXT!r}, that of the default cookie, so its "
+            f"tokens would do in the place of that one's: give it the context of this cookie, "
+            f"SessionCodec(..., context={of_cookie!r}), or one of its own"
+        )
 
 
 def manager_of(
@@ -116,13 +104,6 @@ def manager_of(
                 f"{', '.join(given)} to SessionManager, or give the adapter keys in its place"
             )
         return keys
-    _check_names(given, Options)
+    check_names(given, Options)
     manager: SessionManager[Any] = SessionManager(keys, **cast("Any", given))
     return manager
-
-
-def _check_names(options: Mapping[str, Any], known: Any) -> None:
-    """Refuse options of other names, as Python does with arguments."""
-    for name in options:
-        if name not in known.__annotations__:
-            raise TypeError(f"unexpected keyword argument {name!r}")

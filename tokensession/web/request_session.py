@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.codec import SessionCodec
     from tokensession.tokens.derived_keys import RingKeys
     from tokensession.web.cookies import Headers
 
@@ -47,20 +48,18 @@ class Opener(Protocol):
     fixed_keys: RingKeys | None  # those of a ring that nothing replaces
     vary: bytes  # the request header that a response depends on
 
-    def keys_at_hand(self) -> RingKeys:
-        """Return the keys of this moment."""
+    @property
+    def codec(self) -> SessionCodec[Any]:
+        """What reads and writes the tokens."""
+        ...
 
     def load(self, session: RequestSession[Any]) -> SessionValue[Any]:
         """Return the session that the request carries, or a new one."""
+        ...
 
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
-
-    def confirm(self, session: RequestSession[Any]) -> None:
-        """Ask the store of revocations now."""
-
-    def check_can_revoke(self) -> None:
-        """Raise a ConfigError where there is no revocation list."""
+        ...
 
 
 class RequestSession(Session[StateT]):
@@ -108,7 +107,7 @@ class RequestSession(Session[StateT]):
         self._headers = headers
         self._now = now
         self._at = int(time()) if now is None else whole_seconds(now)
-        self._keys = opener.fixed_keys or opener.keys_at_hand()
+        self._keys = opener.fixed_keys or opener.codec.rings.at_hand()
         self.renewable = True
         self._phase = BEFORE_HEAD
         self._published = {}
@@ -194,7 +193,7 @@ class RequestSession(Session[StateT]):
                 revocation list.
         """
         subject = self._changing().subject
-        self._opener.check_can_revoke()
+        _ = self._opener.codec.listed  # loud before harm
         if subject is None:
             raise ConfigError("nobody is signed in, so there are no other sessions to end")
         self._ends_others_of = (*(self._ends_others_of or ()), subject)
@@ -210,7 +209,17 @@ class RequestSession(Session[StateT]):
             StoreError: The store cannot be asked (the response is a 503, unless you answer it).
             ConfigError: There is no revocation list.
         """
-        self._opener.confirm(self)
+        value = self._open()
+        found, listed = value.opened, self._opener.codec.listed
+        try:
+            if found is not None and value.kid and value.sid != found.claims.sid:
+                # The store has still to hear of the new id, and the former can have ended.
+                listed.confirm(found.claims.sid, found.claims.sub, found.started_at)
+            else:
+                listed.confirm(value.sid, value.subject, value.started_at)
+        except StoreError as error:
+            self._unknown = error
+            raise
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse to be copied or pickled: signing out would leave the request's session alone."""

@@ -126,12 +126,14 @@ def forget(store: MemcachedStore, key: str) -> None:
 def test_it_is_refused_unless_it_may_forget(memcached: Memcached, hs256: KeyRing) -> None:
     """By name; and it cannot feed a replica in any case."""
     with pytest.raises(ConfigError, match="may_forget=True"):
-        SessionCodec(hs256, policy=POLICY, revocation=MemcachedStore(memcached.url))
+        SessionCodec(
+            hs256, policy=POLICY, revocation=MemcachedStore(MemcachedServer(memcached.url))
+        )
     with pytest.raises(ConfigError):
-        Replica(MemcachedStore(memcached.url, may_forget=True), max_staleness=60)
+        Replica(MemcachedStore(MemcachedServer(memcached.url), may_forget=True), max_staleness=60)
     for refusing in (
-        lambda: MemcachedStore(memcached.url).count(),
-        lambda: MemcachedStore(memcached.url).read(None),
+        lambda: MemcachedStore(MemcachedServer(memcached.url)).count(),
+        lambda: MemcachedStore(MemcachedServer(memcached.url)).read(None),
     ):
         with pytest.raises(StoreError, match="cannot"):
             refusing()
@@ -139,7 +141,9 @@ def test_it_is_refused_unless_it_may_forget(memcached: Memcached, hs256: KeyRing
 
 def test_signing_out_is_final(memcached: Memcached, hs256: KeyRing) -> None:
     """Through a codec, as long as the server remembers; then nobody is let in."""
-    store = MemcachedStore(memcached.url, prefix="codec", timeout=60, may_forget=True)
+    store = MemcachedStore(
+        MemcachedServer(memcached.url, prefix="codec", timeout=60), may_forget=True
+    )
     store.create()
     codec: SessionCodec[Any] = SessionCodec(hs256, policy=POLICY, revocation=store)
     one, other = codec.encode({}, subject="ada"), codec.encode({}, subject="ada")
@@ -157,7 +161,7 @@ def test_signing_out_is_final(memcached: Memcached, hs256: KeyRing) -> None:
 def test_a_restart_denies_until_it_is_made_again(slow: None) -> None:
     """The marker is gone with all else, so nobody is taken for not revoked."""
     with Memcached() as server:
-        store = MemcachedStore(server.url, timeout=60, may_forget=True)
+        store = MemcachedStore(MemcachedServer(server.url, timeout=60), may_forget=True)
         store.create()
         store.deny(denial(1), now=NOW)
         server.kill()
@@ -200,7 +204,7 @@ class Mortal(MemcachedServer):
 def mortal_store(memcached: Memcached) -> tuple[Mortal, MemcachedStore, Mark]:
     """Return a store of a process, in which the mark of a subject spares session 1."""
     server = Mortal(memcached.url, prefix=new_prefix(), timeout=60)
-    store = server.revocations(may_forget=True)
+    store = MemcachedStore(server, may_forget=True)
     store.create()
     return server, store, store.mark(ADA, spared(1), now=NOW, life=LIFE)
 
@@ -323,9 +327,9 @@ def test_what_others_have_written_is_refused(
 def test_wrong_arguments() -> None:
     """Each is named with what would be right."""
     makes: tuple[Callable[[], MemcachedStore], ...] = (
-        lambda: MemcachedStore(""),
-        lambda: MemcachedStore("localhost:1", timeout=0),
-        lambda: MemcachedStore("localhost:1", prefix="a b"),
+        lambda: MemcachedStore(MemcachedServer("")),
+        lambda: MemcachedStore(MemcachedServer("localhost:1", timeout=0)),
+        lambda: MemcachedStore(MemcachedServer("localhost:1", prefix="a b")),
     )
     for make in makes:
         with pytest.raises(ConfigError, match=r"must be"):

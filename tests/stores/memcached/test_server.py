@@ -11,7 +11,6 @@ from tests.stores.fixtures import new_prefix
 from tests.stores.samples import NOW, denial, sid
 from tokensession import ConfigError, StoreError
 from tokensession.stores import connect
-from tokensession.stores.memcached.overflow import MemcachedStore
 from tokensession.stores.memcached.server import MemcachedServer, expiry
 
 
@@ -127,5 +126,3 @@ def test_all_roles_share_one_pool(memcached: Memcached) -> None:
     assert revocations.look_up(sid(1), None).denied
     assert overflow.get(bytes(32)) == b"entry"
     store.close()
-    with pytest.raises(ConfigError, match="prefix: this belongs to the connection"):
-        MemcachedStore(MemcachedServer("h"), prefix="x")

@@ -11,8 +11,6 @@ from tests.stores.samples import NOW, denial, sid
 from tokensession import ConfigError
 from tokensession.stores import connect
 from tokensession.stores.mongo.database import MongoDatabase
-from tokensession.stores.mongo.overflow import MongoStore as OverflowStore
-from tokensession.stores.mongo.revocation import MongoStore
 
 if TYPE_CHECKING:
     from tests.servers import Mongo
@@ -52,10 +50,3 @@ def test_its_name_has_no_password() -> None:
     assert connect(URL, database="shop").name == "mongodb a:1,b:2/shop"
     assert connect("mongodb+srv://u:hunter2@h.example").name == "mongodb h.example/tokensession"
     assert connect("mongodb://[::1]:5?tls=true").name == "mongodb [::1]:5/tokensession"
-
-
-@pytest.mark.parametrize("make", [MongoStore, OverflowStore])
-def test_a_role_refuses_options_of_its_connection(make: type[MongoStore | OverflowStore]) -> None:
-    """They belong to the connection, which other roles share."""
-    with pytest.raises(ConfigError, match="timeout: this belongs to the connection"):
-        make(MongoDatabase(URL), timeout=1)

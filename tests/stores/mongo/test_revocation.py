@@ -14,6 +14,7 @@ from tests.stores.samples import ADA, NOW, apply, denial, sid
 from tokensession.errors import ConfigError, StoreError
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.stores.mongo import revocation as mongostore
+from tokensession.stores.mongo.database import MongoDatabase
 from tokensession.stores.mongo.overflow import MongoStore as OverflowStore
 from tokensession.stores.mongo.revocation import MongoStore
 
@@ -114,7 +115,8 @@ def test_ids_of_another_kind(new_mongo: Callable[[], Any]) -> None:
 @pytest.mark.parametrize("make", [MongoStore, OverflowStore])
 def test_the_primary_is_asked(make: type[MongoStore | OverflowStore]) -> None:
     """Whatever the URL prefers: a secondary may be behind, and has not heard of a revocation."""
-    store = make("mongodb://127.0.0.1:9/?readPreference=secondaryPreferred&readConcernLevel=local")
+    url = "mongodb://127.0.0.1:9/?readPreference=secondaryPreferred&readConcernLevel=local"
+    store = make(MongoDatabase(url))
     documents = documents_of(store)
     assert documents.read_preference == ReadPreference.PRIMARY
     level = "majority" if make is MongoStore else "local"
@@ -136,15 +138,15 @@ def test_entries_leave_by_the_server_too(new_mongo: Callable[[], Any]) -> None:
 def test_wrong_arguments() -> None:
     """Each is named, and no message shows a URL."""
     makes: tuple[Callable[[], MongoStore], ...] = (
-        lambda: MongoStore("http://user:secret@localhost"),
-        lambda: MongoStore("mongodb://localhost:1", timeout=0),
-        lambda: MongoStore("mongodb://localhost:1", collection="$x"),
+        lambda: MongoStore(MongoDatabase("http://user:secret@localhost")),
+        lambda: MongoStore(MongoDatabase("mongodb://localhost:1", timeout=0)),
+        lambda: MongoStore(MongoDatabase("mongodb://localhost:1", collection="$x")),
     )
     for make in makes:
         with pytest.raises(ConfigError) as found:
             make()
         assert "secret" not in str(found.value)
-    store = MongoStore("mongodb://user:secret@host:port")
+    store = MongoStore(MongoDatabase("mongodb://user:secret@host:port"))
     with pytest.raises(StoreError, match="cannot be read") as unread:
         store.look_up(sid(1), None)
     assert "secret" not in str(unread.value)
@@ -153,7 +155,7 @@ def test_wrong_arguments() -> None:
 
 def test_a_server_that_is_down(mongo: Mongo) -> None:
     """It is a StoreError within the time that was given."""
-    store = MongoStore(mongo.url.replace(str(mongo.port), "1"), timeout=0.2)
+    store = MongoStore(MongoDatabase(mongo.url.replace(str(mongo.port), "1"), timeout=0.2))
     with pytest.raises(StoreError, match=r"the revocation store \(mongodb\) failed: "):
         store.look_up(sid(1), ADA)
     store.close()

@@ -11,6 +11,7 @@ from tests.stores.keys_contract import KeySourceContract, UnreachableContract
 from tokensession import StoreError
 from tokensession.stores import connect
 from tokensession.stores.redis.keys import RedisKeySource
+from tokensession.stores.redis.server import RedisServer
 from tokensession.stores.urls import source_from_url
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class TestUnreachable(UnreachableContract):
         """A replica is read, and not written."""
         import redis  # noqa: PLC0415  # a client of its own
 
-        source = RedisKeySource(valkey.url, key="replica")
+        source = RedisKeySource(RedisServer(valkey.url), key="replica")
         assert source.write(b"one", over=None)
         with redis.Redis.from_url(valkey.url) as client:
             client.execute_command("REPLICAOF", "127.0.0.1", "1")
@@ -80,7 +81,7 @@ def test_a_client_that_decodes(valkey: Valkey) -> None:
     import redis  # noqa: PLC0415  # a client of its own
 
     with redis.Redis.from_url(valkey.url, decode_responses=True) as client:
-        source = RedisKeySource(client, key="decoding")
+        source = RedisKeySource(RedisServer(client), key="decoding")
         assert source.write(b"one", over=None)
         assert source.read() == b"one"
         assert source.write(b"two", over=b"one")

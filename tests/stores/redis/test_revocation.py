@@ -19,6 +19,7 @@ from tokensession.revocation import replica as replicas
 from tokensession.revocation.decision import Entries, Successor
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.replica import Replica
+from tokensession.sessions.steps import run
 from tokensession.stores import Connection, connect
 from tokensession.stores.redis import revocation as redisstore
 from tokensession.stores.redis.revocation import RedisStore
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tokensession.revocation.store import Position, Store
-
 
 GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
 
@@ -92,7 +92,7 @@ class Trimmed(RedisStore):
     def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
         if command == "xrange":
             if self.cut == 0:
-                self._server.client.xtrim(self._keys[4], maxlen=1, approximate=False)
+                self._connection.client.xtrim(self._keys[4], maxlen=1, approximate=False)
             self.cut -= 1
         return super()._call(command, *arguments, **options)
 
@@ -103,7 +103,7 @@ def test_changes_that_leave_while_they_are_read(
 ) -> None:
     """All is read then, as the copy would lack what has left until it happens to read all."""
     monkeypatch.setattr(redisstore, "BATCH", 4)
-    store = Trimmed(valkey.url, prefix=new_prefix(), timeout=60)
+    store = Trimmed(RedisServer(valkey.url, prefix=new_prefix(), timeout=60))
     store.create()
     copy = RevocationEntries()
     position = apply(copy, store.read(None))
@@ -128,7 +128,7 @@ def test_a_client_that_reads_from_replicas(cluster: Cluster, option: dict[str, A
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         client = RedisCluster(host="127.0.0.1", port=cluster.nodes[0].port, **option)
     with pytest.raises(ConfigError, match="reads from replicas"):
-        RedisStore(client, prefix=new_prefix())
+        RedisStore(RedisServer(client, prefix=new_prefix()))
     client.close()
 
 
@@ -156,8 +156,8 @@ def test_a_cluster_that_loses_a_node_or_all(slow: None, monkeypatch: pytest.Monk
                 with pytest.raises(StoreError, match=r"\(redis\) failed"):
                     call()
                 assert monotonic() - begun < GENEROUS
-            assert replica.look_up(sid(1), ADA).denied
-            assert not replica.look_up(sid(2), ADA).denied
+            assert run(replica.looking_up(sid(1), ADA)).denied
+            assert not run(replica.looking_up(sid(2), ADA)).denied
             for one in nodes:
                 (one.resume if hangs else one.start)()
             cluster.wait()
@@ -252,7 +252,7 @@ class TestFailures:
     def test_full(self) -> None:
         """Writing fails with its reason, reading goes on; room helps at once."""
         with Valkey(("--maxmemory", "2mb"), durable=False) as server:
-            store = RedisStore(server.url, timeout=60)
+            store = RedisStore(RedisServer(server.url, timeout=60))
             store.create()
             with redis.Redis.from_url(server.url) as client:
                 client.config_set("maxmemory", 1)
@@ -267,12 +267,12 @@ class TestFailures:
     def test_evicting(self) -> None:
         """Refused, unless that is accepted by name."""
         with Valkey(("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru")) as server:
-            store = RedisStore(server.url, timeout=60)
+            store = RedisStore(RedisServer(server.url, timeout=60))
             with pytest.raises(StoreError, match=r"allkeys-lru"):
                 store.create()
             assert store.capabilities.durable
             store.close()
-            store = RedisStore(server.url, timeout=60, may_forget=True)
+            store = RedisStore(RedisServer(server.url, timeout=60), may_forget=True)
             store.create()
             assert not store.capabilities.durable
             assert store.capabilities.loss_accepted
@@ -281,7 +281,7 @@ class TestFailures:
     def test_a_restart_without_a_log(self) -> None:
         """Has lost everything, and says so."""
         with Redis(durable=False) as server:
-            store = RedisStore(server.url, timeout=60)
+            store = RedisStore(RedisServer(server.url, timeout=60))
             store.create()
             server.restart()
             with pytest.raises(StoreError, match="is empty"):
@@ -291,18 +291,18 @@ class TestFailures:
     def test_arguments(self, valkey: Valkey) -> None:
         """Are refused when the store is made, without I/O."""
         with pytest.raises(ConfigError, match="redis-py reads"):
-            RedisStore("http://h")
+            RedisStore(RedisServer("http://h"))
         with pytest.raises(ConfigError, match="text or a client"):
-            RedisStore(7)  # type: ignore[arg-type]
+            RedisStore(RedisServer(7))  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="timeout"):
-            RedisStore(valkey.url, timeout=-1)
+            RedisStore(RedisServer(valkey.url, timeout=-1))
         with pytest.raises(ConfigError, match="prefix"):
-            RedisStore(valkey.url, prefix="{a}")
+            RedisStore(RedisServer(valkey.url, prefix="{a}"))
         with (
             redis.Redis.from_url(valkey.url, decode_responses=True) as client,
             pytest.raises(ConfigError, match="decode_responses"),
         ):
-            RedisStore(client)
+            RedisStore(RedisServer(client))
 
     def test_who_falls_behind_reads_everything(
         self, new_valkey: Callable[[], RedisStore], valkey: Valkey

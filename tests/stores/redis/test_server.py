@@ -12,8 +12,6 @@ from tests.stores.samples import NOW, denial, sid
 from tokensession import ConfigError
 from tokensession.stores import connect
 from tokensession.stores.redis.keys import RedisKeySource
-from tokensession.stores.redis.overflow import RedisStore as OverflowStore
-from tokensession.stores.redis.revocation import RedisStore
 from tokensession.stores.redis.server import RedisServer
 
 if TYPE_CHECKING:
@@ -67,18 +65,7 @@ def test_its_name_has_no_password(url: str, name: str) -> None:
     """It has the place alone, and the name of a document after it."""
     assert connect(url).name == name
     assert connect(url).keys("shop").name == f"{name}#shop"
-    assert RedisKeySource(url).name == f"{name}#tokensession:keys"
-
-
-@pytest.mark.parametrize("make", [RedisStore, OverflowStore])
-def test_a_role_refuses_options_of_its_connection(
-    make: type[RedisStore | OverflowStore],
-) -> None:
-    """They belong to the connection, which other roles share."""
-    server = RedisServer(URL)
-    assert make(server)
-    with pytest.raises(ConfigError, match="timeout: this belongs to the connection"):
-        make(server, timeout=1)
+    assert RedisKeySource(RedisServer(url)).name == f"{name}#tokensession:keys"
 
 
 def test_a_client_that_decodes_serves_keys_alone() -> None:

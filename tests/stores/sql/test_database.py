@@ -30,12 +30,14 @@ READY = b"Z\0\0\0\5I"  # PostgreSQL's last word to a client that it has let in
 
 def overflow(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
     """Return a store of overflowed states, and a call of it."""
-    return OverflowStore(url, timeout=timeout), lambda store: store.get(NAME)
+    return OverflowStore(Database(url, timeout=timeout)), lambda store: store.get(NAME)
 
 
 def revocation(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
     """Return a store of revocations, and a call of it."""
-    return RevocationStore(url, timeout=timeout), lambda store: store.look_up(NAME[:16], None)
+    return RevocationStore(Database(url, timeout=timeout)), lambda store: store.look_up(
+        NAME[:16], None
+    )
 
 
 def keys(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
@@ -130,7 +132,7 @@ def test_keys_by_an_engine_whose_server_hangs() -> None:
     """Whoever follows them goes on, whatever timeouts an application's own engine has."""
     with Postgres() as server:
         engine = sa.create_engine(server.url)
-        source = SQLKeySource(engine)
+        source = SQLKeySource(Database(engine))
         source.create()
         assert source.read() is None
         server.pause()
@@ -143,7 +145,9 @@ def test_keys_by_an_engine_whose_server_hangs() -> None:
 class TestFileOfSQLite:
     def test_one_that_is_replaced_is_followed(self, tmp_path: Path) -> None:
         """By a backup, say: what is written to the former would be acknowledged, and lost."""
-        store, backup = (RevocationStore(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
+        store, backup = (
+            RevocationStore(Database(f"sqlite:///{tmp_path}/{name}.db")) for name in "ab"
+        )
         for one in (store, backup):
             one.create()
             assert not one.look_up(NAME[:16], None).denied
@@ -152,7 +156,7 @@ class TestFileOfSQLite:
         (tmp_path / "b.db").replace(tmp_path / "a.db")
         store.deny(Denial(NAME[:16], None, None, 2**31), now=0)
         store.close()
-        other = RevocationStore(f"sqlite:///{tmp_path}/a.db")
+        other = RevocationStore(Database(f"sqlite:///{tmp_path}/a.db"))
         assert other.look_up(NAME[:16], None).denied
         other.close()
 
@@ -177,7 +181,7 @@ class TestFileOfSQLite:
     ) -> None:
         """A process that goes to another folder later keeps its file."""
         monkeypatch.chdir(tmp_path)
-        store = RevocationStore("sqlite:///a.db")
+        store = RevocationStore(Database("sqlite:///a.db"))
         store.create()
         monkeypatch.chdir("/")
         assert not store.look_up(NAME[:16], None).denied

@@ -12,6 +12,7 @@ from tests.forks import fork
 from tests.stores.samples import ADA, LIFE, NOW, denial, sid
 from tokensession import ConfigError, StoreError
 from tokensession.revocation.decision import Entries
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class TestPostgreSQL:
     ) -> None:
         """Denying needs no lock of others'; a mark does, and says so in time."""
         store = new_postgres()
-        hasty = SQLStore(postgres.url, prefix=store._tables.store.name[: -len("revocation")],
-                         timeout=0.5)  # fmt: skip
+        prefix = store._tables.store.name.removesuffix("revocation")
+        hasty = SQLStore(Database(postgres.url, prefix=prefix, timeout=0.5))
         with psycopg.connect(postgres.url.replace("+psycopg", "")) as other:
             other.execute(f"select * from {store._tables.store.name} for update")  # noqa: S608
             store.deny(denial(1), now=NOW)
@@ -64,7 +65,7 @@ class TestPostgreSQL:
     def test_wrong_credentials(self, postgres: Postgres) -> None:
         """One line, without the password."""
         url = postgres.url.replace("postgres@", "nobody_there:hunter2@")
-        store = SQLStore(url)
+        store = SQLStore(Database(url))
         with pytest.raises(StoreError, match="does not exist") as caught:
             store.look_up(sid(1), None)
         assert "hunter2" not in str(caught.value)
@@ -83,7 +84,7 @@ def read_sids(store: Store, position: Any) -> tuple[set[bytes], Any]:
 class TestSQL:
     def test_not_created(self, sqlite_url: str) -> None:
         """It says how."""
-        store = SQLStore(sqlite_url)
+        store = SQLStore(Database(sqlite_url))
         for call in (
             lambda: store.look_up(sid(1), None),
             lambda: store.deny(denial(1), now=NOW),
@@ -136,9 +137,9 @@ class TestSQL:
     ) -> None:
         """Reading goes on; writing fails in time, and works again afterwards."""
         store = new_sqlite()
-        hasty = SQLStore(sqlite_url, prefix=store._tables.store.name[: -len("revocation")],
-                         timeout=0.1)  # fmt: skip
-        with store._database.engine.connect() as other:
+        prefix = store._tables.store.name.removesuffix("revocation")
+        hasty = SQLStore(Database(sqlite_url, prefix=prefix, timeout=0.1))
+        with store._connection.engine.connect() as other:
             other.exec_driver_sql("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match="locked"):
                 hasty.deny(denial(1), now=NOW)
@@ -160,21 +161,21 @@ class TestSQL:
     def test_urls(self, url: Any, reason: str) -> None:
         """Are refused when the store is made, without I/O."""
         with pytest.raises(ConfigError, match=reason):
-            SQLStore(url)
+            SQLStore(Database(url))
 
     def test_arguments(self, sqlite_url: str) -> None:
         """Out of range."""
         with pytest.raises(ConfigError, match="timeout"):
-            SQLStore(sqlite_url, timeout=0)
+            SQLStore(Database(sqlite_url, timeout=0))
         for prefix in ("", "1a", "a b", "a;drop", "A"):
             with pytest.raises(ConfigError, match="prefix"):
-                SQLStore(sqlite_url, prefix=prefix)
+                SQLStore(Database(sqlite_url, prefix=prefix))
 
     def test_a_missing_driver(self, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
         """One line that names the extra."""
         monkeypatch.setitem(sys.modules, "psycopg", None)
         with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
-            SQLStore(postgres.url)
+            SQLStore(Database(postgres.url))
 
     @pytest.mark.parametrize("name", ["new_sqlite", "new_postgres", "new_valkey"])
     def test_a_child_makes_connections_of_its_own(
@@ -197,5 +198,5 @@ class TestSQL:
 
 def execute(store: SQLStore, statement: str) -> None:
     """Do to a store what it would not do itself."""
-    with store._database.engine.connect() as connection:
+    with store._connection.engine.connect() as connection:
         connection.exec_driver_sql(statement)

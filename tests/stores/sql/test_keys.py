@@ -52,7 +52,7 @@ class TestUnreachable(UnreachableContract):
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         """There is no file, and none can be made."""
-        source = SQLKeySource(f"sqlite:///{tmp_path}/no/x.db")
+        source = SQLKeySource(Database(f"sqlite:///{tmp_path}/no/x.db"))
         self.assert_reports(source, "its file is not there")
         with pytest.raises(StoreError, match="unable to open"):
             source.create()
@@ -66,7 +66,7 @@ class TestUnreachable(UnreachableContract):
         """A row that somebody keeps locked is not waited for without end."""
         database = Database(postgres.url, timeout=0.2)
         source = database.keys("locked")
-        SQLKeySource(postgres.url).create()
+        SQLKeySource(Database(postgres.url)).create()
         assert source.write(self.SECRET, over=None)
         with database.engine.connect() as connection, database.transaction(connection):
             connection.execute(sa.text("select * from tokensession_keys for update"))
@@ -78,16 +78,16 @@ class TestUnreachable(UnreachableContract):
     def test_a_database_that_takes_no_writes(self, postgres: Postgres) -> None:
         """A standby is read, and not written."""
         options = f"{postgres.url}&options=-c default_transaction_read_only=on"
-        SQLKeySource(postgres.url).create()
+        SQLKeySource(Database(postgres.url)).create()
         with pytest.raises(StoreError, match="read-only"):
-            SQLKeySource(options).write(b"x", over=None)
+            SQLKeySource(Database(options)).write(b"x", over=None)
 
 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL without psycopg says which extra has it."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
-        SQLKeySource("postgresql://db/app")
+        SQLKeySource(Database("postgresql://db/app"))
 
 
 class TestSQLite:
@@ -98,7 +98,7 @@ class TestSQLite:
         former = os.umask(0o022)
         try:
             for file in (path, shared):
-                source = SQLKeySource(f"sqlite:///{file}")
+                source = SQLKeySource(Database(f"sqlite:///{file}"))
                 source.create()
                 assert source.write(b"one", over=None)
         finally:
@@ -110,7 +110,7 @@ class TestSQLite:
 
     def test_asking_makes_no_file(self, tmp_path: Path) -> None:
         """Neither reading nor a dry run leaves an empty database behind, for all to read."""
-        source = SQLKeySource(f"sqlite:///{tmp_path}/none.db")
+        source = SQLKeySource(Database(f"sqlite:///{tmp_path}/none.db"))
         for call in (source.read, lambda: source.write(b"one", over=None)):
             with pytest.raises(StoreError, match=r"not there.*keys new"):
                 call()
@@ -118,7 +118,7 @@ class TestSQLite:
 
     def test_a_document_that_is_no_text(self, tmp_path: Path, hs256: KeyRing) -> None:
         """As readfile() of SQLite's shell gives it: it could be read, and never replaced."""
-        source = SQLKeySource(f"sqlite:///{tmp_path}/keys.db")
+        source = SQLKeySource(Database(f"sqlite:///{tmp_path}/keys.db"))
         source.create()
         with sqlite3.connect(tmp_path / "keys.db") as database:
             database.execute(
@@ -132,7 +132,7 @@ class TestSQLite:
 def test_an_engine_of_the_application(tmp_path: Path) -> None:
     """SQLAlchemy's own Engine is taken as it is; a client of redis-py likewise."""
     engine = sa.create_engine(f"sqlite:///{tmp_path}/x.db")
-    source = SQLKeySource(engine)
+    source = SQLKeySource(Database(engine))
     source.create()
     source.create()
     assert source.write(b"one", over=None)

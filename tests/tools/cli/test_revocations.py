@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.stores.revocation_contract import ADA, NOW, denial, sid
+from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.revocation import SQLStore
 from tokensession.tools.cli import main
 
@@ -103,7 +104,7 @@ def test_a_dry_run_changes_nothing(run: Terminal, what: tuple[str, ...]) -> None
 def test_sweeping(run: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has ended for an hour; with progress, and a dry run."""
     monkeypatch.setattr("tokensession.tools.cli.revocations._PROGRESS", 2)
-    store = SQLStore(run.url)
+    store = SQLStore(Database(run.url))
     for number in range(1500):
         store.deny(denial(number, until=NOW - 3601), now=NOW - 10_000)
     store.deny(denial(2000, until=NOW - 3600), now=NOW - 10_000)
@@ -118,9 +119,9 @@ def test_sweeping(run: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_garbage_is_told(run: Terminal) -> None:
     """And the rest is listed."""
-    store = SQLStore(run.url)
+    store = SQLStore(Database(run.url))
     store.deny(denial(1), now=NOW)
-    with store._database.engine.connect() as connection:
+    with store._connection.engine.connect() as connection:
         connection.exec_driver_sql(
             "insert into tokensession_revoked_sids (sid, until, position) values (x'00', 1, 1)"
         )

@@ -49,20 +49,25 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 # What "codec, claims and keys" are made of: tokens, what they say, and the keys that make them.
 MODULES = (
-    "format.base64url", "format.claims", "format.state", "format.nesting", "format.seconds",
-    "sessions.policy", "keys.ring", "keys.key_set", "keys.changes", "keys.signer",
-    "keys.jwk", "keys.jwk_pair", "keys.document", "keys.material",
-    "tokens.sealing", "tokens.derived_keys", "tokens.codec",
+    "format.base64url", "format.claims", "format.state", "format.state_format", "format.nesting",
+    "format.seconds", "sessions.policy", "sessions.value", "sessions.mapping", "keys.ring",
+    "keys.key_set", "keys.changes", "keys.signer", "keys.jwk", "keys.jwk_pair", "keys.document",
+    "keys.material", "tokens.sealing", "tokens.derived_keys", "tokens.limits", "tokens.changes",
+    "tokens.reading", "tokens.writing", "tokens.codec",
 )  # fmt: skip
 TESTS = (
     "format/test_base64url.py", "format/test_claims.py", "format/test_state.py",
-    "format/test_nesting.py", "sessions/test_policy.py", "sessions/test_session.py",
-    "keys/test_ring.py", "keys/test_key_set.py", "keys/test_changes.py", "keys/test_signer.py",
-    "keys/test_document.py", "keys/test_jwk.py", "keys/test_private_file.py",
-    "keys/test_rotation.py", "keys/test_watcher.py", "tokens/test_derived_keys.py",
-    "tokens/test_codec.py", "tools/test_vectors.py", "web/test_manager.py",
-    "revocation/test_codec.py", "overflow/test_codec.py", "stores/test_arguments.py",
-    "overflow/test_requests.py", "attacks/test_jose.py", "attacks/test_sessions.py",
+    "format/test_state_format.py", "format/test_nesting.py", "format/test_seconds.py",
+    "format/test_lazy_state.py", "sessions/test_policy.py", "sessions/test_session.py",
+    "sessions/test_mapping.py", "keys/test_ring.py", "keys/test_key_set.py",
+    "keys/test_changes.py", "keys/test_signer.py", "keys/test_document.py", "keys/test_jwk.py",
+    "keys/test_private_file.py", "keys/test_rotation.py", "keys/test_watcher.py",
+    "tokens/test_derived_keys.py", "tokens/test_limits.py", "tokens/test_changes.py",
+    "tokens/test_reading.py", "tokens/test_writing.py", "tokens/test_sealing.py",
+    "tokens/test_functions.py", "tokens/test_codec.py", "tools/test_vectors.py",
+    "web/test_manager.py", "web/test_touched.py", "web/test_saving.py",
+    "revocation/test_codec.py", "overflow/test_codec.py", "overflow/test_requests.py",
+    "stores/test_arguments.py", "attacks/test_jose.py", "attacks/test_sessions.py",
     "attacks/test_positions.py", "attacks/test_field.py",
 )  # fmt: skip
 SCORE = 90  # percent

@@ -20,7 +20,7 @@ from tokensession.web.manager import FAILED
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
     from http.cookies import SimpleCookie
 
     from tokensession.web.cookies import Headers
@@ -89,12 +89,11 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         if session.opened:
             _write(response, fields)
         session._late = partial(patch_vary_headers, response, ["Cookie"])
+        manager.complete(session)  # a middleware around this one reads it before the head has gone
         if response.streaming and not failed:
-            end = partial(self._end, session)
-            wrap = _watched_async if response.is_async else _watched
-            response.streaming_content = wrap(response.streaming_content, end)
-        else:
-            manager.complete(session)
+            wrap = self._watched_async if response.is_async else self._watched
+            response.streaming_content = wrap(response.streaming_content, session)
+            response._resource_closers.append(partial(manager.complete, session))
         return response
 
     @staticmethod
@@ -107,8 +106,20 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         else:
             release(response, session)
 
-    def _end(self, session: SessionStore) -> None:
-        """Note that a streamed body has ended, and see whether a change came too late."""
+    def _watched(self, chunks: Iterable[bytes], session: SessionStore) -> Iterator[bytes]:
+        """Give a body as it comes, and see at its end whether a change came too late."""
+        self._manager.begin_body(session)
+        yield from chunks
+        self._manager.complete(session)
+        self._manager.check_unchanged(session)
+
+    async def _watched_async(
+        self, chunks: AsyncIterable[bytes], session: SessionStore
+    ) -> AsyncIterator[bytes]:
+        """Give a body as it comes, and see at its end whether a change came too late."""
+        self._manager.begin_body(session)
+        async for chunk in chunks:
+            yield chunk
         self._manager.complete(session)
         self._manager.check_unchanged(session)
 
@@ -164,17 +175,3 @@ class _Written(Morsel[str]):
     def OutputString(self, attrs: Any = None) -> str:  # noqa: ARG002, N802  # as the base
         """Return the line."""
         return self._line
-
-
-def _watched(chunks: Iterable[bytes], end: Callable[[], None]) -> Iterator[bytes]:
-    """Give a body as it comes, and see at its end whether a change came too late."""
-    yield from chunks
-    end()
-
-
-async def _watched_async(
-    chunks: AsyncIterable[bytes], end: Callable[[], None]
-) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        yield chunk
-    end()

@@ -163,7 +163,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
             SessionTooLarge: A token that no reader would take.
             ConfigError: A ring that cannot sign.
         """
-        self._token = self._manager.token(self)
+        self._token = self._manager.codec.renew(self)
 
     def delete(self, session_key: str | None = None) -> None:
         """Sign out, unless another session is meant: that one is not here to be deleted."""

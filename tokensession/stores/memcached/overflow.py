@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokensession.errors import StoreError
-from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH
-from tokensession.stores.connection import connection_of
+from tokensession.overflow.store import MAX_ENTRY, Store
+from tokensession.stores.connection import Role
 from tokensession.stores.memcached.server import ITEM_HEAD, MemcachedServer, expiry
 
 if TYPE_CHECKING:
@@ -15,39 +15,21 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
-class MemcachedStore:
+class MemcachedStore(Role[MemcachedServer], Store):
     """Keeps each entry under a key of its own, for as long as the server has room.
 
     Args:
-        where: A `MemcachedServer`, or a URL for one of its own.
-        prefix: Of its own server: what the names of the keys begin with.
-        timeout: Of its own server: seconds that a call can take at most.
-        item_limit: Of its own server: its option ``-I`` in bytes; larger entries are refused.
-
-    Raises:
-        ConfigError: An invalid URL or argument.
+        connection: The server.
     """
 
-    def __init__(
-        self,
-        where: MemcachedServer | str,
-        *,
-        prefix: str | None = None,
-        timeout: float | None = None,
-        item_limit: int | None = None,
-    ) -> None:
-        self._server = connection_of(
-            MemcachedServer, where, prefix=prefix, timeout=timeout, item_limit=item_limit
-        )
-        self.largest: int = min(self._server.item_limit - ITEM_HEAD, MAX_ENTRY)
-        self._prefix = f"{self._server.prefix}:overflow:"
+    def __init__(self, where: MemcachedServer | str, **options: Any) -> None:
+        connection = MemcachedServer.of(where, options)
+        super().__init__(connection)
+        self._prefix = f"{connection.prefix}:overflow:"
 
-    def close(self) -> None:
-        """Close the idle connections of the server."""
-        self._server.close()
-
-    def create(self) -> None:
-        """Do nothing: keys need no preparation."""
+    @property
+    def largest(self) -> int:
+        return min(self._connection.item_limit - ITEM_HEAD, MAX_ENTRY)
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
         """Set a key; newer ones can take its place when the server is full."""
@@ -56,7 +38,6 @@ class MemcachedStore:
             raise StoreError("the overflow store (memcached) did not take the entry")
 
     def get(self, name: bytes) -> bytes | None:
-        """Get the key."""
         key = self._key(name)
         found: bytes | None = self._run(lambda client: client.get(key))
         return found
@@ -67,16 +48,11 @@ class MemcachedStore:
         return bool(self._run(lambda client: client.touch(key, leaves, noreply=False)))
 
     def delete(self, name: bytes) -> None:
-        """Delete the key."""
         key = self._key(name)
         self._run(lambda client: client.delete(key, noreply=False))
-
-    def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # the protocol's
-        """Return 0: the server removes what has ended."""
-        return 0
 
     def _key(self, name: bytes) -> str:
         return self._prefix + name.hex()
 
     def _run(self, call: Callable[[Any], _Result]) -> _Result:
-        return self._server.run(call, store="overflow")
+        return self._connection.run(call, store="overflow")

@@ -17,9 +17,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import StoreError
 from tokensession.revocation import decision
-from tokensession.revocation.decision import NEVER, Ended, Entries
-from tokensession.revocation.store import SWEEP_BATCH, SWEEP_MARGIN, Batch, Capabilities, Counts
-from tokensession.stores.connection import connection_of
+from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
+from tokensession.revocation.store import (
+    SWEEP_MARGIN,
+    Batch,
+    Capabilities,
+    Counts,
+    Position,
+    Store,
+)
+from tokensession.stores.connection import Role
 from tokensession.stores.memcached.revocation_values import (
     Denied,
     Marker,
@@ -37,48 +44,34 @@ from tokensession.stores.memcached.server import MemcachedServer, expiry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokensession.revocation.decision import Denial, Keep, Mark
-    from tokensession.revocation.store import Position
 
 _TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
 _BUSY: Final = "the revocation store (memcached) is too busy"
 _Result = TypeVar("_Result")
 
 
-class MemcachedStore:
+class MemcachedStore(Role[MemcachedServer], Store):
     """Keeps revocations in Memcached, for as long as the server has room.
 
     Args:
-        where: A `MemcachedServer`, or a URL for one of its own.
-        prefix: Of its own server: what the names of the keys begin with.
-        timeout: Of its own server: seconds that a call can take at most.
+        connection: The server.
         may_forget: Accept that sessions come back when the server evicts their entries, and that
             every session is denied after its restart, until `create`. The default refuses this.
-
-    Raises:
-        ConfigError: An invalid URL or argument.
     """
 
     def __init__(
-        self,
-        where: MemcachedServer | str,
-        *,
-        prefix: str | None = None,
-        timeout: float | None = None,
-        may_forget: bool = False,
+        self, where: MemcachedServer | str, *, may_forget: bool = False, **options: Any
     ) -> None:
-        self._server = connection_of(MemcachedServer, where, prefix=prefix, timeout=timeout)
-        self.capabilities: Capabilities = Capabilities(
-            durable=False, lists_changes=False, loss_accepted=may_forget
-        )
-        self._prefix = f"{self._server.prefix}:revocation:"
+        connection = MemcachedServer.of(where, options)
+        super().__init__(connection)
+        self._may_forget = may_forget
+        self._prefix = f"{connection.prefix}:revocation:"
 
-    def close(self) -> None:
-        """Close the idle connections of the server."""
-        self._server.close()
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(durable=False, lists_changes=False, loss_accepted=self._may_forget)
 
     def create(self) -> None:
-        """Make the marker; leave alone what is there."""
         text = marker_text(Marker(secrets.token_hex(8), NEVER, NEVER))
         self._run(lambda client: client.add(self._prefix + "store", text, noreply=False))
         self._marker()
@@ -86,15 +79,11 @@ class MemcachedStore:
     # -- asking --------------------------------------------------------------------------------
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return the entries of one session, in one round trip."""
         denied = self._key("d", sid)
         marker, mark, found = self._found(subject, denied)
-        if mark is None:
-            return Entries(denied in found, marker.everyone)
-        return Entries(denied in found, marker.everyone, mark.instant, mark.kept)
+        return decision.entries_with(marker.everyone, mark, denied=denied in found)
 
     def count(self) -> Counts:
-        """Raise StoreError: the server cannot count."""
         raise StoreError("the revocation store (memcached) cannot count its entries")
 
     def read(self, position: Position | None) -> Iterator[Batch]:  # noqa: ARG002  # the protocol's
@@ -209,7 +198,6 @@ class MemcachedStore:
         return made
 
     def revoke_all(self, *, now: int) -> int:
-        """Raise the instant for everyone in the marker."""
         return self._raise(
             lambda marker: marker._replace(
                 everyone=decision.next_everyone(marker.everyone, marker.highest, now)
@@ -217,16 +205,11 @@ class MemcachedStore:
         ).everyone
 
     def revoke_before(self, instant: int) -> int:
-        """Raise the instant for everyone in the marker."""
         return self._raise(
             lambda marker: marker._replace(
                 everyone=decision.everyone_before(marker.everyone, instant)
             )
         ).everyone
-
-    def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # the protocol's
-        """Return 0: the server removes what has ended."""
-        return 0
 
     # -- talking to the server -----------------------------------------------------------------
 
@@ -290,7 +273,7 @@ class MemcachedStore:
         return f"{self._prefix}{kind}:{name.hex()}"
 
     def _run(self, call: Callable[[Any], _Result], *, again: bool = True) -> _Result:
-        return self._server.run(call, store="revocation", again=again)
+        return self._connection.run(call, store="revocation", again=again)
 
 
 def _expire(until: int, now: int) -> int:

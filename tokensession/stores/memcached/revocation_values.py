@@ -25,12 +25,7 @@ class Marker(NamedTuple):
 
 
 class Denied(NamedTuple):
-    """The entry of a denied id.
-
-    Attributes:
-        until: Unix second until which the entry must live.
-        new: The id that continues the session, or None where the session has ended.
-    """
+    """The entry of a denied id."""
 
     until: int
     new: bytes | None
@@ -42,11 +37,7 @@ def marker_text(marker: Marker) -> bytes:
 
 
 def marker_of(text: bytes | None) -> Marker:
-    """Return the marker of a text.
-
-    Raises:
-        StoreError: There is none, or the store is of another version.
-    """
+    """Return the marker of a text."""
     if text is None:
         raise StoreError(
             "the revocation store (memcached) is empty: it was never created, or it lost its "
@@ -68,11 +59,7 @@ def mark_text(mark: Mark) -> bytes:
 
 
 def mark_of(text: bytes | None) -> Mark | None:
-    """Return the mark of a text.
-
-    Raises:
-        StoreError: It is invalid.
-    """
+    """Return the mark of a text."""
     if text is None:
         return None
     found = _MARK.fullmatch(text)

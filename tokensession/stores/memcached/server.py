@@ -21,9 +21,6 @@ except ImportError as _missing:  # pragma: no cover  # the tests have it
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensession.stores.memcached.overflow import MemcachedStore as MemcachedOverflow
-    from tokensession.stores.memcached.revocation import MemcachedStore as MemcachedRevocations
-
 TIMEOUT: Final = 1.0  # seconds
 ITEM_HEAD: Final = 1024  # bytes of an item that are not the entry: key, times, links
 
@@ -58,6 +55,8 @@ class MemcachedServer(Connection):
     """
 
     vendor = "Memcached"
+    folder, stores = "memcached", "MemcachedStore"
+    can_forget = True
 
     def __init__(
         self,
@@ -82,20 +81,7 @@ class MemcachedServer(Connection):
         """Host and port, or the socket."""
         return f"memcached {self._server}"
 
-    def revocations(self, *, may_forget: bool = False) -> MemcachedRevocations:
-        """Return the store of revocations, which loses entries."""
-        from tokensession.stores.memcached.revocation import MemcachedStore  # noqa: PLC0415  # it asks this
-
-        return self._ask("revocations", MemcachedStore(self, may_forget=may_forget))
-
-    def overflow(self) -> MemcachedOverflow:
-        """Return the store of overflowed states."""
-        from tokensession.stores.memcached.overflow import MemcachedStore  # noqa: PLC0415  # it asks this
-
-        return self._ask("overflow", MemcachedStore(self))
-
     def close(self) -> None:
-        """Close the idle connections; the next call makes new ones."""
         client = self._clients.pop(os.getpid(), None)
         if client is not None:
             client.close()
@@ -107,9 +93,6 @@ class MemcachedServer(Connection):
             call: What the client does.
             store: What the role is called in messages.
             again: False for a call that must not be made twice.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
         try:
             return call(self.client())

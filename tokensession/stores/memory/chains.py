@@ -33,13 +33,7 @@ class Chains:
         return None if chain is None else chain.ids[-1]
 
     def continue_as(self, sid: bytes, new: bytes, until: int) -> None:
-        """Make `new` the current id of a session.
-
-        Args:
-            sid: Its current id, or the only one that it had.
-            new: The id that takes its place.
-            until: Unix second until which the chain must live; the later one counts.
-        """
+        """Make `new` the current id of a session."""
         chain = self._chains.get(sid)
         if chain is None:
             chain = self._chains[sid] = _Chain(sid)

@@ -7,13 +7,13 @@ from typing import Final
 
 from tokensession.errors import StoreError
 from tokensession.forks import call_in_child
-from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY
+from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY, Store
 from tokensession.stores.arguments import check_size
 
 ROOM: Final = 256_000_000  # bytes
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """Keeps entries in this process, and loses them with it. A forked child has a copy.
 
     Args:
@@ -22,8 +22,6 @@ class MemoryStore:
     Raises:
         ConfigError: No room for a single entry.
     """
-
-    largest = MAX_ENTRY
 
     def __init__(self, *, room: int = ROOM) -> None:
         check_size("room", room, MAX_ENTRY, " bytes, the size of one entry")
@@ -39,13 +37,9 @@ class MemoryStore:
         self._lock = threading.Lock()
 
     def create(self) -> None:
-        """Do nothing: memory needs no preparation."""
-
-    def close(self) -> None:
-        """Do nothing: there are no connections."""
+        """Memory needs no preparation."""
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Keep an entry; raise StoreError where there is no room."""
         with self._lock:
             self._puts += 1
             full = self._used + len(entry) > self._room
@@ -61,12 +55,10 @@ class MemoryStore:
             self._used += len(entry)
 
     def get(self, name: bytes) -> bytes | None:
-        """Return an entry, or None."""
         found = self._entries.get(name)
         return None if found is None else found[0]
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # the protocol's
-        """Keep an entry until `until` at least; False when it is not there."""
         with self._lock:
             found = self._entries.get(name)
             if found is None:
@@ -75,12 +67,10 @@ class MemoryStore:
             return True
 
     def delete(self, name: bytes) -> None:
-        """Remove an entry."""
         with self._lock:
             self._remove(name)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove up to `limit` entries whose end is before `now`; return how many were."""
         with self._lock:
             return self._sweep(now, limit)
 

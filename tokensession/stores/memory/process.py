@@ -44,11 +44,13 @@ class ProcessMemory(Connection):
 
     def revocations(self, *, may_forget: bool = False) -> revocation.MemoryStore:  # noqa: ARG002  # it does
         """Return the store of revocations, the same each time."""
-        return self._ask("revocations", self._revocations)
+        self._asked["revocations"] = self._revocations.create
+        return self._revocations
 
     def overflow(self) -> overflow.MemoryStore:
         """Return the store of overflowed states, the same each time."""
-        return self._ask("overflow", self._overflow)
+        self._asked["overflow"] = self._overflow.create
+        return self._overflow
 
     def close(self) -> None:
         """Do nothing: there are no connections."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tokensession.errors import StoreError
 from tokensession.forks import call_in_child
 from tokensession.revocation import decision
-from tokensession.revocation.decision import Ended
+from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.store import (
     BATCH,
@@ -22,6 +22,8 @@ from tokensession.revocation.store import (
     Batch,
     Capabilities,
     Counts,
+    Position,
+    Store,
 )
 from tokensession.stores.arguments import check_size
 from tokensession.stores.memory.chains import Chains
@@ -29,15 +31,13 @@ from tokensession.stores.memory.chains import Chains
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensession.revocation.decision import Denial, Entries, Keep, Mark
-    from tokensession.revocation.store import Position
 
 MAX_DENIED: Final = 1_000_000  # session ids, about 60 MB
 _KEPT_CHANGES: Final = 10_000  # what a replica that reads late can still follow
 _LOOKS_APART: Final = 60  # seconds between two looks through all subjects, which may be a million
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """Keeps revocations in this process.
 
     Args:
@@ -48,8 +48,6 @@ class MemoryStore:
     Raises:
         ConfigError: `max_denied` below 1.
     """
-
-    capabilities: Capabilities = Capabilities(durable=False, lists_changes=True, loss_accepted=True)
 
     def __init__(self, *, max_denied: int = MAX_DENIED) -> None:
         check_size("max_denied", max_denied, 1)
@@ -69,22 +67,17 @@ class MemoryStore:
         """Be unlocked: in a new object, or in a child, whose parent may have been writing."""
         self._lock = threading.Lock()
 
-    def create(self) -> None:
-        """Do nothing: memory needs no preparation."""
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(durable=False, lists_changes=True, loss_accepted=True)
 
-    def close(self) -> None:
-        """Do nothing: there are no connections."""
+    def create(self) -> None:
+        """Memory needs no preparation."""
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return the entries of one session."""
         return self._entries.look_up(sid, subject)
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
-        """Deny a session id and the current one of its chain.
-
-        Raises:
-            StoreError: `max_denied` are there, and this one has no subject to mark.
-        """
         successor = denial.successor
         with self._lock:
             self._expire(now)
@@ -100,12 +93,6 @@ class MemoryStore:
             return Ended(tuple(ids), self._entries.everyone, self._entries.mark_of(subject))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Let `new` continue a session.
-
-        Raises:
-            Revoked: The session has ended, or another id continues it.
-            StoreError: `max_denied` session ids are denied.
-        """
         with self._lock:
             self._expire(now)
             entries, sid = self._entries, denial.sid
@@ -125,7 +112,6 @@ class MemoryStore:
             return Ended((sid,), entries.everyone, entries.mark_of(denial.subject))
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set the mark of a subject."""
         with self._lock:
             self._expire(now)
             entries = self._entries
@@ -135,18 +121,15 @@ class MemoryStore:
             return mark
 
     def revoke_all(self, *, now: int) -> int:
-        """End every session begun so far."""
         with self._lock:
             entries = self._entries
             return self._raise(decision.next_everyone(entries.everyone, entries.highest, now))
 
     def revoke_before(self, instant: int) -> int:
-        """End every session begun before an instant."""
         with self._lock:
             return self._raise(decision.everyone_before(self._entries.everyone, instant))
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Give the entries, or the changes after a position."""
         with self._lock:
             # Where the interpreter holds the lock, so that both belong together.
             here = (self._epoch, self._position)
@@ -172,11 +155,9 @@ class MemoryStore:
         return list(self._changes)[len(self._changes) - missing :]
 
     def count(self) -> Counts:
-        """Count the entries."""
         return Counts(self._entries.denied_count, self._entries.mark_count)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove entries that ended before `now`."""
         with self._lock:
             self._chains.expire(now, limit)
             return self._entries.expire(now, limit)

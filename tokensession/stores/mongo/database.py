@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from pymongo.database import Database
 
-    from tokensession.stores.mongo.overflow import MongoStore as MongoOverflow
-    from tokensession.stores.mongo.revocation import MongoStore as MongoRevocations
-
 TIMEOUT: Final = 2.0  # seconds
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
@@ -49,6 +46,7 @@ class MongoDatabase(Connection):
     """
 
     vendor = "MongoDB"
+    folder, stores = "mongo", "MongoStore"
 
     def __init__(
         self,
@@ -83,20 +81,7 @@ class MongoDatabase(Connection):
         hosts = place.rpartition("@")[2]
         return f"mongodb {hosts}/{self._database}"
 
-    def revocations(self, *, may_forget: bool = False) -> MongoRevocations:  # noqa: ARG002  # it forgets nothing
-        """Return the store of revocations."""
-        from tokensession.stores.mongo.revocation import MongoStore  # noqa: PLC0415  # it asks this
-
-        return self._ask("revocations", MongoStore(self))
-
-    def overflow(self) -> MongoOverflow:
-        """Return the store of overflowed states."""
-        from tokensession.stores.mongo.overflow import MongoStore  # noqa: PLC0415  # it asks this
-
-        return self._ask("overflow", MongoStore(self))
-
     def close(self) -> None:
-        """Close the connections; the next call makes new ones."""
         client = self._clients.pop(os.getpid(), None)
         if client is not None:
             with pymongo.timeout(self._timeout):  # the driver takes leave of its server
@@ -119,15 +104,7 @@ class MongoDatabase(Connection):
         return self._collection
 
     def run(self, call: Callable[[Database[Document]], _Result], *, store: str) -> _Result:
-        """Do something with the database.
-
-        Args:
-            call: What is done. Its reads ask the primary.
-            store: What the role is called in messages.
-
-        Raises:
-            StoreError: It failed, or took too long.
-        """
+        """Do something with the database."""
         try:
             with pymongo.timeout(self._timeout):
                 # The primary, whatever the URL says: a secondary may lag behind.

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import StoreError
 from tokensession.format.claims import SID_BYTES
-from tokensession.revocation.decision import Mark
+from tokensession.revocation import decision
+from tokensession.revocation.decision import Denial, Mark
 from tokensession.revocation.store import SWEEP_MARGIN, Batch
-from tokensession.stores.mongo.database import moment
+from tokensession.stores.mongo.database import Document, moment
 
 from pymongo import ReturnDocument  # isort: skip  # after what names a missing extra
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
 
-    from tokensession.stores.mongo.database import Document
 
 VERSION: Final = 2
 STORE: Final = "store"  # the id of the one document; those of entries are bytes
@@ -32,17 +32,13 @@ _SUBJECT_BYTES: Final = 32
 
 
 class Step:
-    """One transaction, which has taken its turn by raising the counter.
-
-    Attributes:
-        store: What is for everyone, as the transaction sees it.
-    """
+    """One transaction, which has taken its turn by raising the counter."""
 
     def __init__(self, entries: Collection[Document], session: ClientSession, now: int) -> None:
         self._entries = entries
         self._session = session
         self._now = now
-        self.store: Document = checked_store(
+        store = checked_store(
             entries.find_one_and_update(
                 {"_id": STORE},
                 {"$inc": {"position": 1}},
@@ -50,21 +46,53 @@ class Step:
                 session=session,
             )
         )
+        self.everyone: int = store["everyone"]
+        self.highest: int = store["highest"]
+        self._position: int = store["position"]
 
-    def update(self, change: Mapping[str, Any]) -> None:
-        """Change what is for everyone."""
-        self._entries.update_one({"_id": STORE}, change, session=self._session)
+    def end(self, denial: Denial) -> tuple[bytes, ...]:
+        sid = denial.sid
+        _, current = self._chain(sid)
+        denied = (sid,) if current in (None, sid) else (sid, current)
+        for one in denied:
+            self._deny(one, denial.until)
+        return denied
 
-    def is_denied(self, sid: bytes) -> bool:
-        """Tell whether a session id is denied."""
+    def continue_as(self, denial: Denial, new: bytes) -> None:
+        sid, until = denial.sid, denial.until
+        first, current = self._chain(sid)
+        if current is not None and self._is_denied(current):
+            current = None
+        mark = self.mark(denial.subject)
+        found = decision.entries_with(self.everyone, mark, denied=self._is_denied(sid))
+        if decision.is_recorded(denial, new, found, current):
+            return
+        if sid != first:
+            self._deny(sid, until, first=first)
+        # The chain lives as long as the document of its first id.
+        self._deny(first, until, current=new)
+
+    def mark(self, subject: bytes | None) -> Mark | None:
+        return None if subject is None else mark_of(self._find({"_id": MARK + subject}))
+
+    def put_mark(self, subject: bytes, mark: Mark) -> None:
+        values = {"kind": "mark", "instant": mark.instant, "kept": mark.kept}
+        self._put(MARK + subject, values | {"revision": mark.revision}, mark.until)
+
+    def raise_everyone(self, to: int) -> None:
+        self._raise("everyone", to)
+
+    def raise_highest(self, to: int) -> None:
+        self._raise("highest", to)
+
+    def _raise(self, name: str, to: int) -> None:
+        self._entries.update_one({"_id": STORE}, {"$max": {name: to}}, session=self._session)
+
+    def _is_denied(self, sid: bytes) -> bool:
         return self._find({"_id": DENIED + sid}) is not None
 
-    def chain(self, sid: bytes) -> tuple[bytes, bytes | None]:
-        """Return the first id of a session and the current one, or None where it is the first.
-
-        Raises:
-            StoreError: A document of the chain is invalid.
-        """
+    def _chain(self, sid: bytes) -> tuple[bytes, bytes | None]:
+        """Return the first id of a session and the current one, or None where it is the first."""
         found = self._find({"_id": DENIED + sid}) or self._find({"current": sid})
         if found is not None and "first" in found:
             found = self._find({"_id": DENIED + _sid(found["first"])})
@@ -72,18 +100,8 @@ class Step:
             return sid, None
         return _sid(found["_id"][len(DENIED) :]), _sid(found["current"])
 
-    def deny(self, sid: bytes, until: int, **chain: bytes) -> None:
-        """Add a denied session id, and what its document says of the chain."""
+    def _deny(self, sid: bytes, until: int, **chain: bytes) -> None:
         self._put(DENIED + sid, {"kind": "denied", **chain}, until)
-
-    def mark(self, subject: bytes | None) -> Mark | None:
-        """Return the mark of a subject."""
-        return None if subject is None else mark_of(self._find({"_id": MARK + subject}))
-
-    def put_mark(self, subject: bytes, mark: Mark) -> None:
-        """Put a mark, to live as long as the longest of the subject's."""
-        values = {"kind": "mark", "instant": mark.instant, "kept": mark.kept}
-        self._put(MARK + subject, values | {"revision": mark.revision}, mark.until)
 
     def _find(self, query: Mapping[str, Any]) -> Document | None:
         return self._entries.find_one(query, session=self._session)
@@ -92,18 +110,14 @@ class Step:
         # By the host's own clock, as the server's decides when it removes the entry.
         ends = int(time()) + max(until - self._now, 0) + SWEEP_MARGIN
         change = {
-            "$set": {**values, "position": self.store["position"]},
+            "$set": {**values, "position": self._position},
             "$max": {"until": until, "ends": moment(ends)},
         }
         self._entries.update_one({"_id": name}, change, upsert=True, session=self._session)
 
 
 def checked_store(store: Document | None) -> Document:
-    """Return the document of the store.
-
-    Raises:
-        StoreError: There is none, it is of another version, or invalid.
-    """
+    """Return the document of the store."""
     if store is None:
         raise StoreError(
             "the revocation store (mongodb) is empty: it was never created, or it lost its "
@@ -119,11 +133,7 @@ def checked_store(store: Document | None) -> Document:
 
 
 def mark_of(document: Document | None) -> Mark | None:
-    """Return the mark of a document.
-
-    Raises:
-        StoreError: It is invalid.
-    """
+    """Return the mark of a document."""
     if document is None:
         return None
     numbers = [document.get(name) for name in ("instant", "until", "revision")]

@@ -10,16 +10,13 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import StoreError
-from tokensession.keys.source import STORE_SECONDS
-from tokensession.stores.connection import connection_of
+from tokensession.stores.connection import Role
 from tokensession.stores.redis.server import ERRORS, RedisServer  # first: it names a missing extra
 
 import redis  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    from tokensession.stores.redis.server import Client
 
 DEFAULT_NAME: Final = "tokensession:keys"
 
@@ -31,43 +28,31 @@ return 1
 """
 
 
-class RedisKeySource:
+class RedisKeySource(Role[RedisServer]):
     """The document under one name of a Redis or Valkey server.
 
     Args:
-        where: A `RedisServer`, or a URL or a client for one of its own.
-        key: The name.
-
-    Raises:
-        ConfigError: An invalid URL or argument.
+        connection: The server.
+        key: The name; ``tokensession:keys`` unless given.
     """
 
-    def __init__(self, where: RedisServer | str | Client, *, key: str = DEFAULT_NAME) -> None:
-        patience = STORE_SECONDS if isinstance(where, str) else None
-        self._server = connection_of(RedisServer, where, timeout=patience)
-        self._client: Any = self._server.client
-        self._key = key
+    def __init__(self, where: RedisServer | Any, *, key: str = "", **options: Any) -> None:
+        connection = RedisServer.of(where, options)
+        super().__init__(connection)
+        self._client: Any = connection.client
+        self._key = key or DEFAULT_NAME
 
     @property
     def name(self) -> str:
         """Server and name, without the password."""
-        return f"{self._server.name}#{self._key}"
-
-    def create(self) -> None:
-        """Do nothing: a key needs no preparation."""
-
-    def close(self) -> None:
-        """Close the idle connections of the server."""
-        self._server.close()
+        return f"{self._connection.name}#{self._key}"
 
     def read(self) -> bytes | None:
-        """Get the key."""
         with self._reported():
             document = self._client.get(self._key)
         return document.encode() if isinstance(document, str) else document
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Set the key in one script, in which the server compares."""
         with self._reported():
             if over is None:
                 return bool(self._client.set(self._key, document, nx=True))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
-from tokensession.revocation.decision import NEVER, Ended, Entries, Mark
+from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.store import (
     BATCH,
     SWEEP_BATCH,
@@ -22,17 +22,16 @@ from tokensession.revocation.store import (
     Batch,
     Capabilities,
     Counts,
+    Position,
+    Store,
 )
-from tokensession.stores.connection import connection_of
+from tokensession.stores.connection import Role
 from tokensession.stores.redis import revocation_scripts as scripts
 from tokensession.stores.redis.server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from tokensession.revocation.decision import Denial, Keep
-    from tokensession.revocation.store import Position
-    from tokensession.stores.redis.server import Client
 
 _MEMBERS: Final = ("store", "denied", "marks", "ends", "changes", "chains")
 _MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
@@ -47,64 +46,53 @@ _REPLIES: Final = {
 }
 
 
-class RedisStore:
+class RedisStore(Role[RedisServer], Store):
     """Keeps revocations in Redis or Valkey.
 
     Args:
-        where: A `RedisServer`, or a URL or a client for one of its own.
-        prefix: Of its own server: what the names of the keys begin with.
-        timeout: Of its own server: seconds that a call can take at most.
+        connection: The server, or cluster.
         may_forget: Accept a server that evicts keys when it is full. The default refuses it.
 
     Raises:
-        ConfigError: An invalid URL or argument, or a client that decodes or reads from replicas.
+        ConfigError: A client that decodes or reads from replicas.
     """
 
     def __init__(
-        self,
-        where: RedisServer | str | Client,
-        *,
-        prefix: str | None = None,
-        timeout: float | None = None,
-        may_forget: bool = False,
+        self, where: RedisServer | Any, *, may_forget: bool = False, **options: Any
     ) -> None:
-        self._server = connection_of(RedisServer, where, prefix=prefix, timeout=timeout)
-        self._server.check_bytes()
+        connection = RedisServer.of(where, options)
+        super().__init__(connection)
+        connection.check_bytes()
         spread = ("read_from_replicas", "load_balancing_strategy")
-        if any(getattr(self._server.client, option, None) for option in spread):
+        if any(getattr(connection.client, option, None) for option in spread):
             raise ConfigError(
                 "the client reads from replicas, which may not have heard of a revocation: make it "
                 "without read_from_replicas and load_balancing_strategy"
             )
-        self.capabilities: Capabilities = Capabilities(
-            durable=not may_forget, lists_changes=True, loss_accepted=may_forget
-        )
-        self._keys = [f"{{{self._server.prefix}}}:revocation:{member}" for member in _MEMBERS]
+        self._may_forget = may_forget
+        self._keys = [f"{{{connection.prefix}}}:revocation:{member}" for member in _MEMBERS]
         self._scripts: dict[str, Any] = {}
         self._memory_is_checked = False
 
-    def close(self) -> None:
-        """Close the idle connections of the server."""
-        self._server.close()
+    @property
+    def capabilities(self) -> Capabilities:
+        may_forget = self._may_forget
+        return Capabilities(durable=not may_forget, lists_changes=True, loss_accepted=may_forget)
 
     def create(self) -> None:
-        """Make the structures and their epoch; leave alone what is there."""
         self._run(scripts.CREATE, secrets.token_hex(8))
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return the entries of one session, in one round trip."""
         denied, everyone, mark, kept = self._run(scripts.LOOK_UP, sid, subject or b"")
         return Entries(denied == 1, everyone, mark, _kept(kept))
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
-        """Deny the ids, and move the mark, in one script."""
         successor = denial.successor
         follows = (b"", b"") if successor is None else (successor.sid, successor.subject or b"")
         values = (denial.sid, denial.until, denial.subject or b"", *follows)
         return _ended(self._run(scripts.DENY, now - SWEEP_MARGIN, *values))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Decide and write in one script."""
         values = (denial.sid, denial.until, denial.subject or b"", new, denial.started_at or 0)
         answer = self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
         if answer is None:
@@ -112,32 +100,26 @@ class RedisStore:
         return _ended(answer)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set the mark in one script."""
         kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
         return _answered_mark(
             self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
         )
 
     def revoke_all(self, *, now: int) -> int:
-        """Raise the instant for everyone in one script."""
         return int(self._run(scripts.REVOKE_ALL, now))
 
     def revoke_before(self, instant: int) -> int:
-        """Raise the instant for everyone in one script."""
         return int(self._run(scripts.REVOKE_BEFORE, instant))
 
     def count(self) -> Counts:
-        """Count the members of the structures."""
         return Counts(*self._run(scripts.COUNT))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove what has ended, in one script."""
         return int(self._run(scripts.SWEEP, now, limit))
 
     # -- reading along -------------------------------------------------------------------------
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Read the stream of changes; scan the structures where it starts too late."""
         epoch, server, everyone, highest, last = self._run(scripts.HERE)
         name = (epoch.decode(), server.decode())
         since: tuple[Any, ...] | None = None
@@ -188,14 +170,14 @@ class RedisStore:
     def _evaluate(self, script: str, keys: list[str], arguments: tuple[Any, ...]) -> Any:
         registered = self._scripts.get(script)
         if registered is None:
-            registered = self._scripts[script] = self._server.client.register_script(script)
+            registered = self._scripts[script] = self._connection.client.register_script(script)
         return self._ask(lambda _: registered(keys=keys, args=arguments))
 
     def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
         return self._ask(lambda client: getattr(client, command)(*arguments, **options))
 
     def _ask(self, call: Callable[[Any], Any]) -> Any:
-        return self._server.run(call, store="revocation", replies=_REPLIES)
+        return self._connection.run(call, store="revocation", replies=_REPLIES)
 
     def _check_memory(self) -> None:
         """Refuse a server that drops what it has acknowledged when it is full."""

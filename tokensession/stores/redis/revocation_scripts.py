@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Final
 
 from tokensession.revocation.decision import CLOCK_SKEW
+from tokensession.revocation.store import SWEPT_BY_A_WRITE
 
 VERSION: Final = 2
 MAX_CHANGES: Final = 100_000  # about 10 MB; what a replica that reads late can still follow
-_SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
 
 # Every structure has a member of its own that tells whether it is still there: a server that
 # evicts drops them one by one, and each alone would look like a list with nothing on it.
@@ -107,7 +107,7 @@ local function sweep(now, limit)
   return #sids + #subjects
 end
 """
-_SWEEP_A_LITTLE: Final = f"sweep(tonumber(ARGV[1]), {_SWEPT_BY_A_WRITE})\n"
+_SWEEP_A_LITTLE: Final = f"sweep(tonumber(ARGV[1]), {SWEPT_BY_A_WRITE})\n"
 _WRITE: Final = _OPEN + _CHAIN + _CHANGE + _SWEEP
 
 # Its arguments: epoch.

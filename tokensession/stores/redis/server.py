@@ -22,9 +22,7 @@ except ImportError as _missing:  # pragma: no cover  # the tests have it
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensession.stores.redis.keys import RedisKeySource
-    from tokensession.stores.redis.overflow import RedisStore as RedisOverflow
-    from tokensession.stores.redis.revocation import RedisStore as RedisRevocations
+    from tokensession.keys.source import KeySource
 
 TIMEOUT: Final = 1.0  # seconds
 # A cluster's client raises an error of its own, not a RedisError, where no node answers.
@@ -54,6 +52,8 @@ class RedisServer(Connection):
     """
 
     vendor = "Redis"
+    folder, stores = "redis", "RedisStore"
+    can_forget = True
 
     def __init__(
         self, where: str | Client, *, prefix: str = "tokensession", timeout: float = TIMEOUT
@@ -77,34 +77,15 @@ class RedisServer(Connection):
         where = place.get("path") or f"{place.get('host')}:{place.get('port', 6379)}"
         return f"redis {where}/{place.get('db') or 0}"
 
-    def revocations(self, *, may_forget: bool = False) -> RedisRevocations:
-        """Return the store of revocations."""
-        from tokensession.stores.redis.revocation import RedisStore  # noqa: PLC0415  # it asks this
-
-        return self._ask("revocations", RedisStore(self, may_forget=may_forget))
-
-    def overflow(self) -> RedisOverflow:
-        """Return the store of overflowed states."""
-        from tokensession.stores.redis.overflow import RedisStore  # noqa: PLC0415  # it asks this
-
-        return self._ask("overflow", RedisStore(self))
-
-    def keys(self, key: str = "") -> RedisKeySource:
-        """Return the source of a key document."""
-        from tokensession.stores.redis import keys  # noqa: PLC0415  # it asks this
-
-        return self._ask("keys", keys.RedisKeySource(self, key=key or keys.DEFAULT_NAME))
+    def keys(self, key: str = "") -> KeySource:
+        source: KeySource = self._role("keys", "RedisKeySource", key=key)
+        return source
 
     def close(self) -> None:
-        """Close the idle connections; the next call makes new ones."""
         self.client.close()
 
     def check_bytes(self) -> None:
-        """Refuse a client that returns text.
-
-        Raises:
-            ConfigError: It decodes.
-        """
+        """Refuse a client that returns text."""
         if self.client.get_encoder().decode_responses:
             raise ConfigError("the client decodes what it reads: make it without decode_responses")
 
@@ -121,9 +102,6 @@ class RedisServer(Connection):
             call: What the client does.
             store: What the role is called in messages.
             replies: What errors of the role's own scripts mean, by a word in them.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
         try:
             return call(self.client)

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from tokensession.stores.sql.keys import SQLKeySource
-    from tokensession.stores.sql.overflow import SQLStore as OverflowStore
-    from tokensession.stores.sql.revocation import SQLStore as RevocationStore
+    from tokensession.keys.source import KeySource
 
 TIMEOUT: Final = 2.0  # seconds
 
@@ -35,13 +33,8 @@ _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _Result = TypeVar("_Result")
 
 
-class Role(NamedTuple):
-    """How messages speak of a role.
-
-    Attributes:
-        failed: How they begin.
-        remedy: What makes the tables that are missing.
-    """
+class Messages(NamedTuple):
+    """How error messages speak of a role."""
 
     failed: str
     remedy: str = "; make it with create()"
@@ -66,6 +59,7 @@ class Database(Connection):
     """
 
     vendor = "SQL"
+    folder, stores = "sql", "SQLStore"
 
     def __init__(
         self,
@@ -102,45 +96,27 @@ class Database(Connection):
         """The URL without its password, and without options, which may hold one."""
         return self.engine.url.set(query={}).render_as_string(hide_password=True)
 
-    def revocations(self, *, may_forget: bool = False) -> RevocationStore:  # noqa: ARG002  # it forgets nothing
-        """Return the store of revocations, in one table for what is denied and two beside it."""
-        from tokensession.stores.sql.revocation import SQLStore  # noqa: PLC0415  # needs this module
-
-        return self._ask("revocations", SQLStore(self))
-
-    def overflow(self) -> OverflowStore:
-        """Return the store of overflowed states, in a table of its own."""
-        from tokensession.stores.sql.overflow import SQLStore  # noqa: PLC0415  # needs this module
-
-        return self._ask("overflow", SQLStore(self))
-
-    def keys(self, key: str = "") -> SQLKeySource:
-        """Return the source of a key document, a row of a table."""
-        from tokensession.stores.sql.keys import DEFAULT_NAME, SQLKeySource  # noqa: PLC0415  # likewise
-
-        return self._ask("keys", SQLKeySource(self, key=key or DEFAULT_NAME))
+    def keys(self, key: str = "") -> KeySource:
+        source: KeySource = self._role("keys", "SQLKeySource", key=key)
+        return source
 
     def close(self) -> None:
-        """Close the idle connections; the next call makes new ones."""
         self.engine.dispose()
 
-    def run(self, role: Role, work: Callable[[sa.Connection], _Result]) -> _Result:
+    def run(self, says: Messages, work: Callable[[sa.Connection], _Result]) -> _Result:
         """Run something on a connection, and once more if that one turns out to be dead.
 
         Args:
-            role: What the messages name.
+            says: What the messages say.
             work: What is run.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
         if self._file is not None and not self._follow(self._file):
-            raise StoreError(f"{role.failed} its file is not there{role.remedy}")
-        return self._run(role, work)
+            raise StoreError(f"{says.failed} its file is not there{says.remedy}")
+        return self._run(says, work)
 
     def make_tables(
         self,
-        role: Role,
+        says: Messages,
         tables: sa.MetaData,
         fill: Callable[[sa.Connection], object] | None = None,
         *,
@@ -149,14 +125,11 @@ class Database(Connection):
         """Make tables, and fill them in the same transaction; leave alone those that are there.
 
         Args:
-            role: What the messages name.
+            says: What the messages say.
             tables: What is made.
             fill: Writes what the tables begin with.
             private: Whether a new file of SQLite is for its owner alone, and keeps its journal
                 where those who can only read it need no write access to its folder.
-
-        Raises:
-            StoreError: It failed, or took too long.
         """
 
         def work(connection: sa.Connection) -> None:
@@ -176,9 +149,9 @@ class Database(Connection):
                 with contextlib.suppress(OSError, ValueError):
                     os.close(os.open(self._file, os.O_RDONLY | os.O_CREAT, 0o600))
             self._follow(self._file)
-        self._run(role, work)
+        self._run(says, work)
 
-    def _run(self, role: Role, work: Callable[[sa.Connection], _Result]) -> _Result:
+    def _run(self, says: Messages, work: Callable[[sa.Connection], _Result]) -> _Result:
         begun = monotonic()
         while True:
             try:
@@ -194,8 +167,8 @@ class Database(Connection):
                     continue
                 reason = _reason(error)
                 missing = "no such table" in reason or "does not exist" in reason
-                remedy = role.remedy if missing else ""
-                raise StoreError(f"{role.failed} {reason}{remedy}") from error
+                remedy = says.remedy if missing else ""
+                raise StoreError(f"{says.failed} {reason}{remedy}") from error
 
     def _follow(self, file: str) -> bool:
         """Connect to the file that is there now, and tell whether there is one.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.keys.source import STORE_SECONDS
-from tokensession.stores.sql.database import Database, Role
+from tokensession.stores.connection import Role
+from tokensession.stores.sql.database import Database, Messages
 
 import sqlalchemy as sa  # isort: skip  # after the database, which names a missing extra
 from sqlalchemy.dialects import postgresql, sqlite  # isort: skip
@@ -23,27 +23,21 @@ DEFAULT_NAME: Final = "session-keys"
 _Result = TypeVar("_Result")
 
 
-class SQLKeySource:
+class SQLKeySource(Role[Database]):
     """The document in a table of its own, ``tokensession_keys``, a row for each ring.
 
     Args:
-        database: A `Database`, or a URL or an engine for one of its own.
-        key: Which row.
-
-    Raises:
-        ConfigError: An invalid URL, or a driver that is not installed.
+        connection: The database.
+        key: Which row; ``session-keys`` unless given.
     """
 
-    def __init__(
-        self, database: Database | str | sa.URL | sa.Engine, *, key: str = DEFAULT_NAME
-    ) -> None:
-        if not isinstance(database, Database):
-            database = Database(database, timeout=STORE_SECONDS)
-        self._database = database
-        self._key = key
-        self._role = Role(f"{self.name}:", "; `tokensession keys new` makes it")
+    def __init__(self, where: Database | str | sa.Engine, *, key: str = "", **options: Any) -> None:
+        connection = Database.of(where, options)
+        super().__init__(connection)
+        self._key = key or DEFAULT_NAME
+        self._says = Messages(f"{self.name}:", "; `tokensession keys new` makes it")
         self._table = sa.Table(
-            f"{database.prefix}keys",
+            f"{connection.prefix}keys",
             sa.MetaData(),
             sa.Column("name", sa.String(255), primary_key=True),
             sa.Column("document", sa.Text, nullable=False),
@@ -52,27 +46,13 @@ class SQLKeySource:
     @property
     def name(self) -> str:
         """Database and row, without credentials."""
-        return f"{self._database.name}#{self._key}"
+        return f"{self._connection.name}#{self._key}"
 
     def create(self) -> None:
-        """Make the table, if it is not there; a file of SQLite is for its owner alone.
-
-        Raises:
-            StoreError: The database cannot be reached, or does not allow it.
-        """
-        self._database.make_tables(self._role, self._table.metadata, private=True)
-
-    def close(self) -> None:
-        """Close the idle connections; the next call makes new ones."""
-        self._database.close()
+        """Make the table, if it is not there; a file of SQLite is for its owner alone."""
+        self._connection.make_tables(self._says, self._table.metadata, private=True)
 
     def read(self) -> bytes | None:
-        """Return the document's text, or None where there is no row.
-
-        Raises:
-            ConfigError: It is not text.
-            StoreError: The database cannot be reached.
-        """
         query = sa.select(self._table.c.document).where(self._table.c.name == self._key)
         document: object = self._run(lambda connection: connection.execute(query).scalar())
         if document is None:
@@ -88,8 +68,8 @@ class SQLKeySource:
         text, name = document.decode(), self._table.c.name
         statement: Any
         if over is None:
-            insert = postgresql.insert if self._database.dialect == "postgresql" else sqlite.insert
-            statement = insert(self._table).values(name=self._key, document=text)
+            vendor = postgresql if self._connection.dialect == "postgresql" else sqlite
+            statement = vendor.insert(self._table).values(name=self._key, document=text)
             statement = statement.on_conflict_do_nothing()
         else:
             still = (name == self._key) & (self._table.c.document == over.decode())
@@ -99,7 +79,7 @@ class SQLKeySource:
 
     def _run(self, work: Callable[[sa.Connection], _Result]) -> _Result:
         try:
-            return self._database.run(self._role, work)
+            return self._connection.run(self._says, work)
         except StoreError as error:
             # The text of its cause may hold the statement's values, which are the keys.
             raise StoreError(str(error)) from None

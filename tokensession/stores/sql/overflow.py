@@ -3,82 +3,57 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import Any
 
-from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY, SWEEP_MARGIN
-from tokensession.stores.connection import connection_of
-from tokensession.stores.sql.database import Database, Role
+from tokensession.overflow.store import SWEEP_BATCH, SWEEP_EVERY, SWEEP_MARGIN, Store
+from tokensession.stores.connection import Role
+from tokensession.stores.sql.database import Database, Messages
 
 import sqlalchemy as sa  # isort: skip  # after the database, which names a missing extra
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
 
-
-class SQLStore:
+class SQLStore(Role[Database], Store):
     """Keeps each entry in a row of its own; every 16th write removes rows that have ended.
 
     Args:
-        database: A `Database`, or a URL or an engine for one of its own.
-        prefix: Of its own database: what the name of the table begins with.
-        timeout: Of its own database: seconds that a call can take at most.
-
-    Raises:
-        ConfigError: No such database or driver, a database in memory, or an invalid argument.
+        connection: The database.
     """
 
-    largest = MAX_ENTRY
-
-    def __init__(
-        self,
-        database: Database | str | Engine,
-        *,
-        prefix: str | None = None,
-        timeout: float | None = None,
-    ) -> None:
-        self._database = connection_of(Database, database, prefix=prefix, timeout=timeout)
-        self._role = Role(f"the overflow store ({self._database.dialect}) failed:")
+    def __init__(self, where: Database | str | sa.Engine, **options: Any) -> None:
+        connection = Database.of(where, options)
+        super().__init__(connection)
+        self._says = Messages(f"the overflow store ({connection.dialect}) failed:")
         self._puts = count(1)
-        self._table = _Table(self._database.prefix, self._database.dialect)
-
-    def close(self) -> None:
-        """Close the idle connections; the next call makes new ones."""
-        self._database.close()
+        self._table = _Table(connection.prefix, connection.dialect)
 
     def create(self) -> None:
-        """Make the table; leave it alone where it is."""
-        self._database.make_tables(self._role, self._table.metadata)
+        self._connection.make_tables(self._says, self._table.metadata)
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Keep an entry."""
         self._rows(self._table.insert, {"name": name, "entry": entry, "until": until})
         if next(self._puts) % SWEEP_EVERY == 0:
             self.sweep(now=now - SWEEP_MARGIN, limit=2 * SWEEP_EVERY)
 
     def get(self, name: bytes) -> bytes | None:
-        """Return an entry, or None."""
         select, values = self._table.select, {"key": name}
-        entry = self._database.run(
-            self._role, lambda connection: connection.execute(select, values).scalar()
+        entry = self._connection.run(
+            self._says, lambda connection: connection.execute(select, values).scalar()
         )
         return bytes(entry) if isinstance(entry, bytes | memoryview) else None
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # absolute here
-        """Keep an entry longer; False when it is not there."""
         return self._rows(self._table.keep, {"key": name, "end": until}) == 1
 
     def delete(self, name: bytes) -> None:
-        """Remove an entry."""
         self._rows(self._table.delete, {"key": name})
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Remove entries that ended before `now`."""
         return self._rows(self._table.sweep, {"now": now, "limit": limit})
 
     def _rows(self, statement: sa.Executable, values: dict[str, object]) -> int:
         """Write, and return how many rows were."""
-        return self._database.run(
-            self._role, lambda connection: connection.execute(statement, values).rowcount
+        return self._connection.run(
+            self._says, lambda connection: connection.execute(statement, values).rowcount
         )
 
 

@@ -12,11 +12,7 @@ from tokensession.stores.sql.revocation_tables import VERSION
 
 
 def checked(row: Any) -> Any:
-    """Return the row of the store.
-
-    Raises:
-        StoreError: There is none, or it is of another version.
-    """
+    """Return the row of the store."""
     if row is None:
         raise StoreError(
             "the revocation store is empty: what it held is gone, or it was never made; make it "
@@ -36,11 +32,7 @@ def entries_of(row: Any) -> Entries:
 
 
 def seconds(value: object) -> int:
-    """Return a number of seconds.
-
-    Raises:
-        StoreError: Another value stands there.
-    """
+    """Return a number of seconds."""
     if not isinstance(value, int):  # SQLite keeps any value
         raise StoreError(
             "the revocation store holds something that is not a number where one belongs"

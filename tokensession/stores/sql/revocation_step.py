@@ -10,33 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tokensession.revocation import decision
-from tokensession.revocation.decision import Mark
+from tokensession.revocation.decision import Denial, Mark
 from tokensession.stores.sql.revocation_rows import checked, entries_of, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy.engine import Connection
 
-    from tokensession.revocation.decision import Denial
     from tokensession.stores.sql.revocation_tables import Tables
 
 
 class Step:
-    """A transaction that has begun.
-
-    Args:
-        connection: Where it runs.
-        tables: The tables and statements of the store.
-        lock: Whether to wait for others that lock the store.
-
-    Attributes:
-        everyone: The instant for everyone, or -1.
-        highest: The greatest mark ever set, or -1.
-
-    Raises:
-        StoreError: The store was not created, or is of another version.
-    """
+    """A transaction that has begun."""
 
     def __init__(self, connection: Connection, tables: Tables, *, lock: bool = False) -> None:
         self._connection = connection
@@ -46,19 +30,19 @@ class Step:
         self.everyone: int = seconds(store.everyone)
         self.highest: int = seconds(store.highest)
 
-    def end(self, denial: Denial) -> list[bytes]:
-        """Deny an id and the current one of its chain; return them."""
+    def end(self, denial: Denial) -> tuple[bytes, ...]:
         sid = denial.sid
+        current: bytes = sid
         ended: bytes | None = None
         fresh = False
         while not fresh:
             chain = self._chain(sid)
-            current: bytes = sid if chain is None else chain.current
+            current = sid if chain is None else chain.current
             if current == ended:  # it was denied already, and nothing continues it
                 break
             fresh = self._deny(denial, current)
             ended = current
-        ids = [sid] if current == sid else [sid, current]
+        ids = (sid,) if current == sid else (sid, current)
         for one in ids[:-1] if fresh else ids:
             if not self._deny(denial, one):
                 values = {"id": one, "end": denial.until, "at": self._position()}
@@ -66,11 +50,6 @@ class Step:
         return ids
 
     def continue_as(self, denial: Denial, new: bytes) -> None:
-        """Let `new` continue a session.
-
-        Raises:
-            Revoked: The session has ended, or another id continues it.
-        """
         while not self._is_continued(denial, new):
             pass  # another step denied the id meanwhile, which the next look sees
 
@@ -91,7 +70,6 @@ class Step:
         return True
 
     def mark(self, subject: bytes | None) -> Mark | None:
-        """Return the mark of a subject."""
         if subject is None:
             return None
         row = self._connection.execute(self._tables.mark_row, {"subject": subject}).first()
@@ -100,26 +78,13 @@ class Step:
         return Mark(seconds(row.instant), row.kept, seconds(row.until), seconds(row.revision))
 
     def put_mark(self, subject: bytes, mark: Mark) -> None:
-        """Write the mark of a subject."""
         values = {"subject": subject, **mark._asdict(), "position": self._position()}
         self._connection.execute(self._tables.put_mark, values)
 
-    def move_mark(self, subject: bytes | None, ids: Sequence[bytes], new: bytes) -> Mark | None:
-        """Let a subject's mark spare `new` where it spares one of some ids; return the mark."""
-        mark = self.mark(subject)
-        for sid in ids:
-            moved = decision.replaced(mark, sid, new)
-            if moved is not None and subject is not None:
-                self.put_mark(subject, moved)
-                return moved
-        return mark
-
     def raise_everyone(self, to: int) -> None:
-        """Raise the instant for everyone."""
         self._connection.execute(self._tables.raise_everyone, {"to": to})
 
     def raise_highest(self, to: int) -> None:
-        """Raise the greatest mark ever set."""
         self._connection.execute(self._tables.raise_highest, {"to": to})
 
     def _chain(self, sid: bytes) -> Any:

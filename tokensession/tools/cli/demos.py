@@ -5,17 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from time import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from tokensession.tools.cli.streams import DONE, REFUSED, InputError, say
+from tokensession.tools.cli.streams import DONE, REFUSED, Commands, InputError, say
 from tokensession.tools.tour import show
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from tokensession.tools.cli.streams import Commands
 
 DEFAULT_PORT: Final = 8000
 MAX_PORT: Final = 65535

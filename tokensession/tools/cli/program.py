@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,6 @@ from tokensession.tools.vectors.files import VectorError
 from tokensession.tools.vectors.runner import run
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Sequence
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
@@ -47,11 +46,7 @@ Secrets and tokens are never arguments, because arguments show in process lists.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    Args:
-        argv: The arguments after the program's name; those of the process when None.
-    """
+    """Run the command line and return its exit code."""
     try:
         code = _run(argv)
         sys.stdout.flush()

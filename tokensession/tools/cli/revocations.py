@@ -13,7 +13,7 @@ from tokensession.revocation.decision import (
     is_revoked,
     subject_key,
 )
-from tokensession.revocation.store import SWEEP_MARGIN
+from tokensession.revocation.store import SWEEP_MARGIN, Store
 from tokensession.tools.cli.stores import add_store, open_store, store_name
 from tokensession.tools.cli.streams import (
     DONE,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
 
-    from tokensession.revocation.store import Store
 
 _SID_DIGITS: Final = 32
 _PROGRESS: Final = 100_000  # entries between two lines of progress

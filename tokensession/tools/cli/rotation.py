@@ -9,7 +9,7 @@ from tokensession.keys.forecast import upcoming
 from tokensession.keys.jwk import Algorithm
 from tokensession.keys.rotation import Event, plan, revoke_key
 from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION, Schedule
-from tokensession.keys.source import load_ring, update
+from tokensession.keys.source import KeySource, load_ring, update
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli import status
 from tokensession.tools.cli.streams import DONE, Commands, InputError, say, say_json
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.keys.ring import KeyRing
-    from tokensession.keys.source import KeySource
 
 _WORDS = {
     "added": "signs from",
@@ -84,12 +83,7 @@ def add_schedule(parser: ArgumentParser) -> None:
 
 
 def schedule_of(args: Namespace, former: Schedule | None = None) -> Schedule | None:
-    """Return the rotation config that the arguments make of a former one, or None for none.
-
-    Raises:
-        InputError: Without a token lifetime.
-        ConfigError: Numbers that do not fit each other.
-    """
+    """Return the rotation config that the arguments make of a former one, or None for none."""
     given = {
         "token_lifetime": args.token_lifetime,
         "period": args.period,

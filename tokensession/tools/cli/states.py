@@ -31,12 +31,7 @@ _SECOND = timedelta(seconds=1)
 
 
 def parse_state(text: bytes) -> Any:
-    """Return the state that JSON text describes.
-
-    Raises:
-        InputError: Not UTF-8, not JSON, a member named twice in one object, or a number that
-            is not kept.
-    """
+    """Return the state that JSON text describes."""
     try:
         decoded = text.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import whole_seconds
-from tokensession.keys.forecast import check, upcoming
-from tokensession.keys.source import load_ring
+from tokensession.keys.forecast import Moment, check, upcoming
+from tokensession.keys.source import KeySource, load_ring
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli.streams import DONE, REFUSED, Commands, add_now, say, say_json
 from tokensession.tools.wording import duration, iso, moment
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterable
 
-    from tokensession.keys.forecast import Moment
     from tokensession.keys.ring import KeyRing
-    from tokensession.keys.source import KeySource
 
 _SOURCE: Final = (
     "a key file, env:NAME, sqlite:///FILE, postgresql://USER@HOST/DATABASE, redis://HOST, "

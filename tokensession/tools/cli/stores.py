@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensession.stores import connect
+from tokensession.stores import Connection, connect
 from tokensession.stores.urls import named_url, shown_url
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from tokensession.stores import Connection
 
 
 def add_store(parser: ArgumentParser) -> None:
@@ -33,12 +31,7 @@ def add_store(parser: ArgumentParser) -> None:
 
 
 def open_store(args: Namespace) -> Connection:
-    """Return a connection to the store that the arguments name.
-
-    Raises:
-        ConfigError: A URL that is missing, holds a password on the command line, or names no
-            store; options that the store does not have; or a client that is not installed.
-    """
+    """Return a connection to the store that the arguments name."""
     return connect(
         _url(args), prefix=args.prefix, database=args.database, collection=args.collection
     )

@@ -63,12 +63,7 @@ def add_now(parser: ArgumentParser) -> None:
 
 
 def open_keys(args: Namespace) -> KeyRing:
-    """Return the ring that the arguments name; it is never created here.
-
-    Raises:
-        ConfigError: It is missing, or refused.
-        InputError: The argument is a document itself.
-    """
+    """Return the ring that the arguments name; it is never created here."""
     name: str = args.keys
     if name.startswith(_ENVIRONMENT):
         return KeyRing.from_env(name.removeprefix(_ENVIRONMENT))
@@ -88,10 +83,6 @@ def read_input(name: str, noun: str) -> bytes:
     Args:
         name: The file.
         noun: What it should hold, for the messages.
-
-    Raises:
-        InputError: Nothing in it, too much in it, or no file of that name.
-        OSError: It cannot be read.
     """
     if name == _STANDARD:
         if sys.stdin.isatty():
@@ -121,9 +112,6 @@ def read_token(name: str) -> str:
     """Return the token in a file or on standard input, less one newline at its end.
 
     Bytes beyond ASCII stay one character each, for decoding to refuse.
-
-    Raises:
-        InputError: As for `read_input`.
     """
     text = read_input(name, "token").decode("latin-1")
     for newline in ("\r\n", "\n"):

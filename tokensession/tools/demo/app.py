@@ -17,7 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tokensession.adapters.asgi import SessionMiddleware
+from tokensession.adapters.asgi import App, Message, Receive, Scope, Send, SessionMiddleware
 from tokensession.tools.demo import page
 from tokensession.tools.demo.routes import (
     Operations,
@@ -31,7 +31,6 @@ from tokensession.tools.demo.view import PRODUCTS, THEMES
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from tokensession.adapters.asgi import App, Message, Receive, Scope, Send
     from tokensession.tools.demo.bench import Bench
 
 MAX_NAME: Final = 64  # characters
@@ -72,11 +71,7 @@ class SecurityHeaders:
 
 
 def make_app(bench: Bench) -> Starlette:
-    """Return the application.
-
-    Args:
-        bench: Its keys, revocations and sessions.
-    """
+    """Return the application."""
 
     async def signed_out(request: Request) -> Response:
         # The raw header is enough to see that the cookie is gone: no session is begun.

@@ -14,7 +14,7 @@ from tokensession.keys.watcher import KeyRingWatcher
 from tokensession.sessions.policy import Policy
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tokens.codec import SessionCodec
-from tokensession.tools.demo.seen import SeenSessions
+from tokensession.tools.demo.seen import Life, SeenSession, SeenSessions
 from tokensession.tools.demo.trial import Trial
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tokensession.keys.file_source import FileSource
-    from tokensession.tools.demo.seen import Life, SeenSession
 
 POLICY: Final = Policy.owasp()
 # One process reads the keys, and as soon as they are written: what is short here would be
@@ -44,11 +43,7 @@ def first_ring(now: float | None = None) -> KeyRing:
 
 
 def rotated(ring: KeyRing, now: int) -> KeyRing:
-    """Return a ring with the next key, which signs after the propagation delay.
-
-    Raises:
-        ConfigError: The next key is there already, or the ring is full.
-    """
+    """Return a ring with the next key, which signs after the propagation delay."""
     ring, _ = plan(ring, now, SCHEDULE)
     pending = [ring[kid].nbf - now for kid, state in ring.states(now).items() if state == "pending"]
     if pending:
@@ -106,20 +101,12 @@ class Bench:
         return values[0].decode("latin-1") if len(values) == 1 else None
 
     def rotate(self, now: int) -> None:
-        """Add the next key; does I/O.
-
-        Raises:
-            ConfigError: As for `rotated`.
-        """
+        """Add the next key; does I/O."""
         update(self._source, lambda ring: rotated(ring, now))
         self.keys.reload()
 
     def revoke_key(self, kid: str, now: int) -> None:
-        """Revoke a key, whose sessions end with it; does I/O.
-
-        Raises:
-            ConfigError: There is no such key.
-        """
+        """Revoke a key, whose sessions end with it; does I/O."""
         reason = "by the page of tokensession demo"
         update(self._source, lambda ring: revoke_key(ring, kid, now, reason=reason)[0])
         self.keys.reload()

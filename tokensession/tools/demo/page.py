@@ -74,12 +74,7 @@ _REPLAY: Final = """\
 
 
 def main(view: View, query: Mapping[str, str]) -> Html:
-    """Return the page of one request.
-
-    Args:
-        view: What the request has.
-        query: The experiment that was asked for.
-    """
+    """Return the page of one request."""
     csrf = fill('<input type="hidden" name="csrf" value="$token">', token=view.session["csrf"])
     subject = view.session.subject
     content = join(
@@ -100,12 +95,7 @@ def main(view: View, query: Mapping[str, str]) -> Html:
 
 
 def signed_out(*, sent: bool, stolen: bool) -> Html:
-    """Return the page after signing out.
-
-    Args:
-        sent: Whether the browser has sent a session cookie with this request.
-        stolen: Whether the token of before the sign-out can be tried.
-    """
+    """Return the page after signing out."""
     told = (
         "This request carries a session cookie again: that of a new session."
         if sent
@@ -120,12 +110,7 @@ def signed_out(*, sent: bool, stolen: bool) -> Html:
 
 
 def refusal(status: int, detail: str) -> Html:
-    """Return the page of a request that was refused.
-
-    Args:
-        status: Its HTTP status.
-        detail: What is wrong, in sentences.
-    """
+    """Return the page of a request that was refused."""
     template = (
         '<section><h1>Refused</h1><p class="lead">$detail</p>'
         '<p class="note">HTTP status $status</p>'

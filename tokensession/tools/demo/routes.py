@@ -32,11 +32,7 @@ MAX_TOKEN_FORM: Final = 32768  # bytes: a token's 8192 characters, each escaped,
 
 
 class Operations:
-    """The routes that show the bench and work at it.
-
-    Args:
-        bench: What they work with.
-    """
+    """The routes that show the bench and work at it."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench

@@ -16,16 +16,7 @@ MOST_SEEN: Final = 50  # sessions; of more, those used longest ago are forgotten
 
 @dataclass(frozen=True, slots=True)
 class SeenSession:
-    """A session, as it was when it was used last.
-
-    Attributes:
-        sid: Its id.
-        subject: Whose it is.
-        kid: The key that signed its token.
-        started_at: Unix second at which it began.
-        expires_at: Unix second at which that token dies.
-        used_at: Unix second at which it was used last.
-    """
+    """A session, as it was when it was used last."""
 
     sid: bytes
     subject: Subject

@@ -24,15 +24,7 @@ _PATIENCE: Final = 1  # seconds that requests have to end in
 
 
 def serve(port: int, say: Callable[[str], object]) -> None:
-    """Serve the page until the process is told to end.
-
-    Args:
-        port: The port on 127.0.0.1; 0 for any that is free.
-        say: Prints a line.
-
-    Raises:
-        OSError: The port is taken, or not to be had.
-    """
+    """Serve the page until the process is told to end."""
     with socket.create_server((HOST, port)) as listener, temporary_bench() as bench:
         say(f"tokensession demo: http://{HOST}:{listener.getsockname()[1]}/ (Ctrl-C ends it)")
         with _terminated_like_interrupted():

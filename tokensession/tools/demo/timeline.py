@@ -34,11 +34,6 @@ def stretches(ring: KeyRing, start: int, end: int) -> dict[str, list[Stretch]]:
     For seconds to come these are the states of `KeyRing.states`. For those that are past the ring
     still tells when a key began, expired or was revoked; where it begins before its first signing,
     that is by the propagation delay of the rotation config.
-
-    Args:
-        ring: The ring.
-        start: Unix second.
-        end: Unix second, after `start`.
     """
     revocations = {key.kid: revoked_at(key) for key in ring}
     made = {key.kid: _made(ring, key, revocations) for key in ring}

@@ -59,11 +59,7 @@ class Trial:
     revocation: MemoryStore = field(default_factory=MemoryStore)
 
     def read(self) -> Session[Any]:
-        """Return the session of the token.
-
-        Raises:
-            TokenError: It is refused.
-        """
+        """Return the session of the token."""
         return self.codec().decode(self.token, now=self.now)
 
     def codec(self) -> SessionCodec[Any]:
@@ -78,14 +74,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a trial.
-
-    Attributes:
-        step: The check that refused the token (SPEC section 5), or None when it was read.
-        code: Its word of the closed list, or None.
-        sentence: What that means.
-        detail: What the library's error says.
-    """
+    """What came of a trial."""
 
     step: int | None
     code: str | None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
-from tokensession.tools.demo.trial import STEPS, present
+from tokensession.tools.demo.trial import STEPS, Outcome, Trial, present
 from tokensession.tools.wording import printable
-
-if TYPE_CHECKING:
-    from tokensession.tools.demo.trial import Outcome, Trial
 
 _AROUND: Final = 14  # characters on each side of a change
 

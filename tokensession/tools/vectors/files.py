@@ -32,11 +32,7 @@ class VectorError(Exception):
 
 
 def load(folder: Path, name: str) -> dict[str, Any]:
-    """Return one vector file, after checking its frame.
-
-    Raises:
-        VectorError: It is missing or damaged, has a wrong count, or uses unknown words.
-    """
+    """Return one vector file, after checking its frame."""
     try:
         content: dict[str, Any] = json.loads((folder / f"{name}.json").read_bytes())
         cases = content["cases"]

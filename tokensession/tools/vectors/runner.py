@@ -16,7 +16,7 @@ from tokensession.keys.known_secrets import check_unpublished
 from tokensession.keys.ring import KeyRing
 from tokensession.overflow.reference import reference_of, seal_with, unseal
 from tokensession.tokens.sealing import context_bytes, derive
-from tokensession.tools.vectors.files import WORDS, load
+from tokensession.tools.vectors.files import WORDS, Case, load
 from tokensession.tools.vectors.revocation import run_revocation
 from tokensession.tools.vectors.tagged import compare, value
 from tokensession.tools.vectors.tokens import run_claims, run_tokens
@@ -24,8 +24,6 @@ from tokensession.tools.vectors.tokens import run_claims, run_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from tokensession.tools.vectors.files import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,7 @@ class Outcome:
 
 
 def run(folder: Path) -> Iterator[Outcome]:
-    """Run every case of every file in `folder`, in the order in which to implement.
-
-    Raises:
-        VectorError: A file is missing or damaged, has a wrong count, or uses unknown words.
-    """
+    """Run every case of every file in `folder`, in the order in which to implement."""
     for name in WORDS:
         content = load(folder, name)
         for case in content["cases"]:

@@ -6,13 +6,12 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
-from tokensession.tools.dissect import MAX_COOKIE, dissect
+from tokensession.tools.dissect import MAX_COOKIE, Anatomy, dissect
 from tokensession.tools.explanation import describe
 from tokensession.tools.wording import duration, iso, printable, relative
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.view import View
-    from tokensession.tools.dissect import Anatomy
 
 MAX_SHOWN: Final = 8192  # characters of a cookie that are shown; a token has no more
 

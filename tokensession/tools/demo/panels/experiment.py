@@ -47,12 +47,7 @@ class Asked(NamedTuple):
 
 
 def experiment_panel(view: View, query: Mapping[str, str]) -> Html:
-    """Return the part of the page in which the token is changed.
-
-    Args:
-        view: What the request has.
-        query: ``change``, the name of a prepared one; or ``at``, a position, and perhaps ``to``.
-    """
+    """Return the part of the page in which the token is changed."""
     base = view.trial
     if base is None:
         return NOTHING

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
-from tokensession.tools.demo.timeline import STATES, next_change, revoked_at, stretches
+from tokensession.tools.demo.timeline import STATES, Stretch, next_change, revoked_at, stretches
 from tokensession.tools.wording import duration, iso, relative
 
 if TYPE_CHECKING:
     from tokensession.keys.jwk import Key
-    from tokensession.tools.demo.timeline import Stretch
     from tokensession.tools.demo.view import View
 
 BEFORE: Final = 900  # seconds of the past that are drawn
@@ -64,12 +63,7 @@ _MOMENT: Final = '<time datetime="$iso" data-second="$second">$relative</time>'
 
 
 def ring_panel(view: View, csrf: Html) -> Html:
-    """Return the part with the key ring.
-
-    Args:
-        view: What the request has.
-        csrf: The field that every form needs.
-    """
+    """Return the part with the key ring."""
     ring, now = view.keys, view.now
     states = ring.states(now)
     found = stretches(ring, now - BEFORE, now + AFTER)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
-from tokensession.tools.demo.view import PRODUCTS, THEMES
-
-if TYPE_CHECKING:
-    from tokensession.tools.demo.view import View
+from tokensession.tools.demo.view import PRODUCTS, THEMES, View
 
 _INTRO: Final = """\
 <section class="intro">
@@ -56,12 +53,7 @@ _CHOICE: Final = '<button name="$field" value="$value"$extra>$label</button>'
 
 
 def session_panel(view: View, csrf: Html) -> Html:
-    """Return the part with the forms.
-
-    Args:
-        view: What the request has.
-        csrf: The field that every form needs.
-    """
+    """Return the part with the forms."""
     subject = view.session.subject
     if subject is None:
         begin = join((fill(_INTRO), fill(_SIGN_IN, csrf=csrf)))

@@ -55,13 +55,7 @@ $answer
 
 
 def sessions_panel(view: View, csrf: Html, *, replays: bool) -> Html:
-    """Return the part with the sessions.
-
-    Args:
-        view: What the request has.
-        csrf: The field that every form needs.
-        replays: Whether the cookie of before the last sign-out is to be presented again.
-    """
+    """Return the part with the sessions."""
     return fill(
         _PANEL,
         table=_table(view),

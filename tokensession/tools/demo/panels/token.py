@@ -10,14 +10,13 @@ from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tools.demo.markup import NOTHING, Html, fill, join
 from tokensession.tools.demo.panels.cookie import coloured, legend
 from tokensession.tools.demo.verdict import verdict
-from tokensession.tools.dissect import dissect
+from tokensession.tools.dissect import Part, dissect
 from tokensession.tools.explanation import explain
 from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.trial import Trial
     from tokensession.tools.demo.view import View
-    from tokensession.tools.dissect import Part
 
 _ROW: Final = 16  # bytes in a line of a dump
 

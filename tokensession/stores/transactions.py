@@ -1,0 +1,135 @@
+"""Revocations in stores that have transactions: what each write reads and writes in one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from tokensession.revocation import decision
+from tokensession.revocation.decision import Denial, Ended, Keep, Mark
+from tokensession.revocation.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_Result = TypeVar("_Result")
+
+
+class Transaction(Protocol):
+    """A transaction that has begun.
+
+    Attributes:
+        everyone: The instant for everyone, or -1.
+        highest: The greatest mark ever set, or -1.
+    """
+
+    everyone: int
+    highest: int
+
+    def end(self, denial: Denial) -> tuple[bytes, ...]:
+        """Deny an id and the current one of its chain; return them."""
+        ...
+
+    def continue_as(self, denial: Denial, new: bytes) -> None:
+        """Let `new` continue a session, as `decision.is_recorded` decides.
+
+        Raises:
+            Revoked: The session has ended, or another id continues it.
+        """
+        ...
+
+    def mark(self, subject: bytes | None) -> Mark | None:
+        """Return the mark of a subject."""
+        ...
+
+    def put_mark(self, subject: bytes, mark: Mark) -> None:
+        """Write the mark of a subject."""
+        ...
+
+    def raise_everyone(self, to: int) -> None:
+        """Raise the instant for everyone."""
+        ...
+
+    def raise_highest(self, to: int) -> None:
+        """Raise the greatest mark ever set."""
+        ...
+
+
+class TransactionalStore(Store, Protocol):
+    """A store whose writes are transactions."""
+
+    @abstractmethod
+    def _write(
+        self, work: Callable[[Transaction], _Result], now: int | None, *, lock: bool = True
+    ) -> _Result:
+        """Do a write as one step, and sweep a little.
+
+        Args:
+            work: The write.
+            now: Unix second; None to sweep nothing.
+            lock: Whether to wait for other writes.
+        """
+
+    def deny(self, denial: Denial, *, now: int) -> Ended:
+        """Deny the ids, and move the mark, in one transaction."""
+        successor = denial.successor
+        subject = None if successor is None else successor.subject
+        moves = subject is not None and subject == denial.subject
+
+        def write(step: Transaction) -> Ended:
+            ids = step.end(denial)
+            kept = ids if moves else ()
+            mark = None if successor is None else _spare(step, subject, kept, successor.sid)
+            return Ended(ids, step.everyone, mark)
+
+        return self._write(write, now, lock=moves)
+
+    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        """Decide and write in one transaction."""
+
+        def write(step: Transaction) -> Ended:
+            step.continue_as(denial, new)
+            mark = _spare(step, denial.subject, (denial.sid,), new)
+            return Ended((denial.sid,), step.everyone, mark)
+
+        return self._write(write, now)
+
+    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
+        """Set the mark in one transaction."""
+
+        def write(step: Transaction) -> Mark:
+            mark = decision.next_mark(step.mark(subject), step.everyone, keep, now, life)
+            step.put_mark(subject, mark)
+            step.raise_highest(mark.instant)
+            return mark
+
+        return self._write(write, now)
+
+    def revoke_all(self, *, now: int) -> int:
+        """Raise the instant for everyone in one transaction."""
+        return self._raise(lambda step: decision.next_everyone(step.everyone, step.highest, now))
+
+    def revoke_before(self, instant: int) -> int:
+        """Raise the instant for everyone in one transaction."""
+        return self._raise(lambda step: decision.everyone_before(step.everyone, instant))
+
+    def _raise(self, decide: Callable[[Transaction], int]) -> int:
+        def write(step: Transaction) -> int:
+            everyone = decide(step)
+            step.raise_everyone(everyone)
+            return everyone
+
+        return self._write(write, None)
+
+
+def _spare(
+    step: Transaction, subject: bytes | None, ids: Iterable[bytes], new: bytes
+) -> Mark | None:
+    """Let a subject's mark spare `new` where it spares one of some ids; return the mark."""
+    mark = step.mark(subject)
+    for sid in ids:
+        moved = decision.replaced(mark, sid, new)
+        if moved is not None and subject is not None:
+            step.put_mark(subject, moved)
+            return moved
+    return mark
