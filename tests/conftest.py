@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tokensession import KeyRing, forks
+from tokensession.keys.watcher import KeyRingWatcher
 from tokensession.revocation.replica import Replica
 
 from .servers.fixtures import cluster, memcached, mongo, postgres, redis_server, slow, valkey
@@ -47,15 +48,18 @@ settings.load_profile("default")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _replicas_end() -> Iterator[None]:
-    """Let no replica go on reading when the tests of its module are over.
+def _followers_end() -> Iterator[None]:
+    """Let no replica or watcher go on reading when the tests of its module are over.
 
-    Clients of servers draw from ``random``, which Hypothesis must have for itself.
+    Clients of servers draw from ``random``, which Hypothesis must have for itself. Watchers of the
+    documents' examples follow files in folders that are left.
     """
     yield
     for one in list(forks._calls):
         if isinstance(one, Replica):
             one.close()
+        elif isinstance(one, KeyRingWatcher):
+            one.stop()
 
 
 _RINGS = {algorithm: KeyRing.generate(algorithm) for algorithm in ALGORITHMS}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NOW = 1_785_000_000
 RING = KeyRing.generate()
 POLICY = Policy()
+READER: SessionCodec[Any] = SessionCodec(RING, policy=POLICY)
 ADA, BOB = "ada", "bob"
 ENDS = ("clear", "sign_in_bob", "sign_in_ada")  # verbs after which the session found is over
 
@@ -129,6 +130,37 @@ class Request:
             self._advance(lambda: self._steps.send(answer))
 
 
+class Nodes:
+    """What all orders of a pair of requests share: the codecs, and the tokens of the sessions.
+
+    Each order has an empty store. Only the node that hears of nothing is made anew with it.
+
+    Args:
+        make: Makes a store.
+        subject: Whose session the requests are of.
+        deaf: Whether the second request is on a node that hears of nothing.
+    """
+
+    def __init__(self, make: Callable[[], MemoryStore], *, subject: str | None, deaf: bool) -> None:
+        self._make = make
+        self._deaf = deaf
+        self._lookup = Lookup(make())
+        self.judge: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=self._lookup)
+        self.token = self.judge.encode({"n": 1}, subject=subject, now=NOW - 100)
+        self.other = self.judge.encode({}, subject=ADA, now=NOW - 100)
+        self._hearing: SessionManager[Any] = SessionManager(self.judge)
+
+    def managers(self) -> tuple[SessionManager[Any], SessionManager[Any]]:
+        """Return the managers of both requests, over an empty store."""
+        store = self._lookup.store = self._make()
+        if not self._deaf:
+            return self._hearing, self._hearing
+        check: Any = Replica(store, refresh=10_000, max_staleness=100_000)
+        check._poller.stop = check._poller.start = lambda *_: None
+        check._read_at = check._fresh_until = float("inf")
+        return self._hearing, SessionManager(RING, policy=POLICY, revocation=check)
+
+
 @dataclass
 class World:
     """A store with three sessions of one subject, and two requests of the first of them."""
@@ -142,39 +174,24 @@ class World:
     def begin(
         cls,
         pair: tuple[tuple[str, ...], tuple[str, ...]],
+        nodes: Nodes,
         *,
-        subject: str | None,
-        deaf: bool,
         twice: bool,
-        store: MemoryStore,
     ) -> World:
         """Begin both requests.
 
         Args:
             pair: Their verbs.
-            subject: Whose session it is.
-            deaf: Whether the second is on a node that hears of nothing.
+            nodes: Where they are served.
             twice: Whether each call is repeated.
-            store: An empty store.
         """
-        codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=Lookup(store))
-        token = codec.encode({"n": 1}, subject=subject, now=NOW - 100)
-        other = codec.encode({}, subject=ADA, now=NOW - 100)
-        check: Any = Lookup(store)
-        if deaf:
-            check = Replica(store, refresh=10_000, max_staleness=100_000)
-            check._poller.stop = check._poller.start = lambda *_: None
-            check._read_at = check._fresh_until = float("inf")
-        managers = [
-            SessionManager(SessionCodec(RING, policy=POLICY, revocation=one))
-            for one in (Lookup(store), check)
-        ]
         requests = tuple(
-            Request(verbs, manager, token, twice)
-            for verbs, manager in zip(pair, managers, strict=True)
+            Request(verbs, manager, nodes.token, twice)
+            for verbs, manager in zip(pair, nodes.managers(), strict=True)
         )
         assert len(requests) == 2
-        return cls(requests, codec, codec.decode(token, now=NOW), other)
+        first = nodes.judge.decode(nodes.token, now=NOW)
+        return cls(requests, nodes.judge, first, nodes.other)
 
     def lives(self, token: str | None) -> bool:
         """Tell whether a token is a session on a node that has heard of everything."""
@@ -189,7 +206,6 @@ class World:
     def faults(self) -> Iterator[str]:
         """Say what has gone wrong."""
         first = self.judge.renew(self.first, now=NOW)
-        reader: SessionCodec[Any] = SessionCodec(RING, policy=POLICY)
         ended = False  # whether the session was ended by a request that was acknowledged
         for request in self.requests:
             done = request.error is None and request.took_up
@@ -200,20 +216,18 @@ class World:
             for request in self.requests
             if request.token is not None
             and not any(verb in ENDS for verb in request.verbs)
-            and reader.decode(request.token, now=NOW).started_at == self.first.started_at
+            and READER.decode(request.token, now=NOW).started_at == self.first.started_at
         ]
         alive = [token for token in {first, *going_on} if self.lives(token)]
         if ended and alive:
             yield "a session outlives its sign-out"
-        sids = {reader.decode(token, now=NOW).sid for token in alive}
+        sids = {READER.decode(token, now=NOW).sid for token in alive}
         if len(sids) > 1:
             yield "a session has become two"
         for request in self.requests:
-            yield from self._faults_of(request, reader, ended=ended)
+            yield from self._faults_of(request)
 
-    def _faults_of(
-        self, request: Request, reader: SessionCodec[Any], *, ended: bool
-    ) -> Iterator[str]:
+    def _faults_of(self, request: Request) -> Iterator[str]:
         others = "revoke_others" in request.verbs and request.error is None
         if others and request.found == ADA and self.lives(self.other):
             yield "other sessions live on"
@@ -225,7 +239,7 @@ class World:
                 subject = verb.rpartition("_")[2]
             elif verb == "clear":
                 subject = None
-        if reader.decode(request.token, now=NOW + 20).subject != subject:
+        if READER.decode(request.token, now=NOW + 20).subject != subject:
             yield "somebody becomes somebody else"
         begins = any(verb in ENDS for verb in request.verbs)
         elsewhere = any("revoke_others" in one.verbs for one in self.requests if one is not request)
@@ -242,10 +256,11 @@ def orders(
     make: Callable[[], MemoryStore] = MemoryStore,
 ) -> Iterator[tuple[str, World]]:
     """Give the world at the end of each order, with the order as a row of 0 and 1."""
+    nodes = Nodes(make, subject=subject, deaf=deaf)
     todo = [""]
     while todo:
         order = todo.pop()
-        world = World.begin(pair, subject=subject, deaf=deaf, twice=twice, store=make())
+        world = World.begin(pair, nodes, twice=twice)
         done = ""
         while any(request.waits for request in world.requests):
             can = [number for number in (0, 1) if world.requests[number].waits]
