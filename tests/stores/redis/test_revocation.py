@@ -156,8 +156,8 @@ def test_a_cluster_that_loses_a_node_or_all(slow: None, monkeypatch: pytest.Monk
                 with pytest.raises(StoreError, match=r"\(redis\) failed"):
                     call()
                 assert monotonic() - begun < GENEROUS
-            assert replica.look_up(sid(1), ADA).denied
-            assert not replica.look_up(sid(2), ADA).denied
+            assert entries(replica, sid(1), ADA).denied
+            assert not entries(replica, sid(2), ADA).denied
             for one in nodes:
                 (one.resume if hangs else one.start)()
             cluster.wait()

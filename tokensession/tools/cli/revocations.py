@@ -14,18 +14,10 @@ from tokensession.revocation.decision import (
     subject_key,
 )
 from tokensession.revocation.store import SWEEP_MARGIN, Store
+from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
 from tokensession.tools.cli.stores import add_store, open_store, store_name
-from tokensession.tools.cli.streams import (
-    DONE,
-    REFUSED,
-    Commands,
-    InputError,
-    add_now,
-    complain,
-    say,
-    say_json,
-)
-from tokensession.tools.dissect import iso
+from tokensession.tools.cli.streams import DONE, REFUSED, InputError, complain, say, say_json
+from tokensession.tools.wording import iso
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -39,11 +31,7 @@ _PROGRESS: Final = 100_000  # entries between two lines of progress
 def add_commands(commands: Commands) -> None:
     """Add ``revoke``, and the noun ``revocations`` with its verbs."""
     _add_revoke(commands)
-    verbs: Commands = commands.add_parser(
-        "revocations",
-        help="look after a store of revocations",
-        description="Make a store of revocations, list and count what it holds, sweep it, and ask.",
-    ).add_subparsers(metavar="VERB", required=True)
+    verbs = add_noun(commands, "revocations", "look after a store of revocations")
     _add(verbs, "create", create, "make the tables or keys; what is there stays")
     _add(verbs, "list", list_entries, "list the entries")
     _add(verbs, "count", count, "count the entries")
@@ -60,12 +48,10 @@ def add_commands(commands: Commands) -> None:
 def _add(
     verbs: Commands, name: str, run: Callable[[Store, Namespace], int], summary: str
 ) -> ArgumentParser:
-    description = f"{summary[0].upper()}{summary[1:]}."
-    parser = verbs.add_parser(name, help=summary, description=description)
+    parser = add_command(verbs, name, summary, _on_store(run))
     add_store(parser)
     add_now(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_on_store(run))
+    add_json(parser)
     return parser
 
 

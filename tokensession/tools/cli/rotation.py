@@ -12,7 +12,8 @@ from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION, Sche
 from tokensession.keys.source import KeySource, load_ring, update
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli import status
-from tokensession.tools.cli.streams import DONE, Commands, InputError, say, say_json
+from tokensession.tools.cli.arguments import Commands, add_json
+from tokensession.tools.cli.streams import DONE, InputError, say, say_json
 from tokensession.tools.wording import moment
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _add_changing(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be done, and change nothing"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def rotate(args: Namespace) -> int:

@@ -8,7 +8,14 @@ from tokensession.format.seconds import whole_seconds
 from tokensession.keys.forecast import Moment, check, upcoming
 from tokensession.keys.source import KeySource, load_ring
 from tokensession.stores.urls import source_from_url
-from tokensession.tools.cli.streams import DONE, REFUSED, Commands, add_now, say, say_json
+from tokensession.tools.cli.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_now,
+    add_shared_file,
+)
+from tokensession.tools.cli.streams import DONE, REFUSED, say, say_json
 from tokensession.tools.wording import duration, iso, moment
 
 if TYPE_CHECKING:
@@ -28,7 +35,7 @@ def add_commands(verbs: Commands) -> None:
     """Add the verbs that only read to the noun ``keys``."""
     summary = "show states, dates and what happens next; exit code 1 if somebody must look"
     parser = add_verb(verbs, "status", summary, status)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
     summary = "tell whether keys, rotation config and your numbers fit; exit code 1 if not"
     parser = add_verb(verbs, "check", summary, check_numbers)
     parser.add_argument(
@@ -40,22 +47,17 @@ def add_commands(verbs: Commands) -> None:
         metavar="S",
         help="seconds of the longest idle timeout or ttl of your codecs",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def add_verb(
     verbs: Commands, name: str, summary: str, run: Callable[[Namespace], int]
 ) -> ArgumentParser:
     """Add a verb that takes a SOURCE of keys, and return its parser."""
-    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser = add_command(verbs, name, summary, run)
     parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
-    parser.add_argument(
-        "--shared-file",
-        action="store_true",
-        help="accept a key file that others can read, as mounted container secrets are",
-    )
+    add_shared_file(parser)
     add_now(parser)
-    parser.set_defaults(run=run)
     return parser
 
 
