@@ -10,6 +10,7 @@ import pytest
 import redis
 from redis.cluster import LoadBalancingStrategy, RedisCluster
 
+from tests.revocation.asking import entries
 from tests.servers import Cluster, Redis, Valkey
 from tests.stores.fixtures import new_prefix
 from tests.stores.revocation_contract import StoreContract
