@@ -21,6 +21,7 @@ from tokensession.tools.cli.arguments import (
     add_now,
     open_keys,
 )
+from tokensession.tools.cli.status import key_rows
 from tokensession.tools.cli.streams import DONE, InputError, complain, say, say_json
 from tokensession.tools.wording import iso
 
@@ -111,34 +112,24 @@ def list_keys(args: Namespace) -> int:
     """Show the keys of a ring."""
     ring = open_keys(args)
     now = whole_seconds(args.now)
-    states = ring.states(now)
-    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
-    may_sign = {key.kid: key.can_mint and key.verifies(now) for key in keys}
+    rows = [
+        row | {"may_sign": ring[row["kid"]].can_mint and ring[row["kid"]].verifies(now)}
+        for row in key_rows(ring, now)
+    ]
     if args.json:
-        rows = [
-            {
-                "kid": key.kid,
-                "algorithm": key.algorithm,
-                "state": states[key.kid],
-                "nbf": key.nbf,
-                "exp": key.exp,
-                "may_sign": may_sign[key.kid],
-            }
-            for key in keys
-        ]
         say_json({"serial": ring.serial, "now": now, "keys": rows})
         return DONE
     table = [("kid", "algorithm", "state", "nbf", "exp", "may sign")]
     table += [
         (
-            key.kid,
-            key.algorithm,
-            states[key.kid],
-            iso(key.nbf) if key.nbf else "-",
-            "-" if key.exp is None else iso(key.exp),
-            "yes" if may_sign[key.kid] else "no",
+            row["kid"],
+            row["algorithm"],
+            row["state"],
+            iso(row["nbf"]) if row["nbf"] else "-",
+            "-" if row["exp"] is None else iso(row["exp"]),
+            "yes" if row["may_sign"] else "no",
         )
-        for key in keys
+        for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:

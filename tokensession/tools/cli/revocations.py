@@ -13,7 +13,7 @@ from tokensession.revocation.decision import (
     is_revoked,
     subject_key,
 )
-from tokensession.revocation.store import SWEEP_MARGIN, Store
+from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
 from tokensession.tools.cli.stores import add_store, open_store, store_name
 from tokensession.tools.cli.streams import DONE, REFUSED, InputError, complain, say, say_json
@@ -22,6 +22,8 @@ from tokensession.tools.wording import iso
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
+
+    from tokensession.revocation.store import Store
 
 
 _SID_DIGITS: Final = 32

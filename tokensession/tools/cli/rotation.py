@@ -58,24 +58,14 @@ def add_commands(verbs: Commands) -> None:
 
 def add_schedule(parser: ArgumentParser) -> None:
     """Add the arguments that make a rotation config."""
-    parser.add_argument(
-        "--token-lifetime",
-        type=int,
-        metavar="S",
-        help="seconds of the longest idle timeout or ttl of your codecs; without it no key rotates",
-    )
-    parser.add_argument(
-        "--period",
-        type=int,
-        metavar="S",
-        help=f"seconds for which a key signs (at first {DEFAULT_PERIOD}, 90 days)",
-    )
-    parser.add_argument(
-        "--propagation",
-        type=int,
-        metavar="S",
-        help=f"seconds until every process has a new key (at first {DEFAULT_PROPAGATION})",
-    )
+    seconds = {
+        "token-lifetime": "of the longest idle timeout or ttl of your codecs; without it no key "
+        "rotates",
+        "period": f"for which a key signs (at first {DEFAULT_PERIOD}, 90 days)",
+        "propagation": f"until every process has a new key (at first {DEFAULT_PROPAGATION})",
+    }
+    for name, meaning in seconds.items():
+        parser.add_argument(f"--{name}", type=int, metavar="S", help=f"seconds {meaning}")
     parser.add_argument(
         "--next-algorithm",
         choices=get_args(Algorithm),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import whole_seconds
 from tokensession.keys.forecast import Moment, check, upcoming
+from tokensession.keys.rotation import by_age
 from tokensession.keys.source import KeySource, load_ring
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli.arguments import (
@@ -67,43 +68,46 @@ def status(args: Namespace) -> int:
     ring = load_ring(source)
     now = whole_seconds(args.now)
     faults = [result.text for result in check(ring, now) if not result.holds]
-    states = ring.states(now)
-    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
     if args.json:
         say_json(_status_document(source, ring, now, faults))
         return REFUSED if faults else DONE
     say(f"source       {source.name}\nserial       {ring.serial}\nfingerprint  {ring.fingerprint}")
     if ring.schedule is not None:
         say(f"period       {duration(ring.schedule.period)}")
-    for key in keys:
-        dates = [f"nbf {iso(key.nbf)}"] if key.nbf else []
-        dates += [] if key.exp is None else [f"exp {iso(key.exp)}"]
-        say(f"{key.kid:11}  {key.algorithm:7}  {states[key.kid]:8}  {'  '.join(dates)}".rstrip())
+    for row in key_rows(ring, now):
+        dates = [f"{name} {iso(row[name])}" for name in ("nbf", "exp") if row[name]]
+        line = f"{row['kid']:11}  {row['algorithm']:7}  {row['state']:8}  {'  '.join(dates)}"
+        say(line.rstrip())
     say_timeline(upcoming(ring, now), now)
     for fault in faults:
         say(f"LOOK         {fault}")
     return REFUSED if faults else DONE
 
 
+def key_rows(ring: KeyRing, now: int) -> list[dict[str, Any]]:
+    """Return what there is to show of each key, in the order in which they sign."""
+    states = ring.states(now)
+    return [
+        {
+            "kid": key.kid,
+            "algorithm": key.algorithm,
+            "state": states[key.kid],
+            "nbf": key.nbf,
+            "exp": key.exp,
+        }
+        for key in sorted(ring, key=by_age)
+    ]
+
+
 def _status_document(
     source: KeySource, ring: KeyRing, now: int, faults: list[str]
 ) -> dict[str, Any]:
-    states = ring.states(now)
     return {
         "source": source.name,
         "serial": ring.serial,
         "fingerprint": ring.fingerprint,
         "now": now,
-        "keys": [
-            {
-                "kid": key.kid,
-                "algorithm": key.algorithm,
-                "state": states[key.kid],
-                "nbf": key.nbf,
-                "exp": key.exp,
-            }
-            for key in ring
-        ],
+        "keys": key_rows(ring, now),
         "next": [change._asdict() for change in upcoming(ring, now)],
         "faults": faults,
     }
