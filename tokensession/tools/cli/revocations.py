@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import check_seconds, whole_seconds
 from tokensession.format.state import check_subject
-from tokensession.revocation.decision import (
-    CLOCK_SKEW,
-    Denial,
-    is_revoked,
-    subject_key,
-)
+from tokensession.revocation.decision import CLOCK_SKEW, Denial, is_revoked, subject_key
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
 from tokensession.tools.cli.stores import add_store, open_store, store_name
