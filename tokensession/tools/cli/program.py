@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Final
 from tokensession.errors import TokenSessionError
 from tokensession.tools.cli import demos, keys, revocations, tokens
 from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun
-from tokensession.tools.cli.streams import DONE, REFUSED, WRONG, InputError, complain, say, say_json
+from tokensession.tools.cli.streams import (
+    DONE,
+    REFUSED,
+    WRONG,
+    InputError,
+    complain,
+    report,
+    say,
+)
 from tokensession.tools.vectors.files import VectorError
 from tokensession.tools.vectors.runner import run
 
@@ -125,14 +133,10 @@ def run_vectors(args: Namespace) -> int:
                 failed[outcome.id] = outcome.complaint
     except VectorError as error:
         raise InputError(str(error)) from None
-    if args.json:
-        say_json({"passed": dict(passed), "failed": failed})
-    else:
-        for case, complaint in failed.items():
-            say(f"failed  {case}: {complaint}")
-        for name, count in passed.items():
-            say(f"{name:12}{count:4} passed")
-        say(f"{passed.total()} passed, {len(failed)} failed")
+    lines = [f"failed  {case}: {complaint}" for case, complaint in failed.items()]
+    lines += [f"{name:12}{count:4} passed" for name, count in passed.items()]
+    lines.append(f"{passed.total()} passed, {len(failed)} failed")
+    report(args, {"passed": dict(passed), "failed": failed}, "\n".join(lines))
     return REFUSED if failed else DONE
 
 

@@ -11,7 +11,15 @@ from tokensession.revocation.decision import CLOCK_SKEW, Denial, is_revoked, sub
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
 from tokensession.tools.cli.stores import add_store, open_store, store_name
-from tokensession.tools.cli.streams import DONE, REFUSED, InputError, complain, say, say_json
+from tokensession.tools.cli.streams import (
+    DONE,
+    REFUSED,
+    InputError,
+    complain,
+    report,
+    say,
+    say_json,
+)
 from tokensession.tools.wording import iso
 
 if TYPE_CHECKING:
@@ -104,13 +112,8 @@ def revoke(store: Store, args: Namespace) -> int:
     else:
         done = _revoke_everyone(store, args, now)
     done = {"store": store_name(args), "dry_run": args.dry_run, **done}
-    if args.json:
-        say_json(done)
-        return DONE
-    verb = "would end" if args.dry_run else "ended"
-    say(f"{verb}  {done['what']}")
-    if "until" in done:
-        say(f"kept until  {iso(done['until'])}")
+    kept = f"\nkept until  {iso(done['until'])}" if "until" in done else ""
+    report(args, done, f"{'would end' if args.dry_run else 'ended'}  {done['what']}{kept}")
     return DONE
 
 
@@ -156,10 +159,7 @@ def _revoke_everyone(store: Store, args: Namespace, now: int) -> dict[str, Any]:
 def create(store: Store, args: Namespace) -> int:
     """Make a store."""
     store.create()
-    if args.json:
-        say_json({"store": store_name(args)})
-    else:
-        say(f"ready  {store_name(args)}")
+    report(args, {"store": store_name(args)}, f"ready  {store_name(args)}")
     return DONE
 
 
@@ -201,10 +201,8 @@ def _shown(name: str, value: Any) -> str:
 def count(store: Store, args: Namespace) -> int:
     """Count the entries."""
     counts = store.count()
-    if args.json:
-        say_json(counts._asdict())
-    else:
-        say(f"denied sessions  {counts.denied}\nmarked subjects  {counts.marks}")
+    text = f"denied sessions  {counts.denied}\nmarked subjects  {counts.marks}"
+    report(args, counts._asdict(), text)
     return DONE
 
 
@@ -221,10 +219,8 @@ def sweep(store: Store, args: Namespace) -> int:
             if (swept + removed) // _PROGRESS > swept // _PROGRESS:
                 complain(f"{swept + removed} entries removed so far", kind="note")
             swept += removed
-    if args.json:
-        say_json({"swept": swept, "dry_run": args.dry_run})
-    else:
-        say(f"{'would remove' if args.dry_run else 'removed'}  {swept}")
+    verb = "would remove" if args.dry_run else "removed"
+    report(args, {"swept": swept, "dry_run": args.dry_run}, f"{verb}  {swept}")
     return DONE
 
 
@@ -234,10 +230,7 @@ def check(store: Store, args: Namespace) -> int:
     key = None if args.subject is None else _key(args.subject)
     found = store.look_up(sid, key)
     revoked = is_revoked(sid, whole_seconds(args.start), **found._asdict())
-    if args.json:
-        say_json({"revoked": revoked})
-    else:
-        say("revoked" if revoked else "not revoked")
+    report(args, {"revoked": revoked}, "revoked" if revoked else "not revoked")
     return REFUSED if revoked else DONE
 
 

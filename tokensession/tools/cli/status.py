@@ -16,7 +16,7 @@ from tokensession.tools.cli.arguments import (
     add_now,
     add_shared_file,
 )
-from tokensession.tools.cli.streams import DONE, REFUSED, say, say_json
+from tokensession.tools.cli.streams import DONE, REFUSED, report, say, say_json
 from tokensession.tools.wording import duration, iso, moment
 
 if TYPE_CHECKING:
@@ -119,11 +119,9 @@ def check_numbers(args: Namespace) -> int:
     ring = load_ring(source)
     now = whole_seconds(args.now)
     results = check(ring, now, refresh=args.refresh, idle_timeout=args.idle_timeout)
-    if args.json:
-        say_json({"source": source.name, "checks": [result._asdict() for result in results]})
-    else:
-        for result in results:
-            say(f"{'ok  ' if result.holds else 'LOOK'}  {result.text}")
+    document = {"source": source.name, "checks": [result._asdict() for result in results]}
+    lines = [f"{'ok  ' if result.holds else 'LOOK'}  {result.text}" for result in results]
+    report(args, document, "\n".join(lines))
     return DONE if all(result.holds for result in results) else REFUSED
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.tools.wording import printable
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 MAX_INPUT: Final = 2**20  # bytes; a token has at most 8192 characters, and its state fits into it
 DONE, REFUSED, WRONG = 0, 1, 2  # exit codes
@@ -75,6 +78,14 @@ def say(text: str) -> None:
 def say_json(document: dict[str, Any]) -> None:
     """Print a document as ASCII JSON."""
     say(json.dumps(document, indent=1))
+
+
+def report(args: Namespace, document: dict[str, Any], text: str) -> None:
+    """Print what a command has done: the document where JSON is asked for, else the text."""
+    if args.json:
+        say_json(document)
+    else:
+        say(text)
 
 
 def complain(text: str, *, kind: str = "error") -> None:
