@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from _measure.rounds import Task, repeated, run
 from tokensession import KeyRing, Policy, SessionCodec
 from tokensession.revocation.decision import Denial
+from tokensession.revocation.limits import BATCH
 from tokensession.revocation.replica import Replica
-from tokensession.revocation.store import BATCH, Batch
+from tokensession.revocation.store import Batch
 from tokensession.sessions import steps
 from tokensession.stores import connect
 from tokensession.stores.memory.revocation import MemoryStore

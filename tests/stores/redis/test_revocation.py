@@ -143,6 +143,7 @@ def test_a_cluster_that_loses_a_node_or_all(slow: None, monkeypatch: pytest.Monk
         store.deny(denial(1), now=NOW)
         replica = Replica(store)
         replica.read()
+        assert isinstance(store, RedisStore)
         node = cluster.holder(store._keys[0])
         for nodes, hangs in (([node], True), ([node], False), (cluster.nodes, False)):
             for one in nodes:
