@@ -158,6 +158,7 @@ class Session(StateMapping[StateT]):
         value = self._changing()
         value.replace_state(value.origin.empty_state())
         value.begin(None, *value.origin.lifetime(None, None))
+        value.cleared = True
 
     def __repr__(self) -> str:
         """Show dates and key, never the state or whose session it is."""

@@ -85,6 +85,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         refused: The code for which the request's token was refused, or None.
         presented: Whether the request carried anything in the place of a token.
         unwritten: Whether it comes from another library's cookie and has no token of ours yet.
+        cleared: Whether `clear` has ended the session that was found.
         lifetime_set: Whether `ttl` or `cap` were set.
         touched: The members that were set, removed, or handed out and can have changed, with what
             they were: a value that cannot change, `ABSENT`, or `CHANGEABLE`.
@@ -115,6 +116,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     refused: str | None = None
     presented: bool = False
     unwritten: bool = False
+    cleared: bool = False
     lifetime_set: bool = False
     touched: dict[Any, Any] = msgspec.field(default_factory=dict)
     whole: bool = False

@@ -46,12 +46,11 @@ def has_another_lifetime(value: SessionValue[Any]) -> bool:
 
 
 def is_signed_out(value: SessionValue[Any]) -> bool:
-    """Tell whether the application has ended the session that was found, and no subject follows.
+    """Tell whether the application has signed out of the session that was found.
 
     A session that was refused for its state alone is not in hand, so writing ends nothing there.
     """
-    ended = value.opened is not None and bool(value.given_up)
-    return ended and not value.kid and value.subject is None
+    return value.opened is not None and value.cleared
 
 
 def is_of_another(value: SessionValue[Any]) -> bool:
