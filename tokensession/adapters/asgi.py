@@ -92,7 +92,7 @@ class SessionMiddleware:
                 await self.app(scope, receive, send)
             return
         # An HTTP request that needs no store: one function in place of an object and coroutines.
-        session = scope[self._scope_key] = RequestSession(manager, scope["headers"], None)
+        session = scope[self._scope_key] = manager.open(scope["headers"])
         begun = replaced = False
 
         def sending(message: Message) -> Awaitable[None]:
@@ -134,7 +134,7 @@ class SessionMiddleware:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that can need a store, or a WebSocket."""
         manager = self._manager
-        session = scope[self._scope_key] = RequestSession(manager, scope["headers"], None)
+        session = scope[self._scope_key] = manager.open(scope["headers"])
         if not manager.storeless and manager.is_carried(session):
             await run_beside(manager.opening(session))
         exchange = _Exchange(manager, session, scope, send)
