@@ -19,6 +19,7 @@ METADATA: Final = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/
 ALWAYS: Final = {
     "tokensession/py.typed",
     "tokensession/tools/demo/style.css",
+    "tokensession/tools/demo/templates/frame.html",
     "tokensession/tools/demo/page.js",
 }
 

@@ -117,7 +117,18 @@ ONLY: Final[dict[str, list[str]]] = {
 INHERITS: Final = {"KeyRing", "Session"}  # what these classes inherit is described as theirs
 # Applications do not call these classes.
 MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key", "Connection"}
-UNSAID: Final = ("Generic", "Protocol", "NamedTuple", "ABC")  # bases that tell a reader nothing
+# Bases that tell a reader nothing.
+UNSAID: Final = (
+    "Generic",
+    "Protocol",
+    "NamedTuple",
+    "ABC",
+    "Role",
+    "Store",
+    "TransactionalStore",
+    "Check",
+    "SignedReader",
+)
 WIDTH: Final = 92  # characters of a signature on one line
 
 
@@ -201,7 +212,8 @@ def _object(heading: str, found: griffe.Object | griffe.Alias, level: int) -> It
     yield _code(_class_line(found))
     yield from _docstring(found)
     for name, member in _members(found).items():
-        shown = name in ONLY.get(found.name, [name]) and not name.startswith("_")
+        # What a method without a docstring does is described with its protocol.
+        shown = name in ONLY.get(found.name, [name]) and member.docstring is not None
         if shown and isinstance(member, griffe.Function):
             yield f"{'#' * (level + 1)} `{found.name}.{name}`"
             yield _code(_signature(member, name))

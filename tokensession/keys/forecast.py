@@ -57,11 +57,7 @@ def upcoming(ring: KeyRing, now: float) -> tuple[Moment, ...]:
 
 
 def check(
-    ring: KeyRing,
-    now: float,
-    *,
-    refresh: int | None = None,
-    idle_timeout: int | None = None,
+    ring: KeyRing, now: float, *, refresh: int | None = None, idle_timeout: int | None = None
 ) -> tuple[Check, ...]:
     """Return the rules that a ring and those who use it must keep, each with its numbers.
 
@@ -98,8 +94,7 @@ def _signing(ring: KeyRing, at: int) -> Iterator[Check]:
 
 def _numbers(schedule: Schedule, refresh: int | None, idle_timeout: int | None) -> Iterator[Check]:
     yield Check(
-        holds=True,
-        text=f"period {schedule.period} s > propagation {schedule.propagation} s",
+        holds=True, text=f"period {schedule.period} s > propagation {schedule.propagation} s"
     )
     if refresh is not None:
         needed = refresh + schedule.leeway

@@ -28,14 +28,6 @@ class KeySet:
     """The keys of a document, its serial and its other members.
 
     `KeyRing` adds where rings come from, where they go, and how they change.
-
-    Args:
-        keys: The keys, each kid once; their order means nothing.
-        serial: Grows with each change of the document.
-        members: Further members of the document, kept when it is written.
-
-    Raises:
-        ConfigError: No key, one kid twice, or a secret used twice.
     """
 
     __slots__ = (
@@ -111,11 +103,7 @@ class KeySet:
         return kid in self._by_kid
 
     def __getitem__(self, kid: str) -> Key:
-        """Return the key of a kid.
-
-        Raises:
-            ConfigError: The set does not list the kid.
-        """
+        """Return the key of a kid; raise ConfigError when the set does not list it."""
         try:
             return self._by_kid[kid]
         except KeyError:

@@ -25,8 +25,7 @@ class Overflow:
     one never arrived, reads what its token says.
 
     Args:
-        store: Where the entries are: `MemoryStore`, `SQLStore`, `RedisStore`, `MemcachedStore` or
-            `MongoStore` of ``tokensession.overflow``, or your own.
+        store: Where the entries are: ``stores.connect(url).overflow()``, or a store of your own.
         limit: Bytes of msgpack that a state may have; 1,000,000 by default, or what the store
             takes, if that is less.
 
@@ -39,8 +38,8 @@ class Overflow:
     def __init__(self, store: Store, *, limit: int | None = None) -> None:
         if not isinstance(store, Store):
             raise ConfigError(
-                f"store must be one of tokensession.overflow, not {type(store).__module__}."
-                f"{type(store).__name__}"
+                "store must be a store of overflowed states, such as stores.connect(url)."
+                f"overflow(), not {type(store).__module__}.{type(store).__name__}"
             )
         most = min(store.largest - TAG_BYTES, MAX_LIMIT)
         if limit is None:

@@ -80,8 +80,6 @@ class RevocationList:
         self._observer = observer
         self.revoking: Callable[[bytes, int, Subject], Steps[bool]] = check.revoking
 
-    # -- asking --------------------------------------------------------------------------------
-
     def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
         """Tell whether a session is revoked; see `Check.revoking`."""
         return run(self.revoking(sid, started_at, subject))
@@ -106,8 +104,6 @@ class RevocationList:
         found = self._check.store.look_up(sid, subject_key(subject))
         if is_revoked(sid, started_at, **found._asdict()):
             raise Revoked("the store says that the session was ended")
-
-    # -- recording -----------------------------------------------------------------------------
 
     def deny(
         self,

@@ -154,7 +154,8 @@ def checked_store(store: object) -> Store:
     """Return a store of revocations."""
     if isinstance(store, type) or not isinstance(store, Store):
         raise ConfigError(
-            f"a store of revocations is needed, such as SQLStore(url), not {type(store).__name__}"
+            "a store of revocations is needed, such as stores.connect(url).revocations(), not "
+            f"{type(store).__name__}"
         )
     return store
 

@@ -15,12 +15,13 @@ from tokensession.format.seconds import check_number
 from tokensession.keys.poller import Poller
 from tokensession.observer import SILENT, Observer
 from tokensession.revocation.entries import RevocationEntries
+from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.revocation.lookup import Check, WhenDown, check_word, checked_store
-from tokensession.revocation.store import SWEEP_MARGIN, Batch, Position, Store
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
     from tokensession.revocation.decision import Entries
+    from tokensession.revocation.store import Batch, Position, Store
     from tokensession.sessions.steps import Steps
 
 REFRESH: Final = 1.0  # seconds between two readings

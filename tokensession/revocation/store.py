@@ -7,20 +7,14 @@ an entry longer than it must; it may never drop one early.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
+from tokensession.revocation.limits import SWEEP_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-
-# Seconds that an entry stays beyond its end before a store sweeps it unasked, because a host's
-# clock can be fast.
-SWEEP_MARGIN: Final = 3600
-SWEEP_BATCH: Final = 1000  # entries removed in one step, so that no step takes long
-SWEPT_BY_A_WRITE: Final = 16  # entries: more than a write adds, and next to no work
-BATCH: Final = 5000  # entries read in one step, likewise
 
 Position: TypeAlias = tuple[int | str, ...]
 

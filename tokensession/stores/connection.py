@@ -29,15 +29,12 @@ class Connection(ABC):
 
     Attributes:
         vendor: The name of the vendor in messages.
-        folder: The folder with the vendor's stores.
-        stores: The name of the classes of stores in it.
-        can_forget: Whether its store of revocations can lose entries.
     """
 
     vendor: ClassVar[str]
-    folder: ClassVar[str]
-    stores: ClassVar[str]
-    can_forget: ClassVar[bool] = False
+    folder: ClassVar[str]  # with the vendor's stores
+    stores: ClassVar[str]  # the name of their classes
+    can_forget: ClassVar[bool] = False  # whether its store of revocations can lose entries
 
     def __init__(self) -> None:
         self._asked: dict[str, Callable[[], None]] = {}

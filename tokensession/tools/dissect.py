@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from tokensession.format.base64url import b64url_decode
 from tokensession.tokens.limits import MAX_TOKEN, MIN_PAYLOAD
 from tokensession.tokens.sealing import NONCE_BYTES, SALT_BYTES, VERSION
-from tokensession.tools.wording import iso as iso  # noqa: PLC0414  # for cli/revocations.py
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

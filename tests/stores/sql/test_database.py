@@ -48,6 +48,23 @@ def keys(url: str, timeout: float) -> tuple[Any, Callable[[Any], object]]:
 STORES = [overflow, revocation]
 
 
+@pytest.fixture(scope="module")
+def own_postgres(slow: None) -> Iterator[Postgres]:
+    """Give a server that no other module uses, so that tests can pause it."""
+    with Postgres() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def paused(server: Postgres) -> Iterator[None]:
+    """Let a server hang within the block."""
+    server.pause()
+    try:
+        yield
+    finally:
+        server.resume()
+
+
 @contextlib.contextmanager
 def silent(behind: Path | None = None) -> Iterator[str]:
     """Give the address of a server that accepts whoever comes, and says nothing.
@@ -100,46 +117,44 @@ def test_a_socket_that_stays_silent(make: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("make", [*STORES, keys])
-def test_a_server_that_hangs(make: Callable[..., Any]) -> None:
+def test_a_server_that_hangs(make: Callable[..., Any], own_postgres: Postgres) -> None:
     """On a connection that it has, and on one that it cannot make; then it goes on by itself."""
-    with Postgres() as server:
-        patient, ask = make(server.url, 60)
-        patient.create()
-        ask(patient)
-        patient.close()
-        store, ask = make(server.url, 1)
-        ask(store)
-        server.pause()
+    patient, ask = make(own_postgres.url, 60)
+    patient.create()
+    ask(patient)
+    patient.close()
+    store, ask = make(own_postgres.url, 1)
+    ask(store)
+    with paused(own_postgres):
         for _ in range(2):
             fails_in_time(lambda: ask(store))
-        server.resume()
-        store.close()
-        patient, ask = make(server.url, 60)
-        ask(patient)
-        patient.close()
+    store.close()
+    patient, ask = make(own_postgres.url, 60)
+    ask(patient)
+    patient.close()
 
 
 @pytest.mark.parametrize("make", STORES)
-def test_a_server_that_hangs_once_it_has_let_in(make: Callable[..., Any]) -> None:
+def test_a_server_that_hangs_once_it_has_let_in(
+    make: Callable[..., Any], own_postgres: Postgres
+) -> None:
     """As a pool of connections does whose database is gone: the first question has its time too."""
-    with Postgres() as server, silent(server.folder / ".s.PGSQL.5432") as url:
+    with silent(own_postgres.folder / ".s.PGSQL.5432") as url:
         store, ask = make(f"{url}?sslmode=disable&gssencmode=disable", 1)
         fails_in_time(lambda: ask(store))
         store.close()
 
 
-def test_keys_by_an_engine_whose_server_hangs() -> None:
-    """Whoever follows them goes on, whatever timeouts an application's own engine has."""
-    with Postgres() as server:
-        engine = sa.create_engine(server.url)
-        source = SQLKeySource(Database(engine))
-        source.create()
-        assert source.read() is None
-        server.pause()
+def test_keys_by_an_engine_whose_server_hangs(own_postgres: Postgres) -> None:
+    """A watcher goes on even where an application's own engine has no time-out."""
+    engine = sa.create_engine(own_postgres.url)
+    source = SQLKeySource(Database(engine))
+    source.create()
+    assert source.read() is None
+    with paused(own_postgres):
         fails_in_time(source.read)
-        server.resume()
-        assert source.read() is None
-        engine.dispose()
+    assert source.read() is None
+    engine.dispose()
 
 
 class TestFileOfSQLite:

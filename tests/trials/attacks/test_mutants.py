@@ -24,11 +24,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_tests_of_a_module_kill_its_mutants() -> None:
-    """All of a small one, but for two in what stands for text of a length that there is not."""
-    done = run("format.base64url", "--tests", "format/test_base64url.py")
+    """A sample of a small one, but for one in what stands for text of an impossible length."""
+    done = run("format.base64url", "--tests", "format/test_base64url.py", "--sample", "12")
     survivors = [line for line in done.stdout.splitlines() if line.startswith("survives: ")]
-    assert [line.rpartition(": b")[2] for line in survivors] == ["''  ->  b'x'"] * 2, done.stdout
-    assert "26 of 28 mutants killed (92.9 %)" in done.stdout, done.stdout + done.stderr
+    assert [line.rpartition(": b")[2] for line in survivors] == ["''  ->  b'x'"], done.stdout
+    assert "11 of 12 mutants killed (91.7 %)" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
 
 

@@ -18,27 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from tokensession.errors import StoreError
 from tokensession.revocation import decision
 from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
-from tokensession.revocation.store import (
-    SWEEP_MARGIN,
-    Batch,
-    Capabilities,
-    Counts,
-    Position,
-    Store,
-)
+from tokensession.revocation.limits import SWEEP_MARGIN
+from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
 from tokensession.stores.connection import Role
-from tokensession.stores.memcached.revocation_values import (
-    Denied,
-    Marker,
-    denied_of,
-    denied_text,
-    mark_of,
-    mark_text,
-    marker_of,
-    marker_text,
-    sid_of,
-    sid_text,
-)
+from tokensession.stores.memcached import revocation_values as values
 from tokensession.stores.memcached.server import MemcachedServer, expiry
 
 if TYPE_CHECKING:
@@ -73,11 +56,9 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return Capabilities(durable=False, lists_changes=False, loss_accepted=self._may_forget)
 
     def create(self) -> None:
-        text = marker_text(Marker(secrets.token_hex(8), NEVER, NEVER))
+        text = values.marker_text(values.Marker(secrets.token_hex(8), NEVER, NEVER))
         self._run(lambda client: client.add(self._prefix + "store", text, noreply=False))
         self._marker()
-
-    # -- asking --------------------------------------------------------------------------------
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         denied = self._key("d", sid)
@@ -90,8 +71,6 @@ class MemcachedStore(Role[MemcachedServer], Store):
     def read(self, position: Position | None) -> Iterator[Batch]:  # noqa: ARG002  # the protocol's
         """Raise StoreError: the server cannot list its keys, so no replica can follow it."""
         raise StoreError("the revocation store (memcached) cannot list its entries")
-
-    # -- ending one session --------------------------------------------------------------------
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny the ids, then let the mark spare the successor."""
@@ -124,12 +103,12 @@ class MemcachedStore(Role[MemcachedServer], Store):
     def _claim(self, denial: Denial, new: bytes, now: int) -> None:
         def claim(former: bytes | None) -> tuple[bytes, int] | None:
             found = self.look_up(denial.sid, denial.subject)._replace(denied=former is not None)
-            current = None if former is None else denied_of(former).new
+            current = None if former is None else values.denied_of(former).new
             if current is not None and self.look_up(current, None).denied:
                 current = None
             if decision.is_recorded(denial, new, found, current):
                 return None
-            return denied_text(Denied(denial.until, new)), denial.until
+            return values.denied_text(values.Denied(denial.until, new)), denial.until
 
         self._change(self._key("d", denial.sid), claim, now)
 
@@ -155,8 +134,10 @@ class MemcachedStore(Role[MemcachedServer], Store):
 
         def longer(former: bytes | None) -> tuple[bytes, int] | None:
             nonlocal new
-            known, new = (NEVER, None) if former is None else denied_of(former)
-            return None if known >= until else (denied_text(Denied(until, new)), until)
+            known, new = (NEVER, None) if former is None else values.denied_of(former)
+            if known >= until:
+                return None
+            return values.denied_text(values.Denied(until, new)), until
 
         self._change(self._key("d", sid), longer, now)
         return new
@@ -165,10 +146,10 @@ class MemcachedStore(Role[MemcachedServer], Store):
         """Let a subject's mark spare `new` where it spared one of the old ids."""
 
         def spare(former: bytes | None) -> tuple[bytes, int] | None:
-            known = mark_of(former)
+            known = values.mark_of(former)
             marks = (decision.replaced(known, old, new) for old in olds)
             mark = next((mark for mark in marks if mark is not None), None)
-            return None if mark is None else (mark_text(mark), mark.until)
+            return None if mark is None else (values.mark_text(mark), mark.until)
 
         self._change(self._key("m", subject), spare, now)
 
@@ -176,15 +157,13 @@ class MemcachedStore(Role[MemcachedServer], Store):
         marker, mark, _ = self._found(subject)
         return Ended(denied, marker.everyone, mark)
 
-    # -- ending many ---------------------------------------------------------------------------
-
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set the mark, after the marker has its instant."""
         made: Mark | None = None
 
         def later(former: bytes | None) -> tuple[bytes, int]:
             nonlocal made
-            known = mark_of(former)
+            known = values.mark_of(former)
             marker = self._marker()
             made = decision.next_mark(known, marker.everyone, keep, now, life)
             until = made.until if known is None else max(made.until, known.until)
@@ -192,7 +171,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
             # The greatest mark first, so that every revoke_all after this call sees it.
             highest = made.instant
             self._raise(lambda marker: marker._replace(highest=max(marker.highest, highest)))
-            return mark_text(made), until
+            return values.mark_text(made), until
 
         self._change(self._key("m", subject), later, now)
         assert made is not None
@@ -212,29 +191,27 @@ class MemcachedStore(Role[MemcachedServer], Store):
             )
         ).everyone
 
-    # -- talking to the server -----------------------------------------------------------------
-
     def _found(
         self, subject: bytes | None, *keys: str
-    ) -> tuple[Marker, Mark | None, dict[str, bytes]]:
+    ) -> tuple[values.Marker, Mark | None, dict[str, bytes]]:
         """Return the marker, the mark of a subject, and other keys."""
         store = self._prefix + "store"
         mark = "" if subject is None else self._key("m", subject)
         names = [name for name in (store, mark, *keys) if name]
         found: dict[str, bytes] = self._run(lambda client: client.get_many(names))
-        return marker_of(found.get(store)), mark_of(found.get(mark)), found
+        return values.marker_of(found.get(store)), values.mark_of(found.get(mark)), found
 
-    def _marker(self) -> Marker:
+    def _marker(self) -> values.Marker:
         return self._found(None)[0]
 
-    def _raise(self, change: Callable[[Marker], Marker]) -> Marker:
+    def _raise(self, change: Callable[[values.Marker], values.Marker]) -> values.Marker:
         """Change the marker, by compare-and-swap."""
         key = self._prefix + "store"
         for _ in range(_TRIES):
             text, token = self._run(lambda client: client.gets(key))
-            marker = marker_of(text)
+            marker = values.marker_of(text)
             changed = change(marker)
-            if changed == marker or self._swap(key, marker_text(changed), token, 0):
+            if changed == marker or self._swap(key, values.marker_text(changed), token, 0):
                 return changed
         raise StoreError(_BUSY)
 
@@ -263,12 +240,12 @@ class MemcachedStore(Role[MemcachedServer], Store):
     def _sid(self, kind: str, sid: bytes) -> bytes | None:
         """Return the id that a key names."""
         key = self._key(kind, sid)
-        return sid_of(self._run(lambda client: client.get(key)))
+        return values.sid_of(self._run(lambda client: client.get(key)))
 
     def _put(self, kind: str, sid: bytes, named: bytes, until: int, now: int) -> None:
         """Let a key name an id."""
         key, leaves = self._key(kind, sid), _expire(until, now)
-        self._run(lambda client: client.set(key, sid_text(named), leaves, noreply=False))
+        self._run(lambda client: client.set(key, values.sid_text(named), leaves, noreply=False))
 
     def _key(self, kind: str, name: bytes) -> str:
         return f"{self._prefix}{kind}:{name.hex()}"

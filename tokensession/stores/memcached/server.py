@@ -46,10 +46,6 @@ class MemcachedServer(Connection):
         timeout: Seconds that a call can take at most.
         item_limit: The server's option ``-I`` in bytes. The overflow store refuses larger entries.
 
-    Attributes:
-        prefix: What the names of the keys begin with.
-        item_limit: The largest item of the server, in bytes.
-
     Raises:
         ConfigError: An invalid argument.
     """

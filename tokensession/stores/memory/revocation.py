@@ -15,16 +15,8 @@ from tokensession.forks import call_in_child
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.store import (
-    BATCH,
-    SWEEP_BATCH,
-    SWEEP_MARGIN,
-    Batch,
-    Capabilities,
-    Counts,
-    Position,
-    Store,
-)
+from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN
+from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
 from tokensession.stores.arguments import check_size
 from tokensession.stores.memory.chains import Chains
 

@@ -11,16 +11,8 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.revocation.decision import NEVER, Entries, entries_with
-from tokensession.revocation.store import (
-    BATCH,
-    SWEEP_BATCH,
-    SWEEP_MARGIN,
-    SWEPT_BY_A_WRITE,
-    Batch,
-    Capabilities,
-    Counts,
-    Position,
-)
+from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN, SWEPT_BY_A_WRITE
+from tokensession.revocation.store import Batch, Capabilities, Counts, Position
 from tokensession.stores.connection import Role
 from tokensession.stores.mongo.database import Document, MongoDatabase
 from tokensession.stores.mongo.revocation_documents import (
@@ -82,8 +74,6 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         new |= {"everyone": NEVER, "highest": NEVER}
         entries.update_one({"_id": STORE}, {"$setOnInsert": new}, upsert=True)
 
-    # -- asking --------------------------------------------------------------------------------
-
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         ids: list[Any] = [STORE, DENIED + sid]
         if subject is not None:
@@ -115,8 +105,6 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         ids = {"_id": {"$in": [document["_id"] for document in found]}}
         return self._run(lambda entries: entries.delete_many(ids | ended).deleted_count)
 
-    # -- reading along -------------------------------------------------------------------------
-
     def read(self, position: Position | None) -> Iterator[Batch]:
         store = self._store()
         epoch, last = store["epoch"], store["position"]
@@ -146,8 +134,6 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         }
         order = [("position", 1), ("_id", 1)]
         return self._run(lambda entries: list(entries.find(query).sort(order).limit(BATCH)))
-
-    # -- talking to the server -----------------------------------------------------------------
 
     def _write(
         self,

@@ -13,7 +13,8 @@ from tokensession.errors import StoreError
 from tokensession.format.claims import SID_BYTES
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Mark
-from tokensession.revocation.store import SWEEP_MARGIN, Batch
+from tokensession.revocation.limits import SWEEP_MARGIN
+from tokensession.revocation.store import Batch
 from tokensession.stores.mongo.database import Document, moment
 
 from pymongo import ReturnDocument  # isort: skip  # after what names a missing extra

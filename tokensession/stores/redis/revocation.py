@@ -15,16 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
 from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
-from tokensession.revocation.store import (
-    BATCH,
-    SWEEP_BATCH,
-    SWEEP_MARGIN,
-    Batch,
-    Capabilities,
-    Counts,
-    Position,
-    Store,
-)
+from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN
+from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
 from tokensession.stores.connection import Role
 from tokensession.stores.redis import revocation_scripts as scripts
 from tokensession.stores.redis.server import RedisServer
@@ -118,8 +110,6 @@ class RedisStore(Role[RedisServer], Store):
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
         return int(self._run(scripts.SWEEP, now, limit))
 
-    # -- reading along -------------------------------------------------------------------------
-
     def read(self, position: Position | None) -> Iterator[Batch]:
         epoch, server, everyone, highest, last = self._run(scripts.HERE)
         name = (epoch.decode(), server.decode())
@@ -160,8 +150,6 @@ class RedisStore(Role[RedisServer], Store):
             yield _batch((), [pair for pair in found.items() if pair[0] != b"epoch"])
             if cursor == 0:
                 break
-
-    # -- talking to the server -----------------------------------------------------------------
 
     def _run(self, script: str, *arguments: Any) -> Any:
         if not self._memory_is_checked:

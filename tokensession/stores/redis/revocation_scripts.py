@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from tokensession.revocation.decision import CLOCK_SKEW
-from tokensession.revocation.store import SWEPT_BY_A_WRITE
+from tokensession.revocation.limits import SWEPT_BY_A_WRITE
 
 VERSION: Final = 2
 MAX_CHANGES: Final = 100_000  # about 10 MB; what a replica that reads late can still follow

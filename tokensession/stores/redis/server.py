@@ -45,7 +45,6 @@ class RedisServer(Connection):
 
     Attributes:
         client: The client of redis-py.
-        prefix: What the names of the keys begin with.
 
     Raises:
         ConfigError: An invalid URL or argument.

@@ -50,7 +50,6 @@ class Database(Connection):
         timeout: Seconds that a call can take at most.
 
     Attributes:
-        prefix: What the names of its tables begin with.
         dialect: ``postgresql`` or ``sqlite``.
         engine: The engine that makes connections.
 

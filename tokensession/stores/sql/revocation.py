@@ -12,16 +12,8 @@ import secrets
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokensession.revocation.decision import NEVER, Entries
-from tokensession.revocation.store import (
-    BATCH,
-    SWEEP_BATCH,
-    SWEEP_MARGIN,
-    SWEPT_BY_A_WRITE,
-    Batch,
-    Capabilities,
-    Counts,
-    Position,
-)
+from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN, SWEPT_BY_A_WRITE
+from tokensession.revocation.store import Batch, Capabilities, Counts, Position
 from tokensession.stores.connection import Role
 from tokensession.stores.sql.database import Database, Messages
 from tokensession.stores.sql.revocation_rows import (
@@ -71,8 +63,6 @@ class SQLStore(Role[Database], TransactionalStore):
         connection.execute(self._tables.new_store(secrets.token_hex(8)))
         Step(connection, self._tables)  # checks the version of what was there
 
-    # -- asking --------------------------------------------------------------------------------
-
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         values = {"sid": sid, "subject": subject or b""}
         return entries_of(self._first(self._tables.entry, values))
@@ -87,8 +77,6 @@ class SQLStore(Role[Database], TransactionalStore):
     def count(self) -> Counts:
         row = self._first(self._tables.counts)
         return Counts(row.denied, row.marks)
-
-    # -- telling -------------------------------------------------------------------------------
 
     def _write(
         self, work: Callable[[Step], _Result], now: int | None, *, lock: bool = True
@@ -112,8 +100,6 @@ class SQLStore(Role[Database], TransactionalStore):
                 rest = {"now": now, "limit": limit - swept}
                 swept += connection.execute(delete, rest).rowcount
         return swept
-
-    # -- reading along -------------------------------------------------------------------------
 
     def read(self, position: Position | None) -> Iterator[Batch]:
         row = self._first(self._tables.here)

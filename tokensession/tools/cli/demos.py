@@ -9,7 +9,8 @@ from argparse import ArgumentTypeError, Namespace
 from time import time
 from typing import Final
 
-from tokensession.tools.cli.streams import DONE, REFUSED, Commands, InputError, say
+from tokensession.tools.cli.arguments import Commands, add_command
+from tokensession.tools.cli.streams import DONE, REFUSED, InputError, say
 from tokensession.tools.tour import show
 
 DEFAULT_PORT: Final = 8000
@@ -19,16 +20,19 @@ _EXTRA: Final = ("starlette", "uvicorn")
 
 def add_commands(commands: Commands) -> None:
     """Add `tour` and `demo`."""
-    tour = commands.add_parser(
+    add_command(
+        commands,
         "tour",
-        help="in the terminal: make, read, tamper with, rotate and revoke",
+        "in the terminal: make, read, tamper with, rotate and revoke",
+        _tour,
         description="Walk through the life of a session with real keys in a temporary folder. "
         "Each step shows what happened, and says whether it is what must happen.",
     )
-    tour.set_defaults(run=_tour)
-    demo = commands.add_parser(
+    demo = add_command(
+        commands,
         "demo",
-        help="in a browser: a small web application with sessions, and what is in its cookie",
+        "in a browser: a small web application with sessions, and what is in its cookie",
+        _demo,
         description="Serve a page on this machine alone: sign in, see the cookie and the anatomy "
         "of its bytes, change a character and see which check refuses it. Ctrl-C ends it. "
         "Needs the extra: pip install 'tokensession[demo]'.",
@@ -39,7 +43,6 @@ def add_commands(commands: Commands) -> None:
         default=DEFAULT_PORT,
         help=f"the port on 127.0.0.1 ({DEFAULT_PORT}); 0 for any that is free",
     )
-    demo.set_defaults(run=_demo)
 
 
 def _port(text: str) -> int:

@@ -12,21 +12,21 @@ from tokensession.keys.ring import KeyRing
 from tokensession.keys.source import create
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli import rotation
-from tokensession.tools.cli.streams import (
-    DONE,
+from tokensession.tools.cli.arguments import (
     Commands,
-    InputError,
+    add_command,
+    add_json,
     add_keys,
+    add_noun,
     add_now,
-    complain,
     open_keys,
-    say,
-    say_json,
 )
+from tokensession.tools.cli.status import key_rows
+from tokensession.tools.cli.streams import DONE, InputError, complain, say, say_json
 from tokensession.tools.wording import iso
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
     from collections.abc import Callable
 
 _READER_NOTE: Final = (
@@ -37,20 +37,23 @@ _READER_NOTE: Final = (
 
 def add_commands(commands: Commands) -> None:
     """Add the noun ``keys`` and its verbs."""
-    summary = "make, rotate, revoke, list and hand out keys"
-    verbs: Commands = commands.add_parser(
-        "keys", help=summary, description="Make keys, rotate and list them, give readers theirs."
-    ).add_subparsers(metavar="VERB", required=True)
+    verbs = add_noun(commands, "keys", "make, rotate, revoke, list and hand out keys")
     _add_new(verbs)
-    _add_list(verbs)
+    summary = "show each key of a ring: its state, and when that changes; no secrets"
+    parser = add_command(verbs, "list", summary, list_keys)
+    add_keys(parser)
+    add_now(parser)
+    add_json(parser)
     _add_export_reader(verbs)
     rotation.add_commands(verbs)
 
 
 def _add_new(verbs: Commands) -> None:
-    parser = verbs.add_parser(
+    parser = add_command(
+        verbs,
         "new",
-        help="make a key file with one new key",
+        "make a key file with one new key",
+        new,
         description="Make a key file with one new key, which only its owner can read; or the "
         "document in a database. What exists is never touched.",
     )
@@ -64,25 +67,14 @@ def _add_new(verbs: Commands) -> None:
         help="HS256 (the default): every reader can also sign; Ed25519, ES256: readers need not",
     )
     rotation.add_schedule(parser)
-    parser.set_defaults(run=new)
-
-
-def _add_list(verbs: Commands) -> None:
-    parser = verbs.add_parser(
-        "list",
-        help="show the keys of a ring and their states",
-        description="Show each key of a ring: its state, and when that changes. No secrets.",
-    )
-    add_keys(parser)
-    add_now(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=list_keys)
 
 
 def _add_export_reader(verbs: Commands) -> None:
-    parser: ArgumentParser = verbs.add_parser(
+    parser = add_command(
+        verbs,
         "export-reader",
-        help="write the ring for services that read and never sign",
+        "write the ring for services that read and never sign",
+        export_reader,
         description="Write the ring without its signing halves, for services that read sessions "
         f"and never make them (Ed25519 and ES256 only). {_READER_NOTE}",
     )
@@ -93,7 +85,6 @@ def _add_export_reader(verbs: Commands) -> None:
         metavar="FILE",
         help="where to write it, mode 0600; an older export is replaced; - prints it",
     )
-    parser.set_defaults(run=export_reader)
 
 
 def new(args: Namespace) -> int:
@@ -121,34 +112,24 @@ def list_keys(args: Namespace) -> int:
     """Show the keys of a ring."""
     ring = open_keys(args)
     now = whole_seconds(args.now)
-    states = ring.states(now)
-    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
-    may_sign = {key.kid: key.can_mint and key.verifies(now) for key in keys}
+    rows = [
+        row | {"may_sign": ring[row["kid"]].can_mint and ring[row["kid"]].verifies(now)}
+        for row in key_rows(ring, now)
+    ]
     if args.json:
-        rows = [
-            {
-                "kid": key.kid,
-                "algorithm": key.algorithm,
-                "state": states[key.kid],
-                "nbf": key.nbf,
-                "exp": key.exp,
-                "may_sign": may_sign[key.kid],
-            }
-            for key in keys
-        ]
         say_json({"serial": ring.serial, "now": now, "keys": rows})
         return DONE
     table = [("kid", "algorithm", "state", "nbf", "exp", "may sign")]
     table += [
         (
-            key.kid,
-            key.algorithm,
-            states[key.kid],
-            iso(key.nbf) if key.nbf else "-",
-            "-" if key.exp is None else iso(key.exp),
-            "yes" if may_sign[key.kid] else "no",
+            row["kid"],
+            row["algorithm"],
+            row["state"],
+            iso(row["nbf"]) if row["nbf"] else "-",
+            "-" if row["exp"] is None else iso(row["exp"]),
+            "yes" if row["may_sign"] else "no",
         )
-        for key in keys
+        for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import TokenSessionError
 from tokensession.tools.cli import demos, keys, revocations, tokens
+from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun
 from tokensession.tools.cli.streams import (
     DONE,
     REFUSED,
     WRONG,
-    Commands,
     InputError,
     complain,
+    report,
     say,
-    say_json,
 )
 from tokensession.tools.vectors.files import VectorError
 from tokensession.tools.vectors.runner import run
@@ -101,14 +101,12 @@ def _parser() -> ArgumentParser:
 
 
 def _add_vectors(commands: Commands) -> None:
-    """Add the noun ``vectors`` and its verb."""
-    summary = "run the test vectors of the format"
-    verbs: Commands = commands.add_parser(
-        "vectors", help=summary, description="Run the test vectors of the format."
-    ).add_subparsers(metavar="VERB", required=True)
-    parser = verbs.add_parser(
+    verbs = add_noun(commands, "vectors", "run the test vectors of the format")
+    parser = add_command(
+        verbs,
         "run",
-        help="run every case",
+        "run every case",
+        run_vectors,
         description="Run every case of the vector files against this library, and name those that "
         "give another word or value than they expect. Exit code 1 if there are any.",
     )
@@ -120,8 +118,7 @@ def _add_vectors(commands: Commands) -> None:
         help="where the files are, which the repository has and the package has not (default: "
         "vectors)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run_vectors)
+    add_json(parser)
 
 
 def run_vectors(args: Namespace) -> int:
@@ -136,14 +133,10 @@ def run_vectors(args: Namespace) -> int:
                 failed[outcome.id] = outcome.complaint
     except VectorError as error:
         raise InputError(str(error)) from None
-    if args.json:
-        say_json({"passed": dict(passed), "failed": failed})
-    else:
-        for case, complaint in failed.items():
-            say(f"failed  {case}: {complaint}")
-        for name, count in passed.items():
-            say(f"{name:12}{count:4} passed")
-        say(f"{passed.total()} passed, {len(failed)} failed")
+    lines = [f"failed  {case}: {complaint}" for case, complaint in failed.items()]
+    lines += [f"{name:12}{count:4} passed" for name, count in passed.items()]
+    lines.append(f"{passed.total()} passed, {len(failed)} failed")
+    report(args, {"passed": dict(passed), "failed": failed}, "\n".join(lines))
     return REFUSED if failed else DONE
 
 

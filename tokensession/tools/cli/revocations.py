@@ -7,29 +7,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import check_seconds, whole_seconds
 from tokensession.format.state import check_subject
-from tokensession.revocation.decision import (
-    CLOCK_SKEW,
-    Denial,
-    is_revoked,
-    subject_key,
-)
-from tokensession.revocation.store import SWEEP_MARGIN, Store
+from tokensession.revocation.decision import CLOCK_SKEW, Denial, is_revoked, subject_key
+from tokensession.revocation.limits import SWEEP_MARGIN
+from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
 from tokensession.tools.cli.stores import add_store, open_store, store_name
 from tokensession.tools.cli.streams import (
     DONE,
     REFUSED,
-    Commands,
     InputError,
-    add_now,
     complain,
+    report,
     say,
     say_json,
 )
-from tokensession.tools.dissect import iso
+from tokensession.tools.wording import iso
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
+
+    from tokensession.revocation.store import Store
 
 
 _SID_DIGITS: Final = 32
@@ -39,11 +36,7 @@ _PROGRESS: Final = 100_000  # entries between two lines of progress
 def add_commands(commands: Commands) -> None:
     """Add ``revoke``, and the noun ``revocations`` with its verbs."""
     _add_revoke(commands)
-    verbs: Commands = commands.add_parser(
-        "revocations",
-        help="look after a store of revocations",
-        description="Make a store of revocations, list and count what it holds, sweep it, and ask.",
-    ).add_subparsers(metavar="VERB", required=True)
+    verbs = add_noun(commands, "revocations", "look after a store of revocations")
     _add(verbs, "create", create, "make the tables or keys; what is there stays")
     _add(verbs, "list", list_entries, "list the entries")
     _add(verbs, "count", count, "count the entries")
@@ -60,12 +53,10 @@ def add_commands(commands: Commands) -> None:
 def _add(
     verbs: Commands, name: str, run: Callable[[Store, Namespace], int], summary: str
 ) -> ArgumentParser:
-    description = f"{summary[0].upper()}{summary[1:]}."
-    parser = verbs.add_parser(name, help=summary, description=description)
+    parser = add_command(verbs, name, summary, _on_store(run))
     add_store(parser)
     add_now(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_on_store(run))
+    add_json(parser)
     return parser
 
 
@@ -121,13 +112,8 @@ def revoke(store: Store, args: Namespace) -> int:
     else:
         done = _revoke_everyone(store, args, now)
     done = {"store": store_name(args), "dry_run": args.dry_run, **done}
-    if args.json:
-        say_json(done)
-        return DONE
-    verb = "would end" if args.dry_run else "ended"
-    say(f"{verb}  {done['what']}")
-    if "until" in done:
-        say(f"kept until  {iso(done['until'])}")
+    kept = f"\nkept until  {iso(done['until'])}" if "until" in done else ""
+    report(args, done, f"{'would end' if args.dry_run else 'ended'}  {done['what']}{kept}")
     return DONE
 
 
@@ -173,10 +159,7 @@ def _revoke_everyone(store: Store, args: Namespace, now: int) -> dict[str, Any]:
 def create(store: Store, args: Namespace) -> int:
     """Make a store."""
     store.create()
-    if args.json:
-        say_json({"store": store_name(args)})
-    else:
-        say(f"ready  {store_name(args)}")
+    report(args, {"store": store_name(args)}, f"ready  {store_name(args)}")
     return DONE
 
 
@@ -218,10 +201,8 @@ def _shown(name: str, value: Any) -> str:
 def count(store: Store, args: Namespace) -> int:
     """Count the entries."""
     counts = store.count()
-    if args.json:
-        say_json(counts._asdict())
-    else:
-        say(f"denied sessions  {counts.denied}\nmarked subjects  {counts.marks}")
+    text = f"denied sessions  {counts.denied}\nmarked subjects  {counts.marks}"
+    report(args, counts._asdict(), text)
     return DONE
 
 
@@ -238,10 +219,8 @@ def sweep(store: Store, args: Namespace) -> int:
             if (swept + removed) // _PROGRESS > swept // _PROGRESS:
                 complain(f"{swept + removed} entries removed so far", kind="note")
             swept += removed
-    if args.json:
-        say_json({"swept": swept, "dry_run": args.dry_run})
-    else:
-        say(f"{'would remove' if args.dry_run else 'removed'}  {swept}")
+    verb = "would remove" if args.dry_run else "removed"
+    report(args, {"swept": swept, "dry_run": args.dry_run}, f"{verb}  {swept}")
     return DONE
 
 
@@ -251,10 +230,7 @@ def check(store: Store, args: Namespace) -> int:
     key = None if args.subject is None else _key(args.subject)
     found = store.look_up(sid, key)
     revoked = is_revoked(sid, whole_seconds(args.start), **found._asdict())
-    if args.json:
-        say_json({"revoked": revoked})
-    else:
-        say("revoked" if revoked else "not revoked")
+    report(args, {"revoked": revoked}, "revoked" if revoked else "not revoked")
     return REFUSED if revoked else DONE
 
 

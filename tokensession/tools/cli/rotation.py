@@ -12,7 +12,8 @@ from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION, Sche
 from tokensession.keys.source import KeySource, load_ring, update
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli import status
-from tokensession.tools.cli.streams import DONE, Commands, InputError, say, say_json
+from tokensession.tools.cli.arguments import Commands, add_json
+from tokensession.tools.cli.streams import DONE, InputError, say, say_json
 from tokensession.tools.wording import moment
 
 if TYPE_CHECKING:
@@ -57,24 +58,14 @@ def add_commands(verbs: Commands) -> None:
 
 def add_schedule(parser: ArgumentParser) -> None:
     """Add the arguments that make a rotation config."""
-    parser.add_argument(
-        "--token-lifetime",
-        type=int,
-        metavar="S",
-        help="seconds of the longest idle timeout or ttl of your codecs; without it no key rotates",
-    )
-    parser.add_argument(
-        "--period",
-        type=int,
-        metavar="S",
-        help=f"seconds for which a key signs (at first {DEFAULT_PERIOD}, 90 days)",
-    )
-    parser.add_argument(
-        "--propagation",
-        type=int,
-        metavar="S",
-        help=f"seconds until every process has a new key (at first {DEFAULT_PROPAGATION})",
-    )
+    seconds = {
+        "token-lifetime": "of the longest idle timeout or ttl of your codecs; without it no key "
+        "rotates",
+        "period": f"for which a key signs (at first {DEFAULT_PERIOD}, 90 days)",
+        "propagation": f"until every process has a new key (at first {DEFAULT_PROPAGATION})",
+    }
+    for name, meaning in seconds.items():
+        parser.add_argument(f"--{name}", type=int, metavar="S", help=f"seconds {meaning}")
     parser.add_argument(
         "--next-algorithm",
         choices=get_args(Algorithm),
@@ -107,7 +98,7 @@ def _add_changing(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be done, and change nothing"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def rotate(args: Namespace) -> int:

@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import whole_seconds
 from tokensession.keys.forecast import Moment, check, upcoming
+from tokensession.keys.rotation import by_age
 from tokensession.keys.source import KeySource, load_ring
 from tokensession.stores.urls import source_from_url
-from tokensession.tools.cli.streams import DONE, REFUSED, Commands, add_now, say, say_json
+from tokensession.tools.cli.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_now,
+    add_shared_file,
+)
+from tokensession.tools.cli.streams import DONE, REFUSED, report, say, say_json
 from tokensession.tools.wording import duration, iso, moment
 
 if TYPE_CHECKING:
@@ -28,7 +36,7 @@ def add_commands(verbs: Commands) -> None:
     """Add the verbs that only read to the noun ``keys``."""
     summary = "show states, dates and what happens next; exit code 1 if somebody must look"
     parser = add_verb(verbs, "status", summary, status)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
     summary = "tell whether keys, rotation config and your numbers fit; exit code 1 if not"
     parser = add_verb(verbs, "check", summary, check_numbers)
     parser.add_argument(
@@ -40,22 +48,17 @@ def add_commands(verbs: Commands) -> None:
         metavar="S",
         help="seconds of the longest idle timeout or ttl of your codecs",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def add_verb(
     verbs: Commands, name: str, summary: str, run: Callable[[Namespace], int]
 ) -> ArgumentParser:
     """Add a verb that takes a SOURCE of keys, and return its parser."""
-    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser = add_command(verbs, name, summary, run)
     parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
-    parser.add_argument(
-        "--shared-file",
-        action="store_true",
-        help="accept a key file that others can read, as mounted container secrets are",
-    )
+    add_shared_file(parser)
     add_now(parser)
-    parser.set_defaults(run=run)
     return parser
 
 
@@ -65,43 +68,46 @@ def status(args: Namespace) -> int:
     ring = load_ring(source)
     now = whole_seconds(args.now)
     faults = [result.text for result in check(ring, now) if not result.holds]
-    states = ring.states(now)
-    keys = sorted(ring, key=lambda key: (key.nbf, key.kid))
     if args.json:
         say_json(_status_document(source, ring, now, faults))
         return REFUSED if faults else DONE
     say(f"source       {source.name}\nserial       {ring.serial}\nfingerprint  {ring.fingerprint}")
     if ring.schedule is not None:
         say(f"period       {duration(ring.schedule.period)}")
-    for key in keys:
-        dates = [f"nbf {iso(key.nbf)}"] if key.nbf else []
-        dates += [] if key.exp is None else [f"exp {iso(key.exp)}"]
-        say(f"{key.kid:11}  {key.algorithm:7}  {states[key.kid]:8}  {'  '.join(dates)}".rstrip())
+    for row in key_rows(ring, now):
+        dates = [f"{name} {iso(row[name])}" for name in ("nbf", "exp") if row[name]]
+        line = f"{row['kid']:11}  {row['algorithm']:7}  {row['state']:8}  {'  '.join(dates)}"
+        say(line.rstrip())
     say_timeline(upcoming(ring, now), now)
     for fault in faults:
         say(f"LOOK         {fault}")
     return REFUSED if faults else DONE
 
 
+def key_rows(ring: KeyRing, now: int) -> list[dict[str, Any]]:
+    """Return what there is to show of each key, in the order in which they sign."""
+    states = ring.states(now)
+    return [
+        {
+            "kid": key.kid,
+            "algorithm": key.algorithm,
+            "state": states[key.kid],
+            "nbf": key.nbf,
+            "exp": key.exp,
+        }
+        for key in sorted(ring, key=by_age)
+    ]
+
+
 def _status_document(
     source: KeySource, ring: KeyRing, now: int, faults: list[str]
 ) -> dict[str, Any]:
-    states = ring.states(now)
     return {
         "source": source.name,
         "serial": ring.serial,
         "fingerprint": ring.fingerprint,
         "now": now,
-        "keys": [
-            {
-                "kid": key.kid,
-                "algorithm": key.algorithm,
-                "state": states[key.kid],
-                "nbf": key.nbf,
-                "exp": key.exp,
-            }
-            for key in ring
-        ],
+        "keys": key_rows(ring, now),
         "next": [change._asdict() for change in upcoming(ring, now)],
         "faults": faults,
     }
@@ -113,11 +119,9 @@ def check_numbers(args: Namespace) -> int:
     ring = load_ring(source)
     now = whole_seconds(args.now)
     results = check(ring, now, refresh=args.refresh, idle_timeout=args.idle_timeout)
-    if args.json:
-        say_json({"source": source.name, "checks": [result._asdict() for result in results]})
-    else:
-        for result in results:
-            say(f"{'ok  ' if result.holds else 'LOOK'}  {result.text}")
+    document = {"source": source.name, "checks": [result._asdict() for result in results]}
+    lines = [f"{'ok  ' if result.holds else 'LOOK'}  {result.text}" for result in results]
+    report(args, document, "\n".join(lines))
     return DONE if all(result.holds for result in results) else REFUSED
 
 

@@ -1,80 +1,26 @@
-"""What commands read and print: bounded input, one line per complaint, key rings by name."""
+"""What commands read and print: bounded input, and one line per complaint."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.keys.ring import KeyRing
-from tokensession.keys.source import load_ring
-from tokensession.stores.urls import source_from_url
 from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
 
 MAX_INPUT: Final = 2**20  # bytes; a token has at most 8192 characters, and its state fits into it
 DONE, REFUSED, WRONG = 0, 1, 2  # exit codes
 
-_ENVIRONMENT: Final = "env:"
 _DOTS: Final = 2  # in a token
 _STANDARD: Final = "-"  # standard input or output
 
 
-class Commands(Protocol):
-    """Where a module adds its commands to the parser."""
-
-    def add_parser(
-        self,
-        name: str,
-        *,
-        help: str,  # noqa: A002  # argparse's name
-        description: str,
-    ) -> ArgumentParser:
-        """Add a command."""
-        ...
-
-
 class InputError(ValueError):
     """Input that cannot be used; the message names what is wrong and never the input."""
-
-
-def add_keys(parser: ArgumentParser) -> None:
-    """Add the arguments that say where the key ring is."""
-    parser.add_argument(
-        "keys",
-        metavar="KEYS",
-        help="the key file, env:NAME for a variable, or a URL as `keys rotate` takes it",
-    )
-    parser.add_argument(
-        "--shared-file",
-        action="store_true",
-        help="accept a key file that others can read, as mounted container secrets are",
-    )
-
-
-def add_now(parser: ArgumentParser) -> None:
-    """Add the argument that stands in for the clock."""
-    parser.add_argument(
-        "--now", type=float, metavar="T", help="Unix seconds to take for the present time"
-    )
-
-
-def open_keys(args: Namespace) -> KeyRing:
-    """Return the ring that the arguments name; it is never created here."""
-    name: str = args.keys
-    if name.startswith(_ENVIRONMENT):
-        return KeyRing.from_env(name.removeprefix(_ENVIRONMENT))
-    if name.lstrip().startswith("{"):
-        raise InputError(
-            "KEYS is the name of a file or env:NAME, not a key document: arguments show in "
-            "process lists, so take those keys out of use"
-        )
-    if "://" in name or name.startswith(("url:", "file:")):
-        return load_ring(source_from_url(name, shared_file=args.shared_file))
-    return KeyRing.open(name, create=False, shared_file=args.shared_file)
 
 
 def read_input(name: str, noun: str) -> bytes:
@@ -132,6 +78,14 @@ def say(text: str) -> None:
 def say_json(document: dict[str, Any]) -> None:
     """Print a document as ASCII JSON."""
     say(json.dumps(document, indent=1))
+
+
+def report(args: Namespace, document: dict[str, Any], text: str) -> None:
+    """Print what a command has done: the document where JSON is asked for, else the text."""
+    if args.json:
+        say_json(document)
+    else:
+        say(text)
 
 
 def complain(text: str, *, kind: str = "error") -> None:

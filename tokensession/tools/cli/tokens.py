@@ -9,16 +9,20 @@ from tokensession.errors import TokenError
 from tokensession.format.seconds import whole_seconds
 from tokensession.sessions.policy import DEFAULT_IDLE, Policy
 from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
+from tokensession.tools.cli.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_keys,
+    add_now,
+    open_keys,
+)
 from tokensession.tools.cli.states import parse_state, tagged
 from tokensession.tools.cli.streams import (
     DONE,
     REFUSED,
-    Commands,
     InputError,
-    add_keys,
-    add_now,
     complain,
-    open_keys,
     read_input,
     read_token,
     say,
@@ -43,11 +47,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_encode(commands: Commands) -> None:
-    parser = commands.add_parser(
-        "encode",
-        help="make the token of a new session",
-        description="Make the token of a new session and print it.",
-    )
+    parser = add_command(commands, "encode", "make and print the token of a new session", encode)
     add_keys(parser)
     parser.add_argument(
         "state",
@@ -70,13 +70,14 @@ def _add_encode(commands: Commands) -> None:
         "--cap", type=int, metavar="S", help="seconds until its session ends, whatever its renewals"
     )
     add_now(parser)
-    parser.set_defaults(run=encode)
 
 
 def _add_decode(commands: Commands) -> None:
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "decode",
-        help="read a token, or say why it is refused",
+        "read a token, or say why it is refused",
+        decode,
         description="Read a token and explain each of its fields, or say why it is refused. The "
         "policy and the revocations of an application are not known here, and not applied. What "
         "JSON lacks is tagged in the state: "
@@ -87,17 +88,12 @@ def _add_decode(commands: Commands) -> None:
     _add_token(parser)
     _add_context(parser)
     add_now(parser)
-    parser.set_defaults(run=decode)
 
 
 def _add_inspect(commands: Commands) -> None:
-    parser = commands.add_parser(
-        "inspect",
-        help="show what anyone can see of a token, without keys",
-        description="Show what anyone can see of a token, without keys. Nothing of it is verified.",
-    )
+    summary = "show what anyone can see of a token, without keys; nothing of it is verified"
+    parser = add_command(commands, "inspect", summary, inspect)
     _add_token(parser)
-    parser.set_defaults(run=inspect)
 
 
 def _add_token(parser: ArgumentParser) -> None:
@@ -109,7 +105,7 @@ def _add_token(parser: ArgumentParser) -> None:
         help="the file with the token; - (the default) is standard input. One newline at its end "
         "is dropped. Never the token itself: arguments show in process lists",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def _add_context(parser: ArgumentParser) -> None:

@@ -19,13 +19,7 @@ from starlette.routing import Route
 
 from tokensession.adapters.asgi import App, Message, Receive, Scope, Send, SessionMiddleware
 from tokensession.tools.demo import page
-from tokensession.tools.demo.routes import (
-    Operations,
-    back,
-    checked_form,
-    html,
-    session_of,
-)
+from tokensession.tools.demo.routes import Operations, back, checked_form, html, session_of
 from tokensession.tools.demo.view import PRODUCTS, THEMES
 
 if TYPE_CHECKING:
@@ -45,11 +39,7 @@ _HEADERS: Final = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-_TYPES: Final = {
-    "style.css": "text/css",
-    "page.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-}
+_TYPES: Final = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 class SecurityHeaders:

@@ -62,17 +62,7 @@ def rotated(ring: KeyRing, now: int) -> KeyRing:
 class Bench:
     """Keeps what outlives a request, in the memory of this process and a file of keys.
 
-    Args:
-        source: The file of the keys.
-
     Attributes:
-        store: The revocations.
-        keys: The ring, followed.
-        policy: When sessions end.
-        cookie: What carries them.
-        codec: Reads and writes the sessions of the page.
-        manager: Puts them into the cookie.
-        seen: The sessions that were seen.
         stolen: The token that the last sign-out ended, or None.
     """
 

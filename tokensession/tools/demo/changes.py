@@ -115,6 +115,11 @@ def _as_invoice(trial: Trial) -> Trial:
     return replace(trial, state_type=Invoice)
 
 
+def _as_it_was(name: str, title: str, but: str, make: Callable[[Trial], Trial]) -> Change:
+    """Return a change of the reader alone."""
+    return Change(name, title, f"The token is as it was, but {but}.", make)
+
+
 _ONE = "One character in the middle of the {} is another."
 GROUPS: Final[dict[str, tuple[Change, ...]]] = {
     "What anyone can try": (
@@ -125,39 +130,12 @@ GROUPS: Final[dict[str, tuple[Change, ...]]] = {
         Change("dot", "Missing dot", "The first dot is missing.", _without_dot),
     ),
     "At another place or time": (
-        Change(
-            "context",
-            "Other context",
-            f"The token is as it was, but its reader is that of the context {OTHER_CONTEXT}.",
-            _in_other_context,
-        ),
-        Change(
-            "expired", "Expired", "The token is as it was, in its first dead second.", _at_its_end
-        ),
-        Change(
-            "early",
-            "From the future",
-            "The token is as it was, but its reader's clock is late by more than the leeway.",
-            _too_early,
-        ),
-        Change(
-            "revoked-key",
-            "Revoked key",
-            "The token is as it was, but its key is revoked.",
-            _revoke_key,
-        ),
-        Change(
-            "revoked",
-            "Revoked session",
-            "The token is as it was, but its session is on the list of those that were ended.",
-            _revoke_session,
-        ),
-        Change(
-            "type",
-            "Other state type",
-            "The token is as it was, but its reader expects the state of another application.",
-            _as_invoice,
-        ),
+        _as_it_was("context", "Other context", f"read as {OTHER_CONTEXT}", _in_other_context),
+        _as_it_was("expired", "Expired", "this is its first dead second", _at_its_end),
+        _as_it_was("early", "From the future", "its reader's clock is late", _too_early),
+        _as_it_was("revoked-key", "Revoked key", "its key is revoked", _revoke_key),
+        _as_it_was("revoked", "Revoked session", "its session was ended", _revoke_session),
+        _as_it_was("type", "Other state type", "its reader expects another state", _as_invoice),
     ),
     "What only a holder of the key can make": (
         Change(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,17 @@ class Html(str):
     __slots__ = ()
 
 
+def load(name: str) -> str:
+    """Return the text of a template file."""
+    return files("tokensession.tools.demo").joinpath("templates", name).read_text("utf-8")
+
+
 def fill(template: str, **values: object) -> Html:
     """Return a template with its ``$names`` filled in; whatever is not `Html` is escaped.
 
     Args:
-        template: HTML as `string.Template` takes it: always a literal of the program. Attributes
-            stand in double quotes.
+        template: HTML as `string.Template` takes it, a part of the program. Attributes stand in
+            double quotes.
         values: What to fill in.
     """
     safe = {

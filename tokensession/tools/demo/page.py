@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.demo.panels.cookie import cookie_panel
 from tokensession.tools.demo.panels.experiment import experiment_panel
 from tokensession.tools.demo.panels.ring import ring_panel
@@ -28,27 +28,7 @@ WRONG_CSRF: Final = (
     "If you have signed in or out in another tab meanwhile, go back and reload the page."
 )
 
-_FRAME: Final = """\
-<!doctype html>
-<html lang="en" data-theme="$theme">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title · tokensession</title>
-<link rel="icon" href="/icon.svg">
-<link rel="stylesheet" href="/style.css">
-<script src="/page.js" defer></script>
-</head>
-<body data-now="$now">
-<a class="skip" href="#main">Skip to the content</a>
-<header class="top"><a class="brand" href="/">tokensession</a>$status</header>
-<main id="main">$content</main>
-<footer class="foot"><p>Served on this machine alone, with keys in a temporary folder and
-revocations in memory, which go with the program. <kbd>Ctrl-C</kbd> in the terminal ends it.</p>
-</footer>
-</body>
-</html>
-"""
+_FRAME: Final = load("frame.html")
 
 _JUMPS: Final = """\
 <nav class="jumps" aria-label="On this page"><a href="#cookie">Cookie</a>
@@ -56,15 +36,7 @@ _JUMPS: Final = """\
 <a href="#sessions">Sessions</a></nav>
 """
 
-_FORMS: Final = """\
-<section aria-labelledby="forms">
-<h2 id="forms">Why another site cannot send these forms</h2>
-<p>Each form repeats a token that is kept in the session, and a form without it changes nothing.
-Yours is <code class="wrap">$csrf</code>: no other site can read it, neither here nor in the cookie,
-which is encrypted. Besides, <code>SameSite=Lax</code> keeps the cookie off forms that other sites
-send.</p>
-</section>
-"""
+_FORMS: Final = load("page_forms.html")
 
 
 _REPLAY: Final = """\

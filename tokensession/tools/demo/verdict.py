@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.demo.trial import STEPS, Outcome, Trial, present
 from tokensession.tools.wording import printable
 
 _AROUND: Final = 14  # characters on each side of a change
 
-_RESULT: Final = """\
-<div class="result" id="$id" tabindex="-1" role="region" aria-labelledby="$id-verdict">
-<h3 id="$id-verdict">$verdict</h3>
-<p>$sentence</p>$difference
-<ol class="steps">$steps</ol>
-<p class="note">The visitor of a site learns none of this: whatever the code, there is just no
-session. The log of the application has the code.</p>
-</div>
-"""
+_RESULT: Final = load("verdict_result.html")
 
 _STEP: Final = (
     '<li class="$kind"$current><span class="verdict">$verdict</span><p>$text</p>$more</li>'

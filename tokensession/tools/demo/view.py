@@ -24,11 +24,6 @@ class View:
     """One request.
 
     Attributes:
-        session: Its session.
-        policy: The policy that its sessions live by.
-        keys: The ring.
-        now: Unix second at which it is served.
-        cookie_name: The cookie.
         trial: The token that it carried, before the application's own reader; None without a
             cookie, or with several of the name.
         cookies: How many cookies of the name it carried.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.dissect import MAX_COOKIE, Anatomy, dissect
 from tokensession.tools.explanation import describe
 from tokensession.tools.wording import duration, iso, printable, relative
@@ -15,26 +15,9 @@ if TYPE_CHECKING:
 
 MAX_SHOWN: Final = 8192  # characters of a cookie that are shown; a token has no more
 
-_COOKIE: Final = """\
-<section aria-labelledby="cookie">
-<h2 id="cookie">The cookie, as your browser sent it</h2>
-<p class="token" id="token" translate="no"><span class="quiet">$name=</span>$parts</p>
-<p class="size">
-<meter min="0" max="$most" value="$size" aria-label="Size of the cookie">$share</meter>
-<span><strong>$size of $most bytes</strong> ($share), name and value</span></p>
-<h3>What anyone can see of it</h3>
-<ol class="legend">$legend</ol>
-$inside
-</section>
-"""
+_COOKIE: Final = load("cookie.html")
 
-_NO_COOKIE: Final = """\
-<section aria-labelledby="cookie">
-<h2 id="cookie">The cookie</h2>
-<p>$told</p>
-<p><a class="button" href="/">Reload to see it</a></p>
-</section>
-"""
+_NO_COOKIE: Final = load("cookie_no_cookie.html")
 
 _PART: Final = """\
 <li class="part-$name"><h4>$name</h4><p class="extent"><code>$extent</code></p>

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tokensession.tools.demo.changes import GROUPS, PREPARED, change_character, other_character
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.demo.verdict import first_difference, verdict
 from tokensession.tools.wording import printable
 
@@ -15,25 +15,7 @@ if TYPE_CHECKING:
     from tokensession.tools.demo.trial import Trial
     from tokensession.tools.demo.view import View
 
-_EXPERIMENT: Final = """\
-<section aria-labelledby="experiment">
-<h2 id="experiment">Change it, and see which check refuses it</h2>
-<p class="note">Only a copy is changed: your session goes on. The reader is the library's own.</p>
-<form class="row" id="change-one" method="get" action="/#result">
-<label for="at">Change the character at position</label>
-<input id="at" name="at" type="number" required min="0" max="$last" value="$at" inputmode="numeric"
- aria-describedby="picked">
-<label for="to">to</label>
-<input id="to" name="to" maxlength="1" size="1" autocomplete="off" autocapitalize="none"
- value="$to" placeholder="any" class="one">
-<button class="primary">Change it</button>
-<output id="picked" for="at" class="note">0 to $last, counted from the left; leave “to” empty for
-any other character</output>
-</form>
-<form class="groups" method="get" action="/#result">$groups</form>
-$result
-</section>
-"""
+_EXPERIMENT: Final = load("experiment.html")
 
 _GROUP: Final = '<fieldset><legend>$name</legend><div class="choices">$choices</div></fieldset>'
 _CHANGE: Final = '<button name="change" value="$name"$current>$title</button>'

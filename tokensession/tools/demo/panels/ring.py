@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.demo.timeline import STATES, Stretch, next_change, revoked_at, stretches
 from tokensession.tools.wording import duration, iso, relative
 
@@ -18,31 +18,7 @@ _TICK: Final = 900
 _WIDE: Final = 1000  # units of a drawing, from its left to its right
 _TOP: Final = {"active": 2, "pending": 5, "retiring": 8, "expired": 11, "revoked": 11}
 
-_PANEL: Final = """\
-<section aria-labelledby="keys">
-<h2 id="keys">The key ring</h2>
-<p class="note">A key's state follows from the clock, alike in every process. The next key is
-published before it signs: here for $delay, where several processes read the ring for minutes.</p>
-<div class="timeline" aria-hidden="true">
-<ol>$drawings</ol>
-<p class="axis">$ticks</p>
-<ul class="states">$legend</ul>
-</div>
-<form class="row" method="post" action="/rotate">$csrf
-<button class="primary"$rotates>Rotate</button>
-<span class="note">$told</span></form>
-<form method="post" action="/revoke-key">$csrf
-<div class="scroll" tabindex="0" role="region" aria-labelledby="keys"><table>
-<thead><tr><th scope="col">kid</th><th scope="col">algorithm</th><th scope="col">state</th>
-<th scope="col">signs from</th><th scope="col">verifies until</th><th scope="col">end it</th></tr>
-</thead>
-<tbody>$rows</tbody></table></div></form>
-<p class="note">Serial $serial. Revoking is for a key that has leaked: it ends every session that
-the key has signed, yours too if it has. In place of the active key another signs at once.</p>
-<p class="notice stale" id="stale" data-at="$next" role="status" hidden>A key has changed
-its state. <a href="/#keys">Reload to see it</a></p>
-</section>
-"""
+_PANEL: Final = load("ring.html")
 
 _DRAWING: Final = """\
 <li><span class="who"><code>$kid</code> <span class="quiet">$state</span></span>

@@ -4,50 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.demo.view import PRODUCTS, THEMES, View
 
-_INTRO: Final = """\
-<section class="intro">
-<h1>A session that lives in its cookie</h1>
-<p class="lead">Encrypted, signed, and readable by any process that holds the keys. There is no
-session store behind this page: what you do here travels in the cookie, and what is kept is a list
-of the sessions that were ended.</p>
-</section>
-"""
+_INTRO: Final = load("session_intro.html")
 
-_SIGN_IN: Final = """\
-<section aria-labelledby="you">
-<h2 id="you">Sign in</h2>
-<form class="row" method="post" action="/sign-in">$csrf
-<label for="name">Any name will do</label>
-<input id="name" name="name" required maxlength="64" autocomplete="off" autocapitalize="words">
-<button class="primary">Sign in</button>
-</form>
-<p class="note">Your cart and theme come along; the session id does not. It is new at every sign-in,
-so an id that someone planted before is worth nothing.</p>
-</section>
-"""
+_SIGN_IN: Final = load("session_sign_in.html")
 
-_SIGNED_IN: Final = """\
-<section class="hello">
-<h1>Hello, <bdi>$name</bdi></h1>
-<form method="post" action="/sign-out">$csrf<button>Sign out</button></form>
-</section>
-"""
+_SIGNED_IN: Final = load("session_signed_in.html")
 
-_STATE: Final = """\
-<section aria-labelledby="state">
-<h2 id="state">Change the state</h2>
-<div class="columns">
-<div><h3>Cart</h3>$cart
-<form class="choices" method="post" action="/cart">$csrf$products</form></div>
-<div><h3>Theme</h3>
-<p class="note">Kept in the session, like all of this.</p>
-<form class="choices" method="post" action="/theme">$csrf$themes</form></div>
-</div>
-</section>
-"""
+_STATE: Final = load("session_state.html")
 
 _CHOICE: Final = '<button name="$field" value="$value"$extra>$label</button>'
 

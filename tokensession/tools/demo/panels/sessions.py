@@ -4,32 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.demo.verdict import verdict
 from tokensession.tools.wording import iso, relative
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.view import View
 
-_PANEL: Final = """\
-<section aria-labelledby="sessions">
-<h2 id="sessions">Sessions that were seen here</h2>
-<p class="note">A stateless application has no such list: this page remembers the last ids that it
-has read, in memory. Ending one takes a revocation list, which holds what was ended and nothing
-else.</p>
-$table
-$others
-<h3 id="replay">A stolen cookie, after signing out</h3>
-$replay
-</section>
-"""
+_PANEL: Final = load("sessions.html")
 
-_TABLE: Final = """\
-<div class="scroll" tabindex="0" role="region" aria-labelledby="sessions"><table>
-<thead><tr><th scope="col">session id</th><th scope="col">subject</th><th scope="col">state</th>
-<th scope="col">last used</th><th scope="col">key</th></tr></thead>
-<tbody>$rows</tbody></table></div>
-"""
+_TABLE: Final = load("sessions_table.html")
 
 _ROW: Final = """\
 <tr><th scope="row"><code>$sid</code>$here</th><td><bdi>$subject</bdi></td>
@@ -37,21 +21,9 @@ _ROW: Final = """\
 <td><time datetime="$iso" data-second="$second">$used</time></td><td><code>$kid</code></td></tr>
 """
 
-_OTHERS: Final = """\
-<div class="choices">
-<form method="post" action="/other-device">$csrf<button>Sign in on a second device</button></form>
-<form method="post" action="/revoke-others">$csrf<button>Log out my other devices</button></form>
-</div>
-<p class="note">The second device is made up: its session is real, and nobody has its token. A
-private window of your browser is a real one.</p>
-"""
+_OTHERS: Final = load("sessions_others.html")
 
-_REPLAY: Final = """\
-<p>Whoever copied your cookie before you signed out has this token still. Send it again:</p>
-<form method="get" action="/#replayed">
-<button name="replay" value="previous">Replay my previous cookie</button></form>
-$answer
-"""
+_REPLAY: Final = load("sessions_replay.html")
 
 
 def sessions_panel(view: View, csrf: Html, *, replays: bool) -> Html:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import TokenError
 from tokensession.tokens.limits import MAX_TOKEN
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join
+from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
 from tokensession.tools.demo.panels.cookie import coloured, legend
 from tokensession.tools.demo.verdict import verdict
 from tokensession.tools.dissect import Part, dissect
@@ -20,35 +20,9 @@ if TYPE_CHECKING:
 
 _ROW: Final = 16  # bytes in a line of a dump
 
-_PANEL: Final = """\
-<section aria-labelledby="paste">
-<h2 id="paste">Paste a token</h2>
-<p class="note">Any text, up to $most characters. It is presented to the reader of this page and
-taken apart; nothing of it is kept, and nothing in it is acted upon.</p>
-<form class="stack" method="post" action="/token#pasted">$csrf
-<label for="pasted-token">A token, or <code>name=token</code> as a Cookie header has it</label>
-<textarea id="pasted-token" name="token" rows="4" required maxlength="$most" spellcheck="false"
- autocomplete="off" autocapitalize="none" translate="no">
-$token</textarea>
-<p><button class="primary">Take it apart</button></p>
-</form>
-$answer
-</section>
-"""
+_PANEL: Final = load("token.html")
 
-_ANSWER: Final = """\
-$verdict
-<h3>Its layers</h3>
-<p class="token" translate="no">$parts</p>
-<ol class="legend">$legend</ol>
-<details><summary>Every byte of it</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Bytes of the token"><table class="bytes">
-<thead><tr><th scope="col">part</th><th scope="col">from byte</th><th scope="col">bytes</th></tr>
-</thead><tbody>$bytes</tbody></table></div>
-<p class="note">Counted in each segment, after base64url is undone: header, payload (from the
-version to the tag) and signature.</p></details>
-$inside
-"""
+_ANSWER: Final = load("token_answer.html")
 
 _LINE: Final = (
     '<tr class="part-$name"><th scope="row">$title</th><td>$at</td><td><code>$hex</code></td></tr>'
