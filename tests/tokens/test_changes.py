@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -210,3 +212,23 @@ def test_a_refused_state_is_not_compared_with_its_token() -> None:
     assert session.refused == "bad_state"
     assert session.get("tokensession/overflow", []) == []
     assert not is_changed(manager.codec, session)
+
+
+def test_a_thread_that_still_reads_fails_no_saving() -> None:
+    """What it reads is noted while the state is compared and written."""
+    codec: SessionCodec[Any] = SessionCodec(RING)
+    state = {f"k{number}": [number] for number in range(200)}
+    token = codec.encode(state, now=NOW)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            session = codec.decode(token, now=NOW)
+            reader = threading.Thread(target=lambda one: list(one.values()), args=(session,))
+            reader.start()
+            while reader.is_alive():
+                assert not is_changed(codec, session)
+                codec.renew(session, now=NOW)
+            reader.join()
+    finally:
+        sys.setswitchinterval(interval)

@@ -84,7 +84,7 @@ class Changes(Generic[StateT]):
 def _members_differ(state: dict[str, Any], value: SessionValue[Any]) -> bool | None:
     """Tell whether a touched member is another than the one found; None if that cannot be told."""
     suspects = []
-    for key, former in value.touched.items():
+    for key, former in list(value.touched.items()):  # to which another thread can add
         if former is CHANGEABLE:
             suspects.append(key)
         else:

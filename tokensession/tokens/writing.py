@@ -222,7 +222,7 @@ class TokenWriter(Generic[StateT]):
         touched: Any = None  # all of it
         former = None
         if not value.whole and value.opened is not None and value.refused is None:
-            touched = value.touched
+            touched = list(value.touched)  # to which another thread can add
         elif value.overflowed is not None:
             former = value.overflowed.packed
         return self._format.checked(value.state, packed, touched=touched, former=former)

@@ -51,7 +51,8 @@ class MemcachedServer(Connection):
     """
 
     vendor = "Memcached"
-    folder, stores = "memcached", "MemcachedStore"
+    folder = "memcached"
+    stores = "MemcachedStore"
     can_forget = True
 
     def __init__(

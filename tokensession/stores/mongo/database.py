@@ -46,7 +46,8 @@ class MongoDatabase(Connection):
     """
 
     vendor = "MongoDB"
-    folder, stores = "mongo", "MongoStore"
+    folder = "mongo"
+    stores = "MongoStore"
 
     def __init__(
         self,

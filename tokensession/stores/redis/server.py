@@ -51,7 +51,8 @@ class RedisServer(Connection):
     """
 
     vendor = "Redis"
-    folder, stores = "redis", "RedisStore"
+    folder = "redis"
+    stores = "RedisStore"
     can_forget = True
 
     def __init__(

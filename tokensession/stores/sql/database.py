@@ -58,7 +58,8 @@ class Database(Connection):
     """
 
     vendor = "SQL"
-    folder, stores = "sql", "SQLStore"
+    folder = "sql"
+    stores = "SQLStore"
 
     def __init__(
         self,
