@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "docs" / "reference"
-STORES: Final = {
-    "memory": ["MemoryStore"],
-    "sql": ["SQLStore"],
-    "redis": ["RedisStore"],
-    "memcached": ["MemcachedStore"],
-    "mongo": ["MongoStore"],
-}
 # Which names a page describes, by module; none stands for all that the package's root exports.
 PAGES: Final[dict[str, dict[str, list[str]]]] = {
     "tokensession": {"": []},
@@ -47,8 +40,6 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "keys.watcher": ["KeyRingWatcher", "WatcherStatus"],
         "keys.source": ["KeySource", "load_ring", "create", "update"],
         "keys.file_source": ["FileSource", "EnvironmentSource"],
-        "stores.sql.keys": ["SQLKeySource"],
-        "stores.redis.keys": ["RedisKeySource"],
         "stores.urls": ["source_from_url"],
     },
     "stores": {
@@ -58,11 +49,9 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "revocation.lookup": ["Lookup"],
         "revocation.replica": ["Replica"],
         "revocation.store": ["Store"],
-        **{f"stores.{name}.revocation": classes for name, classes in STORES.items()},
     },
     "overflow": {
         "overflow.store": ["Store"],
-        **{f"stores.{name}.overflow": classes for name, classes in STORES.items()},
     },
     "legacy": {
         "legacy.reader": ["LegacyReader", "LegacySession"],
@@ -91,6 +80,9 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
 ONLY: Final[dict[str, list[str]]] = {
     "Policy": ["owasp", "aal1", "aal2"],
     "Overflow": [],
+    "Lookup": [],
+    "Replica": ["staleness", "size", "read", "close"],
+    "Connection": ["name", "revocations", "overflow", "keys", "create", "close"],
     "SessionCodec": [
         "encode",
         "decode",
@@ -212,8 +204,9 @@ def _object(heading: str, found: griffe.Object | griffe.Alias, level: int) -> It
     yield _code(_class_line(found))
     yield from _docstring(found)
     for name, member in _members(found).items():
-        # What a method without a docstring does is described with its protocol.
-        shown = name in ONLY.get(found.name, [name]) and member.docstring is not None
+        # A member without a docstring is described by the base or protocol that it is of.
+        shown = name in ONLY.get(found.name, [name]) and not name.startswith("_")
+        shown = shown and member.docstring is not None
         if shown and isinstance(member, griffe.Function):
             yield f"{'#' * (level + 1)} `{found.name}.{name}`"
             yield _code(_signature(member, name))
