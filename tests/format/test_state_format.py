@@ -286,7 +286,11 @@ def test_a_key_that_would_not_come_back_is_refused(key: Any) -> None:
 
 
 def test_a_key_that_takes_the_place_of_an_equal_one_is_refused() -> None:
-    """Of a state that is read member by member too."""
+    """Of a state that is read member by member, and of one that overflowed before."""
+    former = encode_msgpack({"cart": 1})
+    state = {Key.CART: 1}
+    with pytest.raises(StateError, match="a key of type Key"):
+        UntypedState().checked(state, encode_msgpack(state), former=former)
     members = Members(b"\x81\xa4cart\x01")
     members[Key.CART] = members.pop("cart")
     with pytest.raises(StateError, match="a key of type Key"):

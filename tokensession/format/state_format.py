@@ -144,7 +144,7 @@ class UntypedState:
             return {
                 key: item
                 for key, item in state.items()
-                if known.get(key) != msgspec.Raw(encode_msgpack(item))
+                if type(key) is not str or known.get(key) != msgspec.Raw(encode_msgpack(item))
             }
         return state
 
