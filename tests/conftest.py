@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parent
 SLOW = (
     "browser",
     "interop",
-    "legacy/express",
+    "legacy/test_express.py",
     "overflow/test_histories.py",
     "revocation/test_outages.py",
     "servers",

@@ -104,7 +104,7 @@ def test_django() -> None:
     assert (session.subject, session.state) == ("42", {"_auth_user_id": "42"})
 
 
-def test_express() -> None:
+def test_express(slow: None) -> None:
     """Both of its cookies are taken over."""
     (code,) = blocks("Express")
     app = run(code, TODAY=datetime.now(UTC).date())["app"]
