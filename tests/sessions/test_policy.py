@@ -70,6 +70,15 @@ def test_limit(
     assert Policy(absolute_timeout=absolute, longest=longest).limit(cap) == limit
 
 
+def test_a_longest_given_alone_lowers_the_default_limit() -> None:
+    """Without an absolute timeout, `longest` is the limit where it is below the default."""
+    assert Policy(longest=3600).absolute_timeout == 3600
+    assert Policy(longest=86400).absolute_timeout == 28800
+    assert Policy(longest=600).idle_timeout == 600
+    with pytest.raises(ConfigError, match=r"longest .3600 s. is below"):
+        Policy(idle_timeout=7200, longest=3600)
+
+
 def test_longest_may_equal_the_absolute_timeout() -> None:
     """The boundary is inside."""
     assert Policy(absolute_timeout=3600, longest=3600).longest_cap == 3600

@@ -36,8 +36,8 @@ class Policy:
         idle_timeout: Seconds that a token lives unless it is renewed. By default 1800, or the
             absolute timeout or the ring's token_lifetime, if one of these is less.
         absolute_timeout: Seconds from its start after which a session ends whatever its
-            renewals; None for no limit but the session's own cap. By default 28800, or the idle
-            timeout, if that is more.
+            renewals; None for no limit but the session's own cap. By default 28800, or `longest`,
+            if that is less, or the idle timeout, if that is more.
         longest: The most seconds that a session's own cap may grant; None stands for
             `absolute_timeout`.
         renew_after: The fraction of the idle window after which a token is due for renewal, in
@@ -68,9 +68,12 @@ class Policy:
     ) -> None:
         idle_is_default = idle_timeout is _DEFAULT
         idle = DEFAULT_IDLE if idle_is_default else duration("idle_timeout", idle_timeout)
+        longest = _optional("longest", longest)
         limit: int | None = max(DEFAULT_ABSOLUTE, idle)
         if absolute_timeout is not _DEFAULT:
             limit = _optional("absolute_timeout", absolute_timeout)
+        elif longest is not None:
+            limit = max(min(DEFAULT_ABSOLUTE, longest), 0 if idle_is_default else idle)
         if limit is not None and idle > limit:
             if not idle_is_default:
                 raise ConfigError(
@@ -78,7 +81,6 @@ class Policy:
                     "every session ends: lower the one or raise the other"
                 )
             idle = limit
-        longest = _optional("longest", longest)
         _check_longest(longest, limit)
         if isinstance(renew_after, bool) or not isinstance(renew_after, int | float):
             raise ConfigError("renew_after must be a number above 0 and at most 1")
