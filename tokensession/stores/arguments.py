@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Final
 
 from tokensession.errors import ConfigError
@@ -38,3 +39,11 @@ def check_prefix(prefix: str) -> None:
 def first_line(error: BaseException) -> str:
     """Return what an error says in one line; what follows may hold values."""
     return str(error).strip().partition("\n")[0]
+
+
+def check_client(package: str, what: str, extra: str) -> None:
+    """Refuse to go on without a third-party package; say which extra has it."""
+    try:
+        import_module(package)
+    except ImportError as missing:
+        raise ConfigError(f"{what}: pip install 'tokensession[{extra}]'") from missing

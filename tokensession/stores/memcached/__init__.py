@@ -1,1 +1,5 @@
 """Memcached by pymemcache."""
+
+from tokensession.stores.arguments import check_client
+
+check_client("pymemcache", "Memcached needs pymemcache", "memcached")

@@ -6,17 +6,12 @@ import os
 from time import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pymemcache.client.base import PooledClient
+from pymemcache.exceptions import MemcacheError
+
 from tokensession.errors import ConfigError, StoreError
 from tokensession.stores.arguments import check_prefix, check_size, check_timeout, first_line
 from tokensession.stores.connection import Connection
-
-try:
-    from pymemcache.client.base import PooledClient
-    from pymemcache.exceptions import MemcacheError
-except ImportError as _missing:  # pragma: no cover  # the tests have it
-    raise ConfigError(
-        "Memcached needs pymemcache: pip install 'tokensession[memcached]'"
-    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,15 +7,12 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import pymongo
+from pymongo.errors import PyMongoError
+
 from tokensession.errors import ConfigError, StoreError
 from tokensession.stores.arguments import check_timeout, first_line
 from tokensession.stores.connection import Connection
-
-try:
-    import pymongo
-    from pymongo.errors import PyMongoError
-except ImportError as _missing:  # pragma: no cover  # the tests have it
-    raise ConfigError("MongoDB needs PyMongo: pip install 'tokensession[mongodb]'") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

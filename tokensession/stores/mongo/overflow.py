@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pymongo.errors import DuplicateKeyError
+
 from tokensession.overflow.store import Store
 from tokensession.stores.connection import Role
 from tokensession.stores.mongo.database import Document, MongoDatabase, moment
-
-from pymongo.errors import DuplicateKeyError  # isort: skip  # after what names a missing extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable

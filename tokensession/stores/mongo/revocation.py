@@ -10,6 +10,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pymongo import WriteConcern
+from pymongo.read_concern import ReadConcern
+
 from tokensession.revocation.decision import NEVER, Entries, entries_with
 from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN, SWEPT_BY_A_WRITE
 from tokensession.revocation.store import Batch, Capabilities, Counts, Position
@@ -26,9 +29,6 @@ from tokensession.stores.mongo.revocation_documents import (
     mark_of,
 )
 from tokensession.stores.transactions import TransactionalStore
-
-from pymongo import WriteConcern  # isort: skip  # after what names a missing extra
-from pymongo.read_concern import ReadConcern  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

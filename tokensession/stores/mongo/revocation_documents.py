@@ -9,6 +9,8 @@ from __future__ import annotations
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
+from pymongo import ReturnDocument
+
 from tokensession.errors import StoreError
 from tokensession.format.claims import SID_BYTES
 from tokensession.revocation import decision
@@ -16,8 +18,6 @@ from tokensession.revocation.decision import Denial, Mark
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.revocation.store import Batch
 from tokensession.stores.mongo.database import Document, moment
-
-from pymongo import ReturnDocument  # isort: skip  # after what names a missing extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
+import redis
+
 from tokensession.errors import StoreError
 from tokensession.stores.connection import Role
-from tokensession.stores.redis.server import ERRORS, RedisServer  # first: it names a missing extra
-
-import redis  # isort: skip
+from tokensession.stores.redis.server import ERRORS, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator

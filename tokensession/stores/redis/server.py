@@ -5,19 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
+from redis.retry import Retry
+
 from tokensession.errors import ConfigError, StoreError
 from tokensession.stores.arguments import check_prefix, check_timeout, first_line
 from tokensession.stores.connection import Connection
-
-try:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.exceptions import RedisClusterException, RedisError
-    from redis.retry import Retry
-except ImportError as _missing:  # pragma: no cover  # the tests have it
-    raise ConfigError(
-        "Redis and Valkey need redis-py: pip install 'tokensession[redis]'"
-    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,14 +9,14 @@ import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import call_in_child
 from tokensession.stores.arguments import check_timeout, first_line
 from tokensession.stores.connection import Connection
 from tokensession.stores.sql.engine import limit, new_engine, sqlite_file
-
-import sqlalchemy as sa  # isort: skip  # after the engine, which names a missing extra
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

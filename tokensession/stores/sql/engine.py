@@ -6,17 +6,12 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
 from tokensession.errors import ConfigError
 from tokensession.stores.deadline import DEADLINES
-
-try:
-    import sqlalchemy as sa
-    from sqlalchemy import event
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-except ImportError as _missing:  # pragma: no cover  # the tests have it
-    raise ConfigError(
-        "SQLite and PostgreSQL need SQLAlchemy: pip install 'tokensession[sql]'"
-    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

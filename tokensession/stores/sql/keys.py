@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
 from tokensession.errors import ConfigError, StoreError
 from tokensession.stores.connection import Role
 from tokensession.stores.sql.database import Database, Messages
-
-import sqlalchemy as sa  # isort: skip  # after the database, which names a missing extra
-from sqlalchemy.dialects import postgresql, sqlite  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable

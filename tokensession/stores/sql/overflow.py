@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import sqlalchemy as sa
+
 from tokensession.overflow.store import SWEEP_BATCH, SWEEP_EVERY, SWEEP_MARGIN, Store
 from tokensession.stores.connection import Role
 from tokensession.stores.sql.database import Database, Messages
-
-import sqlalchemy as sa  # isort: skip  # after the database, which names a missing extra
 
 
 class SQLStore(Role[Database], Store):
