@@ -512,7 +512,7 @@ def test_wrong_arguments(watched: Watched, hs256: KeyRing) -> None:
         with pytest.raises(ConfigError, match=rf"from 1 to {most} bytes"):
             Overflow(watched, limit=limit)  # type: ignore[arg-type]
     assert Overflow(watched, limit=most).limit == most
-    with pytest.raises(ConfigError, match=r"one of tokensession.overflow, not builtins.dict"):
+    with pytest.raises(ConfigError, match=r"stores.connect\(url\).overflow\(\), not builtins.dict"):
         Overflow({})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"make one with Overflow\(store\)"):
         SessionCodec(hs256, overflow={})  # type: ignore[call-overload]

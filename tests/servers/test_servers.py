@@ -107,11 +107,11 @@ def test_a_killed_server_finds_its_data_again(
 def test_a_killed_memcached_has_forgotten() -> None:
     """It keeps nothing, at the same address."""
     with Memcached() as server:
-        with contextlib.closing(Client(server.url)) as client:
+        with contextlib.closing(Client(str(server.socket))) as client:
             client.set("kept", "7", noreply=False)
             assert client.get("kept") == b"7"
         server.restart()
-        with contextlib.closing(Client(server.url)) as client:
+        with contextlib.closing(Client(str(server.socket))) as client:
             assert client.get("kept") is None
 
 
