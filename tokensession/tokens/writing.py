@@ -104,9 +104,11 @@ class TokenWriter(Generic[StateT]):
         Raises:
             TokenSessionError: As for `write_now`, but Expired.
         """
-        key = keys.signing_key(claims[1])
+        sid, iat, ttl, age, subject = claims
+        key = keys.signing_key(iat)
         checked = self._format.checked(state, None, touched=None, former=None)
-        return self._sealed(key, claims, checked, cap, nonce)
+        plaintext = write_claims(sid, iat, ttl, age, subject, checked, cap, pad_to=self._padding)
+        return self._token(key, plaintext, iat, nonce)
 
     def new(
         self, claims: NewClaims, state: Any, cap: int | None, nonce: bytes, keys: RingKeys
@@ -261,12 +263,6 @@ class TokenWriter(Generic[StateT]):
             overflow.put, packed, sid, self._encoded_context, dies_at=dies_at, now=iat
         )
         return put
-
-    def _sealed(
-        self, key: TokenKey, claims: NewClaims, checked: Any, cap: int | None, nonce: bytes
-    ) -> str:
-        plaintext = write_claims(*claims, checked, cap, pad_to=self._padding)
-        return self._token(key, plaintext, claims[1], nonce)
 
     @staticmethod
     def _token(key: TokenKey, plaintext: bytes, iat: int, nonce: bytes) -> str:
