@@ -126,11 +126,6 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     begun: bytes | None = None
 
     @property
-    def is_found(self) -> bool:
-        """Whether the state is that of a token, as opposed to that of a new session."""
-        return self.opened is not None and self.refused is None
-
-    @property
     def is_mapping(self) -> bool:
         """Whether the state is a map, as opposed to a value of a type."""
         return isinstance(self.state, dict | Members)
