@@ -127,7 +127,7 @@ class SessionManager(Generic[StateT]):
         """Read what the request carries, and hold it until the session is touched.
 
         The session counts as unopened until then: it is not renewed and the response does not
-        vary. An error is held likewise.
+        vary. An error is held in the same way.
         """
         try:
             session._keys = keys = self._codec.rings.current()
@@ -213,16 +213,16 @@ class SessionManager(Generic[StateT]):
         Raises:
             TokenSessionError: As for `save`.
         """
-        at = self._begin(session, headers, status, now, varies=varies)
         value = session._value
-        if value is not None and self.storeless:
-            self._saving.now(session, value, headers, at)
-        elif value is not None:
-            try:
-                yield from self._saving.steps(session, value, headers, at)
-            except StoreError:
-                self.complete(session)  # a 503 takes the response's place, and carries no change
-                raise
+        if value is None or self.storeless:
+            self.save(session, headers, status=status, method=method, varies=varies, now=now)
+            return
+        at = self._begin(session, headers, status, now, varies=varies)
+        try:
+            yield from self._saving.steps(session, value, headers, at)
+        except StoreError:
+            self.complete(session)  # a 503 takes the response's place, and carries no change
+            raise
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
 
@@ -281,7 +281,7 @@ class SessionManager(Generic[StateT]):
     def until_closed(self) -> SessionManager[StateT]:
         """Return a manager whose cookie browsers forget when they close; its tokens are the same.
 
-        A header's client keeps its token anyhow.
+        A header's client keeps its token in any case.
         """
         if not isinstance(self.cookie, Cookie):
             return self
