@@ -140,7 +140,7 @@ async def get_session(
 async def new_session(
     request: web.BaseRequest, key: web.RequestKey[RequestSession[Any]] = SESSION
 ) -> RequestSession[Any]:
-    """Return the session of a request, cleared: a new one, of nobody.
+    """Return the session of a request, cleared: a new, anonymous one.
 
     Raises:
         ConfigError: An application without `setup`.

@@ -10,7 +10,7 @@ import msgspec
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-# Whatever is not of the alphabet becomes a character that no alphabet has.
+# A byte outside the alphabet becomes a character that no alphabet has.
 _FROM_URL = bytes(
     byte if byte in _ALPHABET[:62] else {ord("-"): ord("+"), ord("_"): ord("/")}.get(byte, ord("!"))
     for byte in range(256)

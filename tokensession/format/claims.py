@@ -97,7 +97,7 @@ def check_nesting(plaintext: bytes) -> None:
 
 
 def read_claims(plaintext: bytes) -> Claims[Any]:
-    """Return the claims in `plaintext`, with whatever state they hold.
+    """Return the claims in `plaintext`, with a state of any kind.
 
     Raises:
         BadClaims: Not an array of claims, a claim out of range, malformed msgpack anywhere, or

@@ -89,7 +89,7 @@ _RESERVED = frozenset({OVERFLOW_KEY, "__proto__"})
 def is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost more than they say
     """Tell quickly that a container holds core values only; what is rare is left to the walk.
 
-    Exact types: whatever only derives from them would come back as its base.
+    Exact types: an instance of a subclass would come back as its base.
     """
     if type(value) is dict:
         if "__proto__" in value:

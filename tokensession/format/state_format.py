@@ -86,7 +86,7 @@ class UntypedState:
     _members = Decoder(dict[str, msgspec.Raw]).decode
 
     def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:
-        """Return the claims in `plaintext`, with whatever state they hold; or raise BadClaims."""
+        """Return the claims in `plaintext`, with a state of any kind; or raise BadClaims."""
         return read_claims(plaintext), None
 
     def read_state(self, packed: bytes) -> Any:

@@ -13,7 +13,7 @@ from tokensession.keys.jwk_pair import is_kid
 
 
 class Document(NamedTuple):
-    """What a document says: its keys, its serial, and whatever other members it has."""
+    """What a document says: its keys, its serial, and its other members."""
 
     keys: list[Key]
     serial: int

@@ -46,7 +46,7 @@ class Key:
         algorithm: ``HS256``, ``Ed25519`` or ``ES256``.
         nbf: Unix second from which it may sign; 0 when its JWK has none.
         exp: Unix second from which it no longer verifies, or None.
-        revoked: Whether its JWK has the member ``revoked``, whatever that holds.
+        revoked: Whether its JWK has the member ``revoked``, of any value.
         header: The header segment of each of its tokens.
         secret: The master secret of HS256, or the encryption secret beside an asymmetric key;
             None when only the tombstone of a revoked key is left.

@@ -110,7 +110,7 @@ class KeyRing(KeySet):
         shared_file: bool = False,
         callback: Callable[[WatcherStatus], None] | None = None,
     ) -> KeyRingWatcher:
-        """Return a watcher that follows the ring in a file; pass it wherever a ring is accepted.
+        """Return a watcher that follows the ring in a file; pass it in place of a ring.
 
         The file is read and created as by `open`. A thread then reloads it, so that the process
         uses rotated and revoked keys without a restart.

@@ -60,7 +60,7 @@ def plan(
     3. What verifies nothing any more is removed; of a revoked key the tombstone stays.
 
     While the active key is older than two periods, or younger than it can be, nothing gets an end
-    and nothing is removed: either the clock has jumped, or nobody has rotated for long. What a
+    and nothing is removed: either the clock has jumped, or no rotation has run for long. What a
     clock years ahead has left behind is put right: a key dated out of reach has signed nothing and
     goes, and an end out of reach is moved.
 

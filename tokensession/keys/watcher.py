@@ -61,7 +61,7 @@ class WatcherStatus:
 
 
 class KeyRingWatcher:
-    """Follows the ring of a source while the process runs; pass it wherever a ring is accepted.
+    """Follows the ring of a source while the process runs; pass it in place of a ring.
 
     The constructor reads the first ring, so that a process without keys fails when it starts. From
     then on the last good ring stays in use when the source fails. The log, the callback and

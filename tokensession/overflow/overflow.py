@@ -88,7 +88,7 @@ class Overflow:
         return self._store.keep(reference.name, until=dies_at + KEPT_LONGER, now=now)
 
     def drop(self, reference: Reference) -> None:
-        """Remove an entry that nobody is to read again; where that fails, it leaves by itself."""
+        """Remove an entry that is not read again; where that fails, it leaves by itself."""
         try:
             self._store.delete(reference.name)
         except StoreError as error:

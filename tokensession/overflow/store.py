@@ -1,4 +1,4 @@
-"""What a store of overflowed states does; implement it over whatever keeps bytes.
+"""What a store of overflowed states does; implement it over anything that keeps bytes.
 
 An entry is written once under a name that no other ever has, is read, kept longer, and leaves by
 itself some time after its end. So writers never meet, and a store needs no transactions.

@@ -56,7 +56,7 @@ class Denial(NamedTuple):
     Attributes:
         sid: The session id, 16 bytes.
         subject: The key of its subject, or None where it has none or nobody knows it.
-        started_at: When the session began, or None where nobody knows.
+        started_at: When the session began, or None where that is not known.
         until: Unix second until which the entry must live.
         successor: The session that takes its place, or None.
     """

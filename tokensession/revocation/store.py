@@ -1,4 +1,4 @@
-"""What a store of revocations does; implement it over whatever keeps data.
+"""What a store of revocations does; implement it over anything that keeps data.
 
 Entries only ever come to deny more, so a store may apply what it is told twice or late, and keep
 an entry longer than it must; it may never drop one early.

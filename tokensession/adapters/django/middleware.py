@@ -147,7 +147,7 @@ def _write(response: Any, headers: Headers) -> None:
             line = value.decode("ascii")
             cookie = _Written(line)
             # Of one name there can be several, as of old cookies with another domain or path. All
-            # are sent, whatever they are kept by.
+            # are sent, however they are kept.
             response.cookies[line if cookie.key in written else cookie.key] = cookie
             written.add(cookie.key)
         else:

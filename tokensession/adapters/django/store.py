@@ -156,7 +156,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
         """Do nothing: the session is written with the response."""
 
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # likewise
-        """Make the session's token, for whoever keeps it by hand as `session_key`.
+        """Make the session's token, for code that keeps it by hand as `session_key`.
 
         Raises:
             StateError: A state that would be changed on the way.
@@ -176,7 +176,7 @@ class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # D
 
     @classmethod
     def clear_expired(cls) -> None:
-        """Do nothing: expired sessions are in nobody's store."""
+        """Do nothing: no store holds expired sessions."""
 
 
 class SessionOfRequest(SessionStore):

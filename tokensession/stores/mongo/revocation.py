@@ -119,7 +119,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
                 yield batch_of(page)
             if len(page) < BATCH:
                 break
-        # Read first, so whatever came meanwhile is read (again) from here.
+        # Read first, so entries that came meanwhile are read (again) from here.
         yield Batch(
             everyone=store["everyone"],
             highest=store["highest"],

@@ -114,6 +114,6 @@ class Bench:
         return "revoked" if revoked else "live"
 
     def sign_in_elsewhere(self, subject: str | int, now: int) -> None:
-        """Begin another session of a subject, as its other device would; nobody has its token."""
+        """Begin another session of a subject, as its other device would."""
         token = self.codec.encode({}, subject=subject, now=now)
         self.seen.note(self.codec.decode(token, now=now), now)

@@ -23,7 +23,7 @@ def load(name: str) -> str:
 
 
 def fill(template: str, **values: object) -> Html:
-    """Return a template with its ``$names`` filled in; whatever is not `Html` is escaped.
+    """Return a template with its ``$names`` filled in; a value that is not `Html` is escaped.
 
     Args:
         template: HTML as `string.Template` takes it, a part of the program. Attributes stand in

@@ -154,7 +154,7 @@ async def checked_form(request: Request, *, most: int = MAX_FORM) -> dict[str, s
 
 
 def html(content: str, *, status: int = 200) -> Response:
-    """Return a page as the response, which nobody stores."""
+    """Return a page as a response that no cache stores."""
     return HTMLResponse(content, status_code=status, headers={"cache-control": "no-store"})
 
 
