@@ -124,8 +124,9 @@ func (r *Reader) Decode(token string, now int64) (*Session, error) {
 	if now >= session.ExpiresAt {
 		return refused("expired")
 	}
-	// Step 10: the application's type. (Step 9, revocation, needs a store.)
-	if r.Fits != nil && !r.Fits(claims.State) {
+	// Step 10: a state that is here, and of the application's type. (Step 9, revocation, needs a store.)
+	members, _ := claims.State.(map[string]any)
+	if _, elsewhere := members["tokensession/overflow"]; elsewhere || r.Fits != nil && !r.Fits(claims.State) {
 		return refused("bad_state")
 	}
 	return session, nil

@@ -117,6 +117,17 @@ OTHER_CLAIMS = {"sid": "ff" * 16, "iat": 1, "ttl": 77, "age": 77, "sub": "?", "c
 OTHER_KEY = {"kid": "?", "algorithm": "HS256", "can_mint": True}
 
 
+def test_a_case_that_is_wrongly_accepted_fails() -> None:
+    """A case that expects a refusal, and so shows no values, fails when it is accepted."""
+    values = {"claims", "layers", "kids", "sig_key", "enc_key", "msgpack", "packed", "result"}
+    for name, case in CASES:
+        refusals = WORDS[name] - {"ok"}
+        if case["expect"] == "ok" and "acceptable" not in case and refusals:
+            refused = {key: item for key, item in case.items() if key not in values}
+            outcome = run_case(name, refused | {"expect": min(refusals)}, FILES[name])
+            assert outcome.complaint == f"gave ok, expected {min(refusals)}"
+
+
 def spoil(case: dict[str, Any]) -> list[dict[str, Any]]:
     """Return copies of a case that expect something else."""
     if "acceptable" in case:

@@ -56,19 +56,20 @@ def accepted(
     made: Draft,
     reading: Reading | None = None,
 ) -> Case:
-    """Give a case of a token that is read; it can be written anew where its bytes are a writer's.
+    """Give a case of a token that is read; it is writable where its bytes are a writer's.
 
-    ES256 signatures of other implementations are random, so such a token is never written anew.
+    ES256 signatures of other implementations are random, and a reader ring cannot sign.
     """
-    writable = made.key.alg != "ES256" and made.plaintext == content.pack()
+    given = reading or Reading()
+    exact = made.key.alg != "ES256" and made.plaintext == content.pack()
     return {
         "id": f"tokens/{slug}",
         "rule": rule,
         "comment": comment,
-        **(reading or Reading()).json(),
+        **given.json(),
         "token": made.text(),
         "expect": "ok",
-        "writable": writable,
+        "writable": exact and given.ring != "reader",
         "claims": content.json(),
         "layers": made.layers(),
     }

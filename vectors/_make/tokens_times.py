@@ -27,6 +27,7 @@ def times() -> Iterator[Case]:
     yield from _expiries()
     yield from _limits()
     yield from _types()
+    yield from _references()
 
 
 def _read(slug: str, comment: str, content: Claims, reading: Reading) -> Case:
@@ -257,3 +258,37 @@ def _types() -> Iterator[Case]:
         yield refused(
             slug, "R10", "bad_state", comment, draft(HS, slug, Claims(state=state)), reading
         )
+
+
+def _references() -> Iterator[Case]:
+    """Give states that only refer to one elsewhere, for a reader without a store."""
+    reserved = "tokensession/overflow"
+    whole = b"\x01" + bytes(range(64))
+    fields = Reading(fields={"user_id": "int"})
+    refusals: list[tuple[str, str, Value, Reading]] = [
+        ("whole", "A reference of the right form.", {reserved: whole}, Reading()),
+        ("nil", "The reserved key with nil.", {reserved: None}, Reading()),
+        ("beside", "The reserved key beside a member.", {reserved: whole, "user_id": 42},
+         Reading()),
+        ("typed", "The same where the type asks for that member.",
+         {reserved: whole, "user_id": 42}, fields),
+    ]  # fmt: skip
+    for part, comment, state, reading in refusals:
+        slug = f"reference-{part}"
+        yield refused(
+            slug, "R10", "bad_state", comment, draft(HS, slug, Claims(state=state)), reading
+        )
+    slug = "reference-expired"
+    past = Reading(now=IAT + HOUR)
+    made = draft(HS, slug, Claims(state={reserved: whole}))
+    yield refused(slug, "R10", "expired", "A reference in an expired token.", made, past)
+    readable: list[tuple[str, str, Value]] = [
+        ("deeper", "The reserved key below the outermost map.", {"cart": {reserved: whole}}),
+        ("in-array", "The reserved key in a map of an array.", [{reserved: whole}]),
+        ("text", "The reserved key as a text.", reserved),
+        ("longer-key", "A longer key.", {reserved + "s": whole}),
+    ]
+    for part, comment, state in readable:
+        slug = f"reference-{part}"
+        content = Claims(state=state)
+        yield accepted(slug, "R10", comment, content, draft(HS, slug, content))

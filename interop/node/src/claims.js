@@ -6,7 +6,7 @@ import { StateError, TokenError } from "./errors.js";
 export const MAX_INT = Number.MAX_SAFE_INTEGER;
 export const MAX_SECONDS = 2 ** 32 - 1;
 const MAX_DEPTH = 32; // levels of arrays and maps in a state
-const OVERFLOW = "tokensession/overflow"; // of a state: it stands for one that is kept elsewhere
+const OVERFLOW = "tokensession/overflow"; // the key of a state that is kept elsewhere (SPEC section 14)
 
 const decoder = new Decoder({
   useBigInt64: true, // so that integers beyond 2^53 show
@@ -103,6 +103,11 @@ function integer(bytes, least, most) {
   const value = Number(isInteger ? decoder.decode(bytes) : NaN);
   if (!(value >= least && value <= most)) throw new RangeError("out of range");
   return value;
+}
+
+/** Tells whether a state only refers to one that is kept elsewhere. */
+export function isReference(state) {
+  return typeof state === "object" && state !== null && Object.prototype.hasOwnProperty.call(state, OVERFLOW);
 }
 
 /** Gives a decoded value with its 64-bit integers as numbers; throws for what is not core. */

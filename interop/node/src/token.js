@@ -2,7 +2,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, sign, timingSafeEqual, verify } from "node:crypto";
 
 import { decodeBase64url, encodeBase64url } from "./base64url.js";
-import { MAX_INT, MAX_SECONDS, readClaims, writeClaims } from "./claims.js";
+import { MAX_INT, MAX_SECONDS, isReference, readClaims, writeClaims } from "./claims.js";
 import { ConfigError, StateError, TokenError } from "./errors.js";
 import { verifies } from "./keys.js";
 
@@ -61,8 +61,8 @@ export function decode(token, ring, options = {}) {
   if (iat > now + leeway) throw new TokenError("not_yet_valid");
   const expiresAt = Math.min(iat + ttl, startedAt + limit);
   if (now >= expiresAt) throw new TokenError("expired");
-  // Step 10: the application's type. (Step 9, revocation, needs a store.)
-  if (fits !== undefined && !fits(state)) throw new TokenError("bad_state");
+  // Step 10: a state that is here, and of the application's type. (Step 9, revocation, needs a store.)
+  if (isReference(state) || (fits !== undefined && !fits(state))) throw new TokenError("bad_state");
   return { state, sid: encodeHex(sid), subject: sub, issuedAt: iat, startedAt, expiresAt, ttl, cap, kid: key.kid };
 }
 

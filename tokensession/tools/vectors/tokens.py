@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tokensession.errors import TokenError, UnknownKey
+from tokensession.errors import UnknownKey
 from tokensession.format.base64url import b64url_decode
 from tokensession.format.claims import Claims, write_claims
 from tokensession.format.state import checked_state
@@ -25,10 +25,7 @@ _FIELD_TYPES: Final = {"int": int, "str": str, "bool": bool, "bin": bytes}
 
 def run_claims(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
     """Read the plaintext of a token."""
-    try:
-        claims, _none = UntypedState().read(bytes.fromhex(case["plaintext"]))
-    except TokenError as error:
-        return error.code, None
+    claims, _none = UntypedState().read(bytes.fromhex(case["plaintext"]))
     return "ok", _compare_claims(claims, case.get("claims"))
 
 
@@ -49,9 +46,9 @@ def run_tokens(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
         session = codec.decode(case["token"], now=case["now"])
     except UnknownKey as error:
         return error.code, compare("key_state", error.key_state, case.get("key_state"))
-    except TokenError as error:
-        return error.code, None
-    expected = case["claims"]
+    expected = case.get("claims")
+    if expected is None:
+        return "ok", None
     state = session.state
     if fields is not None:  # the fields are compared, further members are not the type's business
         given = value(expected["state"])
