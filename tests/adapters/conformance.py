@@ -506,9 +506,12 @@ def _change(session: Any, name: str) -> Answer:
     return Answer("{}")
 
 
+_CACHING = ("Vary", "Cache-Control", "CDN-Cache-Control")
+
+
 def headers_of(query: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the headers that a query asks for."""
-    return tuple((key, query[key]) for key in ("Vary", "Cache-Control") if key in query)
+    return tuple((key, query[key]) for key in _CACHING if key in query)
 
 
 def _confirm(session: Any) -> str:
@@ -938,6 +941,8 @@ class Conformance:
             ("private", ["private", "no-store"]),
             ("NO-STORE", ["no-store"]),
             ("no-cache", ["no-cache", "no-store"]),
+            ("must-understand, max-age=60", ["max-age=60", "no-store"]),
+            ("s-maxage=60, Must-Understand=1", ["no-store"]),
         ],
     )
     def test_cache_control_is_merged(self, site: Site, given: str, expected: list[str]) -> None:
@@ -945,11 +950,22 @@ class Conformance:
         response = site.get(f"/op/set_new?Cache-Control={given}")
         assert listed(response, "cache-control") == expected
 
+    @pytest.mark.parametrize("name", ["set_new", f"clear{AND}large"])
+    def test_what_one_cache_prefers_to_no_store_goes(self, site: Site, name: str) -> None:
+        """A response that sets or deletes the cookie has no Cache-Control for a CDN alone."""
+        query = "Cache-Control=must-understand&CDN-Cache-Control=max-age=60"
+        response = site.get(f"/op/{name}?{query}", *cookies(start_cookie("signed in")))
+        assert response.headers.get_list("set-cookie")
+        assert listed(response, "cache-control") == ["no-store"]
+        assert "cdn-cache-control" not in response.headers
+
     @pytest.mark.parametrize("name", ["len", "nothing"])
     def test_cache_control_of_other_responses_is_theirs(self, site: Site, name: str) -> None:
         """A response that sets nothing keeps what the application says."""
-        response = site.get(f"/op/{name}?Cache-Control=public, max-age=60")
-        assert listed(response, "cache-control") == ["public", "max-age=60"]
+        query = "Cache-Control=public, must-understand&CDN-Cache-Control=max-age=60"
+        response = site.get(f"/op/{name}?{query}")
+        assert listed(response, "cache-control") == ["public", "must-understand"]
+        assert response.headers["cdn-cache-control"] == "max-age=60"
 
     def test_head(self, site: Site) -> None:
         """HEAD has the headers of GET."""

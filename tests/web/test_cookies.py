@@ -12,9 +12,6 @@ from tokensession.web.cookies import (
     MAX_AGE,
     MAX_CANDIDATES,
     MAX_COOKIE,
-    Headers,
-    add_vary,
-    forbid_storing,
 )
 
 DELETES = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
@@ -263,41 +260,3 @@ class TestReading:
         """``Authorization`` in, ``Session-Token`` out."""
         assert Header().write("t", 60) == (b"session-token", b"t")
         assert Header().vary == b"Authorization"
-
-
-class TestMerging:
-    @pytest.mark.parametrize(
-        ("before", "after"),
-        [
-            ([], [(b"vary", b"Cookie")]),
-            ([(b"vary", b"Accept")], [(b"vary", b"Accept, Cookie")]),
-            ([(b"Vary", b"")], [(b"vary", b"Cookie")]),
-            ([(b"VARY", b"cookie")], [(b"VARY", b"cookie")]),
-            ([(b"vary", b"*")], [(b"vary", b"*")]),
-            ([(b"vary", b"a, *")], [(b"vary", b"a, *")]),
-            ([(b"vary", b"a"), (b"x", b"y"), (b"vary", b"b")],
-             [(b"vary", b"a"), (b"x", b"y"), (b"vary", b"b, Cookie")]),
-            ([(b"vary", b"COOKIE"), (b"vary", b"b")], [(b"vary", b"COOKIE"), (b"vary", b"b")]),
-            ([(b"vary", b"Cookies")], [(b"vary", b"Cookies, Cookie")]),
-        ],
-    )  # fmt: skip
-    def test_vary(self, before: Headers, after: Headers) -> None:
-        """The name is added once, whatever stands there in whatever case."""
-        add_vary(before, b"Cookie")
-        assert before == after
-
-    @pytest.mark.parametrize(
-        ("before", "after"),
-        [
-            ([], b"no-store"),
-            ([b"public"], b"no-store"),
-            ([b"PUBLIC, max-age=60"], b"max-age=60, no-store"),
-            ([b"private", b"No-Store, no-cache"], b"private, no-cache, no-store"),
-            ([b" , ,"], b"no-store"),
-        ],
-    )
-    def test_cache_control(self, before: list[bytes], after: bytes) -> None:
-        """There is one header, which says no-store once and never public."""
-        headers = [(b"Cache-Control", value) for value in before] + [(b"x", b"y")]
-        forbid_storing(headers)
-        assert headers == [(b"x", b"y"), (b"cache-control", after)]

@@ -23,7 +23,7 @@ except ImportError as _missing:
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
-from tokensession.web.cookies import add_vary, forbid_storing
+from tokensession.web.caching import add_vary, forbid_storing, is_merged
 from tokensession.web.options import manager_of
 from tokensession.web.request_session import RequestSession
 from tokensession.web.unavailable import refusal, unavailable
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 # Where the session stands in a request; another for each further session of one application.
 SESSION: Final = web.RequestKey("tokensession", RequestSession[Any])
 
-_MERGED: Final = ("Vary", "Cache-Control")
 # Each session's response, with what that says of it; None for nothing.
 _SavedWith = WeakKeyDictionary[RequestSession[Any], "tuple[web.StreamResponse, Headers | None]"]
 
@@ -209,7 +208,7 @@ def _carry_over(
         return
     fields = _merged(response)
     add_vary(fields, manager.vary)
-    own = [(name, value) for name, value in said if name not in (b"vary", b"cache-control")]
+    own = [(name, value) for name, value in said if not is_merged(name.decode())]
     if own:
         fields += own
         forbid_storing(fields)
@@ -220,13 +219,13 @@ def _merged(response: web.StreamResponse) -> Headers:
     """Return those headers of a response that are merged with ours."""
     return [
         (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
-        for name in _MERGED
-        for value in response.headers.getall(name, ())
+        for name, value in response.headers.items()
+        if is_merged(name)
     ]
 
 
 def _write(response: web.StreamResponse, fields: Headers) -> None:
-    for name in _MERGED:
+    for name in {name for name in response.headers if is_merged(name)}:
         response.headers.popall(name, None)
     for field, value in fields:
         response.headers.add(field.decode(), value.decode("utf-8", "surrogateescape"))

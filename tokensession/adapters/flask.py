@@ -24,6 +24,7 @@ from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, TokenSessionError
 from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
 from tokensession.sessions.steps import run
+from tokensession.web.caching import is_merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
 from tokensession.web.options import manager_of
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from tokensession.web.unavailable import Refusal
 
 _PRESERVED = "werkzeug.debug.preserve_context"  # of a test client that looks at the session after
-_MERGED = ("vary", "cache-control")
 
 
 class Session(RequestSession[Any], sessions.SessionMixin):
@@ -106,7 +106,7 @@ class Managers(NamedTuple):
         if session.opened and not session.permanent:
             manager = self.until_closed
         headers = response.headers
-        fields = [(n.encode(), v.encode("latin-1")) for n in _MERGED for v in headers.getlist(n)]
+        fields = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers if is_merged(n)]
         try:
             yield from manager.saving(session, fields, status=response.status_code, method=method)
         except TokenSessionError as error:
@@ -125,12 +125,12 @@ class Managers(NamedTuple):
             manager.complete(session)
 
     def _write(self, session: Session, response: Response, fields: Headers) -> None:
-        carries = any(name.decode("ascii") not in _MERGED for name, _ in fields)
+        carries = any(not is_merged(name.decode("ascii")) for name, _ in fields)
         if carries:
             mark(response, session)
         else:
             release(response, session)
-        for name in _MERGED:
+        for name in {name for name, _ in response.headers if is_merged(name)}:
             response.headers.remove(name)
         for field, value in fields:
             response.headers.add(field.decode("ascii"), value.decode("latin-1"))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import StoreError, TokenSessionError
-from tokensession.web.cookies import add_vary
+from tokensession.web.caching import add_vary
 from tokensession.web.manager import FAILED
 from tokensession.web.options import manager_of
 from tokensession.web.unavailable import refusal, unavailable

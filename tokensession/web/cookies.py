@@ -230,59 +230,6 @@ class Header:
         return any(name == field for name, _ in headers)
 
 
-def add_vary(headers: Headers, name: bytes) -> None:
-    """Add a name to the response's Vary header, keeping what is there and ``*``."""
-    for key, _ in headers:
-        if key.lower() == b"vary":
-            break
-    else:
-        headers.append((b"vary", name))
-        return
-    lines = [index for index, (key, _) in enumerate(headers) if key.lower() == b"vary"]
-    listed = {part.strip().lower() for index in lines for part in headers[index][1].split(b",")}
-    if b"*" in listed or name.lower() in listed:
-        return
-    last = headers[lines[-1]][1]
-    headers[lines[-1]] = (b"vary", last + b", " + name if last.strip() else name)
-
-
-def forbid_storing(headers: Headers) -> None:
-    """Make the response's Cache-Control say ``no-store``, and never ``public``."""
-    for key, _ in headers:
-        if key.lower() == b"cache-control":
-            break
-    else:
-        headers.append((b"cache-control", b"no-store"))
-        return
-    directives = [
-        part.strip()
-        for key, value in headers
-        if key.lower() == b"cache-control"
-        for part in value.split(b",")
-        if part.strip() and part.strip().lower() not in (b"public", b"no-store")
-    ]
-    headers[:] = [pair for pair in headers if pair[0].lower() != b"cache-control"]
-    headers.append((b"cache-control", b", ".join([*directives, b"no-store"])))
-
-
-def may_be_stored(method: str | None, headers: Headers | None) -> bool:
-    """Tell whether a cache that others use may store a response (RFC 9111, section 3).
-
-    Args:
-        method: The request's; None where it is not known.
-        headers: The response's, in lower case; None where they are not known.
-    """
-    if method not in (None, "GET", "HEAD"):
-        return False
-    directives = {
-        part.strip().lower()
-        for name, value in headers or ()
-        if name.lower() == b"cache-control"
-        for part in value.split(b",")
-    }
-    return not directives & {b"no-store", b"private"}
-
-
 def _matches(pattern: re.Pattern[str], text: object) -> bool:
     return isinstance(text, str) and pattern.fullmatch(text) is not None
 

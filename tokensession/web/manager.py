@@ -10,7 +10,8 @@ from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
 from tokensession.format.seconds import whole_seconds
 from tokensession.sessions.steps import run
-from tokensession.web.cookies import Cookie, Header, add_vary
+from tokensession.web.caching import add_vary
+from tokensession.web.cookies import Cookie, Header
 from tokensession.web.opening import Opening, takeover_of
 from tokensession.web.options import codec_of
 from tokensession.web.request_session import BEFORE_HEAD, COMPLETE, IN_BODY, RequestSession

@@ -13,7 +13,7 @@ from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
 from tokensession.format.seconds import whole_seconds
 from tokensession.sessions.session import Session
-from tokensession.web.cookies import add_vary, may_be_stored
+from tokensession.web.caching import add_vary, may_be_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

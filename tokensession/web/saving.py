@@ -22,6 +22,7 @@ from tokensession.errors import (
 from tokensession.format.claims import StateT
 from tokensession.format.state_format import pack
 from tokensession.sessions.steps import from_here_to_the_end, run
+from tokensession.web.caching import forbid_storing
 from tokensession.web.change import (
     NOTHING,
     Change,
@@ -29,7 +30,6 @@ from tokensession.web.change import (
     is_of_another,
     is_signed_out,
 )
-from tokensession.web.cookies import forbid_storing
 from tokensession.web.ending import Ending
 from tokensession.web.making import Making
 

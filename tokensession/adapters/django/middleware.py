@@ -15,7 +15,7 @@ from tokensession.adapters.django.store import SessionOfRequest, SessionStore
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import StoreError, TokenSessionError
 from tokensession.sessions.steps import run
-from tokensession.web.cookies import add_vary
+from tokensession.web.caching import add_vary, is_merged
 from tokensession.web.manager import FAILED
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
@@ -64,9 +64,10 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             return response
         manager = self._manager
         claim(response, session)
-        merged = ("Vary", "Cache-Control")
         fields = [
-            (n.lower().encode(), response[n].encode("latin-1")) for n in merged if n in response
+            (name.lower().encode(), value.encode("latin-1"))
+            for name, value in response.headers.items()
+            if is_merged(name)
         ]
         failed = response.status_code == FAILED and session._unknown is None
         if failed or session.closed:
@@ -141,6 +142,8 @@ def _answer(refused: Refusal, cookies: SimpleCookie | None = None) -> Any:
 
 def _write(response: Any, headers: Headers) -> None:
     """Write headers into a response, where Django keeps its cookies by themselves."""
+    for name in [name for name in response.headers if is_merged(name)]:
+        del response.headers[name]
     written: set[str] = set()
     for field, value in headers:
         if field == b"set-cookie":

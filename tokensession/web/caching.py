@@ -1,0 +1,91 @@
+"""What responses say to caches: Vary, and that a response with a session's cookie is not stored.
+
+Rules: RFC 9110 and 9111 for Vary and Cache-Control, RFC 9213 for fields that name one cache.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensession.web.cookies import Headers
+
+# How the names of the fields end that caches obey. A cache with a field of its own ignores
+# Cache-Control: "...-Cache-Control" by RFC 9213, or one of the older fields.
+_FIELDS: Final = ("cache-control", "surrogate-control", "edge-control", "x-accel-expires")
+_ENDINGS: Final = tuple(name.encode() for name in _FIELDS)
+# Without a comma in its value, so that caches which split at each comma read the same.
+_directive = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|\"[^\"\\]*\"))?"
+).fullmatch
+# A cache that understands the status ignores no-store beside must-understand (RFC 9111, section
+# 5.2.2.3); the other two ask caches that users share to store the response.
+_DROPPED: Final = (b"public", b"s-maxage", b"must-understand", b"no-store")
+
+
+def is_merged(name: str) -> bool:
+    """Tell whether a response header of this name is merged with what a session needs."""
+    name = name.lower()
+    return name == "vary" or name.endswith(_FIELDS)
+
+
+def add_vary(headers: Headers, name: bytes) -> None:
+    """Add a name to the response's Vary header, keeping what is there and ``*``."""
+    for key, _ in headers:
+        if key.lower() == b"vary":
+            break
+    else:
+        headers.append((b"vary", name))
+        return
+    lines = [index for index, (key, _) in enumerate(headers) if key.lower() == b"vary"]
+    listed = {part.strip().lower() for index in lines for part in headers[index][1].split(b",")}
+    if b"*" in listed or name.lower() in listed:
+        return
+    last = headers[lines[-1]][1]
+    headers[lines[-1]] = (b"vary", last + b", " + name if last.strip() else name)
+
+
+def forbid_storing(headers: Headers) -> None:
+    """Make the response's Cache-Control say ``no-store``, and drop all that would overrule it."""
+    kept: list[bytes] = []
+    fields = [pair for pair in headers if pair[0].lower().endswith(_ENDINGS)]
+    for name, value in fields:
+        if name.lower() == b"cache-control":
+            kept += (text for text, own in _directives(value) if own not in _DROPPED)
+    if fields:
+        headers[:] = [pair for pair in headers if pair not in fields]
+    headers.append((b"cache-control", b", ".join([*kept, b"no-store"])))
+
+
+def may_be_stored(method: str | None, headers: Headers | None) -> bool:
+    """Tell whether a cache that others use may store a response (RFC 9111, section 3).
+
+    Args:
+        method: The request's; None where it is not known.
+        headers: The response's; None where they are not known.
+    """
+    if method not in (None, "GET", "HEAD"):
+        return False
+    said: set[bytes] = set()
+    for name, value in headers or ():
+        if name.lower() == b"cache-control":
+            directives = [text.lower() for text, _ in _directives(value)]
+            # A part of another form can begin a quoted string, which the others stand in.
+            if len(directives) == len([part for part in value.split(b",") if part.strip()]):
+                said.update(directives)
+            if b"must-understand" in value.lower():
+                return True
+        elif name.lower().endswith(_ENDINGS):
+            return True
+    return not said & {b"no-store", b"private"}
+
+
+def _directives(line: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Give the well-formed directives of a Cache-Control line, each with its name in lower case."""
+    for part in line.split(b","):
+        found = _directive(part.strip())
+        if found is not None:
+            yield found[0], found[1].lower()
