@@ -10,12 +10,14 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"regexp"
 	"sort"
+	"unicode/utf8"
 )
 
 // ConfigError says what is wrong with keys or arguments, and never what a key holds.
@@ -348,10 +350,15 @@ func loadSecret(member jwk, most int) ([]byte, error) {
 	return secret, nil
 }
 
-// isEncodedKey tells whether data is the text of a JWK or a DER key; nothing else fits into 64 bytes.
+var heads = regexp.MustCompile(`^(ssh-(rsa|dss|ed25519)|ecdsa-sha2-|sk-ssh-|sk-ecdsa-|openssh-key-v1)`)
+
+// isEncodedKey tells whether data is the text of a JWK, a DER key, or PEM or SSH, of which 64 bytes hold the head.
 func isEncodedKey(data []byte) bool {
-	if value, err := parseJSON(data); err == nil {
-		members, _ := value.(jwk)
+	if bytes.Contains(data, []byte("-----BEGIN ")) || heads.Match(data) || len(data) > 4 && heads.Match(data[4:]) {
+		return true
+	}
+	var members map[string]json.RawMessage
+	if utf8.Valid(data) && json.Unmarshal(data, &members) == nil {
 		_, kty := members["kty"]
 		_, keys := members["keys"]
 		return kty || keys

@@ -46,11 +46,11 @@ def test_schema(name: str) -> None:
 
 
 def test_most_cases_are_negative_and_all_codes_occur() -> None:
-    """At least 120 cases, three quarters of them negative, and every code."""
+    """At least 120 cases, two thirds of them negative, and every code."""
     words = Counter("either" if "acceptable" in case else case["expect"] for _, case in CASES)
     negative = sum(count for word, count in words.items() if word not in ("ok", "either"))
     assert len(CASES) >= 120
-    assert negative >= len(CASES) * 3 / 4
+    assert negative >= len(CASES) * 2 / 3
     assert set(words) >= CODES
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
@@ -79,10 +80,24 @@ _LOADERS: tuple[tuple[str, Callable[[bytes], object]], ...] = (
 )
 
 
+# What PEM and SSH keys have in the bytes that a k can hold.
+_HEADS: Final = re.compile(
+    rb"-----BEGIN |\A(?:.{4})?"
+    rb"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-|sk-ssh-|sk-ecdsa-|openssh-key-v1)",
+    re.DOTALL,
+)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _encoded_key(data: bytes) -> str | None:
     """Name the kind of key that `data` parses as, or None ."""
+    if _HEADS.search(data):
+        return "a PEM or SSH key, whole or in part"
     try:
-        document = json.loads(data)
+        document = json.loads(data.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         pass
     else:

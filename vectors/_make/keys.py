@@ -9,7 +9,10 @@ from .keys_document import kids, shapes
 from .keys_kinds import algorithms, pairs
 from .keys_material import halves, secrets
 from .keys_members import dates, uses
+from .keys_points import encoded_secrets, foreign_members, points
 from .keys_reuse import reuse
+from .keys_revoked import revoked_keys, successors
+from .keys_text import texts
 from .rings import rings
 from .vectorfile import vector_file
 
@@ -30,6 +33,12 @@ def keys() -> dict[str, Json]:
         *dates(),
         *uses(),
         *reuse(),
+        *texts(),
+        *revoked_keys(),
+        *successors(),
+        *points(),
+        *encoded_secrets(),
+        *foreign_members(),
     ]
     comment = (
         "Key documents; well_known lists the secrets of tokens.json, which are refused where a"

@@ -103,7 +103,9 @@ def _keys() -> Schema:
         {"document": anything, "expect": {"const": "config_error"}},
         {"running": anything, "from_file": {"const": True}},
     )
-    as_text = record({"text": TEXT, "expect": {"const": "config_error"}})
+    as_text = record(
+        {"text": TEXT, "expect": {"const": "config_error"}}, {"acceptable": {"const": ["ok"]}}
+    )
     rules = [f"K{number}" for number in range(1, 11)]
     secrets = array({"type": "string", "pattern": "^[A-Za-z0-9_-]{43,86}$"}, 1)
     return file("keys", rules, [ok, refused, as_text], members={"well_known": secrets})

@@ -10,6 +10,7 @@ import { PUBLISHED } from "./published.js";
 
 const KID = /^[A-Za-z0-9_-]{1,32}$/;
 const TYPES = { HS256: ["oct"], Ed25519: ["OKP", "Ed25519"], ES256: ["EC", "P-256"] };
+const HEADS = /-----BEGIN |^([^]{4})?(ssh-(rsa|dss|ed25519)|ecdsa-sha2-|sk-ssh-|sk-ecdsa-|openssh-key-v1)/;
 const has = (object, name) => Object.prototype.hasOwnProperty.call(object, name);
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -185,10 +186,11 @@ function loadSecret(jwk, most) {
   return secret;
 }
 
-/** Tells whether bytes are the text of a JWK or a DER key; nothing else fits into 64 bytes. */
+/** Tells whether bytes are the text of a JWK, a DER key, or PEM or SSH, of which 64 bytes hold the head. */
 function isEncodedKey(bytes) {
+  if (HEADS.test(bytes.toString("latin1"))) return true;
   try {
-    const value = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
     return isObject(value) && (has(value, "kty") || has(value, "keys"));
   } catch {
     // not JSON; perhaps DER, whose outer sequence ends with the bytes

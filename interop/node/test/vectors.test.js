@@ -51,6 +51,7 @@ const RUN = {
   keys({ document, text, running, from_file: fromStore, kids }) {
     const options = { fromStore, running: running && KeyRing.fromJwks(running) };
     const ring = KeyRing.fromJwks(text ?? document, options);
+    if (kids === undefined) return;
     const found = [...ring].map(({ kid, algorithm, canMint }) => ({ kid, algorithm, can_mint: canMint }));
     const sorted = (list) => [...list].sort((one, other) => (one.kid < other.kid ? -1 : 1));
     assert.deepEqual(sorted(found), sorted(kids));
@@ -68,7 +69,7 @@ const RUN = {
       if (error.code === "unknown_key") assert.equal(error.keyState, vector.key_state);
       throw error;
     }
-    sameLayers(vector, ring);
+    if (vector.layers !== undefined) sameLayers(vector, ring);
   },
   writing({ state, msgpack, path }) {
     try {
