@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
 from tokensession.errors import ConfigError
 from tokensession.format.base64url import NotCanonical, b64url_decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 SECRET_BYTES: Final = 32
 MAX_SECRET_BYTES: Final = 64
@@ -69,17 +68,6 @@ def _not_a_secret(kid: str, name: str, form: str) -> str:
     )
 
 
-_LOADERS: tuple[tuple[str, Callable[[bytes], object]], ...] = (
-    ("a PEM public key", serialization.load_pem_public_key),
-    ("a PEM private key", lambda data: serialization.load_pem_private_key(data, None)),
-    ("a PEM certificate", load_pem_x509_certificate),
-    ("a DER public key", serialization.load_der_public_key),
-    ("a DER private key", lambda data: serialization.load_der_private_key(data, None)),
-    ("an SSH public key", serialization.load_ssh_public_key),
-    ("an SSH private key", lambda data: serialization.load_ssh_private_key(data, None)),
-)
-
-
 # What PEM and SSH keys have in the bytes that a k can hold.
 _HEADS: Final = re.compile(
     rb"-----BEGIN |\A(?:.{4})?"
@@ -95,7 +83,7 @@ def _refuse_constant(name: str) -> None:
 def _encoded_key(data: bytes) -> str | None:
     """Name the kind of key that `data` parses as, or None ."""
     if _HEADS.search(data):
-        return "a PEM or SSH key, whole or in part"
+        return "a PEM or SSH key"
     try:
         document = json.loads(data.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -103,14 +91,15 @@ def _encoded_key(data: bytes) -> str | None:
     else:
         if isinstance(document, dict) and ("kty" in document or "keys" in document):
             return "the text of a JWK"
-    for form, load in _LOADERS:
+    for form, load in (
+        ("a DER public key", serialization.load_der_public_key),
+        ("a DER private key", lambda data: serialization.load_der_private_key(data, None)),
+    ):
         try:
             load(data)
         except (ValueError, UnsupportedAlgorithm, NotImplementedError, InternalError):
             continue
-        # A private key that wants its password is a key all the same, and a certificate of a
-        # version that does not exist is no secret either.
-        except (TypeError, InvalidVersion):
+        except TypeError:  # a private key that wants its password
             return form
         return form
     return None
