@@ -7,11 +7,9 @@ import contextlib
 import copy
 import json
 import pickle
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -306,21 +304,6 @@ def test_a_revoked_key_is_not_published(algorithm: str) -> None:
     assert ring["leaked"].public_key is not None
     assert "leaked" not in [jwk["kid"] for jwk in ring.to_jwks()["keys"]]
     assert len(ring.to_jwks()["keys"]) == 1
-
-
-def test_a_certificate_of_no_version() -> None:
-    """As cryptography knows an error of its own for it, which is no ValueError."""
-    key, name = ed25519.Ed25519PrivateKey.generate(), x509.Name([])
-    begins, ends = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
-    certificate = x509.CertificateBuilder(name, name, key.public_key(), 1, begins, ends).sign(
-        key, None
-    )
-    version = b"\xa0\x03\x02\x01"
-    der = certificate.public_bytes(serialization.Encoding.DER)
-    body = base64.encodebytes(der.replace(version + b"\x02", version + b"\x07")).decode()
-    text = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
-    with pytest.raises(ConfigError, match="a PEM certificate"):
-        parse_keys([{"kty": "oct", "kid": "k", "alg": "HS256", "k": text}])
 
 
 def test_a_key_is_shown_with_its_dates_and_whether_it_is_revoked() -> None:
