@@ -178,7 +178,8 @@ class OverflowContract:
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(work, range(64)))
 
-    def test_a_forked_child_has_connections_of_its_own(self, store: Store) -> None:
+    @pytest.mark.parametrize("hooks", [True, False])
+    def test_a_forked_child_has_connections_of_its_own(self, store: Store, *, hooks: bool) -> None:
         """It reads what its parent wrote, and neither disturbs the other."""
         at = now()
         store.put(name(1), b"entry", until=at + 100, now=at)
@@ -186,7 +187,7 @@ class OverflowContract:
         def check() -> None:
             assert [store.get(name(1)) for _ in range(20)] == [b"entry"] * 20
 
-        held_in_child = fork(check)
+        held_in_child = fork(check, hooks=hooks)
         check()
         assert held_in_child()
 

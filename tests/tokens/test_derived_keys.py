@@ -226,7 +226,8 @@ class TestPulling:
         assert len(checked) == len(set(checked))
         assert keys.current().ring is watcher.ring
 
-    def test_a_child(self, ring: KeyRing) -> None:
+    @pytest.mark.parametrize("hooks", [True, False])
+    def test_a_child(self, ring: KeyRing, *, hooks: bool) -> None:
         """It derives, though a thread of its parent was about to."""
         shelf = Shelf(ring)
         watcher = Idle(shelf)
@@ -239,6 +240,6 @@ class TestPulling:
             watcher.reload()
             assert keys.current().ring.serial == 6
 
-        with keys._lock:
-            held_in_child = fork(check)
+        with keys._lock():
+            held_in_child = fork(check, hooks=hooks)
         assert held_in_child()

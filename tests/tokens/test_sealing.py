@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from jwt.algorithms import HMACAlgorithm, OKPAlgorithm
 
 from tests.conftest import ALGORITHMS, NOW
+from tests.forks import fork
 from tests.tokens.samples import RINGS, TOKENS
 from tokensession import ConfigError, KeyRing, SessionCodec, encode
 from tokensession.format.base64url import b64url_decode, b64url_encode
@@ -76,24 +76,18 @@ def test_a_salt_ages(hs256: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     assert salt_of(codec.encode({})) != first
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_child_draws_its_own_salt(hs256: KeyRing) -> None:
+@pytest.mark.parametrize("hooks", [True, False])
+def test_a_child_draws_its_own_salt(hs256: KeyRing, *, hooks: bool) -> None:
     """After a fork parent and child never seal under the same salt."""
     codec = SessionCodec(hs256)
     before = salt_of(codec.encode({}))
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover  # runs in the child
-        try:
-            os.write(writing, salt_of(codec.encode({})))
-        finally:
-            os._exit(0)
-    os.close(writing)
-    childs = os.read(reading, 9)
-    os.close(reading)
-    os.waitpid(child, 0)
-    assert len(childs) == 8
-    assert childs != before
+
+    def check() -> None:
+        salt = salt_of(codec.encode({}))
+        assert salt != before
+        assert salt_of(codec.encode({})) == salt
+
+    assert fork(check, hooks=hooks)()
     assert salt_of(codec.encode({})) == before
 
 

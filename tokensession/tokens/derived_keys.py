@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
-from tokensession.forks import call_in_child
+from tokensession.forks import PerProcess
 from tokensession.keys.ring import KeyRing
 from tokensession.tokens.sealing import TokenKey
 
@@ -115,7 +115,7 @@ class DerivedKeys:
             watcher brings after the first one. The error is logged.
     """
 
-    __slots__ = ("__weakref__", "_check", "_context", "_derived", "_lock", "_watcher")
+    __slots__ = ("_check", "_context", "_derived", "_lock", "_watcher")
 
     def __init__(
         self,
@@ -125,18 +125,13 @@ class DerivedKeys:
     ) -> None:
         self._context = context
         self._check = check
+        self._lock = PerProcess(Lock)  # held while keys are derived
         self._watcher: KeyRingWatcher | None = None
         if isinstance(keys, KeyRing):
             self._derived = RingKeys(keys, context)
         else:
             self._watcher = keys
             self._derived = RingKeys(keys.ring, context, watcher=keys)
-            self._begin()
-            call_in_child(self, DerivedKeys._begin)
-
-    def _begin(self) -> None:
-        """Create the lock, which a thread of the parent can hold during a fork."""
-        self._lock = Lock()  # held while keys are derived
 
     def current(self) -> RingKeys:
         """Return the keys to use now.
@@ -162,7 +157,7 @@ class DerivedKeys:
         return self._derive(watcher)
 
     def _derive(self, watcher: KeyRingWatcher) -> RingKeys:
-        with self._lock:
+        with self._lock():
             former = self._derived
             # Read under the lock, so that a thread that comes late does not publish an older ring.
             ring = watcher.ring

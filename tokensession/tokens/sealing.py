@@ -6,6 +6,7 @@ import math
 import os
 from hmac import compare_digest
 from itertools import count
+from os import getpid
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -34,17 +35,6 @@ SECONDS_PER_SALT: Final = 900.0
 
 _ED25519 = OKPAlgorithm()
 _ES256 = ECAlgorithm(ECAlgorithm.SHA256)
-
-_forks = 0
-
-
-def _count_fork() -> None:
-    global _forks  # noqa: PLW0603  # the one fact about the process that a child must notice
-    _forks += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_count_fork)
 
 
 def context_bytes(context: str) -> bytes:
@@ -134,21 +124,21 @@ class _Asymmetric:
 class Salt:
     """A writer's salt with its cipher, and what is left of its life."""
 
-    __slots__ = ("_count", "_forks", "_until", "cipher", "head")
+    __slots__ = ("_count", "_pid", "_until", "cipher", "head")
 
     def __init__(self, value: bytes, cipher: AESGCM) -> None:
         self.head: bytes = VERSION_BYTE + value  # what a payload begins with
         self.cipher: AESGCM = cipher
         self._count = count()
         self._until = monotonic() + SECONDS_PER_SALT
-        self._forks = _forks
+        self._pid = getpid()
 
     def take(self) -> bool:
         """Claim one token of this salt; False when it is used up, too old or of the parent."""
         return (
             next(self._count) < TOKENS_PER_SALT  # one step of the interpreter, so no lock
             and monotonic() < self._until
-            and self._forks == _forks
+            and self._pid == getpid()
         )
 
 

@@ -27,7 +27,8 @@ class TestMemory(OverflowContract):
         return lambda: connect("memory:").overflow()
 
 
-def test_a_fork_while_another_thread_writes() -> None:
+@pytest.mark.parametrize("hooks", [True, False])
+def test_a_fork_while_another_thread_writes(*, hooks: bool) -> None:
     """The child has no such thread, so its copy of the lock is free."""
     store = MemoryStore()
 
@@ -35,8 +36,8 @@ def test_a_fork_while_another_thread_writes() -> None:
         store.put(name(1), b"entry", until=100, now=0)
         assert store.get(name(1)) == b"entry"
 
-    with store._lock:
-        assert fork(check)()
+    with store._lock():
+        assert fork(check, hooks=hooks)()
     assert store.get(name(1)) is None
 
 

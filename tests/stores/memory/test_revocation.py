@@ -53,7 +53,8 @@ def test_it_is_a_store() -> None:
     assert isinstance(MemoryStore(), Store)
 
 
-def test_a_fork_while_another_thread_writes() -> None:
+@pytest.mark.parametrize("hooks", [True, False])
+def test_a_fork_while_another_thread_writes(*, hooks: bool) -> None:
     """The child has no such thread, and so nobody who would unlock its copy."""
     store = MemoryStore()
     store.deny(denial(1), now=NOW)
@@ -62,8 +63,8 @@ def test_a_fork_while_another_thread_writes() -> None:
         store.deny(denial(2), now=NOW)
         assert store.count() == (2, 0)
 
-    with store._lock:
-        assert fork(check)()
+    with store._lock():
+        assert fork(check, hooks=hooks)()
     assert store.count() == (1, 0)
 
 

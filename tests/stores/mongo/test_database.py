@@ -27,7 +27,7 @@ def test_all_roles_share_one_client(mongo: Mongo) -> None:
     overflow.put(bytes(32), b"entry", until=2**33, now=NOW)
     names = store.run(lambda database: database.list_collection_names(), store="overflow")
     assert sorted(names) == ["overflow", "revocations"]
-    assert len(store._clients) == 1
+    assert len(store._client._made) == 1
     with pytest.raises(ConfigError, match="MongoDB keeps no keys"):
         store.keys()
     store.close()

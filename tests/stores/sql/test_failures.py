@@ -177,9 +177,10 @@ class TestSQL:
         with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
             SQLStore(Database(postgres.url))
 
+    @pytest.mark.parametrize("hooks", [True, False])
     @pytest.mark.parametrize("name", ["new_sqlite", "new_postgres", "new_valkey"])
     def test_a_child_makes_connections_of_its_own(
-        self, name: str, request: pytest.FixtureRequest
+        self, name: str, request: pytest.FixtureRequest, *, hooks: bool
     ) -> None:
         """After a fork both go on, and neither disturbs the other."""
         store: Store = request.getfixturevalue(name)()
@@ -190,7 +191,7 @@ class TestSQL:
                 store.deny(denial(number), now=NOW)
                 assert store.look_up(sid(number), None).denied
 
-        held_in_child = fork(lambda: check(20))
+        held_in_child = fork(lambda: check(20), hooks=hooks)
         check(40)
         assert held_in_child()
         assert store.count().denied == 41

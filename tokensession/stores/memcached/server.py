@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from time import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -10,6 +9,7 @@ from pymemcache.client.base import PooledClient
 from pymemcache.exceptions import MemcacheError
 
 from tokensession.errors import ConfigError, StoreError
+from tokensession.forks import PerProcess
 from tokensession.stores.arguments import check_prefix, check_size, check_timeout, first_line
 from tokensession.stores.connection import Connection
 
@@ -41,6 +41,9 @@ class MemcachedServer(Connection):
         timeout: Seconds that a call can take at most.
         item_limit: The server's option ``-I`` in bytes. The overflow store refuses larger entries.
 
+    Attributes:
+        client: Returns the client of this process.
+
     Raises:
         ConfigError: An invalid argument.
     """
@@ -66,7 +69,7 @@ class MemcachedServer(Connection):
         self.prefix = prefix
         self.item_limit = item_limit
         self._timeout = timeout
-        self._clients: dict[int, Any] = {}
+        self.client = PerProcess(self._new_client)
 
     @property
     def name(self) -> str:
@@ -74,7 +77,7 @@ class MemcachedServer(Connection):
         return f"memcached {self._server}"
 
     def close(self) -> None:
-        client = self._clients.pop(os.getpid(), None)
+        client = self.client.give_up()
         if client is not None:
             client.close()
 
@@ -100,23 +103,18 @@ class MemcachedServer(Connection):
         except _BROKEN as error:
             raise _failed(store, error) from error
 
-    def client(self) -> Any:
-        """Return the client of this process: a child must not write into its parent's."""
-        client = self._clients.get(os.getpid())
-        if client is None:
-            made = PooledClient(
-                self._server,
-                connect_timeout=self._timeout,
-                timeout=self._timeout,
-                no_delay=not self._server.startswith("unix:"),
-            )
-            # In one step, without a lock, which a fork could catch held; it is not connected yet.
-            client = self._clients.setdefault(os.getpid(), made)
-        return client
+    def _new_client(self) -> Any:
+        """Return a client that has not connected yet."""
+        return PooledClient(
+            self._server,
+            connect_timeout=self._timeout,
+            timeout=self._timeout,
+            no_delay=not self._server.startswith("unix:"),
+        )
 
     def _drop_idle(self) -> None:
         """Close the connections that wait for a call, and none that another thread waits for."""
-        client = self._clients.get(os.getpid())
+        client = self.client.give_up()
         if client is not None:
             pool = client.client_pool
             for _ in pool.free:

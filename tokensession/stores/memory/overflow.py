@@ -6,7 +6,7 @@ import threading
 from typing import Final
 
 from tokensession.errors import StoreError
-from tokensession.forks import call_in_child
+from tokensession.forks import PerProcess
 from tokensession.overflow.store import MAX_ENTRY, SWEEP_BATCH, SWEEP_EVERY, Store
 from tokensession.stores.arguments import check_size
 
@@ -29,18 +29,13 @@ class MemoryStore(Store):
         self._used = 0
         self._puts = 0
         self._entries: dict[bytes, tuple[bytes, int]] = {}
-        self._begin_anew()
-        call_in_child(self, MemoryStore._begin_anew)
-
-    def _begin_anew(self) -> None:
-        """Be unlocked: in a new object, or in a child, whose parent may have been writing."""
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
 
     def create(self) -> None:
         """Memory needs no preparation."""
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        with self._lock:
+        with self._lock():
             self._puts += 1
             full = self._used + len(entry) > self._room
             if full or self._puts % SWEEP_EVERY == 0:
@@ -59,7 +54,7 @@ class MemoryStore(Store):
         return None if found is None else found[0]
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # the protocol's
-        with self._lock:
+        with self._lock():
             found = self._entries.get(name)
             if found is None:
                 return False
@@ -67,11 +62,11 @@ class MemoryStore(Store):
             return True
 
     def delete(self, name: bytes) -> None:
-        with self._lock:
+        with self._lock():
             self._remove(name)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        with self._lock:
+        with self._lock():
             return self._sweep(now, limit)
 
     def _sweep(self, now: int, limit: int) -> int:

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import StoreError
-from tokensession.forks import call_in_child
+from tokensession.forks import PerProcess
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.entries import RevocationEntries
@@ -52,12 +52,7 @@ class MemoryStore(Store):
         # Of each subject's denied ids the greatest start, and the end of an entry for it.
         self._starts: dict[bytes, tuple[int, int]] = {}
         self._looked_at = -_LOOKS_APART  # Unix second of the last look for those that have ended
-        self._begin_anew()
-        call_in_child(self, MemoryStore._begin_anew)
-
-    def _begin_anew(self) -> None:
-        """Be unlocked: in a new object, or in a child, whose parent may have been writing."""
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -71,7 +66,7 @@ class MemoryStore(Store):
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
         successor = denial.successor
-        with self._lock:
+        with self._lock():
             self._expire(now)
             ids = [denial.sid]
             current = self._chains.current(denial.sid)
@@ -85,7 +80,7 @@ class MemoryStore(Store):
             return Ended(tuple(ids), self._entries.everyone, self._entries.mark_of(subject))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        with self._lock:
+        with self._lock():
             self._expire(now)
             entries, sid = self._entries, denial.sid
             current = self._chains.current(sid)
@@ -104,7 +99,7 @@ class MemoryStore(Store):
             return Ended((sid,), entries.everyone, entries.mark_of(denial.subject))
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        with self._lock:
+        with self._lock():
             self._expire(now)
             entries = self._entries
             known = entries.mark_of(subject)
@@ -113,16 +108,16 @@ class MemoryStore(Store):
             return mark
 
     def revoke_all(self, *, now: int) -> int:
-        with self._lock:
+        with self._lock():
             entries = self._entries
             return self._raise(decision.next_everyone(entries.everyone, entries.highest, now))
 
     def revoke_before(self, instant: int) -> int:
-        with self._lock:
+        with self._lock():
             return self._raise(decision.everyone_before(self._entries.everyone, instant))
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        with self._lock:
+        with self._lock():
             # Where the interpreter holds the lock, so that both belong together.
             here = (self._epoch, self._position)
             changes = self._since(position)
@@ -150,7 +145,7 @@ class MemoryStore(Store):
         return Counts(self._entries.denied_count, self._entries.mark_count)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        with self._lock:
+        with self._lock():
             self._chains.expire(now, limit)
             return self._entries.expire(now, limit)
 

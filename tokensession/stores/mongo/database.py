@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -11,6 +10,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from tokensession.errors import ConfigError, StoreError
+from tokensession.forks import PerProcess
 from tokensession.stores.arguments import check_timeout, first_line
 from tokensession.stores.connection import Connection
 
@@ -70,7 +70,7 @@ class MongoDatabase(Connection):
         self._collection = collection
         self._taken_by = ""
         self._timeout = timeout
-        self._clients: dict[int, pymongo.MongoClient[Document]] = {}
+        self._client = PerProcess(self._new_client)
 
     @property
     def name(self) -> str:
@@ -80,7 +80,7 @@ class MongoDatabase(Connection):
         return f"mongodb {hosts}/{self._database}"
 
     def close(self) -> None:
-        client = self._clients.pop(os.getpid(), None)
+        client = self._client.give_up()
         if client is not None:
             with pymongo.timeout(self._timeout):  # the driver takes leave of its server
                 client.close()
@@ -107,7 +107,7 @@ class MongoDatabase(Connection):
             with pymongo.timeout(self._timeout):
                 # The primary, whatever the URL says: a secondary may lag behind.
                 return call(
-                    self._client(store).get_database(
+                    self._client().get_database(
                         self._database, read_preference=pymongo.ReadPreference.PRIMARY
                     )
                 )
@@ -115,14 +115,11 @@ class MongoDatabase(Connection):
             reason = first_line(error).partition(", Timeout:")[0]
             raise StoreError(f"the {store} store (mongodb) failed: {reason}") from error
 
-    def _client(self, store: str) -> pymongo.MongoClient[Document]:
-        """Return the client of this process: none lives through a fork."""
-        client = self._clients.get(os.getpid())
-        if client is not None:
-            return client
+    def _new_client(self) -> pymongo.MongoClient[Document]:
+        """Return a client that has not connected yet."""
         milliseconds = round(self._timeout * 1000)
         try:
-            made: pymongo.MongoClient[Document] = pymongo.MongoClient(
+            return pymongo.MongoClient(
                 self._url,
                 serverSelectionTimeoutMS=milliseconds,
                 connectTimeoutMS=milliseconds,
@@ -130,12 +127,7 @@ class MongoDatabase(Connection):
             )
         except (PyMongoError, ValueError):
             # The message must not show a URL, which may have a password.
-            raise StoreError(f"the {store} store (mongodb) has a URL that cannot be read") from None
-        # In one step, without a lock, which a fork could catch held.
-        client = self._clients.setdefault(os.getpid(), made)
-        if client is not made:
-            made.close()
-        return client
+            raise StoreError("the store (mongodb) has a URL that cannot be read") from None
 
 
 def moment(until: int) -> datetime:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import weakref
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.forks import call_in_child
+from tokensession.forks import PerProcess, call_in_child
 from tokensession.stores.arguments import check_timeout, first_line
 from tokensession.stores.connection import Connection
 from tokensession.stores.sql.engine import limit, new_engine, sqlite_file
@@ -88,8 +89,8 @@ class Database(Connection):
         self._timeout = timeout
         self._file = sqlite_file(engine)
         self._identity: tuple[int, int] | None = None  # of the file that is connected to
-        # A child makes connections of its own, and does not write into its parent's.
-        call_in_child(self.engine, lambda engine: engine.dispose(close=False))
+        self._own_pool = PerProcess(partial(_leave_parents_pool, self.engine, os.getpid()))
+        call_in_child(self._own_pool, PerProcess.__call__)
 
     @property
     def name(self) -> str:
@@ -152,6 +153,7 @@ class Database(Connection):
         self._run(says, work)
 
     def _run(self, says: Messages, work: Callable[[sa.Connection], _Result]) -> _Result:
+        self._own_pool()
         begun = monotonic()
         while True:
             try:
@@ -197,6 +199,14 @@ class Database(Connection):
             with contextlib.suppress(SQLAlchemyError):
                 connection.exec_driver_sql("ROLLBACK")
             raise
+
+
+def _leave_parents_pool(engine: Engine, pid: int) -> int:
+    """Give a child of process `pid` a pool of its own, and leave its parent's connections alone."""
+    here = os.getpid()
+    if here != pid:
+        engine.dispose(close=False)
+    return here
 
 
 def _reason(error: Exception) -> str:
