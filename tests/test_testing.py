@@ -117,7 +117,7 @@ def test_a_manager_has_its_own_cookie() -> None:
     assert made.name == "__Secure-visit"
     assert session_in(manager, {made.name: made.value}).state == 7
     with pytest.raises(ConfigError, match="Header"):
-        session_cookie(SessionManager(codec, cookie=Header()), state=7)
+        session_cookie(SessionManager(KeyRing.generate(), cookie=Header()), state=7)
 
 
 def test_the_examples_run() -> None:

@@ -604,7 +604,7 @@ def test_a_manager_in_the_settings() -> None:
     assert "tokensession.E001" in problems(TOKENSESSION_KEYS=manager)
     assert "tokensession.E001" in problems(**named, TOKENSESSION_POLICY=Policy())
     assert "tokensession.E001" in problems(**named, TOKENSESSION_REVOCATION=WatchedStore())
-    header = SessionManager(SessionCodec(RING), cookie=Header())
+    header = SessionManager(RING, cookie=Header())
     assert "tokensession.E001" in problems(TOKENSESSION_KEYS=header)
     with override_settings(**named):
         assert SessionStore().session_key is None

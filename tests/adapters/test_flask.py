@@ -366,9 +366,9 @@ class Visit(msgspec.Struct):
 
 def test_a_typed_session_in_a_header() -> None:
     """A manager brings what the settings have no names for."""
-    codec = SessionCodec(RING, state_type=Visit)
+    manager = SessionManager(RING, state_type=Visit, cookie=Header())
     app = Flask("api")
-    app.session_interface = SessionInterface(SessionManager(codec, cookie=Header()))
+    app.session_interface = SessionInterface(manager)
 
     @app.get("/")
     def count() -> str:

@@ -72,7 +72,7 @@ def by_header(keys: KeyRing, token: str, now: int) -> str:
     """Read with a manager, from a header."""
     codec: SessionCodec[Any] = SessionCodec(keys, policy=POLICY)
     header = (b"authorization", b"Bearer " + token.encode())
-    session = SessionManager(codec, cookie=Header()).open([header], now=now)
+    session = SessionManager(codec, cookie=Header(context=codec.context)).open([header], now=now)
     return session.refused or session.kid
 
 

@@ -260,3 +260,4 @@ class TestReading:
         """``Authorization`` in, ``Session-Token`` out."""
         assert Header().write("t", 60) == (b"session-token", b"t")
         assert Header().vary == b"Authorization"
+        assert Header().context == "header"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import NOW
-from tokensession import Header, SessionCodec, SessionManager, StoreError
+from tokensession import Header, KeyRing, SessionCodec, SessionManager, StoreError
 from tokensession.legacy.starlette import StarletteReader
 from tokensession.sessions.steps import run
 from tokensession.stores.memory.revocation import MemoryStore
@@ -15,7 +15,6 @@ from tokensession.stores.memory.revocation import MemoryStore
 from .exchange import IDLE, POLICY, request, response, token_in
 
 if TYPE_CHECKING:
-    from tokensession import KeyRing
     from tokensession.revocation.decision import Entries
     from tokensession.web.cookies import Headers
 
@@ -53,7 +52,7 @@ class TestHeaderTransport:
     @pytest.fixture
     def manager(self, codec: SessionCodec[Any]) -> SessionManager[Any]:
         """Give a manager of an API."""
-        return SessionManager(codec, cookie=Header())
+        return SessionManager(codec, cookie=Header(context=codec.context))
 
     def test_in_and_out(self, manager: SessionManager[Any], codec: SessionCodec[Any]) -> None:
         """A bearer token in, a response header out, and Vary to match."""
@@ -64,6 +63,22 @@ class TestHeaderTransport:
         assert set(headers) == {"vary", "session-token", "cache-control"}
         assert headers["vary"] == "Authorization"
         assert codec.decode(headers["session-token"], now=NOW).state == {"a": 2}
+
+    @pytest.mark.parametrize("algorithm", ["HS256", "Ed25519", "ES256"])
+    def test_no_token_of_a_header_does_for_a_cookie(self, algorithm: Any) -> None:
+        """A client's token is refused in the cookie, and the cookie's in the header."""
+        ring = KeyRing.generate(algorithm)
+        managers = [SessionManager(ring), SessionManager(ring, cookie=Header())]
+        names = "set-cookie", "session-token"
+        for own, other, name in zip(managers, reversed(managers), names, strict=True):
+            session = request(own)
+            session.sign_in("ada")
+            said = response(own, session)
+            token = token_in(said) if name == "set-cookie" else said[name]
+            assert request(own, token).subject == "ada"
+            refused = request(other, token)
+            code = "bad_signature" if algorithm == "HS256" else "decrypt_failed"
+            assert (refused.subject, refused.refused) == (None, code)
 
     def test_an_emptied_session(
         self, manager: SessionManager[Any], codec: SessionCodec[Any]

@@ -120,6 +120,16 @@ class TestManager:
             manager = SessionManager(SessionCodec(hs256, context=context), cookie=cookie)
             assert manager.open((), now=NOW).context == context
 
+    @pytest.mark.parametrize(
+        ("cookie", "context"), [(Cookie(), "header"), (Header(), "session")], ids=repr
+    )
+    def test_cookies_and_headers_share_no_codec(
+        self, hs256: KeyRing, cookie: Cookie | Header, context: str
+    ) -> None:
+        """A codec with the default context of headers is refused for a cookie, and vice versa."""
+        with pytest.raises(ConfigError, match=rf"SessionCodec\(..., context='{cookie.context}'\)"):
+            SessionManager(SessionCodec(hs256, context=context), cookie=cookie)
+
 
 class TestAdapter:
     def test_a_manager_is_taken_as_it_is(self, manager: SessionManager[Any]) -> None:

@@ -163,7 +163,7 @@ class TestDeletion:
 
 
 class TestTwoMiddlewares:
-    @pytest.mark.parametrize("transport", [Cookie(), Header()])
+    @pytest.mark.parametrize("transport", [Cookie(), Header(context="session")])
     @pytest.mark.parametrize(
         ("inner", "outer", "refused"),
         [
@@ -198,7 +198,9 @@ class TestTwoMiddlewares:
 class TestWhatCannotBeWritten:
     """The response fails, and the session is as it was, but for a sign-out."""
 
-    @pytest.mark.parametrize("transport", [Cookie(), Header()], ids=["cookie", "header"])
+    @pytest.mark.parametrize(
+        "transport", [Cookie(), Header(context="session")], ids=["cookie", "header"]
+    )
     @pytest.mark.parametrize(
         ("value", "error"),
         [(Decimal(1), StateError), ("x" * 9000, SessionTooLarge)],

@@ -401,7 +401,7 @@ def test_a_key_that_can_sign_is_needed() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"cookie": Header()}, "Header"),
+        ({"cookie": Header(context="session")}, "Header"),
         ({"cookie": Cookie(name="session", http_development=True)}, "name of a legacy cookie"),
         ({"readers": ("session",)}, "no str"),
         ({"readers": (reader(cap=31 * 86400),)}, "longest"),

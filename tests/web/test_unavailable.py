@@ -55,7 +55,9 @@ class TestRefusal:
         self, codec: SessionCodec[Any], transport: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The client drops its token, although the rest of the response cannot be written."""
-        manager = SessionManager(codec, cookie=Header() if transport == "header" else None)
+        manager = SessionManager(
+            codec, cookie=Header(context="session") if transport == "header" else None
+        )
         deleting = manager.cookie.delete()
         answer = refusal(manager, UNFIT, [(b"content-length", b"9"), deleting])
         assert answer is not None

@@ -20,6 +20,8 @@ MAX_COOKIE: Final = 4096  # bytes of name and value; browsers drop more, and kee
 MAX_AGE: Final = 400 * 86400  # seconds; browsers cap a cookie's lifetime there
 MAX_CANDIDATES: Final = 4  # values of one name that are looked at, so that hostile ones cost little
 
+HEADER_CONTEXT: Final = "header"  # so that a client's token does not do for a browser's cookie
+
 SameSite = Literal["Lax", "Strict", "None"]
 Headers = list[tuple[bytes, bytes]]  # as ASGI has them: names in lower case, in order
 
@@ -189,7 +191,7 @@ class Header:
             other alone.
         response: The response header in which the client gets a new token; empty when the
             session has ended.
-        context: The purpose of its tokens.
+        context: The purpose of its tokens, ``header`` by default: they are refused in a cookie.
 
     Raises:
         ConfigError: Names that are no header names.
@@ -197,7 +199,7 @@ class Header:
 
     request: str = "Authorization"
     response: str = "Session-Token"
-    context: str = "session"
+    context: str = HEADER_CONTEXT
     vary: bytes = field(init=False, repr=False, compare=False)  # as of a cookie
     room: ClassVar[int] = MAX_TOKEN
 

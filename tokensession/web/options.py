@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tokensession.errors import ConfigError
 from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.tokens.options import CodecOptions, check_names
-from tokensession.web.cookies import Cookie, Header
+from tokensession.web.cookies import HEADER_CONTEXT, Cookie, Header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,10 +65,11 @@ def codec_of(
 
 
 def _check_context(context: str, of_cookie: str) -> None:
-    if context == DEFAULT_CONTEXT != of_cookie:
+    if context != of_cookie and context in (DEFAULT_CONTEXT, HEADER_CONTEXT):
+        default = "cookie" if context == DEFAULT_CONTEXT else "header"
         raise ConfigError(
-            f"the codec's context is {DEFAULT_CONTEXT!r}, that of the default cookie, so its "
-            f"tokens would do in the place of that one's: give it the context of this cookie, "
+            f"the codec's context is {context!r}, that of the default {default}, so its tokens "
+            f"would do in the place of that one's: pass the context of what carries them, "
             f"SessionCodec(..., context={of_cookie!r}), or one of its own"
         )
 
