@@ -89,13 +89,16 @@ class MemcachedServer(Connection):
             store: What the role is called in messages.
             again: False for a call that must not be made twice.
         """
+        client = None
         try:
-            return call(self.client())
+            client = self.client()
+            return call(client)
         except TimeoutError as error:
             # Its own connection is closed already; those of other threads may well be answered.
             raise _failed(store, error) from error
         except _BROKEN as error:
-            self._drop_idle()  # they are as old
+            if client is not None:
+                _drop_idle(client)  # they are as old
             if not again:
                 raise _failed(store, error) from error
         try:
@@ -112,13 +115,12 @@ class MemcachedServer(Connection):
             no_delay=not self._server.startswith("unix:"),
         )
 
-    def _drop_idle(self) -> None:
-        """Close the connections that wait for a call, and none that another thread waits for."""
-        client = self.client.give_up()
-        if client is not None:
-            pool = client.client_pool
-            for _ in pool.free:
-                pool.destroy(pool.get())
+
+def _drop_idle(client: Any) -> None:
+    """Close the connections that wait for a call, and none that another thread waits for."""
+    pool = client.client_pool
+    for _ in pool.free:
+        pool.destroy(pool.get())
 
 
 def _address(where: str) -> str:
