@@ -15,7 +15,7 @@ from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StateError,
 from tokensession.errors import UnknownKey
 from tokensession.format.claims import write_claims
 from tokensession.format.state import checked_state
-from tokensession.format.state_format import UntypedState
+from tokensession.format.untyped_state import UntypedState
 from tokensession.keys.known_secrets import check_unpublished
 from tokensession.tokens.sealing import Salt
 from tokensession.tools.vectors.tagged import value

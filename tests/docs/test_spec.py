@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from tokensession.format import claims, state
+from tokensession.format import claims, core_values
 from tokensession.keys import jwk, material, schedule
 from tokensession.revocation import decision
 from tokensession.sessions import policy
@@ -74,8 +74,8 @@ def test_limits() -> None:
     assert sealing.TOKENS_PER_SALT == 4096
     assert sealing.SECONDS_PER_SALT == 15 * 60
     assert sealing.MAX_CONTEXT_BYTES == 255
-    assert state.MAX_DEPTH == 32
-    assert state.MAX_INT == 2**53 - 1
+    assert core_values.MAX_DEPTH == 32
+    assert core_values.MAX_INT == 2**53 - 1
     assert claims.MAX_SECONDS == 2**32 - 1
     assert (material.SECRET_BYTES, material.MAX_SECRET_BYTES) == (32, 64)
     assert material.MIN_DISTINCT_BYTES == 12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import enum
 import math
 import uuid
@@ -16,28 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokensession import StateError
-from tokensession.format.state import MAX_DEPTH, MAX_INT, check_state, check_subject, pack_state
+from tokensession.format.core_values import MAX_DEPTH, MAX_INT, core_value
+from tokensession.format.state import check_subject, pack_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Colour(enum.StrEnum):
-    """An enum that is a str."""
-
-    RED = "red"
 
 
 class Level(enum.IntEnum):
     """An enum that is an int."""
 
     HIGH = 3
-
-
-class Name(str):
-    """A str with a type of its own, as template engines mark safe text."""
-
-    __slots__ = ()
 
 
 def nested(levels: int, inner: Any = None) -> Any:
@@ -98,11 +86,6 @@ def test_aware_datetimes_come_back_in_utc() -> None:
         ({"price": Decimal("1.5")}, "state.price"),
         ({"tags": {"a"}}, "state.tags"),
         ({"tags": frozenset("a")}, "state.tags"),
-        ({"c": Colour.RED}, "state.c"),
-        ({"l": Level.HIGH}, "state.l"),
-        ({"n": Name("x")}, "state.n"),
-        ({"d": collections.OrderedDict(a=1)}, "state.d"),
-        ({"d": collections.defaultdict(int)}, "state.d"),
         ({"b": bytearray(b"x")}, "state.b"),
         ({"b": memoryview(b"x")}, "state.b"),
         ({"o": object()}, "state.o"),
@@ -118,7 +101,6 @@ def test_aware_datetimes_come_back_in_utc() -> None:
         ({1: 2}, "state"),
         ({"m": {None: 2}}, "state.m"),
         ({"m": {b"k": 2}}, "state.m"),
-        ({"m": {Colour.RED: 2}}, "state.m"),
         ({"m": {"__proto__": 2}}, "state.m"),
         ({"a": [1, {"b": [None, {1}]}]}, "state.a[1].b[1]"),
         ({"odd key": {"x": {1}}}, "state['odd key'].x"),
@@ -167,7 +149,9 @@ def test_integers_up_to_53_bits_are_kept(number: int) -> None:
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
 def test_the_quick_check_agrees_with_the_walk(state: Any) -> None:
     """A state is written exactly when the full walk has no complaint."""
-    assert complaint(check_state, state) == complaint(pack_state, state)
+    assert complaint(lambda value: core_value(value, "state"), state) == complaint(
+        pack_state, state
+    )
 
 
 def complaint(check: Callable[[Any], object], state: Any) -> str | None:
@@ -192,22 +176,3 @@ def test_other_subjects_are_refused(subject: Any) -> None:
     """A bool is no subject, nor is anything that would come back changed."""
     with pytest.raises(StateError, match=r"^subject: "):
         check_subject(subject)
-
-
-class _Name(str):
-    """Text, and more."""
-
-    __slots__ = ()
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (_Name("ada"), "a _Name, which would come back as str; convert it"),
-        ({1}, "a set, which msgpack does not keep; convert it"),
-    ],
-)
-def test_what_a_state_cannot_hold_is_told_with_a_remedy(value: Any, words: str) -> None:
-    """What only derives from a core type by that type; what is none by what to do."""
-    with pytest.raises(StateError, match=f"^state.a: {words}"):
-        check_state({"a": value})

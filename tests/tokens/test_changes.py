@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import NOW
 from tests.tokens.samples import RINGS, sealed
 from tokensession import Overflow, SessionCodec, SessionManager
-from tokensession.format.state_format import pack
+from tokensession.format.state import comparer
 from tokensession.stores.memory.overflow import MemoryStore
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def test_a_change_after_the_writing(
     session = codec.decode(codec.encode(state, now=NOW), now=NOW)
     before(session)
     value = session._changing()
-    saved = pack(value.state) if value.shared else None
+    saved = comparer()(value.state) if value.shared else None
     codec.renew(session, now=NOW)
     after(session)
     assert codec.changes.is_changed_since(value, saved) is changed
@@ -196,7 +196,7 @@ def test_a_change_after_nothing_was_written() -> None:
     session = codec.new()
     session["a"] = []
     value = session._changing()
-    saved = pack(value.state)
+    saved = comparer()(value.state)
     assert not codec.changes.is_changed_since(value, saved)
     session["a"].append(1)
     assert codec.changes.is_changed_since(value, saved)

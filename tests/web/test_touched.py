@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from tests.conftest import NOW
 from tokensession import ConfigError, KeyRing, SessionManager, StateError
 from tokensession.format.claims import write_claims
+from tokensession.format.core_values import core_value
 from tokensession.format.lazy_state import Members
-from tokensession.format.state import check_state, encode_msgpack
-from tokensession.format.state_format import pack
+from tokensession.format.state import comparer, encode_msgpack
 from tokensession.stores.memory.overflow import MemoryStore
 
 if TYPE_CHECKING:
@@ -324,14 +324,14 @@ class Request:
     def expected(self) -> bytes | type[StateError] | None:
         """Return what the response must set: the packed state, b"" for a deletion, or None."""
         session = self.session
-        packed = pack(state_of(session))
+        packed = comparer()(state_of(session))
         same_life = (session.ttl, session.cap) == (1800, None)
         if packed == self._found and not session.given_up and same_life:
             return None
         if packed == self._empty and session.subject is None:
             return b"" if self._presented else None
         try:
-            check_state(to_builtins(state_of(session)))
+            core_value(to_builtins(state_of(session)), "state")
         except StateError:
             return StateError
         return packed
@@ -359,9 +359,9 @@ class Request:
         assert self.save() == expected
         if expected is StateError:
             return
-        before = pack(state_of(self.session))
+        before = comparer()(state_of(self.session))
         late()
-        after = pack(state_of(self.session))
+        after = comparer()(state_of(self.session))
         try:
             self.manager.check_unchanged(self.session)
         except ConfigError:

@@ -68,7 +68,7 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
             context of its tokens.
         key: Where the session stands in the request, for several sessions in one application.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
-            `state_type`, `padding`, `observer`.
+            `state_type`, `padding`, `observer`, `convert`.
 
     Raises:
         ConfigError: Wrong arguments.

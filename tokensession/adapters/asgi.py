@@ -61,7 +61,7 @@ class SessionMiddleware:
             context of its tokens.
         scope_key: Where the session stands in the scope, for several sessions in one application.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
-            `state_type`, `padding`, `observer`.
+            `state_type`, `padding`, `observer`, `convert`.
 
     Raises:
         ConfigError: Wrong arguments.

@@ -190,8 +190,8 @@ class SessionInterface(sessions.SessionInterface):
     Args:
         keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
-            `state_type`, `padding`, `observer`. Without a policy that is the OWASP profile, and
-            PERMANENT_SESSION_LIFETIME for sessions that are permanent.
+            `state_type`, `padding`, `observer`, `convert`. Without a policy that is the
+            OWASP profile, and PERMANENT_SESSION_LIFETIME for sessions that are permanent.
 
     Raises:
         ConfigError: Wrong arguments.

@@ -70,7 +70,7 @@ class SessionMiddleware:
             context of its tokens.
         environ_key: Where the session stands in the environ, for several in one application.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
-            `state_type`, `padding`, `observer`.
+            `state_type`, `padding`, `observer`, `convert`.
 
     Raises:
         ConfigError: Wrong arguments.

@@ -9,14 +9,9 @@ import msgspec
 from msgspec.msgpack import Decoder
 
 from tokensession.errors import BadClaims
+from tokensession.format.core_values import MAX_INT
 from tokensession.format.nesting import SAFE_NESTING, nests_too_deep
-from tokensession.format.state import (
-    MAX_INT,
-    UNREADABLE,
-    check_subject,
-    checked_text,
-    encode_msgpack,
-)
+from tokensession.format.state import UNREADABLE, check_subject, checked_text, encode_msgpack
 
 MAX_SECONDS: Final = 2**32 - 1  # ttl and cap: 136 years
 SID_BYTES: Final = 16

@@ -7,7 +7,7 @@ replaced since is what it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Final
 
 import msgspec
@@ -84,20 +84,26 @@ class Members(MutableMapping[str, Any]):
         return {key: self[key] for key in self._members}
 
     def changed(self) -> dict[str, Any]:
-        """Return the members that are not what was found.
-
-        Raises:
-            TypeError: As for `packed`; ValueError, RecursionError and OverflowError likewise.
-        """
+        """Return the members that are not what was found."""
         changed = {}
         for key, value in self._members.items():
             raw = self._found.get(key) if type(key) is str else None
-            if raw is None or (value is not raw and msgspec.Raw(_write(value)) != raw):
+            if raw is None or (value is not raw and not _is_written_as(value, raw)):
                 changed[key] = value
         return changed
 
-    def packed(self) -> bytes:
+    def replaced(self, members: dict[str, Any]) -> dict[str, Any]:
+        """Return a dict of all members, in which these take the place of those with equal keys."""
+        return {
+            key if type(key) is str else str.__str__(key): members.get(key, value)
+            for key, value in self._members.items()
+        }
+
+    def packed(self, write: Callable[[Any], bytes] = _write) -> bytes:
         """Return the state in msgpack.
+
+        Args:
+            write: Packs the members.
 
         Raises:
             TypeError: A value that msgpack does not have; ValueError, RecursionError and
@@ -105,4 +111,12 @@ class Members(MutableMapping[str, Any]):
         """
         if not self.changed() and list(self._members) == list(self._found):
             return self._packed
-        return _write(self._members)
+        return write(self._members)
+
+
+def _is_written_as(value: Any, raw: msgspec.Raw) -> bool:
+    """Tell whether a value is packed as these bytes."""
+    try:
+        return msgspec.Raw(_write(value)) == raw
+    except (TypeError, ValueError, RecursionError, OverflowError, MemoryError):
+        return False

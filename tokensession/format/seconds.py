@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from tokensession.errors import ConfigError
 from tokensession.format.claims import MAX_SECONDS
-from tokensession.format.state import MAX_INT
+from tokensession.format.core_values import MAX_INT
 
 Duration: TypeAlias = int | timedelta
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tokensession.errors import ConfigError
-from tokensession.format.state import MAX_INT
+from tokensession.format.core_values import MAX_INT
 from tokensession.keys.jwk import Jwk, Key, parse_key
 from tokensession.keys.jwk_pair import is_kid
 

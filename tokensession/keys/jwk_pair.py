@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from tokensession.errors import ConfigError
-from tokensession.format.state import MAX_INT
+from tokensession.format.core_values import MAX_INT
 
 if TYPE_CHECKING:
     from tokensession.keys.jwk import Jwk

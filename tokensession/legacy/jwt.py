@@ -21,7 +21,7 @@ from tokensession.errors import (
     NotYetValid,
 )
 from tokensession.format.base64url import NotCanonical, b64url_decode
-from tokensession.format.state import MAX_INT
+from tokensession.format.core_values import MAX_INT
 from tokensession.legacy.payload import json_object
 from tokensession.legacy.reader import LegacyReader, LegacySession, instant
 

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Expired, Malformed
+from tokensession.format.core_values import MAX_INT
 from tokensession.format.seconds import check_seconds
-from tokensession.format.state import MAX_INT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Generic, cast
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import msgspec
 
 from tokensession.format.claims import StateT, packed_members, packed_state
-from tokensession.format.state import UNWRITABLE, encode_msgpack
-from tokensession.format.state_format import pack
+from tokensession.format.state import encode_msgpack
 from tokensession.sessions.value import ABSENT, CHANGEABLE
 
 if TYPE_CHECKING:
@@ -29,12 +28,12 @@ class Changes(Generic[StateT]):
 
     def __init__(self, state_format: StateFormat[StateT]) -> None:
         self._format = state_format
-        self._nothing = pack(state_format.empty())
+        self._nothing = state_format.pack(state_format.empty())
 
     def is_empty(self, value: SessionValue[StateT]) -> bool:
         """Tell whether the state of a session is that of a new one."""
         state: Any = value.state
-        return not state if type(state) is dict else pack(state) == self._nothing
+        return not state if type(state) is dict else self._format.pack(state) == self._nothing
 
     def is_changed(self, value: SessionValue[StateT]) -> bool:
         """Tell whether the state of a session is another than the one found.
@@ -47,7 +46,7 @@ class Changes(Generic[StateT]):
                 return False
             plain = type(value.state) is dict and not value.removed
             if plain and value.refused is None and value.overflowed is None:
-                differs = _members_differ(cast("dict[str, Any]", value.state), value)
+                differs = self._members_differ(value)
                 if differs is not None:
                     return differs
         return self._differs(value, self._found(value))
@@ -66,7 +65,7 @@ class Changes(Generic[StateT]):
         return self._differs(value, saved)
 
     def _differs(self, value: SessionValue[StateT], former: bytes | None) -> bool:
-        packed = pack(value.state)
+        packed = self._format.pack(value.state)
         if packed is None or former is None:
             return True
         return packed != former and packed != self._format.repacked(former)
@@ -80,34 +79,34 @@ class Changes(Generic[StateT]):
             return value.overflowed.packed
         return packed_state(opened.plaintext)
 
+    def packed(self, value: SessionValue[StateT]) -> bytes | None:
+        """Return the state of a session in msgpack; None if it cannot be packed."""
+        return self._format.pack(value.state)
 
-def _members_differ(state: dict[str, Any], value: SessionValue[Any]) -> bool | None:
-    """Tell whether a touched member is another than the one found; None if that cannot be told."""
-    suspects = []
-    for key, former in list(value.touched.items()):  # to which another thread can add
-        if former is CHANGEABLE:
-            suspects.append(key)
-        else:
-            item = state.get(key, ABSENT)
-            if item is not former and (type(item) is not type(former) or item != former):
-                return True
-    if not suspects:
-        return False
-    if value.opened is None:
-        return None
-    try:
-        found = packed_members(value.opened.plaintext)
-    except msgspec.ValidationError:  # keys that are not text, of another writer
-        return None
-    return any(_member_differs(state, key, found.get(key)) for key in suspects)
+    def _members_differ(self, value: SessionValue[Any]) -> bool | None:
+        """Tell whether a touched member is another than the one found; None if it may be."""
+        state = value.state
+        suspects = []
+        for key, former in list(value.touched.items()):  # to which another thread can add
+            if former is CHANGEABLE:
+                suspects.append(key)
+            else:
+                item = state.get(key, ABSENT)
+                if item is not former and (type(item) is not type(former) or item != former):
+                    return True
+        if not suspects:
+            return False
+        if value.opened is None:
+            return None
+        try:
+            found = packed_members(value.opened.plaintext)
+        except msgspec.ValidationError:  # keys that are not text, of another writer
+            return None
+        return any(self._member_differs(state, key, found.get(key)) for key in suspects)
 
-
-def _member_differs(state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
-    """Tell whether a member is another than the one found."""
-    if raw is None or key not in state:
-        return raw is not None or key in state
-    try:
-        packed = encode_msgpack(state[key])
-    except UNWRITABLE:
-        return True
-    return packed != bytes(raw) and packed != encode_msgpack(_decode(raw))
+    def _member_differs(self, state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
+        """Tell whether a member is another than the one found."""
+        if raw is None or key not in state:
+            return raw is not None or key in state
+        packed = self._format.pack(state[key])
+        return packed is None or (packed != bytes(raw) and packed != encode_msgpack(_decode(raw)))

@@ -52,7 +52,8 @@ class SessionCodec(Revoker, Generic[StateT]):
         state_type: The type of the state: anything that msgspec turns into core values and back,
             such as a ``msgspec.Struct``, a dataclass or a TypedDict. None: core values as they
             are.
-        options: `policy`, `revocation`, `overflow`, `padding` and `observer`; see `CodecOptions`.
+        options: `policy`, `revocation`, `overflow`, `padding`, `observer` and `convert`; see
+            `CodecOptions`.
 
     Attributes:
         context: The purpose.
@@ -111,7 +112,7 @@ class SessionCodec(Revoker, Generic[StateT]):
         purpose = context, context_bytes(context)
         self.context: str = context
         padding = checked_padding(options.get("padding", 0))
-        read_as = state_format(state_type)
+        read_as = state_format(state_type, options.get("convert"))
         if policy is not UNLIMITED:
             check_lifetimes(ring, limits)
         if observer is not None and not isinstance(observer, Observer):

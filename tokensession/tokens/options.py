@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensession.format.core_values import Convert
     from tokensession.observer import Observer
     from tokensession.overflow.overflow import Overflow
     from tokensession.overflow.store import Store as OverflowStore
@@ -29,6 +30,10 @@ class CodecOptions(TypedDict, total=False):
         padding: Hide the length of the state: the claims are padded to a multiple of this many
             bytes (2 to 256); 0 adds none.
         observer: Is told what happens.
+        convert: Returns what a value is written as that is neither a core value nor equal to one,
+            such as ``str`` for a Decimal, UUID or lazy text. It is called once for each such value
+            when the session is written; the next request reads what it returned. By default such
+            values are refused.
     """
 
     policy: Policy | None
@@ -36,6 +41,7 @@ class CodecOptions(TypedDict, total=False):
     overflow: Overflow | OverflowStore | None
     padding: int
     observer: Observer | None
+    convert: Convert | None
 
 
 def check_names(options: Mapping[str, Any], known: Any) -> None:

@@ -21,7 +21,6 @@ from tokensession.errors import (
 )
 from tokensession.format.base64url import NotCanonical, b64url_decode
 from tokensession.format.claims import SID_BYTES, StateT, read_claims
-from tokensession.format.state_format import pack
 from tokensession.overflow.reference import MARK, Overflowed, reference_of
 from tokensession.sessions.value import Opened, SessionValue
 from tokensession.tokens.limits import CACHED_CIPHERS, MAX_TOKEN, MIN_PAYLOAD
@@ -210,7 +209,7 @@ class TokenReader(Generic[StateT]):
         state = self._origin.empty_state()
         return SessionValue(
             state, os.urandom(SID_BYTES), None, at, at, at + self._idle, "",
-            self._context, self._idle, None, at, self._origin, begun=pack(state),
+            self._context, self._idle, None, at, self._origin, begun=self._format.pack(state),
         )  # fmt: skip
 
     def _value(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
 
 from tokensession.errors import ConfigError, Expired, SessionTooLarge
 from tokensession.format.claims import StateT, write_claims
-from tokensession.format.state_format import pack
 from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tokens.sealing import NONCE_BYTES
 
@@ -121,7 +120,7 @@ class TokenWriter(Generic[StateT]):
         if self.overflow is None:
             return self.new_now(claims, state, cap, nonce, keys)
         key = keys.signing_key(claims[1])
-        checked = self._format.checked(state, pack(state), touched=None, former=None)
+        checked = self._format.checked(state, self._format.pack(state), touched=None, former=None)
         written = yield from self._fitted(key, claims, checked, cap, nonce, MAX_TOKEN, None)
         return written.token
 
@@ -190,7 +189,7 @@ class TokenWriter(Generic[StateT]):
             return Written(*self.write_now(value, at, keys))
         iat, ttl, age = self._times(value, at)
         key = keys.signing_key(iat)
-        checked = self._checked(value, pack(value.state))
+        checked = self._checked(value, self._format.pack(value.state))
         claims = (value.sid, iat, ttl, age, value.subject)
         nonce = os.urandom(NONCE_BYTES)
         written = yield from self._fitted(

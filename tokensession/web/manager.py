@@ -43,7 +43,7 @@ class SessionManager(Generic[StateT]):
         legacy: Readers of the cookies of other libraries (`tokensession.legacy`), whose sessions
             are taken over where a request has no cookie of ours.
         state_type: The type of the state; see `SessionCodec`.
-        options: `policy`, `revocation`, `overflow`, `padding` and `observer`, as for
+        options: `policy`, `revocation`, `overflow`, `padding`, `observer` and `convert`, as for
             `SessionCodec`. The tokens' context is the cookie's.
 
     Attributes:

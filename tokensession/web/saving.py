@@ -10,7 +10,7 @@ A step that fails leaves the later ones undone, but for a sign-out, which holds 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Generic
 
 from tokensession.errors import (
     ConfigError,
@@ -20,7 +20,6 @@ from tokensession.errors import (
     TokenSessionError,
 )
 from tokensession.format.claims import StateT
-from tokensession.format.state_format import pack
 from tokensession.sessions.steps import from_here_to_the_end, run
 from tokensession.web.caching import forbid_storing
 from tokensession.web.change import (
@@ -99,7 +98,7 @@ class Saving(Generic[StateT]):
             self._delete_after_sign_out(session, value, headers, at)
             raise
         finally:
-            session._saved = _snapshot(value)
+            session._saved = self._snapshot(value)
 
     def _renew_now(
         self,
@@ -163,7 +162,7 @@ class Saving(Generic[StateT]):
                 failure = error
         value.shared |= failure is not None  # the application can change it again
         if news:
-            session._saved = _snapshot(value)
+            session._saved = self._snapshot(value)
         if failure is not None:
             yield from ending.dropping(value, change.written)
             self._delete_after_sign_out(session, value, headers, at)
@@ -275,6 +274,11 @@ class Saving(Generic[StateT]):
         if header is not None and not self._cookie.is_written(headers):
             self._append(header, session, headers, at, ends=change.written is None)
 
+    def _snapshot(self, value: SessionValue[StateT]) -> Snapshot:
+        """Return what a session says, with its state unless that was written and cannot change."""
+        known = value.written is not None and not value.shared
+        return value.sid, None if known else self._changes.packed(value), value.ttl, value.cap
+
     def _append(
         self,
         header: tuple[bytes, bytes],
@@ -291,9 +295,3 @@ class Saving(Generic[StateT]):
             ends = ends or (value is not None and bool(value.given_up))
             headers.extend(self._takeover.deletions(session._headers, at, ended=ends))
         forbid_storing(headers)
-
-
-def _snapshot(value: SessionValue[Any]) -> Snapshot:
-    """Return what a session says, with its state unless that was written and cannot change."""
-    known = value.written is not None and not value.shared
-    return value.sid, None if known else pack(value.state), value.ttl, value.cap

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from tokensession.format.state import MAX_INT
+from tokensession.format.core_values import MAX_INT
 from tokensession.tools.cli.streams import InputError
 
 if TYPE_CHECKING:

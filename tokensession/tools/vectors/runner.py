@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, StateError, StoreError, TokenError
 from tokensession.format.state import pack_state
-from tokensession.format.state_format import UntypedState
+from tokensession.format.untyped_state import UntypedState
 from tokensession.keys.known_secrets import check_unpublished
 from tokensession.keys.ring import KeyRing
 from tokensession.overflow.reference import reference_of, seal_with, unseal

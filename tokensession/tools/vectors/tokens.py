@@ -10,7 +10,7 @@ from tokensession.errors import UnknownKey
 from tokensession.format.base64url import b64url_decode
 from tokensession.format.claims import Claims, write_claims
 from tokensession.format.state import checked_state
-from tokensession.format.state_format import UntypedState
+from tokensession.format.untyped_state import UntypedState
 from tokensession.keys.ring import KeyRing
 from tokensession.sessions.policy import Policy
 from tokensession.tokens.codec import SessionCodec

@@ -1,0 +1,247 @@
+"""Core values: how each value of a state is written, or why it cannot be (SPEC section 3).
+
+A value of exactly a core type is written as it is. An instance of a subclass is written as its
+*base value*, read past all overrides, if it equals that value: then what comes back equals what
+was put in. Any other value goes once to the application's ``convert``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import isnan
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final
+
+from tokensession.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    # Returns what a value of another type is written as.
+    Convert: TypeAlias = Callable[[Any], Any]
+
+MAX_INT: Final = 2**53 - 1  # the largest integer that every JSON and JavaScript reader keeps exact
+MIN_INT: Final = -MAX_INT
+MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself is level 1
+
+TEXT: Final = frozenset({str, bool, bytes, NoneType})
+SCALARS: Final = TEXT | {int, float}
+CONTAINERS: Final = frozenset({dict, list, tuple})
+_CORE: Final = SCALARS | CONTAINERS | {datetime}
+_FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
+
+
+def core_value(value: Any, path: str, depth: int = 1, convert: Convert | None = None) -> Any:
+    """Return a value as it is written: made of core values, and the same object if it is already.
+
+    Args:
+        value: The value.
+        path: Where it stands.
+        depth: How deep; the state itself is level 1.
+        convert: Returns what values of other types are written as.
+
+    Raises:
+        StateError: A value that would come back as another; the path says where.
+    """
+    if type(value) not in _CORE:
+        value = _replaced(value, path, depth, convert)
+    kind = type(value)
+    if kind in _CHECKED:
+        _CHECKED[kind](value, path)
+    elif kind in CONTAINERS:
+        if depth > MAX_DEPTH:
+            raise StateError(path, f"nested deeper than {MAX_DEPTH} levels")
+        return (_core_map if kind is dict else _core_array)(value, path, depth, convert)
+    return value
+
+
+def base_value(value: Any) -> Any:
+    """Return the base value of an instance of a subclass, equal or not; else the value itself."""
+    for kind, base in _BASES.items():
+        if isinstance(value, kind):
+            return base(value)
+    return value
+
+
+def check_text(text: str, path: str) -> None:
+    """Refuse text that UTF-8 cannot hold.
+
+    Raises:
+        StateError: A lone surrogate.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return
+    # Said here, so that no exception behind this one holds the text.
+    raise StateError(path, "text with a lone surrogate, which UTF-8 cannot hold")
+
+
+def check_int(number: int, path: str) -> None:
+    """Refuse an integer that some languages cannot hold.
+
+    Raises:
+        StateError: It is beyond ±(2**53 - 1).
+    """
+    if not MIN_INT <= number <= MAX_INT:
+        raise StateError(path, f"an integer beyond {MAX_INT} (2**53 - 1); store it as str")
+
+
+def _core_map(
+    value: dict[Any, Any], path: str, depth: int, convert: Convert | None
+) -> dict[str, Any]:
+    core = {}
+    changed = False
+    for key, item in value.items():
+        name = key if type(key) is str else _core_key(key, path, convert)
+        if name in core:
+            raise StateError(path, f"two keys that are both written as {name!r}")
+        check_text(name, path)
+        if name == "__proto__":
+            raise StateError(path, "the key __proto__, which JavaScript readers refuse")
+        core[name] = written = core_value(item, _step(path, name), depth + 1, convert)
+        changed = changed or written is not item or name is not key
+    return core if changed else value
+
+
+def _core_array(value: Any, path: str, depth: int, convert: Convert | None) -> Any:
+    core = [
+        core_value(item, f"{path}[{index}]", depth + 1, convert) for index, item in enumerate(value)
+    ]
+    unchanged = all(written is item for written, item in zip(core, value, strict=True))
+    return value if unchanged else core
+
+
+def _core_key(key: Any, path: str, convert: Convert | None) -> str:
+    """Return the key of a map as it is written."""
+    if type(key) not in _CORE:
+        key = _replaced(key, path, MAX_DEPTH, convert)
+    if type(key) is not str:
+        raise StateError(path, f"a key of type {type(key).__name__}; use str(...) for keys of maps")
+    return key
+
+
+def _replaced(value: Any, path: str, depth: int, convert: Convert | None) -> Any:
+    """Return the value of exactly a core type that is written for this one."""
+    kind = type(value)
+    reason = None
+    if isinstance(value, tuple(_BASES)):
+        if depth > MAX_DEPTH:
+            raise StateError(path, f"nested deeper than {MAX_DEPTH} levels")
+        base = _equal_base(value)
+        if base is not _UNEQUAL:
+            return base
+    elif convert is not None:
+        converted: Any = None
+        try:
+            converted = convert(value)
+        except Exception as error:  # noqa: BLE001  # of the application
+            reason = f"a {kind.__name__}, for which convert raised {type(error).__name__}"
+        if reason is None:
+            if type(converted) in _CORE:
+                return converted
+            if isinstance(converted, tuple(_BASES)):
+                base = _equal_base(converted)
+                if base is not _UNEQUAL:
+                    return base
+            reason = (
+                f"a {kind.__name__}, for which convert returned a {type(converted).__name__}; "
+                "return core values, such as str"
+            )
+    # Said here, so that no exception behind this one holds the value.
+    raise StateError(path, reason or _unsupported(value))
+
+
+_UNEQUAL: Final = object()
+
+
+def _equal_base(value: Any) -> Any:
+    """Return the base value of an instance of a subclass if the two are equal, else `_UNEQUAL`."""
+    try:
+        base = base_value(value)
+        if not bool(value == base):  # `!=` can be another method
+            return _UNEQUAL
+        if type(base) is dict and [*value.items()] != [*base.items()]:
+            return _UNEQUAL
+        if type(base) is list and [*value] != base:
+            return _UNEQUAL
+    except Exception:  # noqa: BLE001  # of the subclass
+        return _UNEQUAL
+    return base
+
+
+def _base_datetime(moment: datetime) -> datetime:
+    fields = [getattr(datetime, name).__get__(moment) for name in _FIELDS]
+    fold: int = datetime.fold.__get__(moment)
+    return datetime(*fields, fold=fold)  # noqa: DTZ001  # its zone is among the fields
+
+
+# The first of which a value is an instance has its base value.
+_BASES: Final[dict[type, Callable[[Any], Any]]] = {
+    str: str.__str__,
+    int: int.__index__,
+    float: float.__float__,
+    bytes: lambda value: bytes(memoryview(value)),
+    dict: lambda value: dict(dict.items(value)),
+    list: lambda value: [*list.__iter__(value)],
+    datetime: _base_datetime,
+}
+
+
+def _check_float(number: float, path: str) -> None:
+    if isnan(number):
+        raise StateError(path, "NaN, which does not equal itself after the round trip; use None")
+
+
+def _check_datetime(moment: datetime, path: str) -> None:
+    if moment.utcoffset() is None:
+        raise StateError(path, "a datetime without time zone; add one, such as timezone.utc")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise StateError(path, "a datetime outside the years 1 to 9999 in UTC") from None
+
+
+_CHECKED: Final[dict[type, Callable[[Any, str], None]]] = {
+    str: check_text,
+    int: check_int,
+    float: _check_float,
+    datetime: _check_datetime,
+}
+
+# What to store in place of an instance of these types, the first that fits.
+_REMEDIES: Final = {
+    "Decimal": "str(...)",
+    "UUID": "str(...)",
+    "date": "its isoformat()",
+    "time": "its isoformat()",
+    "timedelta": "its total_seconds()",
+    "set": "sorted(...)",
+    "frozenset": "sorted(...)",
+    "bytearray": "bytes(...)",
+    "memoryview": "bytes(...)",
+    "tuple": "tuple(...)",
+    "BaseModel": 'its model_dump(mode="json")',
+    "Enum": "its value",
+}
+
+
+def _unsupported(value: Any) -> str:
+    kind = type(value)
+    for base in _BASES:
+        if isinstance(value, base):
+            what = f"a {kind.__name__}, which does not equal the {base.__name__} that comes back"
+            return f"{what}; store a {base.__name__}"
+    names = [base.__name__ for base in kind.__mro__]
+    remedy = next((text for name, text in _REMEDIES.items() if name in names), "a core value")
+    return (
+        f"a {kind.__name__}, which msgpack does not keep; store {remedy}, give the codec "
+        "convert=, or use a state_type"
+    )
+
+
+def _step(path: str, key: str) -> str:
+    return f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"

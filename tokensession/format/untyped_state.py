@@ -1,0 +1,125 @@
+"""A state that is made of core values, or of values that are written as them."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.msgpack import Decoder
+
+from tokensession.errors import BadState
+from tokensession.format.claims import Claims, read_claims
+from tokensession.format.core_values import base_value
+from tokensession.format.lazy_state import Members
+from tokensession.format.state import (
+    OVERFLOW_KEY,
+    UNREADABLE,
+    UNWRITABLE,
+    are_plain,
+    checked_state,
+    checked_text,
+    comparer,
+    encode_msgpack,
+    is_plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from tokensession.format.core_values import Convert
+
+
+class UntypedState:
+    """A state that is made of core values, or of values that are written as them.
+
+    Args:
+        convert: Returns what values of other types are written as, or None.
+
+    Attributes:
+        pack: Packs states to compare them; gives None for those that cannot be packed.
+    """
+
+    __slots__ = ("_convert", "pack")
+    empty = dict[str, Any]
+    _members = Decoder(dict[str, msgspec.Raw]).decode
+
+    def __init__(self, convert: Convert | None = None) -> None:
+        self._convert = convert
+        self.pack: Callable[[Any], bytes | None] = comparer(convert)
+
+    def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:
+        """Return the claims in `plaintext`, with a state of any kind; or raise BadClaims."""
+        return read_claims(plaintext), None
+
+    def read_state(self, packed: bytes) -> Any:
+        """Return a state that was kept apart from its claims; of a map, its `Members`.
+
+        Raises:
+            BadState: It is not well-formed msgpack.
+        """
+        with contextlib.suppress(*UNREADABLE):
+            return Members(packed)
+        with contextlib.suppress(*UNREADABLE):
+            return msgspec.msgpack.decode(packed)
+        raise BadState("the state is not well-formed msgpack, or bytes follow it")
+
+    def repacked(self, packed: bytes) -> bytes | None:
+        """Return a state as this library packs it; None if it cannot."""
+        with contextlib.suppress(*UNWRITABLE):
+            return encode_msgpack(msgspec.msgpack.decode(packed))
+        return None
+
+    def checked(
+        self,
+        state: Any,
+        packed: bytes | None = None,
+        *,
+        touched: Collection[Any] | None = None,
+        former: bytes | None = None,
+    ) -> Any:
+        """Return what goes into the claims.
+
+        Raises:
+            StateError: A value that would be changed on the way; the path says where.
+        """
+        if packed is None and type(state) is Members:
+            state = state.whole()
+        if touched is None or type(state) is not dict or not are_plain(state, touched):
+            part = state
+            if packed is not None or touched is not None:
+                part = self._changed(state, touched, former)
+            if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
+                core = checked_state(part, self._convert)  # which says what is wrong, if anything
+                if core is not part:
+                    state = core if part is state else _merged(state, core)
+                    packed = None if packed is None else checked_text(state, state)
+        return state if packed is None else msgspec.Raw(packed)
+
+    def _changed(self, state: Any, touched: Collection[Any] | None, former: bytes | None) -> Any:
+        """Return as much of a state as has to be checked."""
+        if type(state) is Members:
+            return state.changed()
+        if type(state) is not dict:
+            return state
+        if touched is not None:
+            # The state's own keys: one that was touched by an equal key is still that key.
+            return {key: item for key, item in state.items() if key in touched}
+        if former is None:
+            return state
+        with contextlib.suppress(*UNREADABLE):
+            known = self._members(former)
+            return {
+                key: item
+                for key, item in state.items()
+                if type(key) is not str or known.get(key) != msgspec.Raw(self.pack(item) or b"")
+            }
+        return state
+
+
+def _merged(state: Any, core: dict[str, Any]) -> dict[str, Any]:
+    """Return a state with some of its members as they are written."""
+    if type(state) is Members:
+        return state.replaced(core)
+    keys = {key: base_value(key) for key in state}
+    return {base: core.get(base, state[key]) for key, base in keys.items()}
