@@ -30,7 +30,7 @@ from _fuzz.writing import writing
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 BATCH = 400
 SHOWN = 20
-READ_ON = ("ok", "not_yet_valid", "expired", "bad_state")
+READ_ON = ("ok", "not_yet_valid", "expired", "revoked", "bad_state")
 RINGS = {
     name: json.dumps(ring)
     for name, ring in json.loads((VECTORS / "tokens.json").read_bytes())["rings"].items()

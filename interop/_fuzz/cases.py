@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NOW = 1785000000
 CONTEXTS = ["session", "shop", "a", "é" * 100]
 MAX_SECONDS = 2**32 - 1
+# As signers: of the ring (of which "gone" is revoked), and not of it.
+KIDS = ("hs-1", "ed-1", "old", "next", "gone", "k0", "-", "Z" * 32)
 MAX_INT = 2**53 - 1
 
 
@@ -42,11 +44,30 @@ def plaintext(rng: Random, dates: tuple[int, int, int] | None = None) -> bytes:
         elements.append(
             rng.choice((b"\xc0", forms.integer(rng, rng.choice((1, 7200, MAX_SECONDS)))))
         )
-        elements += [forms.value(rng) for _ in range(rng.choice((0, 1, 1, 2)))]
+        if rng.random() < 0.7:
+            elements.append(forms.value(rng))
+            elements += _later(rng, min(age, iat))
     if rng.random() < 0.15:
         elements[rng.randrange(len(elements))] = forms.value(rng)
     packed = forms.counted(rng, len(elements), 0x90, 0xDC) + b"".join(elements)
     return forms.broken(rng, packed) if rng.random() < 0.25 else packed
+
+
+def _later(rng: Random, age: int) -> list[bytes]:
+    """Return signers, auth and an element that readers ignore, or the first of them."""
+    kids = [rng.choice(KIDS) for _ in range(rng.choice((1, 1, 2, 15)))]
+    if rng.random() < 0.2:
+        kids = [rng.choice((*KIDS, "", "k" * 33, "k.", "k0\n", "é"))] * rng.choice((0, 1, 15, 16))
+    head = forms.counted(rng, len(kids), 0x90, 0xDC)
+    texts = [forms.sized(rng, kid.encode(), (0xD9, 0xDA, 0xDB), 0xA0) for kid in kids]
+    listed = head + b"".join(texts)
+    auth = rng.choice((0, age, age, age // 2, age + 1))
+    elements = [
+        rng.choice((b"\xc0", listed, listed)),
+        rng.choice((b"\xc0", forms.integer(rng, auth), forms.integer(rng, auth))),
+        forms.value(rng),
+    ]
+    return elements[: rng.choice((0, 1, 2, 2, 3))]
 
 
 def token(rng: Random, ring: KeyRing) -> dict[str, Any]:

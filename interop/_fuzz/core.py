@@ -5,11 +5,13 @@ A fourth opinion beside the three implementations, written from SPEC section 3 a
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, field
 
 MAX_INT = 2**53 - 1
 MAX_SECONDS = 2**32 - 1
+KID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 MUST_FOLLOW = 500  # levels in the pad and later elements
 _NUMBERS = {0xCC: "B", 0xCD: "H", 0xCE: "I", 0xCF: "Q", 0xD0: "b", 0xD1: "h", 0xD2: "i", 0xD3: "q"}
 _NUMBERS |= {0xCA: "f", 0xCB: "d"}
@@ -49,7 +51,8 @@ def _judge(data: bytes) -> tuple[str, bool]:
     at, kind, count = _head(data, 0)
     if kind != "array":
         raise Malformed
-    ranges = {0: None, 1: (0, MAX_INT), 2: (1, MAX_SECONDS), 3: (0, MAX_INT), 6: (1, MAX_SECONDS)}
+    ranges = {1: (0, MAX_INT), 2: (1, MAX_SECONDS), 3: (0, MAX_INT), 6: (1, MAX_SECONDS)}
+    ranges[9] = (0, MAX_INT)
     valid, either, fine = count >= 6, False, False
     numbers: dict[int, int] = {}
     for index in range(count):
@@ -64,16 +67,31 @@ def _judge(data: bytes) -> tuple[str, bool]:
             valid &= first is None or isinstance(first, str) or _within(first, -MAX_INT, MAX_INT)
         elif index == 5:
             either |= bool(seen.kinds) or seen.depth > 32
-        elif index == 6 and first is None:
+        elif index in (6, 8, 9) and first is None:
             continue
+        elif index == 8:
+            valid &= _are_kids(data, start)
         elif (limits := ranges.get(index)) is not None:
             valid &= _within(first, *limits)
             numbers[index] = first if isinstance(first, int) else 0
         else:
             either |= bool(seen.kinds & {"timestamp", "odd key"}) or seen.depth > MUST_FOLLOW
-    if at != len(data) or not valid or numbers[3] > numbers[1]:
+    if at != len(data) or not valid or not numbers[1] >= numbers[3] >= numbers.get(9, 0):
         return "bad_claims", False
     return ("either", False) if either else ("ok", not fine)
+
+
+def _are_kids(data: bytes, at: int) -> bool:
+    """Tell whether the value that begins at `at`, which is well-formed, is a list of kids."""
+    at, kind, count = _head(data, at)
+    if kind != "array" or not 1 <= count <= 15:
+        return False
+    for _ in range(count):
+        kid = _scalar(data, at)
+        if not isinstance(kid, str) or not KID.fullmatch(kid):
+            return False
+        at, _, _ = _head(data, at)
+    return True
 
 
 def _within(value: object, least: int, most: int) -> bool:

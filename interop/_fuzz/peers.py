@@ -115,8 +115,9 @@ class Python:
     def _claims(self, question: Question) -> list[Any]:
         claims, _ = UntypedState().read(bytes.fromhex(question["plaintext"]))
         return _comparable(
-            claims.sid, claims.iat, claims.ttl, claims.age, claims.sub, claims.state, claims.cap
-        )
+            claims.sid, claims.iat, claims.ttl, claims.age, claims.sub, claims.state, claims.cap,
+            claims.signers, claims.auth,
+        )  # fmt: skip
 
     def _token(self, question: Question) -> list[Any]:
         policy = Policy(
@@ -130,9 +131,10 @@ class Python:
         if question["typed"]:
             typed = SessionCodec(ring, context=context, policy=policy, state_type=UserId)
             typed.decode(question["token"], now=question["now"])
+        dates = (session.issued_at, session.started_at, session.expires_at)
         return _comparable(
-            session.sid, session.issued_at, session.started_at, session.expires_at, session.ttl,
-            session.cap, session.subject, session.state, session.kid,
+            session.sid, [*dates, session.ttl, session.cap, session.authenticated_at],
+            session.subject, session.state, session.kid, session.signers,
         )  # fmt: skip
 
     def _keys(self, question: Question) -> list[Any]:
@@ -157,7 +159,10 @@ class Python:
         )
         state = checked_state(value(claims["state"]))
         dates = (claims["iat"], claims["ttl"], claims["age"])
-        plaintext = write_claims(sid, *dates, value(claims["sub"]), state, claims["cap"])
+        plaintext = write_claims(
+            sid, *dates, value(claims["sub"]), state, claims["cap"],
+            signers=tuple(claims["signers"] or ()), auth=claims["auth"],
+        )  # fmt: skip
         token = key.token(plaintext, Salt(salt, key.cipher(salt)), nonce).decode()
         return token if len(token) <= 8192 else "state_error"
 

@@ -36,6 +36,8 @@ def writing(rng: Random, ring: KeyRing) -> dict[str, Any]:
                 (None, "zoë", 0, -1, MAX_INT, {"$int": str(2**53)}, {"$utf16": "d800"})
             ),
             "cap": rng.choice((None, 1, 86400)),
+            "signers": rng.choice((None, None, ["k0"], ["hs-1", "Z" * 32], ["k0"] * 15)),
+            "auth": rng.choice((0, 0, None, 1, 70000)),
             "state": tagged(rng),
         },
     }

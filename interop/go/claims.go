@@ -11,6 +11,7 @@ import (
 const (
 	maxInt     = 1<<53 - 1
 	maxSeconds = 1<<32 - 1
+	maxSigners = 15
 	maxDepth   = 512 // levels that are followed; a writer makes at most 32 in a state
 )
 
@@ -23,6 +24,8 @@ type Claims struct {
 	Subject any // nil, string or int64
 	State   any // nil, bool, int64, float64, string, []byte, []any, map[string]any or time.Time
 	Cap     *int64
+	Signers []string // the other keys that have signed tokens of the session, oldest first
+	Auth    *int64   // seconds from the start until the subject last authenticated again; nil is "not known"
 }
 
 var errClaims = errors.New("claims are not those of a session")
@@ -77,10 +80,21 @@ func ReadClaims(plaintext []byte) (claims *Claims, err error) {
 	if count > 6 {
 		claims.Cap = r.cap()
 	}
+	claims.Auth = new(int64)
 	for index := uint64(7); index < count; index++ {
-		r.value(1, false) // later elements are ignored, but must be well-formed
+		switch {
+		case index == 8 && !r.isNil():
+			claims.Signers = r.signers()
+		case index == 9 && r.isNil():
+			claims.Auth = nil
+			r.at++
+		case index == 9:
+			*claims.Auth = r.integer(0, maxInt)
+		default:
+			r.value(1, false) // ignored, but it must be well-formed
+		}
 	}
-	if r.at != len(r.data) || claims.Age > claims.IAT {
+	if r.at != len(r.data) || claims.Age > claims.IAT || claims.Auth != nil && *claims.Auth > claims.Age {
 		panic(errClaims)
 	}
 	return claims, nil
@@ -112,8 +126,26 @@ func (r *reader) integer(least, most int64) int64 {
 	panic(errClaims)
 }
 
+func (r *reader) isNil() bool { return r.at < len(r.data) && r.data[r.at] == 0xc0 }
+
+func (r *reader) signers() []string {
+	items, isArray := r.value(1, true).([]any)
+	if !isArray || len(items) < 1 || len(items) > maxSigners {
+		panic(errClaims)
+	}
+	kids := []string{}
+	for _, item := range items {
+		kid, isText := item.(string)
+		if !isText || !kidForm.MatchString(kid) {
+			panic(errClaims)
+		}
+		kids = append(kids, kid)
+	}
+	return kids
+}
+
 func (r *reader) cap() *int64 {
-	if r.at < len(r.data) && r.data[r.at] == 0xc0 {
+	if r.isNil() {
 		r.at++
 		return nil
 	}

@@ -34,6 +34,14 @@ type Session struct {
 	ExpiresAt int64
 }
 
+// AuthenticatedAt tells when the session's subject last authenticated, where it has one and that is known.
+func (s *Session) AuthenticatedAt() (at int64, known bool) {
+	if s.Subject == nil || s.Auth == nil {
+		return 0, false
+	}
+	return s.StartedAt + *s.Auth, true
+}
+
 // Reader reads the tokens of one purpose.
 type Reader struct {
 	Ring    *Ring
@@ -124,7 +132,13 @@ func (r *Reader) Decode(token string, now int64) (*Session, error) {
 	if now >= session.ExpiresAt {
 		return refused("expired")
 	}
-	// Step 10: a state that is here, and of the application's type. (Step 9, revocation, needs a store.)
+	// Step 9: the keys that have signed for the session. (A list of revocations needs a store.)
+	for _, kid := range claims.Signers {
+		if signer := r.Ring.keys[kid]; signer != nil && signer.Revoked {
+			return refused("revoked")
+		}
+	}
+	// Step 10: a state that is here, and of the application's type.
 	members, _ := claims.State.(map[string]any)
 	if _, elsewhere := members["tokensession/overflow"]; elsewhere || r.Fits != nil && !r.Fits(claims.State) {
 		return refused("bad_state")

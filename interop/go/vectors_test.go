@@ -69,6 +69,8 @@ type expectedClaims struct {
 	IAT, TTL, Age int64
 	Sub, State    any
 	Cap           *int64
+	Signers       []string
+	Auth          *int64
 }
 
 func load(t *testing.T, name string) document {
@@ -264,6 +266,8 @@ func sameClaims(t *testing.T, found *Claims, expected *expectedClaims) {
 	same(t, "sid", hex.EncodeToString(found.SID), expected.SID)
 	same(t, "dates", []int64{found.IAT, found.TTL, found.Age}, []int64{expected.IAT, expected.TTL, expected.Age})
 	same(t, "cap", found.Cap, expected.Cap)
+	same(t, "signers", found.Signers, expected.Signers)
+	same(t, "auth", found.Auth, expected.Auth)
 	same(t, "sub", canonical(found.Subject), canonical(value(expected.Sub)))
 	same(t, "state", canonical(found.State), canonical(value(expected.State)))
 }

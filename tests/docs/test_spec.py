@@ -77,6 +77,7 @@ def test_limits() -> None:
     assert core_values.MAX_DEPTH == 32
     assert core_values.MAX_INT == 2**53 - 1
     assert claims.MAX_SECONDS == 2**32 - 1
+    assert claims.MAX_SIGNERS == 15
     assert (material.SECRET_BYTES, material.MAX_SECRET_BYTES) == (32, 64)
     assert material.MIN_DISTINCT_BYTES == 12
     assert schedule.DEFAULT_PROPAGATION == 900

@@ -32,11 +32,17 @@ def test_the_array_is_as_short_as_can_be() -> None:
     """Without cap and pad there are six elements."""
     assert write() == b"\x96\xc4\x10" + SID + b"\x05\x3c\x00\xc0\x80"
     assert write(cap=7)[0] == 0x97
+    assert write(signers=("k0",))[0] == 0x99
+    assert write(auth=None)[0] == 0x9A
 
 
 def test_claims_come_back() -> None:
     """What was written is read."""
     assert read_claims(write(sub="42", age=3, cap=9)) == Claims(SID, 5, 60, 3, "42", {}, 9)
+    again = read_claims(write(age=3, signers=("k0", "k1"), auth=2))
+    assert again == Claims(SID, 5, 60, 3, None, {}, signers=("k0", "k1"), auth=2)
+    assert read_claims(write()).auth == 0
+    assert read_claims(write(auth=None)).auth is None
 
 
 @pytest.mark.parametrize("sub", [True, 1.0, b"42", 2**53, -(2**53), "\ud800", ["42"]])
@@ -47,15 +53,17 @@ def test_subjects_are_checked(sub: Any) -> None:
 
 
 @pytest.mark.parametrize("pad_to", [2, 3, 16, 64, 255, 256])
-@pytest.mark.parametrize("length", range(0, 300, 7))
-def test_padding_reaches_a_multiple(pad_to: int, length: int) -> None:
+@pytest.mark.parametrize("length", range(0, 300, 13))
+@pytest.mark.parametrize("later", [{}, {"signers": ("k0",) * 15}, {"age": 5, "auth": 4}])
+def test_padding_reaches_a_multiple(pad_to: int, length: int, later: dict[str, Any]) -> None:
     """Whatever the state, the claims have a multiple of so many bytes, and read back."""
-    padded = write("x" * length, pad_to=pad_to)
+    padded = write("x" * length, pad_to=pad_to, **later)
     assert len(padded) % pad_to == 0
     claims = read_claims(padded)
     assert claims.state == "x" * length
     assert claims.cap is None
     assert not any(claims.pad)
+    assert (claims.signers, claims.auth) == (later.get("signers"), later.get("auth", 0))
 
 
 @pytest.mark.parametrize("pad_to", [2, 3, 16, 255, 256])
@@ -78,6 +86,9 @@ def test_a_pad_is_as_short_as_can_be(pad_to: int) -> None:
         ([SID, 5, 60, 6, None, {}], "age"),
         ([SID, 5, 60, 0, 1.5, {}], "sub"),
         ([SID, 5, 60, 0, None, {}, 0], "cap"),
+        ([SID, 5, 60, 0, None, {}, None, None, []], "signers"),
+        ([SID, 5, 60, 0, None, {}, None, None, ["k0\n"]], "signers"),
+        ([SID, 5, 60, 0, None, {}, None, None, None, 1], "auth"),
         ([SID, 5, 60, 0, None], "claims"),
         ({}, "claims"),
     ],

@@ -15,9 +15,12 @@ from tokensession.format.state import UNREADABLE, check_subject, checked_text, e
 
 MAX_SECONDS: Final = 2**32 - 1  # ttl and cap: 136 years
 SID_BYTES: Final = 16
+MAX_SIGNERS: Final = 15  # about 150 bytes; a policy keeps sessions below it (SPEC 7)
 
 StateT = TypeVar("StateT")
 Subject = str | int | None
+_Kid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")]
+_Signers = Annotated[tuple[_Kid, ...], msgspec.Meta(min_length=1, max_length=MAX_SIGNERS)]
 
 
 class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=False):
@@ -31,9 +34,11 @@ class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=F
     state: StateT
     cap: Annotated[int, msgspec.Meta(ge=1, le=MAX_SECONDS)] | None = None
     pad: Any = None
+    signers: _Signers | None = None
+    auth: Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)] | None = 0
 
 
-AGE_EXCEEDS_IAT: Final = "claims are not those of a session: age exceeds iat"
+UNORDERED: Final = "claims are not those of a session: age exceeds iat, or auth exceeds age"
 TOO_DEEP: Final = f"claims are nested deeper than {SAFE_NESTING} levels"
 
 
@@ -46,6 +51,8 @@ def write_claims(
     state: Any,
     cap: int | None,
     *,
+    signers: tuple[str, ...] = (),
+    auth: int | None = 0,
     pad_to: int = 0,
 ) -> bytes:
     """Return the msgpack array of the claims.
@@ -58,6 +65,9 @@ def write_claims(
         sub: Whose session.
         state: As a format's `checked` gives it.
         cap: Seconds, or None.
+        signers: The other keys that have signed tokens of the session, oldest first.
+        auth: Seconds from the session's start until its subject last authenticated again; None
+            where that is not known.
         pad_to: Zeros are added up to a multiple of this many bytes; 0 adds none.
 
     Raises:
@@ -66,14 +76,19 @@ def write_claims(
     if sub is not None:
         check_subject(sub)
     claims: tuple[Any, ...] = (sid, iat, ttl, age, sub, state)
-    if cap is not None or pad_to:
+    later: tuple[Any, ...] = ()
+    if signers or auth != 0:
+        later = (signers or None, auth) if auth != 0 else (signers,)
+    if cap is not None or pad_to or later:
         claims = (*claims, cap)
+    if later and not pad_to:
+        claims = (*claims, None, *later)
     try:
         packed = encode_msgpack(claims)
     except UnicodeEncodeError:
         packed = b""
     packed = packed or checked_text(claims, state)  # which says where the text is
-    return _pad(packed, pad_to) if pad_to else packed
+    return _padded(packed, pad_to, later) if pad_to else packed
 
 
 _decode = Decoder(Claims[Any]).decode
@@ -102,9 +117,9 @@ def read_claims(plaintext: bytes) -> Claims[Any]:
         check_nesting(plaintext)
     try:
         claims: Claims[Any] = _decode(plaintext)
-        if claims.age <= claims.iat:
+        if claims.iat >= claims.age >= (claims.auth or 0):
             return claims
-        reason = AGE_EXCEEDS_IAT
+        reason = UNORDERED
     except msgspec.ValidationError as error:
         reason = f"claims are not those of a session: {where_it_fails(error)}"
     except UNREADABLE:
@@ -123,17 +138,22 @@ def packed_members(plaintext: bytes) -> dict[str, msgspec.Raw]:
     return _decode_members(plaintext).state
 
 
-def _pad(packed: bytes, pad_to: int) -> bytes:
-    """Append the pad to an array of seven: a bin 8 of zeros, at most `pad_to` + 1 <= 257 bytes."""
-    missing = -len(packed) % pad_to
+def _padded(packed: bytes, pad_to: int, later: tuple[Any, ...]) -> bytes:
+    """Append the pad to an array of seven, and the later claims.
+
+    The pad is a bin 8 of zeros, at most `pad_to` + 1 <= 257 bytes with its head.
+    """
+    tail = b"".join(map(encode_msgpack, later))
+    missing = -(len(packed) + len(tail)) % pad_to
     if missing < 2:  # noqa: PLR2004  # the two bytes that a bin 8 begins with
         missing += pad_to
     zeros = missing - 2
-    return b"\x98" + packed[1:] + b"\xc4" + bytes((zeros,)) + bytes(zeros)
+    head = bytes((0x98 + len(later),))
+    return head + packed[1:] + b"\xc4" + bytes((zeros,)) + bytes(zeros) + tail
 
 
 _AT = re.compile(r"`\$\[(?P<index>\d)\](?P<rest>[^`]*)`|`\$(?P<path>[^`]*)`")
-_NAMES = ("sid", "iat", "ttl", "age", "sub", "state", "cap", "pad")
+_NAMES = ("sid", "iat", "ttl", "age", "sub", "state", "cap", "pad", "signers", "auth")
 _SAFE_REASON = re.compile(r"(Expected `[\w |]+`, got `\w+`|Object missing required field `\w+`)")
 
 

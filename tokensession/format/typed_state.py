@@ -10,7 +10,7 @@ from msgspec.msgpack import Decoder
 
 from tokensession.errors import BadClaims, BadState, StateError
 from tokensession.format.claims import (
-    AGE_EXCEEDS_IAT,
+    UNORDERED,
     Claims,
     StateT,
     check_nesting,
@@ -78,9 +78,9 @@ class TypedState(Generic[StateT]):
             if still is None:
                 return msgspec.structs.replace(untyped, state=state), None
             return cast("Claims[StateT]", untyped), f"{misfit} does not fit {self._name}"
-        if claims.age > claims.iat:
-            raise BadClaims(AGE_EXCEEDS_IAT)
-        return claims, None
+        if claims.iat >= claims.age >= (claims.auth or 0):
+            return claims, None
+        raise BadClaims(UNORDERED)
 
     def read_state(self, packed: bytes) -> StateT:
         """Return a state that was kept apart from its claims.

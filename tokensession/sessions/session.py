@@ -63,6 +63,15 @@ class Session(StateMapping[StateT]):
         return (self._value or self._open()).started_at
 
     @property
+    def authenticated_at(self) -> int | None:
+        """Unix second at which its subject last authenticated.
+
+        That is the session's start, unless its subject has authenticated again. None without a
+        subject, and where it is not known, as of a session that another library began.
+        """
+        return (self._value or self._open()).authenticated_at
+
+    @property
     def expires_at(self) -> int:
         """Unix second at which its token dies."""
         return (self._value or self._open()).expires_at
@@ -71,6 +80,14 @@ class Session(StateMapping[StateT]):
     def kid(self) -> str:
         """The key that signed its token, or "" while it has none."""
         return (self._value or self._open()).kid
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The other keys that have signed tokens of this session, oldest first.
+
+        Revoking any of them ends the session. No verb removes one.
+        """
+        return (self._value or self._open()).signers
 
     @property
     def context(self) -> str:

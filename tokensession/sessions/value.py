@@ -76,6 +76,8 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         context: The purpose of its tokens.
         ttl: Seconds of its idle window.
         cap: Seconds that it may last at the most, or None for the policy's limit.
+        auth: Seconds from its start until its subject last authenticated again, or None where that
+            is not known.
         now: Unix second at which it was read or begun.
         origin: What it begins anew with.
         opened: The token that it was read from, even if that was refused for its state alone.
@@ -107,6 +109,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     context: str
     ttl: int
     cap: int | None
+    auth: int | None
     now: int
     origin: Origin[StateT]
     opened: Opened[StateT] | None = None
@@ -124,6 +127,31 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     shared: bool = False
     written: bytes | None = None
     begun: bytes | None = None
+
+    @property
+    def authenticated_at(self) -> int | None:
+        """Unix second at which its subject last authenticated; None where that is not known."""
+        return None if self.subject is None or self.auth is None else self.started_at + self.auth
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The keys besides `kid` that have signed tokens of it, oldest first."""
+        if self.kid and self.opened is not None:
+            return self.opened.claims.signers or ()
+        return self.signers_beside("")
+
+    def signers_beside(self, kid: str) -> tuple[str, ...]:
+        """Return the signers that a token names which `kid` signs (SPEC 4).
+
+        They are those of the token that was found, whatever was done to the session since.
+        """
+        opened = self.opened
+        if opened is None or self.refused is not None or self.unwritten:
+            return ()
+        former = opened.claims.signers
+        if former is None:
+            return () if opened.kid == kid else (opened.kid,)
+        return tuple(other for other in dict.fromkeys((*former, opened.kid)) if other != kid)
 
     @property
     def is_mapping(self) -> bool:
@@ -166,7 +194,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         """Begin another session of this state."""
         self.regenerate()
         self.issued_at = self.started_at = self.now
-        self.ttl, self.cap = ttl, cap
+        self.ttl, self.cap, self.auth = ttl, cap, 0
         self.expires_at = self.now + ttl
         self.kid = ""
         self.subject = subject

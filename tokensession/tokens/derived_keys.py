@@ -33,7 +33,7 @@ class RingKeys:
         watcher: The watcher that has loaded the ring, if any.
     """
 
-    __slots__ = ("_signing", "_watcher", "by_header", "can_mint", "ring")
+    __slots__ = ("_signing", "_watcher", "by_header", "can_mint", "revoked", "ring")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class RingKeys:
         self.by_header: dict[bytes, TokenKey] = {
             key.header: _token_key(key, context, known) for key in ring
         }
+        self.revoked: frozenset[str] = frozenset(key.kid for key in ring if key.revoked)
         # Who signs, from one Unix second until another; replaced as a whole.
         self._signing: tuple[float, float, TokenKey | None] = (0, 0, None)
         self._watcher = watcher

@@ -44,8 +44,8 @@ _log = logging.getLogger("tokensession")
 class TokenReader(Generic[StateT]):
     """Reads the tokens of one context.
 
-    `open` is pure: steps 1 to 8. `admit` takes steps 9 and 10, which can need a store; `fit` takes
-    step 10 where no store is configured.
+    `open` is pure: steps 1 to 8, and step 9 of keys. `admit` takes steps 9 and 10, which can need a
+    store; `fit` takes step 10 where no store is configured.
 
     Args:
         context: The purpose of the tokens, and its bytes.
@@ -88,10 +88,10 @@ class TokenReader(Generic[StateT]):
         # Filled only once a signature has verified; bounded, and safe under threads.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
 
-    def open(  # noqa: C901  # eight steps of the SPEC, in one place
+    def open(  # noqa: C901  # nine steps of the SPEC, in one place
         self, token: str | bytes, at: int, keys: RingKeys
     ) -> Opened[StateT]:
-        """Return what a token says, after steps 1 to 8.
+        """Return what a token says, after steps 1 to 8, signed for by no revoked key.
 
         Args:
             token: The token's text. Anything else is refused like a bad token.
@@ -132,6 +132,9 @@ class TokenReader(Generic[StateT]):
             claims, misfit = self._format.read(plaintext)
             # Step 8: times.
             dies_at = self._policy.check_times(claims.iat, claims.ttl, claims.age, claims.cap, at)
+            # Step 9, of keys: revoking a key ends every session that it has ever signed for.
+            if claims.signers is not None and (kids := keys.revoked.intersection(claims.signers)):
+                raise Revoked(f"key {min(kids)!r} has signed for the session and is revoked")
         except TokenError as error:
             raise self._refused(error) from None
         except NotCanonical:
@@ -151,7 +154,7 @@ class TokenReader(Generic[StateT]):
         """
         claims = opened.claims
         try:
-            # Step 9: revocation, by the session's start, whatever its renewals.
+            # Step 9, of sessions: by their start, whatever their renewals.
             if self._revoking is not None and (
                 yield from self._revoking(claims.sid, opened.started_at, claims.sub)
             ):
@@ -209,7 +212,7 @@ class TokenReader(Generic[StateT]):
         state = self._origin.empty_state()
         return SessionValue(
             state, os.urandom(SID_BYTES), None, at, at, at + self._idle, "",
-            self._context, self._idle, None, at, self._origin, begun=self._format.pack(state),
+            self._context, self._idle, None, 0, at, self._origin, begun=self._format.pack(state),
         )  # fmt: skip
 
     def _value(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
@@ -218,7 +221,7 @@ class TokenReader(Generic[StateT]):
         iat = claims.iat
         return SessionValue(
             claims.state, claims.sid, claims.sub, iat, iat - claims.age, opened.dies_at, opened.kid,
-            self._context, claims.ttl, claims.cap, at, self._origin, opened,
+            self._context, claims.ttl, claims.cap, claims.auth, at, self._origin, opened,
         )  # fmt: skip
 
     def _overflowed(self, opened: Opened[Any]) -> Overflowed | None:

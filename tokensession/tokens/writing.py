@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
 
 from tokensession.errors import ConfigError, Expired, SessionTooLarge
-from tokensession.format.claims import StateT, write_claims
+from tokensession.format.claims import MAX_SIGNERS, StateT, write_claims
 from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tokens.sealing import NONCE_BYTES
 
@@ -125,8 +125,11 @@ class TokenWriter(Generic[StateT]):
         return written.token
 
     def adopted(self, claims: NewClaims, state: Any, cap: int | None, keys: RingKeys) -> str:
-        """Return the token of a session that began elsewhere; its state is checked core values."""
-        plaintext = write_claims(*claims, state, cap)
+        """Return the token of a session that began elsewhere; its state is checked core values.
+
+        How its subject authenticated there is not known.
+        """
+        plaintext = write_claims(*claims, state, cap, auth=None)
         key = keys.signing_key(claims[1])
         return self._token(key, plaintext, claims[1], os.urandom(NONCE_BYTES))
 
@@ -162,7 +165,7 @@ class TokenWriter(Generic[StateT]):
         key = keys.signing_key(iat)
         plaintext = write_claims(
             value.sid, iat, ttl, age, value.subject, self._checked(value, None), value.cap,
-            pad_to=self._padding,
+            signers=_signers(value, key.kid), auth=value.auth, pad_to=self._padding,
         )  # fmt: skip
         token = self._token(key, plaintext, iat, os.urandom(NONCE_BYTES))
         value.written = plaintext
@@ -193,8 +196,9 @@ class TokenWriter(Generic[StateT]):
         claims = (value.sid, iat, ttl, age, value.subject)
         nonce = os.urandom(NONCE_BYTES)
         written = yield from self._fitted(
-            key, claims, checked, value.cap, nonce, room, value.entry or value.overflowed
-        )
+            key, claims, checked, value.cap, nonce, room, value.entry or value.overflowed,
+            signers=_signers(value, key.kid), auth=value.auth,
+        )  # fmt: skip
         value.written = written.plaintext
         if self._observer is not None and value.kid:
             self._observer.renewed()
@@ -208,7 +212,7 @@ class TokenWriter(Generic[StateT]):
                 f"{self._context!r}, where it must not pass for one of its own"
             )
         start = value.started_at
-        iat = max(at, start)
+        iat = max(at, start + (value.auth or 0))
         age = iat - start
         limit = self.policy.absolute_timeout if value.cap is None else self.policy.limit(value.cap)
         ttl = value.ttl
@@ -237,15 +241,20 @@ class TokenWriter(Generic[StateT]):
         nonce: bytes,
         room: int,
         former: Overflowed | None,
+        *,
+        signers: tuple[str, ...] = (),
+        auth: int | None = 0,
     ) -> Steps[Written]:
         """Return a token, whose state overflows where it has more than `room` characters."""
         sid, iat, ttl, _, _ = claims
         overflowed = None
-        plaintext = write_claims(*claims, checked, cap, pad_to=self._padding)
+        pack_claims = partial(
+            write_claims, *claims, cap=cap, signers=signers, auth=auth, pad_to=self._padding
+        )
+        plaintext = pack_claims(state=checked)
         if key.token_length(len(plaintext)) > room:
             overflowed = yield from self._put(bytes(checked), sid, iat, iat + ttl, former)
-            reference = overflowed.reference.state
-            plaintext = write_claims(*claims, reference, cap, pad_to=self._padding)
+            plaintext = pack_claims(state=overflowed.reference.state)
         return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed, plaintext)
 
     def _put(
@@ -277,3 +286,15 @@ class TokenWriter(Generic[StateT]):
                 limit=MAX_TOKEN,
             )
         return token.decode("ascii")
+
+
+def _signers(value: SessionValue[Any], kid: str) -> tuple[str, ...]:
+    """Return the other keys that have signed tokens of a session.
+
+    Raises:
+        Expired: They are more than a token names. None is ever dropped, so the session ends.
+    """
+    signers = value.signers_beside(kid)
+    if len(signers) > MAX_SIGNERS:
+        raise Expired(f"more than {MAX_SIGNERS} other keys have signed for the session")
+    return signers

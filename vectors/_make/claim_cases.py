@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .claims_model import Claims, with_state
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 PAD = b"\x00" * 16
 REMEMBERED = Claims(cap=86400)
+SIGNED = Claims(age=3600, sub="zo\u00eb", signers=["k0"], auth=60)
+FULL = replace(SIGNED, cap=86400, pad=PAD)
 
 
 def ok(slug: str, rule: str, comment: str, content: Claims, plaintext: bytes | None = None) -> Case:

@@ -15,7 +15,7 @@ SID = bytes(range(16))
 MAX_SAFE = 2**53 - 1
 MAX_UINT32 = 2**32 - 1
 
-SID_AT, IAT_AT, TTL_AT, AGE_AT, SUB_AT, STATE_AT, CAP_AT, PAD_AT = range(8)
+SID_AT, IAT_AT, TTL_AT, AGE_AT, SUB_AT, STATE_AT, CAP_AT, PAD_AT, SIGNERS_AT, AUTH_AT = range(10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +29,20 @@ class Claims:
     sub: str | int | None = None
     cap: int | None = None
     state: Value = field(default_factory=lambda: {"user_id": 184467})
+    pad: Value = None
+    signers: Sequence[str] | None = None
+    auth: int | None = 0
 
     def elements(self) -> list[Value]:
-        """Give the array's elements as a writer makes them: no cap where there is none, no pad."""
-        elements: list[Value] = [self.sid, self.iat, self.ttl, self.age, self.sub, self.state]
-        return elements if self.cap is None else [*elements, self.cap]
+        """Give the array's elements as a writer makes them: up to the last that counts."""
+        elements: list[Value] = [
+            self.sid, self.iat, self.ttl, self.age, self.sub, self.state,
+            self.cap, self.pad, None if self.signers is None else list(self.signers), self.auth,
+        ]  # fmt: skip
+        absent: list[Value] = [None, None, None, 0]
+        while elements[CAP_AT:] and elements[-1] == absent[len(elements) - 1 - CAP_AT]:
+            elements.pop()
+        return elements
 
     def pack(
         self,
@@ -65,6 +74,8 @@ class Claims:
             "age": self.age,
             "sub": self.sub,
             "cap": self.cap,
+            "signers": None if self.signers is None else list(self.signers),
+            "auth": self.auth,
             "state": tagged(self.state),
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import msgpack
-from .claim_cases import PAD, REMEMBERED, bad, either
+from .claim_cases import FULL, REMEMBERED, bad, either
 from .claims_model import (
     IAT,
     SUB_AT,
@@ -85,7 +85,7 @@ def outside_the_core() -> Iterator[Case]:
         ("state-key-utf8", "Bad UTF-8 in a key.", with_state(msgpack.mapping([(broken, 1)]))),
         ("sub-utf8", "Bad UTF-8 in the subject.", Claims().pack({SUB_AT: broken})),
         ("pad-utf8", "Bad UTF-8 in the pad.", REMEMBERED.pack(then=[broken])),
-        ("later-element-utf8", "Bad UTF-8 after the pad.", REMEMBERED.pack(then=[PAD, broken])),
+        ("later-element-utf8", "Bad UTF-8 after auth.", FULL.pack(then=[broken])),
     ]
     for slug, comment, plaintext in texts:
         yield bad(slug, "C12", comment, plaintext, "ok")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import msgpack
-from .claim_cases import PAD, REMEMBERED, bad
+from .claim_cases import FULL, PAD, REMEMBERED, SIGNED, bad
 from .claims_model import (
     AGE_AT,
+    AUTH_AT,
     CAP_AT,
     IAT,
     IAT_AT,
     MAX_UINT32,
     SID,
     SID_AT,
+    SIGNERS_AT,
     SUB_AT,
     TTL_AT,
     Claims,
@@ -83,10 +86,11 @@ def _framing() -> Iterator[Case]:
 
 
 def _truncations() -> Iterator[Case]:
-    padded = Claims(cap=86400, state={"key": "value", "n": 1.5}).pack(then=[PAD, [1, 2]])
+    padded = replace(FULL, state={"key": "value", "n": 1.5}).pack(then=[[1, 2]])
     state = padded.index(b"\x82\xa3key")
     cap = padded.index(uint(86400, 32).data)
     pad = cap + 5
+    signers = pad + 2 + len(PAD)
     for slug, comment, length in (
         ("header-only", "Nothing after the array's header.", 1),
         ("in-sid", "Cut inside the sid.", 10),
@@ -100,7 +104,10 @@ def _truncations() -> Iterator[Case]:
         ("before-cap", "Cut before the cap.", cap),
         ("in-cap", "Cut inside the cap.", cap + 3),
         ("in-pad", "Cut inside the pad.", pad + 6),
-        ("in-later-element", "Cut inside the element after the pad.", len(padded) - 1),
+        ("before-signers", "Cut before the signers.", signers),
+        ("in-signers", "Cut inside the signers.", signers + 2),
+        ("before-auth", "Cut before auth.", signers + 4),
+        ("in-later-element", "Cut inside the element after auth.", len(padded) - 1),
     ):
         yield bad(f"cut-{slug}", "C1", comment, padded[:length])
 
@@ -223,6 +230,53 @@ def _wrong_fields() -> Iterator[Case]:
         ],
         Claims(cap=86400),
     )
+    kid = "k0"
+    yield from _wrong(
+        "signers",
+        "C13",
+        SIGNERS_AT,
+        [
+            true,
+            number,
+            ("str", kid),
+            ("bin", kid.encode()),
+            ("map", {kid: 1}),
+            stamp,
+            ("empty", []),
+            ("sixteen", [f"k{index}" for index in range(16)]),
+            ("of-nil", [kid, None]),
+            ("of-int", [1]),
+            ("of-bin", [kid.encode()]),
+            ("of-array", [[kid]]),
+            ("of-empty-text", [kid, ""]),
+            ("of-33-characters", ["k" * 33]),
+            ("of-a-dot", ["k.0"]),
+            ("of-a-space", [" k0"]),
+            ("of-a-newline", ["k0\n"]),
+            ("of-a-zero-byte", ["k0\0"]),
+            ("of-a-letter-beyond-ascii", ["k\u00e9"]),
+            ("of-bad-utf8", [msgpack.text(b"k\xff")]),
+        ],
+        Claims(signers=[kid]),
+    )
+    yield from _wrong(
+        "auth",
+        "C14",
+        AUTH_AT,
+        [
+            true,
+            false,
+            ("float64", 60.0),
+            ("str", "60"),
+            ("bin", b"\x01"),
+            array,
+            stamp,
+            minus,
+            ("age-and-one", 3601),
+            greatest,
+        ],
+        SIGNED,
+    )
 
 
 def _wrong(
@@ -275,5 +329,5 @@ def _wrong_states() -> Iterator[Case]:
         "later-element-0xc1",
         "C9",
         "0xc1 as an element that is otherwise ignored.",
-        REMEMBERED.pack(then=[PAD, never]),
+        FULL.pack(then=[never]),
     )

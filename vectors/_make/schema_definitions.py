@@ -67,6 +67,8 @@ def claims_definition() -> Schema:
         "sub": {"type": ["null", "string", "integer"], "minimum": -MAX_SAFE,
                 "maximum": MAX_SAFE},
         "cap": {"oneOf": [{"type": "null"}, lifetime]},
+        "signers": {"oneOf": [{"type": "null"}, array(KID, 1, 15)]},
+        "auth": {"oneOf": [{"type": "null"}, SECONDS]},
         "state": ref("value"),
     })  # fmt: skip
 

@@ -87,7 +87,7 @@ def _claims() -> Schema:
     bad = record(
         {**plaintext, "expect": {"const": "bad_claims"}}, {"acceptable": {"const": ["ok"]}}
     )
-    rules = [f"C{number}" for number in range(1, 13)]
+    rules = [f"C{number}" for number in range(1, 15)]
     definitions = {"claims": claims_definition(), **tagged_definitions()}
     return file("claims", rules, [ok, either, bad], definitions=definitions)
 
@@ -218,7 +218,7 @@ def _tokens() -> Schema:
     )
     others = [word for word in TOKEN_WORDS if word not in ("ok", "unknown_key")]
     refused = record({**given, "expect": words(others)}, fields)
-    rules = [*(f"R{number}" for number in range(1, 9)), "R10", "RO", "RW"]
+    rules = [*(f"R{number}" for number in range(1, 11)), "RO", "RW"]
     rings: Json = {"type": "object", "minProperties": 1, "additionalProperties": ref("jwk_set")}
     definitions = {
         "claims": claims_definition(),

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import msgpack
-from .claims_model import AGE_AT, IAT, IAT_AT, SID_AT, Claims
+from .claims_model import AGE_AT, AUTH_AT, IAT, IAT_AT, SID_AT, SIGNERS_AT, Claims
 from .derivation import WORKED_SALT
 from .draft import MAX_CHARACTERS, Draft
 from .material import P256_ORDER, WORKED, WORKED_ED, Key, seeded
 from .msgpack import Timestamp, Value
-from .rings import ED, ED_TWIN, ES, HS, HS_64, LONG, NEXT, OLD, OLD_ENDS
+from .rings import ED, ED_TWIN, ES, HS, HS_64, LONG, NEXT, OLD, OLD_ENDS, STRANGER
 from .token_cases import Reading, accepted, draft
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ RICH_STATE: Value = {
 def accepted_tokens() -> Iterator[Case]:
     """Give the cases that are read whatever the policy."""
     yield from _written()
+    yield from _signed_before()
     yield from _only_read()
 
 
@@ -47,8 +48,9 @@ def _written() -> Iterator[Case]:
             Reading(ring="worked"),
         )
     rich = Claims(
-        sid=seeded("sid/rich", 16), ttl=1800, age=7200, sub="zo\u00eb", cap=604800, state=RICH_STATE
-    )
+        sid=seeded("sid/rich", 16), ttl=1800, age=7200, sub="zo\u00eb", cap=604800,
+        state=RICH_STATE, signers=[STRANGER.kid, HS_64.kid], auth=600,
+    )  # fmt: skip
     kinds: list[tuple[str, str, Key]] = [
         ("hs256", "HS256, with every claim and many types of state.", HS),
         ("ed25519", "Ed25519, with every claim and many types of state.", ED),
@@ -87,6 +89,21 @@ def _written() -> Iterator[Case]:
         Claims(),
         draft(ED_TWIN, "shared-encryption-secret"),
     )
+
+
+def _signed_before() -> Iterator[Case]:
+    for slug, comment, content in (
+        ("signers-alone", "Signers, and nothing in place of cap and pad.", Claims(signers=["k0"])),
+        ("auth-nil", "An auth of nil, as of a session that another library began.",
+         Claims(sub=42, auth=None)),
+        ("signers-and-auth-nil", "Signers and an auth of nil.",
+         Claims(signers=["k0", "k1"], auth=None)),
+        ("auth-alone", "An auth, and nothing in place of what comes before it.",
+         Claims(age=3600, sub=42, auth=3600)),
+        ("cap-and-signers", "A cap and signers, the pad as nil.",
+         Claims(cap=86400, signers=["k0"])),
+    ):  # fmt: skip
+        yield accepted(slug, "RW", comment, content, draft(HS, slug, content))
 
 
 def _only_read() -> Iterator[Case]:
@@ -134,16 +151,18 @@ def _only_read() -> Iterator[Case]:
             padded(key_, slug, MAX_CHARACTERS),
             Reading(ring=ring),
         )
-    odd = Claims().pack(
-        {IAT_AT: msgpack.uint(IAT, 64), AGE_AT: msgpack.sint(0, 64),
-         SID_AT: msgpack.binary(Claims().sid, 32)},
-        then=[None, b"\x00" * 32, {"later": [1]}], bits=32,
+    content = Claims(pad=b"\x00" * 32, age=9, signers=["k0"], auth=9)
+    odd = content.pack(
+        {IAT_AT: msgpack.uint(IAT, 64), AGE_AT: msgpack.sint(9, 64),
+         SID_AT: msgpack.binary(Claims().sid, 32), AUTH_AT: msgpack.uint(9, 64),
+         SIGNERS_AT: msgpack.array([msgpack.text(b"k0", 16)], 16)},
+        then=[{"later": [1]}], bits=32,
     )  # fmt: skip
     yield accepted(
         "odd-forms",
         "R7",
         "Claims in forms that no writer makes but readers take.",
-        Claims(),
+        content,
         replace(draft(HS, "odd-forms"), plaintext=odd),
     )
 

@@ -40,15 +40,16 @@ const ANSWER = {
     return "ok";
   },
   claims({ plaintext }) {
-    const { sid, iat, ttl, age, sub, state, cap } = readClaims(Buffer.from(plaintext, "hex"));
-    return `ok ${digest(sid, iat, ttl, age, sub, state, cap)}`;
+    const { sid, iat, ttl, age, sub, state, cap, signers, auth } = readClaims(Buffer.from(plaintext, "hex"));
+    return `ok ${digest(sid, iat, ttl, age, sub, state, cap, signers, auth)}`;
   },
   token({ ring, context, now, leeway, absolute, longest, typed, token }) {
     const limits = { absoluteTimeout: absolute, longest };
     const fits = typed ? hasUserId : undefined;
     const session = decode(token, rings.get(ring), { context, now, leeway, fits, ...limits });
-    const { sid, issuedAt, startedAt, expiresAt, ttl, cap, subject, state, kid } = session;
-    return `ok ${digest(Buffer.from(sid, "hex"), issuedAt, startedAt, expiresAt, ttl, cap, subject, state, kid)}`;
+    const { sid, issuedAt, startedAt, expiresAt, ttl, cap, subject, state, kid, signers, authenticatedAt } = session;
+    const dates = [issuedAt, startedAt, expiresAt, ttl, cap, authenticatedAt];
+    return `ok ${digest(Buffer.from(sid, "hex"), dates, subject, state, kid, signers)}`;
   },
   keys({ text, running, store, moments }) {
     const ring = KeyRing.fromJwks(text, { fromStore: store, running: running ? KeyRing.fromJwks(running) : undefined });

@@ -5,6 +5,8 @@ import { StateError, TokenError } from "./errors.js";
 
 export const MAX_INT = Number.MAX_SAFE_INTEGER;
 export const MAX_SECONDS = 2 ** 32 - 1;
+export const MAX_SIGNERS = 15; // other keys that have signed tokens of a session
+export const KID = /^[A-Za-z0-9_-]{1,32}$/;
 const MAX_DEPTH = 32; // levels of arrays and maps in a state
 const OVERFLOW = "tokensession/overflow"; // the key of a state that is kept elsewhere (SPEC section 14)
 
@@ -72,11 +74,11 @@ function parseClaims(bytes) {
   for (let index = 0; index < count; index += 1) {
     const [end, depth] = extent(bytes, at);
     if (index === 5 && depth > MAX_DEPTH) throw new RangeError("nested too deep");
-    if (index < 7) elements.push(bytes.subarray(at, end)); // later ones are ignored
+    if (index < 10) elements.push(bytes.subarray(at, end)); // later ones are ignored
     at = end;
   }
   if (at !== bytes.length) throw new RangeError("something follows");
-  const [sid, iat, ttl, age, sub, state, cap] = elements;
+  const [sid, iat, ttl, age, sub, state, cap, , signers, auth] = elements;
   const claims = {
     sid: coreValue(decoder.decode(sid)),
     iat: integer(iat, 0, MAX_INT),
@@ -84,12 +86,25 @@ function parseClaims(bytes) {
     age: integer(age, 0, MAX_INT),
     sub: isText(sub) || sub[0] === 0xc0 ? decoder.decode(sub) : integer(sub, -MAX_INT, MAX_INT),
     state: coreValue(decoder.decode(state)),
-    cap: cap === undefined || cap[0] === 0xc0 ? null : integer(cap, 1, MAX_SECONDS),
+    cap: isAbsent(cap) ? null : integer(cap, 1, MAX_SECONDS),
+    signers: isAbsent(signers) ? null : kids(decoder.decode(signers)),
+    auth: auth === undefined ? 0 : isAbsent(auth) ? null : integer(auth, 0, MAX_INT),
   };
-  if (!(claims.sid instanceof Uint8Array) || claims.sid.length !== 16 || claims.age > claims.iat) {
+  if (!(claims.sid instanceof Uint8Array) || claims.sid.length !== 16 || claims.age > claims.iat || claims.auth > claims.age) {
     throw new RangeError("not those of a session");
   }
   return claims;
+}
+
+function isAbsent(bytes) {
+  return bytes === undefined || bytes[0] === 0xc0;
+}
+
+/** Gives the signers; throws for anything but a list of 1 to 15 kids. */
+function kids(signers) {
+  const fits = Array.isArray(signers) && signers.length >= 1 && signers.length <= MAX_SIGNERS;
+  if (!fits || !signers.every((kid) => typeof kid === "string" && KID.test(kid))) throw new RangeError("no list of kids");
+  return signers;
 }
 
 function isText(bytes) {
@@ -177,12 +192,14 @@ function packHead(small, large, count) {
 }
 
 /** Gives the plaintext of a token. */
-export function writeClaims({ sid, iat, ttl, age, sub, state, cap }) {
+export function writeClaims({ sid, iat, ttl, age, sub, state, cap, signers = null, auth = 0 }) {
   if (sub !== null && !["string", "bigint"].includes(typeof sub) && !Number.isSafeInteger(sub)) {
     throw new StateError("subject", "a subject is a string, a safe integer or null");
   }
   const elements = [sid, iat, ttl, age].map((value) => Buffer.from(encode(value)));
   elements.push(packState(sub, "subject"), packState(state));
-  if (cap !== null) elements.push(Buffer.from(encode(cap)));
+  if (cap !== null || signers !== null || auth !== 0) elements.push(Buffer.from(encode(cap)));
+  if (signers !== null || auth !== 0) elements.push(Buffer.from(encode(null)), Buffer.from(encode(signers)));
+  if (auth !== 0) elements.push(Buffer.from(encode(auth)));
   return Buffer.concat([packHead(0x90, 0xdc, elements.length), ...elements]);
 }

@@ -17,7 +17,7 @@ export type Writable =
 export type Algorithm = "HS256" | "Ed25519" | "ES256";
 export type KeyState = "pending" | "active" | "retiring" | "expired" | "revoked";
 
-/** The closed list of SPEC section 5; `revoked` needs a store, which this package has not. */
+/** The closed list of SPEC section 5; `revoked` is a key's alone, as a list of sessions needs a store. */
 export type Code =
   | "malformed"
   | "unknown_key"
@@ -27,6 +27,7 @@ export type Code =
   | "bad_claims"
   | "not_yet_valid"
   | "expired"
+  | "revoked"
   | "bad_state";
 
 /** No session for this request; to the client all of them look the same. */
@@ -89,6 +90,12 @@ export interface Session<State = Core> {
   readonly ttl: number;
   readonly cap: number | null;
   readonly kid: string;
+  /** The other keys that have signed tokens of the session, oldest first. */
+  readonly signers: readonly string[];
+  /** Seconds from its start until its subject last authenticated again; null where that is not known. */
+  readonly auth: number | null;
+  /** When its subject last authenticated; null without a subject too. */
+  readonly authenticatedAt: number | null;
 }
 
 export interface Limits {
@@ -134,7 +141,7 @@ export function encode(
   },
 ): string;
 
-/** Gives a new token of a decoded session: sid, start, idle window and cap stay. */
+/** Gives a new token of a decoded session: sid, start, idle window, cap and auth stay, and it names who signed before. */
 export function renew(session: Session<Writable>, ring: KeyRing, options?: Limits & { context?: string; now?: number }): string;
 
 /**

@@ -2,13 +2,12 @@
 import { createECDH, createHash, createPrivateKey, createPublicKey } from "node:crypto";
 
 import { decodeBase64url, encodeBase64url } from "./base64url.js";
-import { MAX_INT, MAX_SECONDS } from "./claims.js";
+import { KID, MAX_INT, MAX_SECONDS } from "./claims.js";
 import { isSafePoint } from "./ed25519.js";
 import { ConfigError } from "./errors.js";
 import { parseJson } from "./json.js";
 import { PUBLISHED } from "./published.js";
 
-const KID = /^[A-Za-z0-9_-]{1,32}$/;
 const TYPES = { HS256: ["oct"], Ed25519: ["OKP", "Ed25519"], ES256: ["EC", "P-256"] };
 const HEADS = /-----BEGIN |^([^]{4})?(ssh-(rsa|dss|ed25519)|ecdsa-sha2-|sk-ssh-|sk-ecdsa-|openssh-key-v1)/;
 const has = (object, name) => Object.prototype.hasOwnProperty.call(object, name);

@@ -2,7 +2,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, sign, timingSafeEqual, verify } from "node:crypto";
 
 import { decodeBase64url, encodeBase64url } from "./base64url.js";
-import { MAX_INT, MAX_SECONDS, isReference, readClaims, writeClaims } from "./claims.js";
+import { MAX_INT, MAX_SECONDS, MAX_SIGNERS, isReference, readClaims, writeClaims } from "./claims.js";
 import { ConfigError, StateError, TokenError } from "./errors.js";
 import { verifies } from "./keys.js";
 
@@ -54,16 +54,20 @@ export function decode(token, ring, options = {}) {
   // Step 6: open.
   const plaintext = open(derive(key.secret, "enc", purpose, payload.subarray(1, 9)), payload, header);
   // Step 7: claims.
-  const { sid, iat, ttl, age, sub, state, cap } = readClaims(plaintext);
+  const { sid, iat, ttl, age, sub, state, cap, signers, auth } = readClaims(plaintext);
   // Step 8: times.
   const limit = cap === null ? absoluteTimeout ?? Infinity : Math.min(cap, longest ?? absoluteTimeout ?? Infinity);
   const startedAt = iat - age;
   if (iat > now + leeway) throw new TokenError("not_yet_valid");
   const expiresAt = Math.min(iat + ttl, startedAt + limit);
   if (now >= expiresAt) throw new TokenError("expired");
-  // Step 10: a state that is here, and of the application's type. (Step 9, revocation, needs a store.)
+  // Step 9: the keys that have signed for the session. (A list of revocations needs a store.)
+  if (signers !== null && signers.some((kid) => ring.get(kid)?.revoked)) throw new TokenError("revoked");
+  // Step 10: a state that is here, and of the application's type.
   if (isReference(state) || (fits !== undefined && !fits(state))) throw new TokenError("bad_state");
-  return { state, sid: encodeHex(sid), subject: sub, issuedAt: iat, startedAt, expiresAt, ttl, cap, kid: key.kid };
+  const authenticatedAt = sub === null || auth === null ? null : startedAt + auth;
+  return { state, sid: encodeHex(sid), subject: sub, issuedAt: iat, startedAt, expiresAt, ttl, cap, kid: key.kid,
+    signers: signers ?? [], auth, authenticatedAt };
 }
 
 /** Gives the token of a new session. */
@@ -76,17 +80,19 @@ export function encode(state, ring, options = {}) {
   return seal(claims, key, { context, salt: randomBytes(8), nonce: randomBytes(12) });
 }
 
-/** Gives a new token of a decoded session: its sid, start, idle window and cap stay. */
+/** Gives a new token of a decoded session: its sid, start, idle window, cap and auth stay, and it names who signed before. */
 export function renew(session, ring, { context = "session", now = Date.now() / 1000, absoluteTimeout = null, longest = null } = {}) {
-  const iat = Math.max(Math.floor(now), session.startedAt);
+  const { auth, cap, startedAt } = session;
+  const iat = Math.max(Math.floor(now), startedAt + (auth ?? 0));
   const key = ring.active(iat);
   if (key === undefined) throw new ConfigError("no key of the ring can sign; a reader's cannot");
-  const { cap, startedAt } = session;
+  const signers = [...new Set([...session.signers, session.kid])].filter((kid) => kid !== key.kid);
   const limit = cap === null ? absoluteTimeout ?? Infinity : Math.min(cap, longest ?? absoluteTimeout ?? Infinity);
   const ttl = Math.min(session.ttl, startedAt + limit - iat);
-  if (ttl < 1) throw new TokenError("expired");
+  if (ttl < 1 || signers.length > MAX_SIGNERS) throw new TokenError("expired");
   const sid = Buffer.from(session.sid, "hex");
-  const claims = { sid, iat, ttl, age: iat - startedAt, sub: session.subject, state: session.state, cap };
+  const claims = { sid, iat, ttl, age: iat - startedAt, sub: session.subject, state: session.state, cap,
+    signers: signers.length > 0 ? signers : null, auth };
   return seal(claims, key, { context, salt: randomBytes(8), nonce: randomBytes(12) });
 }
 

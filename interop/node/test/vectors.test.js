@@ -63,8 +63,9 @@ const RUN = {
     const limits = { absoluteTimeout: vector.absolute_timeout, longest: vector.longest };
     try {
       const session = decode(token, ring, { context, now, leeway, ...limits, fits: fields && fits });
-      const { sid, issuedAt: iat, ttl, startedAt, subject: sub, state, cap } = session;
-      sameClaims({ sid, iat, ttl, age: iat - startedAt, sub, state, cap }, claims);
+      const { sid, issuedAt: iat, ttl, startedAt, subject: sub, state, cap, auth } = session;
+      const signers = session.signers.length > 0 ? session.signers : null;
+      sameClaims({ sid, iat, ttl, age: iat - startedAt, sub, state, cap, signers, auth }, claims);
     } catch (error) {
       if (error.code === "unknown_key") assert.equal(error.keyState, vector.key_state);
       throw error;

@@ -54,9 +54,15 @@ def run_tokens(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
         given = value(expected["state"])
         state = given | {field: getattr(state, field) for field in fields}
     age = session.issued_at - session.started_at
+    auth = session.authenticated_at
+    if session.subject is not None and auth is not None:
+        auth -= session.started_at
+    else:  # what the session does not tell
+        auth = expected["auth"]
     claims = Claims(
-        session.sid, session.issued_at, session.ttl, age, session.subject, state, session.cap
-    )
+        session.sid, session.issued_at, session.ttl, age, session.subject, state, session.cap,
+        signers=session.signers or None, auth=auth,
+    )  # fmt: skip
     key = TokenKey(ring[session.kid], context_bytes(codec.context))
     complaint = _compare_claims(claims, expected) or _compare_layers(case, key)
     return "ok", complaint or _compare_writing(case, key)
@@ -65,8 +71,10 @@ def run_tokens(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
 def _compare_claims(claims: Claims[Any], expected: Case | None) -> str | None:
     if expected is None:
         return None
-    found = (claims.sid.hex(), claims.iat, claims.ttl, claims.age, claims.sub, claims.cap)
-    names = ("sid", "iat", "ttl", "age", "sub", "cap")
+    signers = None if claims.signers is None else list(claims.signers)
+    dates = (claims.sid.hex(), claims.iat, claims.ttl, claims.age)
+    found = (*dates, claims.sub, claims.cap, signers, claims.auth)
+    names = ("sid", "iat", "ttl", "age", "sub", "cap", "signers", "auth")
     if found != tuple(expected[name] for name in names):
         return f"claims: {found} are not those expected"
     return None if same(claims.state, value(expected["state"])) else "claims: another state"
@@ -110,6 +118,9 @@ def _compare_writing(case: Case, key: TokenKey) -> str | None:
     )
     state = checked_state(value(claims["state"]))
     dates = (claims["iat"], claims["ttl"], claims["age"])
-    plaintext = write_claims(sid, *dates, claims["sub"], state, claims["cap"])
+    plaintext = write_claims(
+        sid, *dates, claims["sub"], state, claims["cap"],
+        signers=tuple(claims["signers"] or ()), auth=claims["auth"],
+    )  # fmt: skip
     token = key.token(plaintext, Salt(salt, key.cipher(salt)), nonce).decode("ascii")
     return compare("token", token, case["token"])

@@ -82,6 +82,17 @@ func digest(values ...any) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+func signers(kids []string) any {
+	if kids == nil {
+		return nil
+	}
+	items := []any{}
+	for _, kid := range kids {
+		items = append(items, kid)
+	}
+	return items
+}
+
 func hasUserID(state any) bool {
 	members, _ := state.(map[string]any)
 	_, ok := members["user_id"].(string)
@@ -107,7 +118,7 @@ func answer(line []byte) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return "ok " + digest(claims.SID, claims.IAT, claims.TTL, claims.Age, claims.Subject, claims.State, claims.Cap), nil
+		return "ok " + digest(claims.SID, claims.IAT, claims.TTL, claims.Age, claims.Subject, claims.State, claims.Cap, signers(claims.Signers), claims.Auth), nil
 	case "token":
 		reader := &tokensession.Reader{Ring: rings[q.Ring], Context: q.Context, Leeway: q.Leeway, AbsoluteTimeout: q.Absolute, Longest: q.Longest}
 		if q.Typed {
@@ -117,7 +128,16 @@ func answer(line []byte) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return "ok " + digest(session.SID, session.IAT, session.StartedAt, session.ExpiresAt, session.TTL, session.Cap, session.Subject, session.State, session.KID), nil
+		var authenticated any
+		if at, known := session.AuthenticatedAt(); known {
+			authenticated = at
+		}
+		listed := signers(session.Signers)
+		if listed == nil {
+			listed = []any{}
+		}
+		dates := []any{session.IAT, session.StartedAt, session.ExpiresAt, session.TTL, session.Cap, authenticated}
+		return "ok " + digest(session.SID, dates, session.Subject, session.State, session.KID, listed), nil
 	case "keys":
 		return keys(q)
 	case "write":
