@@ -130,6 +130,21 @@ class TestRevoking:
         codec.revoke(session, now=NOW)
         assert not lives(codec, session)
 
+    def test_a_session_of_which_only_the_id_is_known(self, codec: SessionCodec[Any]) -> None:
+        """It ends by its id, and others of its subject go on."""
+        token = codec.encode({"n": 1}, subject="ada", now=NOW)
+        other = codec.encode({"n": 2}, subject="ada", now=NOW)
+        codec.revoke_sid(codec.decode(token, now=NOW).sid, now=NOW)
+        with pytest.raises(Revoked):
+            codec.decode(token, now=NOW)
+        assert codec.decode(other, now=NOW).state == {"n": 2}
+
+    @pytest.mark.parametrize("sid", [b"", bytes(15), bytes(17), "00" * 16, bytearray(16), None])
+    def test_an_id_is_16_bytes(self, codec: SessionCodec[Any], sid: Any) -> None:
+        """Text in hexadecimal and other lengths are refused, and nothing is recorded."""
+        with pytest.raises(ConfigError, match="a session id is 16 bytes"):
+            codec.revoke_sid(sid, now=NOW)
+
     def test_a_subject(self, codec: SessionCodec[Any]) -> None:
         """All of its sessions, in whatever spelling of the subject, and nobody else's."""
         first, bob, nobody = begin(codec), begin(codec, subject="bob"), begin(codec, subject=None)

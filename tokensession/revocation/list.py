@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import ConfigError, Revoked, StoreError
+from tokensession.format.claims import SID_BYTES
 from tokensession.format.seconds import whole_seconds
 from tokensession.format.state import check_subject
 from tokensession.revocation.decision import (
@@ -137,6 +138,22 @@ class RevocationList:
             raise ConfigError(f"revoke takes a session, not {type(session).__name__}")
         at = whole_seconds(now)
         self.deny(session.sid, session.subject, session.started_at, at)
+
+    def revoke_sid(self, sid: bytes, now: float | None) -> None:
+        """End the session of an id, whose start is not known and so is taken for the latest."""
+        if not isinstance(sid, bytes) or len(sid) != SID_BYTES:
+            raise ConfigError(f"a session id is {SID_BYTES} bytes; for its text use bytes.fromhex")
+        at = whole_seconds(now)
+        denial = Denial(sid, None, None, at + self._life)
+        self._record("session", partial(self._check.deny, denial, now=at))
+
+    def denies(self, sid: bytes) -> bool:
+        """Tell whether the store has denied an id by itself, whatever its subject.
+
+        Raises:
+            StoreError: The store cannot be asked.
+        """
+        return self._check.store.look_up(sid, None).denied
 
     def revoke_subject(
         self, subject: str | int, keep: Session[Any] | None, now: float | None

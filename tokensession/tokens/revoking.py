@@ -35,6 +35,19 @@ class Revoker:
         """
         self.listed.revoke(session, now)
 
+    def revoke_sid(self, sid: bytes, *, now: float | None = None) -> None:
+        """End a session of which only the id is known.
+
+        Args:
+            sid: Its id, 16 bytes; for the text of one use ``bytes.fromhex``.
+            now: Unix seconds; the system's clock when None.
+
+        Raises:
+            StoreError: It could not be recorded, so the session may live on.
+            ConfigError: The codec has no `revocation`, or the id is not 16 bytes.
+        """
+        self.listed.revoke_sid(sid, now)
+
     def revoke_subject(
         self,
         subject: str | int,
