@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tokensession import ConfigError, KeyRing
-from tokensession.keys import private_file
+from tokensession.keys import file_lock, private_file
 from tokensession.keys.file_source import FileSource
 from tokensession.keys.private_file import (
     create_private_file,
@@ -105,16 +105,16 @@ def test_a_missing_folder(tmp_path: Path) -> None:
         replace_private_file(tmp_path / "no" / "a", b"x", check=lambda _: None)
 
 
-@pytest.mark.parametrize("step", ["link", "fsync"])
+@pytest.mark.parametrize(("where", "step"), [(Path, "replace"), (os, "fsync")])
 def test_a_failing_step_of_creation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: object, step: str
 ) -> None:
     """A system that refuses leaves no file and no part of one."""
 
     def refuse(*_: Any) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(os, step, refuse)
+    monkeypatch.setattr(where, step, refuse)
     with pytest.raises(ConfigError, match="Operation not permitted"):
         create_private_file(tmp_path / "a", b"x")
     assert list(tmp_path.iterdir()) == []
@@ -131,7 +131,7 @@ def test_a_failing_replacement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ConfigError, match="not replaced: No space left"):
         replace_private_file(path, b"new", check=lambda _: None)
     assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".a.lock", "a"]
 
 
 def test_a_check_that_objects(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_check_that_objects(tmp_path: Path) -> None:
 
 def test_without_posix_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere files are replaced all the same, atomically."""
-    monkeypatch.setattr(private_file, "fcntl", None)
+    monkeypatch.setattr(file_lock, "fcntl", None)
     path = private(tmp_path / "a")
     replace_private_file(path, b"new", check=lambda _: None)
     assert path.read_bytes() == b"new"
@@ -198,10 +198,10 @@ def test_odd_names(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_is_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever holds the folder's lock delays a writer for a while, and not for ever."""
-    monkeypatch.setattr(private_file, "LOCK_SECONDS", 0.05)
+    """A writer waits for another one for a while, and not for ever."""
+    monkeypatch.setattr(file_lock, "LOCK_SECONDS", 0.05)
     path = private(tmp_path / "a")
-    holder = os.open(tmp_path, os.O_RDONLY)
+    holder = os.open(tmp_path / ".a.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(holder, fcntl.LOCK_SH)
         with pytest.raises(ConfigError, match="locked by another process"):
@@ -229,7 +229,7 @@ def dying(call):
         return call(*arguments, **named)
     return wrapped
 
-for name in ("open", "fsync", "link", "close"):
+for name in ("open", "fsync", "fchown", "fchmod", "close"):
     setattr(os, name, dying(getattr(os, name)))
 Path.replace = dying(Path.replace)
 Path.unlink = dying(Path.unlink)
@@ -241,7 +241,7 @@ print("saved")
 def test_killed_at_every_step(tmp_path: Path) -> None:
     """Whichever step of a write is the last, the file is the old document or the new one."""
     outcomes = []
-    for step in range(20):
+    for step in range(40):
         path = tmp_path / f"keys-{step}.json"
         serial = KeyRing.open(path).serial
         done = subprocess.run(  # noqa: S603  # our own interpreter and text
@@ -285,8 +285,8 @@ DOCUMENT = KeyRing.generate(kid="k1").to_json().decode()
         lambda: KeyRing.open(f"\n{DOCUMENT}"),
         lambda: KeyRing.generate().save(DOCUMENT),
         lambda: create_private_file(DOCUMENT, b"x"),
+        lambda: replace_private_file(DOCUMENT, b"x", check=lambda _: None),
         lambda: FileSource(DOCUMENT).read(),
-        lambda: KeyRing.from_env(DOCUMENT),
         lambda: source_from_url(DOCUMENT),
         lambda: source_from_url("url:KEYS", environment={"KEYS": DOCUMENT}),
     ],

@@ -355,7 +355,7 @@ class TestFollowing:
 
     def test_wrong_arguments(self, tmp_path: Path) -> None:
         """A document in place of its path, and an interval out of range, are named."""
-        with pytest.raises(ConfigError, match="not the key document itself"):
+        with pytest.raises(ConfigError, match="not a key document"):
             KeyRing.follow(KeyRing.generate().to_json().decode())
         with pytest.raises(ConfigError, match="refresh must be a number of seconds"):
             KeyRing.follow(tmp_path / "keys.json", refresh=0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from tokensession.errors import ConfigError
+from tokensession.keys.names import check_path, check_variable, shown_variable
 from tokensession.keys.private_file import (
-    check_name,
     create_private_file,
     read_private_file,
     replace_private_file,
@@ -26,11 +26,11 @@ class FileSource:
         shared_file: Accept a file that others can read too, as mounted container secrets are.
 
     Raises:
-        ConfigError: The path is a key document.
+        ConfigError: A document, a token, a URL or another secret in the place of the path.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, shared_file: bool = False) -> None:
-        check_name(path)
+        check_path(path)
         self._path = os.fspath(path)
         self._shared_file = shared_file
 
@@ -69,17 +69,16 @@ class EnvironmentSource:
         variable: Its name.
 
     Raises:
-        ConfigError: The name is a key document.
+        ConfigError: Not a name; it is not shown, as it may be the document itself.
     """
 
     def __init__(self, variable: str) -> None:
-        check_name(variable)
-        self._variable = variable
+        self._variable = check_variable(variable)
 
     @property
     def name(self) -> str:
         """The variable, as messages name it."""
-        return f"environment variable {self._variable}"
+        return shown_variable(self._variable)
 
     def read(self) -> bytes | None:
         """Return the document's text, or None when the variable is missing or empty."""

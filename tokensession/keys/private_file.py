@@ -1,32 +1,35 @@
 """Private files: read with care, created without a race, replaced in one step (SPEC section 7).
 
 Bytes only; what they mean is the business of `keys`. The first failure of any step leaves the old
-file or the new one, never a part of either.
+file or the new one, never a part of either. A writer needs to enter and to write the folder, and
+neither to list it nor hard links.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import secrets
 import stat
 from pathlib import Path
-from time import monotonic, sleep
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tokensession.errors import ConfigError
+from tokensession.keys.file_access import Access, access_of, check_private, give_access
+from tokensession.keys.file_lock import locked
+from tokensession.keys.names import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-try:
-    import fcntl
-except ImportError:  # a system without POSIX locks: writers there must take turns by themselves
-    fcntl = None  # type: ignore[assignment]
-
-LOCK_SECONDS: Final = 10.0  # a write takes milliseconds
-LOCK_RETRY_SECONDS: Final = 0.02
 MAX_FILE_BYTES: Final = 4 * 2**20  # a ring of 1,000 keys has about 0.3 MB
+
+
+class _Found(NamedTuple):
+    """What a file holds, and who can read it."""
+
+    content: bytes
+    access: Access
 
 
 def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False) -> bytes:
@@ -39,27 +42,26 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
 
     Raises:
         FileNotFoundError: There is none.
-        ConfigError: Not a regular file, unreadable, too large, or readable by others; or the
-            content of a key file in place of its name.
+        ConfigError: Not a regular file, unreadable, too large, readable by others, or replaced
+            where it is mounted from; or a secret in place of its name.
     """
-    check_name(path)
+    check_path(path)
+    return _read(path, shared_file=shared_file).content
+
+
+def _read(path: str | os.PathLike[str], *, shared_file: bool) -> _Found:
     try:
-        # Non-blocking, so that a FIFO is refused below rather than waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = _open(path)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise ConfigError(f"key file {path}: {_reason(error)}") from error
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ConfigError(f"key file {path}: not a regular file")
-        mode = stat.S_IMODE(status.st_mode)
-        if os.name == "posix" and mode & 0o077 and not shared_file:
-            raise ConfigError(
-                f"key file {path}: mode {mode:04o} lets others read it; run `chmod 600 {path}`, "
-                "or pass shared_file=True (--shared-file) where the platform mounts it so"
-            )
+        if not shared_file:
+            check_private(descriptor, os.fsdecode(path), name=f"key file {path}")
+        access = access_of(descriptor)
         with open(descriptor, "rb", closefd=False) as file:  # opened above
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
@@ -68,19 +70,29 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
         os.close(descriptor)
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"key file {path}: larger than {MAX_FILE_BYTES} bytes")
-    return content
+    return _Found(content, access)
 
 
-def check_name(name: object) -> None:
-    """Refuse a key document where the name of its place is wanted; no message must show it."""
-    text = os.fspath(name) if isinstance(name, os.PathLike) else name
-    if isinstance(text, bytes):
-        text = text.decode("latin-1")
-    if isinstance(text, str) and text.lstrip().startswith("{") and '"' in text:
-        raise ConfigError(
-            "the name of a key file or variable is wanted, not the key document itself: use "
-            "KeyRing.from_jwks(document) or KeyRing.from_env(name)"
-        )
+def _open(path: str | os.PathLike[str]) -> int:
+    """Open the file that has this name now.
+
+    One that has no name any more was replaced a moment ago, and opening it again finds its
+    successor; or it is mounted by itself, and the mount shows the old file for as long as it lasts.
+    """
+    former = None
+    while True:
+        # Non-blocking, so that a FIFO is refused rather than waited for.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        status = os.fstat(descriptor)
+        if status.st_nlink or not os.path.lexists(os.path.realpath(path)):
+            return descriptor
+        os.close(descriptor)
+        if former == (status.st_dev, status.st_ino):
+            raise ConfigError(
+                f"key file {path}: it was replaced where it is mounted from, and this mount of a "
+                "single file shows the old one for ever: mount its folder, and restart"
+            )
+        former = status.st_dev, status.st_ino
 
 
 def create_private_file(path: str | os.PathLike[str], content: bytes) -> bool:
@@ -92,119 +104,97 @@ def create_private_file(path: str | os.PathLike[str], content: bytes) -> bool:
     Raises:
         ConfigError: The folder is missing or cannot be written.
     """
-    check_name(path)
+    check_path(path)
     if os.fspath(path).endswith(os.sep):
         raise ConfigError(f"key file {path}: the name of a folder")
     target = Path(path)
-    with _temporary_file(target, content) as temporary:
-        try:
-            # A link is refused where the name exists, so of many creators one wins.
-            os.link(temporary, target)
-        except FileExistsError:
+    if _exists(target):
+        return False
+    with locked(target):
+        if _exists(target):
             return False
-        except OSError as error:
-            raise ConfigError(f"key file {path}: cannot be created: {_reason(error)}") from error
-        _sync_folder(target.parent)
+        _write(target, content, None)
     return True
 
 
 def replace_private_file(
-    path: str | os.PathLike[str], content: bytes, *, check: Callable[[bytes | None], None]
+    path: str | os.PathLike[str],
+    content: bytes,
+    *,
+    check: Callable[[bytes | None], None],
+    shared: bool = True,
 ) -> None:
     """Replace the content of `path` in one step, while no other writer of it does.
-
-    The new file has the owner and mode of the old one; without an old one, mode 0600.
 
     Args:
         path: The file; a symbolic link is followed, and stays.
         content: What it shall hold.
         check: Called with what it holds (None: no file); raises to leave it as it is.
+        shared: Whether the new file has the owner, mode and access control list of the old one.
+            Without it, and without an old one, it belongs to this process's user, with mode 0600.
 
     Raises:
-        ConfigError: Not a regular file, the folder is missing or cannot be written, the owner
-            cannot be kept, or another writer keeps the folder locked.
+        ConfigError: Not a regular file, the folder is missing or cannot be written, the access
+            cannot be kept, or another writer keeps the file locked.
     """
-    check_name(path)
+    check_path(path)
     try:
         target = Path(os.path.realpath(path))
     except (OSError, ValueError) as error:
         raise ConfigError(f"key file {path}: {_reason(error)}") from error
-    with _folder_lock(target.parent):
+    with locked(target):
         try:
-            present: bytes | None = read_private_file(target, shared_file=True)
-            like: os.stat_result | None = target.stat()
+            present: _Found | None = _read(target, shared_file=True)
         except FileNotFoundError:
-            present, like = None, None
-        check(present)
-        with _temporary_file(target, content, like) as temporary:
-            try:
-                temporary.replace(target)
-            except OSError as error:
-                raise ConfigError(f"key file {path}: not replaced: {_reason(error)}") from error
-            _sync_folder(target.parent)
+            present = None
+        check(None if present is None else present.content)
+        _write(target, content, present.access if present is not None and shared else None)
+
+
+def _write(target: Path, content: bytes, access: Access | None) -> None:
+    """Write a file in one step; the caller holds its lock."""
+    with _temporary_file(target, content, access) as temporary:
+        try:
+            temporary.replace(target)
+        except OSError as error:
+            remedy = ""
+            if error.errno in (errno.EBUSY, errno.EXDEV):
+                remedy = "; it is mounted by itself: change it where it is mounted from"
+            raise ConfigError(
+                f"key file {target}: not replaced: {_reason(error)}{remedy}"
+            ) from error
+        _sync_folder(target.parent)
 
 
 @contextlib.contextmanager
-def _temporary_file(
-    target: Path, content: bytes, like: os.stat_result | None = None
-) -> Generator[Path]:
-    """Yield a private file beside `target`, written to the disk; it is gone afterwards."""
+def _temporary_file(target: Path, content: bytes, access: Access | None) -> Generator[Path]:
+    """Yield a file beside `target`, written to the disk; it is gone afterwards.
+
+    Its name is always the same, so that the next writer removes what a dead one has left.
+    """
+    temporary = target.with_name(f".{target.name}.tmp")
     try:
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+        temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"key file {target}: cannot be written: {_reason(error)}") from error
-    try:
         with open(descriptor, "wb") as file:  # noqa: PTH123  # takes over the descriptor
-            if like is not None and os.name == "posix":
-                os.fchown(descriptor, like.st_uid, like.st_gid)
-                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+            if os.name == "posix":
+                give_access(descriptor, access)
             file.write(content)
             file.flush()
             os.fsync(descriptor)
         yield temporary
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"key file {target}: cannot be written: {_reason(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, ValueError):
+            temporary.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _folder_lock(folder: Path) -> Generator[None]:
-    """Hold the folder's advisory lock; the system drops it if the process dies."""
-    if fcntl is None:
-        yield
-        return
+def _exists(target: Path) -> bool:
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise ConfigError(f"folder {folder}: {_reason(error)}") from error
-    try:
-        deadline = monotonic() + LOCK_SECONDS
-        while not _try_lock(descriptor, folder):
-            if monotonic() >= deadline:
-                raise ConfigError(
-                    f"folder {folder}: locked by another process for {LOCK_SECONDS:g} s; "
-                    "try again when it has finished"
-                )
-            sleep(LOCK_RETRY_SECONDS)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int, folder: Path) -> bool:
-    assert fcntl is not None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        return os.path.lexists(target)
+    except ValueError:  # a null byte
         return False
-    except OSError as error:
-        raise ConfigError(
-            f"folder {folder}: its file system has no locks, as some network shares have none "
-            f"({_reason(error)}): keep keys that are changed on another, or in a database"
-        ) from error
-    return True
 
 
 def _sync_folder(folder: Path) -> None:

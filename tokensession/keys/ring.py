@@ -140,7 +140,7 @@ class KeyRing(KeySet):
         """Write the document to a file, in one step and only over what this ring was made from.
 
         The file must hold this document, or one from which changes have led to this ring. A new
-        file has mode 0600; an old one keeps its owner and mode.
+        file has mode 0600; an old one keeps its owner, mode and access control list.
 
         Raises:
             ConfigError: The file holds another document, because another writer was faster, or

@@ -71,11 +71,12 @@ class Connection(ABC):
         store: OverflowStore = self._role("overflow", self.stores)
         return store
 
-    def keys(self, key: str = "") -> KeySource:
+    def keys(self, key: str = "", *, shared_file: bool = False) -> KeySource:  # noqa: ARG002
         """Return the source of a key document.
 
         Args:
             key: The name of the document; the vendor's default name unless given.
+            shared_file: Accept a file of SQLite that others can read.
 
         Raises:
             ConfigError: This vendor keeps no keys.

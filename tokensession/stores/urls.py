@@ -9,7 +9,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from tokensession.errors import ConfigError
 from tokensession.keys.file_source import EnvironmentSource, FileSource
-from tokensession.keys.private_file import check_name
 from tokensession.keys.source import STORE_SECONDS, KeySource
 from tokensession.stores.connection import connect, keeps_keys
 
@@ -94,7 +93,6 @@ def source_from_url(
         variable = name.removeprefix(_VARIABLE)
         raise ConfigError(f"environment variable {variable} holds a key document, not the URL "
                           f"of a key source: name it as env:{variable}")  # fmt: skip
-    check_name(url)
     scheme, separator, rest = url.partition(":")
     if scheme == "env" and separator:
         return EnvironmentSource(rest)
@@ -102,10 +100,10 @@ def source_from_url(
         return FileSource(_path(rest), shared_file=shared_file)
     if "://" not in url:
         return FileSource(url, shared_file=shared_file)
-    return _stored(url, variables.get(PASSWORD))
+    return _stored(url, variables.get(PASSWORD), shared_file=shared_file)
 
 
-def _stored(url: str, password: str | None) -> KeySource:
+def _stored(url: str, password: str | None, *, shared_file: bool) -> KeySource:
     if not keeps_keys(url):
         raise ConfigError(
             "a key source is a file, env:NAME, url:NAME, sqlite:, postgresql:, redis:, rediss:, "
@@ -113,7 +111,7 @@ def _stored(url: str, password: str | None) -> KeySource:
         )
     bare, _, key = url.partition("#")
     store = connect(_with_password(bare, password), timeout=STORE_SECONDS)
-    return store.keys(key) if key else store.keys()
+    return store.keys(key, shared_file=shared_file)
 
 
 def _path(rest: str) -> str:

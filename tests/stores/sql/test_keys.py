@@ -59,7 +59,7 @@ class TestUnreachable(UnreachableContract):
 
     def test_a_table_that_is_not_there(self, tmp_path: Path) -> None:
         """A database that was never prepared is not an empty one."""
-        (tmp_path / "x.db").touch()
+        (tmp_path / "x.db").touch(0o600)
         self.assert_reports(source_from_url(f"sqlite:///{tmp_path}/x.db"), "no such table")
 
     def test_a_row_that_is_locked(self, postgres: Postgres) -> None:
@@ -98,7 +98,7 @@ class TestSQLite:
         former = os.umask(0o022)
         try:
             for file in (path, shared):
-                source = SQLKeySource(Database(f"sqlite:///{file}"))
+                source = SQLKeySource(Database(f"sqlite:///{file}"), shared_file=file is shared)
                 source.create()
                 assert source.write(b"one", over=None)
         finally:

@@ -72,7 +72,7 @@ class RedisServer(Connection):
         where = place.get("path") or f"{place.get('host')}:{place.get('port', 6379)}"
         return f"redis {where}/{place.get('db') or 0}"
 
-    def keys(self, key: str = "") -> KeySource:
+    def keys(self, key: str = "", *, shared_file: bool = False) -> KeySource:  # noqa: ARG002
         source: KeySource = self._role("keys", "RedisKeySource", key=key)
         return source
 

@@ -97,8 +97,9 @@ class Database(Connection):
         """The URL without its password, and without options, which may hold one."""
         return self.engine.url.set(query={}).render_as_string(hide_password=True)
 
-    def keys(self, key: str = "") -> KeySource:
-        source: KeySource = self._role("keys", "SQLKeySource", key=key)
+    def keys(self, key: str = "", *, shared_file: bool = False) -> KeySource:
+        options = {"key": key, "shared_file": shared_file}
+        source: KeySource = self._role("keys", "SQLKeySource", **options)
         return source
 
     def close(self) -> None:

@@ -6,14 +6,17 @@ as that of the extra ``postgresql``.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tokensession.errors import ConfigError, StoreError
+from tokensession.keys.file_access import check_private
 from tokensession.stores.connection import Role
 from tokensession.stores.sql.database import Database, Messages
+from tokensession.stores.sql.engine import sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +32,22 @@ class SQLKeySource(Role[Database]):
     Args:
         connection: The database, or its URL or client.
         key: Which row; ``session-keys`` unless given.
+        shared_file: Accept a file of SQLite that others can read.
         options: As for `stores.connect`, beside a URL or client.
     """
 
     def __init__(
-        self, connection: Database | str | sa.Engine, *, key: str = "", **options: Any
+        self,
+        connection: Database | str | sa.Engine,
+        *,
+        key: str = "",
+        shared_file: bool = False,
+        **options: Any,
     ) -> None:
         connection = Database.of(connection, options)
         super().__init__(connection)
         self._key = key or DEFAULT_NAME
+        self._private_file = None if shared_file else sqlite_file(connection.engine)
         self._says = Messages(f"{self.name}:", "; `tokensession keys new` makes it")
         self._table = sa.Table(
             f"{connection.prefix}keys",
@@ -81,6 +91,12 @@ class SQLKeySource(Role[Database]):
         return done is not None
 
     def _run(self, work: Callable[[sa.Connection], _Result]) -> _Result:
+        if self._private_file is not None:
+            # By name: closing a descriptor of the file would drop the locks that SQLite has on it.
+            for suffix in ("", "-journal", "-wal"):
+                path = self._private_file + suffix
+                with contextlib.suppress(OSError):  # a missing file is reported below
+                    check_private(path, path, name=f"key database {path}")
         try:
             return self._connection.run(self._says, work)
         except StoreError as error:

@@ -83,7 +83,8 @@ def _add_export_reader(verbs: Commands) -> None:
         "--output",
         required=True,
         metavar="FILE",
-        help="where to write it, mode 0600; an older export is replaced; - prints it",
+        help="where to write it, for its owner alone (mode 0600, your user); an older export is "
+        "replaced; - prints it",
     )
 
 
@@ -145,12 +146,14 @@ def export_reader(args: Namespace) -> int:
         say(reader.to_json().decode().rstrip("\n"))
         complain(_READER_NOTE, kind="note")
         return DONE
-    replace_private_file(args.output, reader.to_json(), check=_refuse_to_replace_signers)
+    replace_private_file(
+        args.output, reader.to_json(), check=_refuse_to_replace_signers, shared=False
+    )
     say(f"kids  {', '.join(key.kid for key in reader)}\nfile  {args.output}\n{_READER_NOTE}")
     return DONE
 
 
 def _refuse_to_replace_signers(content: bytes | None) -> None:
     """Refuse to write over private halves, of which this may be the only copy."""
-    if content is not None and KeyRing.from_jwks(content).can_mint:
+    if content and KeyRing.from_jwks(content).can_mint:
         raise InputError("that file holds keys that can sign; a reader's ring does not replace it")

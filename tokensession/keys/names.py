@@ -1,0 +1,102 @@
+"""Names of files and variables. A secret that stands in the place of a name is never shown.
+
+The commonest slip on a command line is ``$NAME`` where a name belongs: the shell puts the
+variable's content there. What cannot be a name is refused before any message can show it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+from tokensession.errors import ConfigError
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_SHOWN: Final = 40  # characters; a secret of 32 bytes has more in base64 or hex
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|//")  # one letter is a drive of Windows
+_CREDENTIALS: Final = re.compile(r":.*@", re.DOTALL)
+_LONG_WORD: Final = re.compile(r"[A-Za-z0-9_+=-]{40,}")
+_ENCODED: Final = re.compile(r"[0-9A-Fa-f]{64,}|[A-Za-z0-9+/]{20,}={1,2}")
+_PLAIN_PATH: Final = ("/", "./", "../", "~")
+_DOCUMENT: Final = (
+    "use KeyRing.from_jwks(document), or name its variable as env:NAME; arguments show in process "
+    "lists, so take keys that were one out of use"
+)
+_GIVE: Final = "give it in a file or on standard input: arguments show in process lists"
+_FILE: Final = "a file of such a name is written ./NAME"
+
+
+def check_variable(name: object) -> str:
+    """Return the name of an environment variable.
+
+    Raises:
+        ConfigError: Not a name, such as the content that a shell has put in its place.
+    """
+    if isinstance(name, str) and _VARIABLE.fullmatch(name):
+        return name
+    raise ConfigError(
+        "the name of an environment variable is letters, digits and _, and what stands in its "
+        "place is not shown, as it may be a secret: write env:NAME or url:NAME without a $"
+    )
+
+
+def shown_variable(name: str) -> str:
+    """Return a variable's name for messages: one that is not set may be a secret."""
+    if name in os.environ or len(name) <= _LONGEST_SHOWN:
+        return f"environment variable {name}"
+    return "an environment variable whose name is too long to be shown"
+
+
+def check_path(name: object, noun: str = "key file") -> None:
+    """Refuse what is not the path of a file but a document, a token, a URL or a secret.
+
+    Args:
+        name: The path.
+        noun: What the file is, for the message.
+
+    Raises:
+        ConfigError: With what it looks like, never the text itself.
+    """
+    text = os.fspath(name) if isinstance(name, os.PathLike) else name
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    found = _what(text) if isinstance(text, str) else None
+    if found is not None:
+        what, remedy = found
+        raise ConfigError(f"the name of a {noun} is wanted, not {what} (not shown): {remedy}")
+
+
+def looks_secret(text: str) -> bool:
+    """Tell whether a text looks like a document, a token, a URL with a password or a secret."""
+    return _written_secret(text) or bool(_CREDENTIALS.search(text) or _random(text))
+
+
+def _what(text: str) -> tuple[str, str] | None:
+    """Return what stands in the place of a path, and what to do instead."""
+    if "{" in text and '"' in text:
+        return "a key document", _DOCUMENT
+    if _written_secret(text):
+        return "a token or a key", _GIVE
+    if text.startswith(_PLAIN_PATH) and not text.startswith("//"):
+        return None
+    if _SCHEME.match(text) or _CREDENTIALS.search(text):
+        return "a URL", f"stores.connect and source_from_url take URLs; {_FILE}"
+    if _random(text):
+        return "what looks like a secret", _FILE
+    return None
+
+
+def _written_secret(text: str) -> bool:
+    """Tell whether a text holds JSON, PEM, or the beginning of JSON in base64url."""
+    return ("{" in text and '"' in text) or "-----BEGIN" in text or "eyJ" in text
+
+
+def _random(text: str) -> bool:
+    """Tell whether a text holds a long word of mixed characters, as encoded bytes are."""
+    if _ENCODED.search(text):
+        return True
+    return any(
+        re.search("[a-z]", word) and re.search("[A-Z]", word) and re.search("[0-9]", word)
+        for word in _LONG_WORD.findall(text)
+    )
