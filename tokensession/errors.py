@@ -7,7 +7,7 @@
     ├── StateError (ValueError)       the developer: a state that cannot be written, with its path
     ├── SessionTooLarge               the developer: state and limits do not fit each other
     ├── StoreError                    the operator: a store that cannot be reached or is full
-    └── TokenError                    nobody: this request has no session; ``code`` says why
+    └── TokenError                    no one: this request has no session; ``code`` says why
         ├── Malformed                 malformed
         ├── UnknownKey                unknown_key
         ├── BadSignature              bad_signature

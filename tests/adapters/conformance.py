@@ -1,4 +1,4 @@
-"""What every adapter must do, whatever its framework: operations on a session, and the headers.
+"""What every adapter must do in its framework: operations on a session, and the headers.
 
 An adapter's test class inherits `Conformance` (and the further classes that its framework has a
 use for), and gives one fixture `site` that serves these paths over a real socket:
@@ -258,7 +258,7 @@ def shows(run: Callable[[Any], Any]) -> Operation:
 
 
 def writes(run: Callable[[Any], Any], *effects: str, like_a_dict: bool = True) -> Operation:
-    """Return an operation that changes the state, from whatever start unless told otherwise."""
+    """Return an operation that changes the state, from any start unless told otherwise."""
     none, anonymous, signed_in, refused = effects or (SET, SET, SET, SET)
     return Operation(run, (none, anonymous, signed_in, refused), like_a_dict)
 
@@ -453,7 +453,7 @@ class Handled(Exception):  # noqa: N818  # it is no error of the application
 
 
 class Unhandled(Exception):  # noqa: N818
-    """Nobody has foreseen it."""
+    """An error that the application does not handle."""
 
 
 # Names that begin so: the application leaves the session alone, and `note_after` does the rest.
@@ -643,7 +643,7 @@ def check_unavailable(response: httpx.Response) -> None:
 
 
 ERRORS_INSIDE = {
-    "test_an_error_that_nobody_has_foreseen": (
+    "test_an_unhandled_error": (
         "the framework answers it inside, as a response like any other, which keeps the change"
     )
 }
@@ -674,7 +674,7 @@ def unique(path: str) -> str:
 class Conformance:
     """The rules for HTTP."""
 
-    # Some frameworks answer an error that nobody has foreseen inside of all middleware, so that
+    # Some frameworks answer an unhandled error inside of all middleware, so that
     # to the middleware it is a response like any other.
     answers_unforeseen_errors_inside: ClassVar[bool] = False
     # WSGI has one value for each header: its servers join several lines with a comma.
@@ -729,7 +729,7 @@ class Conformance:
             assert after.sid != CODEC.decode(token).sid
 
     def test_another_subject_starts_empty(self, site: Site) -> None:
-        """Nobody inherits the state of who was signed in before."""
+        """A user who signs in never inherits the state of the user before."""
         response = site.get("/op/sign_in_another", *cookies(start_cookie("signed in")))
         after = CODEC.decode(token_of(response))
         assert (after.subject, after.state) == ("43", {})
@@ -757,7 +757,7 @@ class Conformance:
             assert after.issued_at > before.issued_at
 
     def test_a_token_of_a_retiring_key_is_renewed(self, site: Site) -> None:
-        """Whoever comes with the old key leaves with the new one, and is the same session."""
+        """A token of the old key is answered by one of the new key, of the same session."""
         codec: SessionCodec[Any] = SessionCodec(RINGS["retiring"], policy=POLICY)
         before = codec.decode(codec.encode(fresh_state(), subject="42"))
         response = site.get("/op/len", *cookies(codec.renew(before)))
@@ -768,7 +768,7 @@ class Conformance:
         )  # fmt: skip
 
     def test_a_token_of_a_pending_key_is_read(self, site: Site) -> None:
-        """A process that is ahead in the rotation harms nobody; what is written is signed here."""
+        """A process that is ahead in the rotation does no harm; what is written is signed here."""
         codec: SessionCodec[Any] = SessionCodec(RINGS["pending"], policy=POLICY)
         token = codec.encode(fresh_state())
         response = site.get("/op/state", *cookies(token))
@@ -807,7 +807,7 @@ class Conformance:
     # -- at the same time --
 
     def test_concurrent_requests(self, site: Site) -> None:
-        """Each has its own session, whatever the others do."""
+        """Each has its own session, while others change theirs."""
 
         def visit(number: int) -> None:
             token: str | None = CODEC.encode({"n": number}, subject=number)
@@ -825,7 +825,7 @@ class Conformance:
 
     @pytest.mark.parametrize("name", FOREIGN)
     def test_foreign_cookies(self, site: Site, name: str) -> None:
-        """Whatever another library made is no session, says why, and is left alone."""
+        """A cookie of another library is refused with a code, and is left alone."""
         make, codes = FOREIGN[name]
         response = site.get("/op/see", *cookies(make()))
         assert response.status_code == 200
@@ -867,7 +867,7 @@ class Conformance:
         assert site.get("/op/see", line).json()["state"] == {}
 
     def test_the_cookie_is_found_among_others(self, site: Site) -> None:
-        """In several header lines, between spaces and tabs, beside whatever else there is."""
+        """In several header lines, between spaces and tabs, beside other cookies."""
         token = CODEC.encode(fresh_state())
         for lines in [
             (f"a=1; {COOKIE}={token}; b=2",),
@@ -983,7 +983,7 @@ class Conformance:
     # -- what goes wrong --
 
     @pytest.mark.parametrize("name", ["raise", "change_and_raise"])
-    def test_an_error_that_nobody_has_foreseen(self, site: Site, name: str) -> None:
+    def test_an_unhandled_error(self, site: Site, name: str) -> None:
         """It is a 500, and what was changed before it is not kept."""
         response = site.get(f"/op/{name}", *cookies(start_cookie("anonymous")))
         assert response.status_code == 500
@@ -1049,7 +1049,7 @@ class Conformance:
     def test_a_first_read_in_a_body_that_no_cache_stores(
         self, site: Site, control: str, method: str
     ) -> None:
-        """Nobody else can get the response, so the session can be read for the first time."""
+        """No other client can get the response, so a first read works."""
         path = "/stream/read_late" + (f"?Cache-Control={control}" if control else "")
         response = site.get(path, *cookies(start_cookie("anonymous")), method=method)
         assert response.text == "first 1 last"
@@ -1259,7 +1259,7 @@ class Revocation:
         assert self._refused(site, "following", token) is None
 
     def test_a_session_that_cannot_begin(self, site: Site) -> None:
-        """503, as nobody could tell whether it lives."""
+        """The answer is 503, because it is unknown whether the session lives."""
         with STORE.down():
             check_unavailable(self._ask(site, "asking", "sign_in", None))
 

@@ -162,7 +162,7 @@ class _WSGIHandler(WSGIRequestHandler):
         """Log nothing."""
 
     def get_stderr(self) -> TextIO:
-        """Give a stream that nobody reads."""
+        """Give a stream that no reader drains."""
         return io.StringIO()
 
 

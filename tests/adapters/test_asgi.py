@@ -190,7 +190,7 @@ class TestHeaderTransport:
         assert (response.status_code, response.json()["state"]) == (200, {})
 
     def test_cookies_and_other_contexts_are_none(self, site: Site) -> None:
-        """A cookie's token is worth nothing here, wherever it stands."""
+        """A cookie's token is worth nothing here, in a cookie or in a header."""
         token = CODEC.encode({"a": 1})
         seen = self.ask(site, "/show", f"Bearer {token}").json()
         assert (seen["state"], seen["refused"]) == ({}, "bad_signature")
@@ -342,7 +342,7 @@ def test_a_change_where_an_error_is_answered_outside() -> None:
 def test_the_end_of_a_response(
     message: dict[str, Any], revocation: MemoryStore | None, *, complete: bool
 ) -> None:
-    """Whichever message ends it, what runs then can read the session, and nothing before."""
+    """Code that runs after the last message can read the session, and code before it cannot."""
     read: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -329,7 +329,7 @@ def test_saving_what_cannot_be_sent_raises() -> None:
     ],
 )
 def test_expiry_is_in_the_token(value: Any, ttl: int, cap: int | None) -> None:
-    """What set_expiry was given holds wherever the token is read."""
+    """The lifetime that set_expiry was given holds in each reader of the token."""
     policy = replace(Policy.owasp(), longest=30 * 86400)
     with override_settings(TOKENSESSION_POLICY=policy):
         request = request_with_session()
@@ -347,7 +347,7 @@ def test_expiry_is_in_the_token(value: Any, ttl: int, cap: int | None) -> None:
 
 
 def test_an_expiry_at_an_instant() -> None:
-    """The session is over then, whatever its renewals; naive ones are in Django's time zone."""
+    """The session ends then in spite of renewals; naive dates are in Django's time zone."""
     for now in (datetime.now(UTC), timezone.make_naive(timezone.now())):
         session = request_with_session(encode({"n": 1}, RING, now=int(time()) - 600)).session
         session.set_expiry(now + timedelta(hours=2))
@@ -357,7 +357,7 @@ def test_an_expiry_at_an_instant() -> None:
 
 
 def test_an_expiry_survives_signing_in() -> None:
-    """In whichever order an application does the two."""
+    """In either order of the two calls."""
     session = request_with_session().session
     session.set_expiry(300)
     session[SESSION_KEY] = "7"
@@ -511,7 +511,7 @@ def test_an_error_page_of_a_failing_store() -> None:
 
 @pytest.mark.parametrize(("status", "kept"), [(500, False), (501, True), (503, True)])
 def test_a_sign_out_before_an_error_that_the_view_answers(status: int, *, kept: bool) -> None:
-    """Is not lost; 500 alone is what nobody has foreseen."""
+    """A change is not lost below 500, and 500 alone stands for an unhandled error."""
     request = request_with_session(encode({}, RING, subject="ada"))
     request.session.flush()
     middleware = SessionMiddleware(lambda _: HttpResponse())
@@ -659,7 +659,7 @@ def test_old_cookies_of_one_name_are_all_deleted() -> None:
 
 @pytest.mark.parametrize(("writes", "stored"), [(True, 0), (False, 1)])
 def test_no_cache_of_djangos_stores_a_cookie(writes: bool, stored: int) -> None:  # noqa: FBT001
-    """Whichever directives its version knows: it is told by the request."""
+    """In all versions of Django, because the request tells its cache."""
     served: list[HttpRequest] = []
 
     def page(request: HttpRequest) -> HttpResponse:

@@ -209,7 +209,7 @@ def test_the_test_client_changes_sessions() -> None:
 
 
 def test_without_permanent_the_cookie_ends_with_the_browser() -> None:
-    """And the session with the policy's idle timeout, whatever the browser keeps."""
+    """The session ends with the policy's idle timeout, also where the browser keeps its cookie."""
     line = cookie_line(shop())
     assert "Max-Age" not in line
     session = decode(line.partition(";")[0].partition("=")[2], RING)

@@ -143,7 +143,7 @@ async def cached(request: AnyRequest) -> str:
 
 
 def test_a_page_that_is_kept_has_no_cookie() -> None:
-    """What Litestar gives others from its cache is nobody's session."""
+    """Litestar's cache gives no user's session to others."""
     middleware = DefineMiddleware(_SESSIONS, keys=SESSIONS["session"])
     app = Litestar([cached], middleware=[middleware], openapi_config=None, logging_config=None)
     with serve_asgi(app) as site:  # type: ignore[arg-type]  # its scopes are TypedDicts

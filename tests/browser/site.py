@@ -134,7 +134,7 @@ async def set_values(request: Request) -> Response:
 
 
 async def sign_in(request: Request) -> Response:
-    """Sign in whoever the query names."""
+    """Sign in the user that the query names."""
     request.scope["session"].sign_in(request.query_params["name"])
     return _page("")
 

@@ -153,7 +153,7 @@ class TestDeletion:
         ids=repr,
     )
     def test_signing_out_deletes(self, tab: Page, cookie: Cookie) -> None:
-        """Whatever its attributes, nothing is left of it."""
+        """A cookie of any attributes is deleted without a trace."""
         with serve(cookie=cookie) as host:
             tab.goto(host.url("/sign-in?name=ann"))
             assert list(kept(tab.context)) == [cookie.name]
@@ -165,7 +165,7 @@ class TestDeletion:
 
     @pytest.mark.parametrize("path", ["/sign-in", "/s"])
     def test_a_cookie_of_a_path(self, tab: Page, path: str) -> None:
-        """It is deleted from wherever the browser sends it."""
+        """It is deleted from each path that the browser sends it to."""
         cookie = Cookie(name="__Secure-s", path=path)
         with serve(cookie=cookie) as host:
             tab.goto(host.url("/sign-in?name=ann"))

@@ -160,7 +160,7 @@ def test_from_signing_in_to_signing_out_by_keyboard(page: Page) -> None:
 
 
 def test_a_character_of_each_part(page: Page) -> None:
-    """Whichever is changed, the result names the step that refuses it."""
+    """For each changed part, the result names the step that refuses it."""
     page.goto("/")
     page.goto("/")
     at = 0

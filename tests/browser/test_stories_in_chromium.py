@@ -131,7 +131,7 @@ class TestRotation:
             assert set(published.states(now).values()) == {"active", "pending"}
             host.use(published)
             assert seen(tab, host)["kid"] == "first"
-            assert seen(tab, host)["kid"] == "first"  # nobody renews under a key that is pending
+            assert seen(tab, host)["kid"] == "first"  # a pending key renews no session
 
             # A quarter of an hour later, without waiting for it.
             host.use(
@@ -180,7 +180,7 @@ class TestCaches:
         assert text_at(tab, host.url("/careless")) == "ann"
 
     def test_the_back_button_after_signing_out(self, host: Host, tab: Page) -> None:
-        """A page that says no-store is asked for again, and shows nobody's data."""
+        """A page that says no-store is asked for again, and shows no user's data."""
         tab.goto(host.url("/sign-in?name=ann"))
         assert text_at(tab, host.url("/private")) == "ann"
         tab.goto(host.url("/sign-out"))
@@ -189,7 +189,7 @@ class TestCaches:
         assert tab.locator("pre").inner_text() == "None"
 
     def test_the_back_button_to_a_page_that_set_the_cookie(self, host: Host, tab: Page) -> None:
-        """Such a response is never stored, whatever the application says."""
+        """Such a response is never stored, also where the application asks for it."""
         tab.goto(host.url("/sign-in?name=ann"))
         asked: list[str] = []
         tab.on("request", lambda request: asked.append(request.url))
@@ -199,7 +199,7 @@ class TestCaches:
         assert seen(tab, host)["subject"] == "ann"  # it was asked for again, so it signed in again
 
     def test_what_the_browser_remembers_of_other_pages(self, host: Host, tab: Page) -> None:
-        """Without no-store its memory of past pages shows them again, of whoever was here."""
+        """Without no-store its memory of past pages shows the former user's pages again."""
         tab.goto(host.url("/sign-in?name=ann"))
         assert text_at(tab, host.url("/cached")) == "ann"
         tab.goto(host.url("/sign-out"))

@@ -28,7 +28,7 @@ def texts(svg: str) -> list[str]:
 
 
 def test_the_charts_are_those_of_the_tables(measure: Any, tmp_path: Path) -> None:
-    """Whoever changes a table draws the charts again, and the README shows each."""
+    """The charts are those of the tables, and the README shows each."""
     readme = (BENCHMARKS / "README.md").read_text()
     drawn = measure("_measure.charts").draw(readme, tmp_path)
     kept = sorted((BENCHMARKS / "charts").glob("*.svg"))
@@ -65,7 +65,7 @@ def test_a_difference_below_zero_is_drawn_as_none(measure: Any) -> None:
 
 @pytest.mark.parametrize("longest", [0.0, 0.004, 1.0, 7.3, 999.0, 123_456.0])
 def test_ticks_are_few_and_within(measure: Any, longest: float) -> None:
-    """From zero to the longest bar, whatever its size."""
+    """The axis reaches from zero to the longest bar, of any length."""
     ticks = measure("_measure.chart")._ticks(longest)
     assert ticks[0] == 0
     assert len(ticks) <= 7

@@ -28,7 +28,7 @@ def reference() -> Any:
 
 
 def test_the_pages_are_what_the_program_writes(reference: Any) -> None:
-    """Whoever changes a signature or a docstring runs `python docs/reference.py`."""
+    """The reference is what `python docs/reference.py` writes."""
     assert reference.pages(Path(tokensession.__file__).parent.parent) == COMMITTED
 
 

@@ -21,7 +21,7 @@ def test_round_trip(data: bytes) -> None:
 
 @given(st.binary(min_size=1, max_size=12))
 def test_only_the_canonical_text_decodes(text: bytes) -> None:
-    """Whatever decodes is spelled as we would spell it."""
+    """Text that decodes is spelled as we would spell it."""
     try:
         data = b64url_decode(text)
     except ValueError:
@@ -42,7 +42,7 @@ def test_other_spellings_are_refused(text: bytes) -> None:
 
 @given(st.binary(min_size=1, max_size=300), st.data())
 def test_no_other_byte_in_any_place(data: bytes, draw: st.DataObject) -> None:
-    """Whichever byte outside the alphabet stands wherever in a text, it does not decode."""
+    """A text with a byte outside the alphabet, at any place, does not decode."""
     text = bytearray(b64url_encode(data))
     place = draw.draw(st.integers(0, len(text) - 1))
     text[place] = draw.draw(st.sampled_from(sorted({*range(256)} - set(_ALPHABET))))

@@ -47,7 +47,7 @@ def test_claims_come_back() -> None:
 
 @pytest.mark.parametrize("sub", [True, 1.0, b"42", 2**53, -(2**53), "\ud800", ["42"]])
 def test_subjects_are_checked(sub: Any) -> None:
-    """What is no subject is not written, whatever msgpack could hold."""
+    """A value that is not a subject is refused, also if msgpack could hold it."""
     with pytest.raises(StateError, match=r"^subject: "):
         write(sub=sub)
 
@@ -56,7 +56,7 @@ def test_subjects_are_checked(sub: Any) -> None:
 @pytest.mark.parametrize("length", range(0, 300, 13))
 @pytest.mark.parametrize("later", [{}, {"signers": ("k0",) * 15}, {"age": 5, "auth": 4}])
 def test_padding_reaches_a_multiple(pad_to: int, length: int, later: dict[str, Any]) -> None:
-    """Whatever the state, the claims have a multiple of so many bytes, and read back."""
+    """For any state, the claims have a multiple of so many bytes, and read back."""
     padded = write("x" * length, pad_to=pad_to, **later)
     assert len(padded) % pad_to == 0
     claims = read_claims(padded)

@@ -1,4 +1,4 @@
-"""States of which only some members are read: to whoever uses them, dicts."""
+"""States whose members are read one by one, and which the application uses as dicts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def take(step: tuple[str, str, Any], state: Any) -> object:
 
 @given(STATES, STEPS)
 def test_they_are_a_dict(state: dict[str, Any], steps: list[tuple[str, str, Any]]) -> None:
-    """After whatever was done to both: the same to see, in the same order, and the same bytes."""
+    """After the same operations both show the same, in the same order, and have the same bytes."""
     former = pack_state(state)
     members = Members(former)
     for step in steps:

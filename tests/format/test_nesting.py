@@ -30,7 +30,7 @@ OPENINGS = {
      b"\xc7\x01\x05\x91", b"\xd8" + bytes(17), b"\xda\x00\x01\x91", b"\x90", b"\x80"],
 )  # fmt: skip
 def test_depth_is_exact_at_the_limit(opening: bytes, before: bytes) -> None:
-    """As deep as allowed passes and one level more does not, whatever stands beside it."""
+    """The greatest depth passes and one level more does not, beside any other value."""
     innermost = b"\x92" + before + b"\xc0"  # one level: an array of two
     assert not nests_too_deep(opening * (SAFE_NESTING - 1) + innermost)
     assert nests_too_deep(opening * SAFE_NESTING + innermost)

@@ -1,4 +1,4 @@
-"""What every legacy reader must do, whatever its library: inherited, with real cookies of each."""
+"""What every legacy reader must do: inherited, with real cookies of each library."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class ReaderContract:
         assert type(found.state["on"]) is bool
 
     def test_fallbacks_verify_in_any_order(self) -> None:
-        """A cookie of an older secret is read, wherever the secret stands."""
+        """A cookie of an older secret is read, at each place in the list."""
         values = self.make(STATE, OLD_SECRET)
         for fallbacks in ([OTHER_SECRET, OLD_SECRET], [OLD_SECRET, OTHER_SECRET]):
             assert self.read(values, fallbacks=fallbacks).state == STATE
@@ -162,7 +162,7 @@ class ReaderContract:
     @example(data=b"." * 8192, tail=b"")
     @example(data=b"=", tail=b"=")
     def test_any_bytes_are_a_refusal(self, data: bytes, tail: bytes) -> None:
-        """Whatever a client sends, and nothing but a TokenError."""
+        """Any bytes from a client give a session or a TokenError."""
         with pytest.raises(TokenError):
             self.read((data, *(tail for _ in self.reader().names[1:])))
 

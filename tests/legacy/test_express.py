@@ -25,7 +25,7 @@ SINCE = 1_700_000_000
 @cache
 def _answers(jobs: str) -> Any:
     done = subprocess.run(
-        ["node", "make.js"],  # noqa: S607  # wherever it is installed
+        ["node", "make.js"],  # noqa: S607  # found on the path
         cwd=FOLDER, input=jobs.encode(), capture_output=True, check=True, timeout=300,
     )  # fmt: skip
     return json.loads(done.stdout)

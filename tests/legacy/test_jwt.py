@@ -95,7 +95,7 @@ class TestJWT(ReaderContract):
             self.reader().read(value, NOW)
 
     def test_audience_and_issuer(self) -> None:
-        """A JWT for others is refused, also where the reader names nobody."""
+        """A JWT for another audience is refused, also where the reader names none."""
         for claims, options, fits in (
             ({"aud": "shop"}, {"audience": "shop"}, True),
             ({"aud": ["blog", "shop"]}, {"audience": "shop"}, True),

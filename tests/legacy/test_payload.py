@@ -61,6 +61,6 @@ def test_nesting_is_bounded() -> None:
     )
 )
 def test_brackets_in_text_do_not_count(value: object) -> None:
-    """Whatever a string holds, quotes and backslashes too."""
+    """The text of a string counts as text, quotes and backslashes too."""
     text = json.dumps({"brackets": "[{" * 200, "value": value}, ensure_ascii=False)
     assert nests_too_deep(text.encode("utf-8", "surrogatepass")) is False

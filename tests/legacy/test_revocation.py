@@ -20,7 +20,7 @@ def revoking(**options: Any) -> tuple[SessionCodec[Any], Any]:
 
 @pytest.mark.parametrize("steps", [(), (dict,), (dict, dict)])
 def test_after_sign_out_a_copy_of_the_old_cookie_is_revoked(steps: tuple[Any, ...]) -> None:
-    """Whether it was taken over in the same request or before, and whoever has the copy."""
+    """That holds for a session taken over in the same request or before, and for any copy."""
     _, served_by = revoking()
     old = cookie_at(NOW - 60)
     browser = Browser(served_by, session=old)

@@ -36,7 +36,7 @@ def session(codec: SessionCodec[Any]) -> Session[Any]:
 
 class TestMapping:
     def test_it_reads_like_its_state(self, session: Session[Any]) -> None:
-        """Whatever a dict answers, the session answers."""
+        """The session answers as a dict does."""
         state = session.state
         assert session["a"] == 1
         assert len(session) == 2
@@ -52,7 +52,7 @@ class TestMapping:
         assert bool(session)
 
     def test_it_writes_into_its_state(self, session: Session[Any]) -> None:
-        """There is one dict, whoever changes it."""
+        """There is one dict for all callers."""
         session["c"] = 3
         del session["a"]
         session |= {"d": 4}

@@ -83,7 +83,7 @@ class TestVerbs:
     def test_whose_state_is_carried_over(
         self, codec: SessionCodec[Any], before: Any, after: Any, *, kept: bool
     ) -> None:
-        """Nobody's and the same subject's, of which 42 and "42" are one; not another's."""
+        """An anonymous or the same subject's state is carried over; 42 and "42" are one."""
         session = codec.decode(codec.encode({"a": 1}, subject=before, now=NOW), now=NOW)
         session.sign_in(after)
         assert session == ({"a": 1} if kept else {})
@@ -138,7 +138,7 @@ class TestVerbs:
         assert (session.started_at, session.subject, session.ttl) == (NOW, "42", 600)
         assert session == {"a": 1, "b": [2]}
 
-    def test_clear_begins_a_session_of_nobody(self, session: Session[Any]) -> None:
+    def test_clear_begins_an_anonymous_session(self, session: Session[Any]) -> None:
         """State, subject and lifetime are those of a new one."""
         old = session.sid
         session.clear()

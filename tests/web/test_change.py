@@ -88,7 +88,7 @@ def test_a_session_is_written_if_and_only_if_a_dict_would_differ(
     large: bool,  # noqa: FBT001  # drawn by Hypothesis
     steps: list[tuple[str, str, Any]],
 ) -> None:
-    """Whatever is done to a session leaves it as a dict, and a cookie says so where it differs."""
+    """Each operation leaves a session as it leaves a dict, and a cookie carries the change."""
     if large and manager is OVERFLOWING:
         state = {**state, "large": "x" * 9000}
     expected = copy.deepcopy(state)

@@ -154,7 +154,7 @@ class TestConfigErrors:
 class TestLimits:
     @pytest.mark.parametrize(("size", "good"), [(4095, True), (4096, True), (4097, False)])
     def test_the_size_of_a_cookie(self, size: int, *, good: bool) -> None:
-        """Name and value together have 4096 bytes at the most, in whatever way they share them."""
+        """Name and value together have at most 4096 bytes, however they share them."""
         for cookie in (Cookie(), Cookie(name="s")):
             token = "t" * (size - len(cookie.name))
             if good:

@@ -344,7 +344,7 @@ class TestMeanwhile:
     def test_my_other_devices(
         self, stores: Stores, manager: SessionManager[Any], verb: str, order: tuple[str, ...]
     ) -> None:
-        """Other devices are signed out, whatever has become of the session that asks for it."""
+        """Other devices are signed out, also where the session that asks for it has ended."""
         thief = begin(manager)
         session, _ = self.ended(stores, manager, begin(manager), verb)
         for one in order:
@@ -400,5 +400,5 @@ def test_without_a_list_other_devices_cannot_be_signed_out(hs256: KeyRing) -> No
 
 def test_nobody_has_other_devices(manager: SessionManager[Any]) -> None:
     """An anonymous session has no subject whose sessions could end."""
-    with pytest.raises(ConfigError, match="nobody is signed in"):
+    with pytest.raises(ConfigError, match="no user is signed in"):
         request(manager).revoke_others()

@@ -207,7 +207,7 @@ class TestDates:
         assert response(manager, session, now=NOW + 1) == {"vary": "Cookie"}
 
     def test_an_idle_window_that_ends_during_the_request(self, codec: SessionCodec[Any]) -> None:
-        """Whoever sends a request is not idle: the session is renewed."""
+        """A user who sends a request is not idle: the session is renewed."""
         manager = SessionManager(codec)
         session = request(manager, codec.encode({"a": 1}, now=NOW - IDLE + 1))
         assert session["a"] == 1

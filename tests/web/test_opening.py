@@ -163,7 +163,7 @@ class TestReadingAhead:
         assert not session.opened
 
     def test_a_failed_application(self, manager: SessionManager[Any], store: Failing) -> None:
-        """A 500 after that error is a 503: nobody knows whether the session lives."""
+        """A 500 after that error is a 503, because it is unknown whether the session lives."""
         session = request(manager, manager.codec.encode({}, now=NOW))
         store.down = True
         with pytest.raises(StoreError):

@@ -40,7 +40,7 @@ class OldStore(MemoryStore):
     """A store that replaces without looking, as the first version of this library had it."""
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Deny the old id and let the new one go on, whatever has become of the session."""
+        """Deny the old id and let the new one go on, also of a session that has ended."""
         try:
             return super().replace(denial, new, now=now)
         except Revoked:

@@ -79,7 +79,7 @@ class TestOpening:
         assert not request_session.opened
 
     def test_looking_at_it_opens_nothing(self, request_session: RequestSession[Any]) -> None:
-        """Whoever reports an error shows what was in its variables."""
+        """An error reporter shows variables, and the repr of a session has no secret."""
         assert repr(request_session) == "<Session, not opened>"
         assert not request_session.opened
         request_session.open()

@@ -300,7 +300,7 @@ def test_of_two_good_ones_neither_is_taken() -> None:
 
 
 def test_several_readers() -> None:
-    """Each finds its own, in whatever order they stand."""
+    """Each finds its own cookie, in any order of the readers."""
     flask = flask_cookie({"a": 1})
     for readers in ((reader(), reader("2nd")), (reader("2nd"), reader())):
         browser = Browser(manager(*readers), session=cookie_at(NOW, {"a": 1}))

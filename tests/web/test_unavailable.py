@@ -103,7 +103,7 @@ class TestSharedResponse:
         claim(response, second)
 
     def test_without_cookies(self, manager: SessionManager[Any]) -> None:
-        """A response that gives nobody a cookie can answer as often as it likes."""
+        """A response that sets no cookie can answer any number of requests."""
         response = Response()
         for _ in range(3):
             session = request(manager)

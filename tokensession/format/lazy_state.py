@@ -1,8 +1,8 @@
 """A state in msgpack of which only those members are read that are asked for.
 
 A state of 100 kB takes far longer to read and to compare than to fetch and to open, and a page
-needs a few of its members. So each is read when it is asked for, and what nobody has read or
-replaced since is what it was.
+needs a few of its members. So each is read when the application asks for it, and members that were
+neither read nor replaced are as they were.
 """
 
 from __future__ import annotations

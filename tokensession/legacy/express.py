@@ -48,7 +48,7 @@ class ExpressReader(LegacyReader):
     def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:  # noqa: ARG002  # no time
         value, signature = values
         signed = self.cookie_name.encode("ascii") + b"=" + value
-        # All are tried, whichever verifies, so that the time tells nothing of their number.
+        # All are tried, also after one has verified, so that the time does not tell their number.
         verified = [hmac.compare_digest(_keygrip(key, signed), signature) for key in self.secrets]
         if not any(verified):
             raise BadSignature("the signature does not verify under the old secrets")

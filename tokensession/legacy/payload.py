@@ -1,7 +1,7 @@
 """The signed part of a legacy cookie taken apart: base64, zlib and JSON, each within bounds.
 
-It is authentic by then. But whoever had the secret could have signed anything, for another purpose
-too, so nothing here may take more than a bounded time, memory or stack.
+It is authentic by then. But the holder of the secret can have signed anything, for another purpose
+too, so each step here takes bounded time, memory and stack.
 """
 
 from __future__ import annotations

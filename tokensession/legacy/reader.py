@@ -44,8 +44,8 @@ class LegacyReader(ABC):
         fallbacks: Older secrets that it still accepts.
         until: From this day on the reader is off: "2030-01-31" or a date, which begins at midnight
             UTC; an aware datetime or Unix seconds are exact. As late as the old cookies live, and
-            no later: until then whoever holds an old secret can make sessions.
-        subject: Returns whose session a state is: a str, an int, or None for nobody's. A
+            no later: until then a thief of an old secret can make sessions.
+        subject: Returns whose session a state is: a str, an int, or None without a user. A
             ValueError of it refuses the cookie.
         cookie_name: The cookie.
         convert: Returns what is to be kept of a state; all of it by default. For values that a

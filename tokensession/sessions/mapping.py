@@ -113,7 +113,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         return state == other if isinstance(state, dict) else self is other
 
     def __hash__(self) -> int:
-        """Hash the session itself, whatever its state."""
+        """Hash the session itself, not its state."""
         return id(self)
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,9 +35,9 @@ class Policy:
     Args:
         idle_timeout: Seconds that a token lives unless it is renewed. By default 1800, or the
             absolute timeout or the ring's token_lifetime, if one of these is less.
-        absolute_timeout: Seconds from its start after which a session ends whatever its
-            renewals; None for no limit but the session's own cap. By default 28800, or `longest`,
-            if that is less, or the idle timeout, if that is more.
+        absolute_timeout: Seconds from its start after which a session ends in spite of renewals;
+            None for no limit but the session's own cap. By default 28800, or `longest`, if that
+            is less, or the idle timeout, if that is more.
         longest: The most seconds that a session's own cap may grant; None stands for
             `absolute_timeout`.
         renew_after: The fraction of the idle window after which a token is due for renewal, in

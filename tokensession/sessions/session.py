@@ -138,7 +138,7 @@ class Session(StateMapping[StateT]):
         """
         value = self._changing()
         if subject is None:
-            raise StateError("subject", "None signs in nobody; use clear() to sign out")
+            raise StateError("subject", "None is not a subject: use clear() to sign out")
         check_subject(subject)
         window, limit = value.origin.lifetime(ttl, cap)
         if value.subject is not None and str(value.subject) != str(subject):

@@ -195,7 +195,7 @@ class RequestSession(Session[StateT]):
         subject = self._changing().subject
         _ = self._opener.codec.listed  # loud before harm
         if subject is None:
-            raise ConfigError("nobody is signed in, so there are no other sessions to end")
+            raise ConfigError("no user is signed in, so there are no other sessions to end")
         self._ends_others_of = (*(self._ends_others_of or ()), subject)
 
     def confirm(self) -> None:

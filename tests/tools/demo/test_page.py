@@ -96,7 +96,7 @@ def serving() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    """Serve a page whose keys nobody changes."""
+    """Serve a page whose keys stay as they are."""
     with serving() as site:
         yield site
 
@@ -430,7 +430,7 @@ class TestExperiment:
 class TestHostileInput:
     @pytest.mark.parametrize("name", HOSTILE)
     def test_names_are_escaped(self, visitor: Visitor, name: str) -> None:
-        """Wherever a name appears it is text."""
+        """A name is text at each place of the page."""
         visitor.send("/sign-in", name=name)
         page = visitor.get().text
         subject = str(visitor.session.subject)
@@ -586,7 +586,7 @@ class TestCommand:
         error: int,
         words: str,
     ) -> None:
-        """Whatever the system says is one line."""
+        """A message of the system is one line."""
 
         def refuse(*_: object, **__: object) -> socket.socket:
             raise OSError(error, "Cannot assign requested address")

@@ -95,7 +95,7 @@ class TestPastedToken:
         ],
     )
     def test_what_is_none(self, visitor: Visitor, token: str, words: str) -> None:
-        """Whatever it is, one check says so, and nothing is revealed."""
+        """Any text is refused by one check, and nothing is revealed."""
         page = self.paste(visitor, token)
         assert words in text_of(page)
         assert page.count('class="failed"') == 1
@@ -177,7 +177,7 @@ class TestKeyRing:
         assert '<span class="state life-over">key revoked</span>' in page
 
     def test_revoking_a_pending_key(self, visitor: Visitor) -> None:
-        """Nobody is signed out, and what is revoked has no button any more."""
+        """All sessions go on, and a revoked key has no button any more."""
         visitor.send("/rotate")
         (pending,) = [
             kid for kid, state in visitor.bench.keys.ring.states().items() if state == "pending"
@@ -200,7 +200,7 @@ class TestKeyRing:
         assert sorted(visitor.bench.keys.ring.states().values()) == ["active", "pending", "revoked"]
 
     def test_a_rotation_in_the_second_of_a_revocation(self) -> None:
-        """The key after that signs later than the one that took over, whatever their kids."""
+        """The key after that signs later than the one that took over, in any order of kids."""
         for _ in range(16):
             ring = rotated(first_ring(NOW), NOW)
             active = ring.active(NOW)
@@ -330,7 +330,7 @@ class TestSessions:
         assert sorted(lives.values()) == ["live", "revoked"]
 
     @pytest.mark.parametrize("path", ["/revoke-others", "/other-device"])
-    def test_nobody_has_no_other_devices(self, served: Served, path: str) -> None:
+    def test_without_a_user_there_are_no_other_devices(self, served: Served, path: str) -> None:
         """Without a subject there is nothing to end, and the page offers nothing."""
         stranger = Visitor(served)
         page = stranger.get().text
@@ -338,7 +338,7 @@ class TestSessions:
         answer = stranger.post(path, csrf=csrf_of(stranger))
         stranger.http.close()
         assert answer.status_code == 409
-        assert "obody is signed in" in answer.text
+        assert "o user is signed in" in answer.text
 
     def test_a_replayed_cookie(self, visitor: Visitor) -> None:
         """After signing out the token of before is refused: by the button, and for real."""

@@ -103,7 +103,7 @@ async def sign_in(request: Request) -> Response:
         raise HTTPException(400, f"Give a name of 1 to {MAX_NAME} characters.")
     session = session_of(request)
     session.sign_in(name)
-    session["csrf"] = secrets.token_urlsafe(16)  # known to nobody who saw the page before
+    session["csrf"] = secrets.token_urlsafe(16)  # new, so that earlier visitors do not know it
     return back()
 
 

@@ -94,7 +94,7 @@ class Operations:
         await checked_form(request)
         subject = session_of(request).subject
         if subject is None:
-            raise HTTPException(409, "Nobody is signed in, so there is no other device.")
+            raise HTTPException(409, "No user is signed in, so there is no other device.")
         self._bench.sign_in_elsewhere(subject, whole_seconds(None))
         return back("#sessions")
 

@@ -100,7 +100,7 @@ def _inside(view: View) -> Html:
         if at is not None and (at is not renewal or renewal < session.expires_at)
     ]
     values = {
-        "subject": fill("<bdi>$subject</bdi>", subject=session.subject or "nobody yet"),
+        "subject": fill("<bdi>$subject</bdi>", subject=session.subject or "none yet"),
         "session id": fill('<code class="wrap">$sid</code>', sid=session.sid.hex()),
         "state": fill('<code class="wrap">$state</code>', state=_state_text(session.state)),
         "idle window": duration(session.ttl),

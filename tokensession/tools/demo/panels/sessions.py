@@ -51,7 +51,7 @@ def _table(view: View) -> Html:
                 _ROW,
                 sid=f"{seen.sid.hex()[:8]}…",
                 here=_HERE if here else NOTHING,
-                subject="nobody" if seen.subject is None else seen.subject,
+                subject="no user" if seen.subject is None else seen.subject,
                 life=life,
                 kind="live" if life == "live" else "over",
                 iso=iso(seen.used_at),
