@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import resource
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,6 +59,24 @@ def roles(url: str, ask: Callable[[Connection], _Role]) -> Iterator[Callable[[],
 def revocations(url: str) -> Iterator[Callable[[], Store]]:
     """Give what makes an empty store of revocations per call."""
     return roles(url, lambda connection: connection.revocations(may_forget=True))
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let this process have no descriptor left within the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 64, hard))
+    try:
+        while True:
+            held.append(os.dup(held[0]))
+    except OSError as error:
+        assert error.errno == errno.EMFILE  # noqa: PT017  # of all others
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for one in held:
+            os.close(one)
 
 
 @pytest.fixture

@@ -60,6 +60,13 @@ class OverflowContract:
         assert {key: store.get(key) for key in entries} == entries
         assert store.get(name(4)) is None
 
+    def test_putting_again(self, store: Store) -> None:
+        """A write whose answer was lost is made again, which is no error."""
+        at = now()
+        for _ in range(2):
+            store.put(name(1), b"entry", until=at + 100, now=at)
+        assert store.get(name(1)) == b"entry"
+
     @pytest.mark.parametrize("short", [0, 1])
     def test_the_largest_entry(self, store: Store, short: int) -> None:
         """What a store says that it takes it does take."""

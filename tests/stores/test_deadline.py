@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.stores.fixtures import no_descriptors
 from tokensession.stores import deadline as module
 from tokensession.stores.deadline import Deadlines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LONG = 3600.0  # seconds: what is limited so is not shut within a test
 
@@ -31,6 +33,12 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look more often at what is due."""
     monkeypatch.setattr(module, "_TICK", 0.005)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something."""
+    while not condition():
+        sleep(0.005)
 
 
 def works(one: socket.socket, other: socket.socket) -> bool:
@@ -58,19 +66,34 @@ def test_a_call_that_ends_in_time_leaves_its_socket_alone() -> None:
             with pytest.raises(ZeroDivisionError), deadlines.limit(one.fileno(), LONG):
                 raise ZeroDivisionError
         assert deadlines._calls == {}
-        deadlines._shut(object(), one.fileno())  # its time was up when it ended
+        deadlines._shut(object())  # its time was up when it ended
         assert works(one, other)
 
 
 def test_a_socket_that_is_gone_is_no_matter() -> None:
     """Whoever waited on it has found out already."""
     deadlines = Deadlines()
-    with pair() as (one, _):
-        descriptor = one.fileno()
-    call = object()
-    deadlines._calls[call] = (monotonic(), descriptor)
-    deadlines._shut(call, descriptor)
-    assert deadlines._calls == {}
+    with pair() as (one, _), deadlines.limit(one.fileno(), 0.01):
+        one.close()
+        until(lambda: not deadlines._calls)
+
+
+def test_a_number_that_is_another_sockets_is_left_alone() -> None:
+    """A client that lost its connection has closed it, and the next one has its number."""
+    deadlines = Deadlines()
+    with pair() as (one, _), pair() as (third, fourth):
+        number = one.fileno()
+        with deadlines.limit(number, 0.05):
+            os.dup2(third.fileno(), number)
+            until(lambda: not deadlines._calls)
+        assert works(third, fourth)
+
+
+def test_no_descriptor_is_needed() -> None:
+    """A process that has run out of them is told in time all the same."""
+    deadlines = Deadlines()
+    with pair() as (one, _), no_descriptors(), deadlines.limit(one.fileno(), 0.01):
+        assert one.recv(1) == b""
 
 
 def test_a_child_has_a_thread_of_its_own() -> None:
@@ -97,7 +120,9 @@ def test_a_call_that_begins_when_the_thread_goes_to_rest_is_seen() -> None:
                 super().clear()
                 if not begun:
                     begun.append(object())
-                    deadlines._calls[begun[0]] = (monotonic(), one.fileno())
+                    inode = os.fstat(one.fileno()).st_ino
+                    limited = module._Limited(monotonic(), one.fileno(), inode)
+                    deadlines._calls[begun[0]] = limited
 
         begun: list[object] = []
         deadlines._busy = Late()
@@ -121,6 +146,20 @@ def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> No
         with deadlines.limit(one.fileno(), 0.01):
             assert one.recv(1) == b""
         assert other.recv(1) == b""
+
+
+def test_a_thread_that_has_died_is_started_again() -> None:
+    """Else no call would end in time any more."""
+    deadlines = Deadlines()
+    with pair() as (one, _):
+        with deadlines.limit(one.fileno(), LONG):
+            pass
+        dead = threading.Thread(target=int)
+        dead.start()
+        dead.join()
+        deadlines._thread = dead
+        with deadlines.limit(one.fileno(), 0.01):
+            assert one.recv(1) == b""
 
 
 def test_threads_that_begin_at_once_share_one_thread() -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tokensession.overflow.store import Store as OverflowStore
     from tokensession.revocation.store import Store as RevocationStore
 
+# Seconds that a pool keeps a connection. Firewalls and NATs forget an idle one after 240 or more,
+# and after a failover a connection can be to a server that only reads.
+MAX_AGE: Final = 120
+
 _MODULES: Final = {"revocations": "revocation", "overflow": "overflow", "keys": "keys"}  # by role
 
 _Kind_co = TypeVar("_Kind_co", bound="Connection", covariant=True)

@@ -1,8 +1,9 @@
 """A limit to how long a call on a socket can take, for clients that know none.
 
-A server that hangs keeps its connections open, and libpq waits for its answer without end. So
-whoever asks says until when, and one thread shuts the sockets whose time is up: the client then
-finds its connection closed.
+A server that hangs keeps its connections open, and libpq waits for its answer without end. So each
+call says until when it waits, and one thread shuts the sockets whose time is up. The client then
+finds its connection closed. None of this needs a file descriptor: a database that hangs is what
+lets a process run out of them.
 """
 
 from __future__ import annotations
@@ -12,12 +13,20 @@ import os
 import socket
 import threading
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 _TICK: Final = 0.1  # seconds between two looks at what is due
+
+
+class _Limited(NamedTuple):
+    """A socket that is shut at a time, by its number and its inode."""
+
+    until: float
+    descriptor: int
+    inode: int
 
 
 class Deadlines:
@@ -28,7 +37,7 @@ class Deadlines:
 
     def _begin_anew(self) -> None:
         self._pid = os.getpid()
-        self._calls: dict[object, tuple[float, int]] = {}
+        self._calls: dict[object, _Limited] = {}
         self._lock = threading.Lock()  # held while a socket is shut
         self._busy = threading.Event()
         self._thread: threading.Thread | None = None
@@ -38,14 +47,17 @@ class Deadlines:
         """Shut the socket of a file descriptor unless the block ends in time.
 
         Raises:
-            TimeoutError: It did not, and so failed; or nobody can see to it, and it is not begun.
+            TimeoutError: It did not, and so failed; or the system has no thread left to see to it,
+                and it is not begun.
+            OSError: There is no such descriptor.
         """
         if self._pid != os.getpid():  # the thread stayed with the parent
             self._begin_anew()
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._start()
         call = object()
-        self._calls[call] = (monotonic() + seconds, descriptor)
+        inode = os.fstat(descriptor).st_ino
+        self._calls[call] = _Limited(monotonic() + seconds, descriptor, inode)
         self._busy.set()
         try:
             yield
@@ -60,7 +72,7 @@ class Deadlines:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(
                     target=self._watch, name="tokensession-deadlines", daemon=True
                 )
@@ -79,16 +91,28 @@ class Deadlines:
                 if self._calls:  # one that began in between
                     self._busy.set()
             now = monotonic()
-            for call, (until, descriptor) in list(self._calls.items()):
-                if until <= now:
-                    self._shut(call, descriptor)
+            for call, limited in list(self._calls.items()):
+                if limited.until <= now:
+                    self._shut(call)
 
-    def _shut(self, call: object, descriptor: int) -> None:
+    def _shut(self, call: object) -> None:
         with self._lock:
-            if self._calls.pop(call, None) is None:
+            limited = self._calls.pop(call, None)
+            if limited is None:
                 return  # it has just ended
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as one:
-                one.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                # A client that lost its connection has closed it: the number may be another's.
+                if os.fstat(limited.descriptor).st_ino == limited.inode:
+                    _shut_down(limited.descriptor)
+
+
+def _shut_down(descriptor: int) -> None:
+    """Shut a socket by its number, which stays its owner's to close."""
+    one = socket.socket(fileno=descriptor)
+    try:
+        one.shutdown(socket.SHUT_RDWR)
+    finally:
+        one.detach()
 
 
 DEADLINES: Final = Deadlines()

@@ -7,7 +7,7 @@ import os
 import re
 import weakref
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -17,7 +17,15 @@ from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess, call_in_child
 from tokensession.stores.arguments import check_timeout, first_line
 from tokensession.stores.connection import Connection
-from tokensession.stores.sql.engine import limit, new_engine, sqlite_file
+from tokensession.stores.sql.engine import (
+    begin,
+    connected,
+    is_busy,
+    is_dead,
+    new_engine,
+    sqlite_file,
+    watch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from tokensession.keys.source import KeySource
 
 TIMEOUT: Final = 2.0  # seconds
+
+_WAIT: Final = 0.01  # seconds before another look at a file that another process has locked
 
 _LOCK: Final = 0x746F6B656E  # of those who make tables at once; any number that is ours
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -83,6 +93,8 @@ class Database(Connection):
         if self.dialect not in ("postgresql", "sqlite"):
             raise ConfigError(f"SQL stores know sqlite and postgresql, not {self.dialect}")
         self.engine: Engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        watch(self.engine)
+        self._begin = begin(self.dialect, timeout)
         self._made_here = engine is not where
         if self._made_here:
             weakref.finalize(self, self.engine.dispose).atexit = False
@@ -137,7 +149,9 @@ class Database(Connection):
         def work(connection: sa.Connection) -> None:
             if self.dialect == "sqlite" and self._made_here and not private:
                 # Readers and the writer do not wait for each other; the file remembers it.
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+                if mode != "wal":  # only the first process needs the file for itself
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             with self.transaction(connection):
                 if self.dialect == "postgresql":  # two that make one table disturb each other
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
@@ -155,18 +169,19 @@ class Database(Connection):
 
     def _run(self, says: Messages, work: Callable[[sa.Connection], _Result]) -> _Result:
         self._own_pool()
-        begun = monotonic()
+        ends = monotonic() + self._timeout
+        again = True
         while True:
             try:
-                with (
-                    self.engine.connect() as connection,
-                    limit(connection.connection.dbapi_connection, self._timeout),
-                ):
+                with connected(self.engine, self._timeout) as connection:
                     return work(connection)
-            except (SQLAlchemyError, TimeoutError) as error:
-                dead = isinstance(error, DBAPIError) and error.connection_invalidated
-                if dead and monotonic() - begun < self._timeout / 2:
-                    begun -= self._timeout  # once: a restarted server left a pool of dead ones
+            except (SQLAlchemyError, OSError) as error:
+                left = ends - monotonic()
+                if is_busy(error) and left > 0:
+                    sleep(min(_WAIT, left))
+                    continue
+                if again and is_dead(error) and left > self._timeout / 2:
+                    again = False  # a restarted server left a pool of dead ones
                     continue
                 reason = _reason(error)
                 missing = "no such table" in reason or "does not exist" in reason
@@ -191,8 +206,7 @@ class Database(Connection):
     @contextlib.contextmanager
     def transaction(self, connection: sa.Connection) -> Generator[None]:
         """Make one step of all that a block does."""
-        # By hand, because SQLite must be told at the beginning that it will write.
-        connection.exec_driver_sql("BEGIN" if self.dialect == "postgresql" else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql(self._begin)
         try:
             yield
             connection.exec_driver_sql("COMMIT")

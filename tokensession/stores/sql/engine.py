@@ -1,28 +1,38 @@
-"""Engines of SQLAlchemy for SQLite in a file and for PostgreSQL, with a limit to each call."""
+"""Engines of SQLAlchemy for SQLite in a file and for PostgreSQL, with a limit to each call.
+
+Nothing here belongs to a server's session: no startup options, no settings that stay and no named
+prepared statements. A pooler in transaction mode gives each transaction another session.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from tokensession.errors import ConfigError
+from tokensession.stores.connection import MAX_AGE
 from tokensession.stores.deadline import DEADLINES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Generator
 
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 _LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a process that hangs can hold a lock
+_READ_ONLY: Final = "25006"  # PostgreSQL's code for a write on a standby
 _NO_URL: Final = (
     "url is not one that SQLAlchemy reads: sqlite:///FILE or postgresql://..., where "
     "@ : / # in a password are written %40 %3A %2F %23"
 )
+
+_here = threading.local()  # its `limit` is that of the call for which a thread connects
 
 
 def new_engine(url: str | sa.URL, timeout: float) -> Engine:
@@ -46,12 +56,15 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
         options: dict[str, Any] = {"timeout": timeout}
     else:
         options = {"connect_timeout": max(2, round(timeout))}  # libpq knows no less than 2
+        if parsed.get_driver_name() == "psycopg":
+            options["prepare_threshold"] = None  # else it names what it runs five times
     engine = None
     try:
         with contextlib.suppress(ArgumentError, NoSuchModuleError, ValueError):
             engine = sa.create_engine(
-                parsed, connect_args=options, pool_timeout=timeout, hide_parameters=True
-            )
+                parsed, connect_args=options, pool_timeout=timeout, pool_recycle=MAX_AGE,
+                hide_parameters=True,
+            )  # fmt: skip
     except ImportError as error:
         extra = "postgresql" if name == "postgresql" else "sql"
         raise ConfigError(
@@ -60,10 +73,30 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
         ) from error
     if engine is None:
         raise ConfigError(_NO_URL)
-    if name == "postgresql":
-        # First, because SQLAlchemy itself asks a new database some questions.
-        event.listen(engine, "connect", _prepare_connection(timeout), insert=True)
     return engine
+
+
+def watch(engine: Engine) -> None:
+    """Let an engine's new connections be limited, and give up those to the wrong server."""
+    if not event.contains(engine, "connect", _connected):
+        # First, because SQLAlchemy itself asks a new database some questions.
+        event.listen(engine, "connect", _connected, insert=True)
+    event.listen(engine, "handle_error", _failed)
+
+
+def _connected(connection: Any, _: Any) -> None:
+    limit = getattr(_here, "limit", None)
+    if limit is not None:
+        limit(connection)
+
+
+def _failed(context: ExceptionContext) -> None:
+    """Take a server that only reads for one that is gone: another one takes over its address.
+
+    SQLAlchemy then makes all connections anew, because they are to the same server.
+    """
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def sqlite_file(engine: Engine) -> str | None:
@@ -75,17 +108,53 @@ def sqlite_file(engine: Engine) -> str | None:
     return os.path.abspath(name)  # noqa: PTH100
 
 
-def limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager[None]:
-    """Limit how long a connection's driver waits; SQLite's driver limits its lock by itself.
+@contextlib.contextmanager
+def connected(engine: Engine, timeout: float) -> Generator[Connection]:
+    """Give a connection, and limit how long its driver waits; SQLite's limits its lock by itself.
 
     Args:
-        connection: As the driver made it.
-        timeout: Seconds, after which the block fails with a TimeoutError.
+        engine: The engine, as `watch` had it.
+        timeout: Seconds from the moment that there is a connection. The block then fails with a
+            TimeoutError.
     """
+    with contextlib.ExitStack() as questions:  # SQLAlchemy's own
+        _here.limit = lambda one: questions.enter_context(_limit(one, timeout))
+        try:
+            connection = engine.connect()
+        finally:
+            _here.limit = None
+    with connection, _limit(connection.connection.dbapi_connection, timeout):
+        yield connection
+
+
+def _limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager[None]:
     descriptor = getattr(connection, "fileno", None)
     if descriptor is None or connection.closed:
         return contextlib.nullcontext()
     return DEADLINES.limit(descriptor(), timeout)
+
+
+def begin(dialect: str, timeout: float) -> str:
+    """Return the statement that begins a transaction, with settings that end with it."""
+    if dialect == "sqlite":
+        return "BEGIN IMMEDIATE"  # it must be told at the beginning that it will write
+    limits = {
+        "statement_timeout": round(timeout * 1000),
+        "lock_timeout": round(timeout * 1000),
+        "idle_in_transaction_session_timeout": _LONGEST_TRANSACTION,
+    }
+    return "; ".join(["BEGIN", *(f"SET LOCAL {name} = {limits[name]}" for name in limits)])
+
+
+def is_dead(error: Exception) -> bool:
+    """Tell whether a connection turned out to be dead, or to the wrong server."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether SQLite found its file locked; it does not always wait for that."""
+    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _database_url(url: str | sa.URL) -> sa.URL:
@@ -103,26 +172,3 @@ def _database_url(url: str | sa.URL) -> sa.URL:
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
-
-
-def _prepare_connection(timeout: float) -> Callable[[Any, Any], None]:
-    milliseconds = round(timeout * 1000)
-    statements = (
-        f"SET statement_timeout = {milliseconds}",
-        f"SET lock_timeout = {milliseconds}",
-        f"SET idle_in_transaction_session_timeout = {_LONGEST_TRANSACTION}",
-    )
-
-    def prepare(connection: Any, _: Any) -> None:
-        try:
-            with limit(connection, timeout):
-                cursor = connection.cursor()
-                for statement in statements:
-                    cursor.execute(statement)
-                cursor.close()
-                connection.commit()
-        except BaseException:  # the pool does not know of it yet
-            connection.close()
-            raise
-
-    return prepare

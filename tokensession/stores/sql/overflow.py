@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tokensession.overflow.store import SWEEP_BATCH, SWEEP_EVERY, SWEEP_MARGIN, Store
 from tokensession.stores.connection import Role
@@ -73,7 +74,10 @@ class _Table:
         name: sa.BindParameter[bytes] = sa.bindparam("key")
         until = sa.bindparam("end", type_=sa.BigInteger)
         greatest = sa.func.greatest if dialect == "postgresql" else sa.func.max
-        self.insert = sa.insert(table)
+        # Where its answer is lost a write is made again. Names are digests, so a row that is
+        # there has the same entry.
+        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        self.insert = insert(table).on_conflict_do_nothing()
         self.select = sa.select(table.c.entry).where(table.c.name == name)
         self.keep = (
             sa.update(table)
