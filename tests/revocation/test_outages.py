@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from tests.revocation.asking import entries
 from tests.servers import Mongo, Postgres, Redis, Server, Standby, Valkey
+from tests.servers.address import Address
 from tests.servers.clocks import clock_off
 from tests.servers.process import free_port
 from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, revokes, sid
@@ -347,22 +348,6 @@ class TestReadOnly:
 
 
 # -- failover ----------------------------------------------------------------------------------
-
-
-class Address:
-    """An address that leads to one server or another, as the name of a database does.
-
-    A link in the file system, since clients connect to unix sockets here.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def lead_to(self, target: Path) -> None:
-        """Let whoever connects from now on get there."""
-        new = self._path.with_suffix(".new")
-        new.symlink_to(target)
-        new.replace(self._path)
 
 
 def check_failover(store: Store, fail_over: Callable[[], None], other: Store) -> None:

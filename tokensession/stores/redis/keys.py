@@ -6,19 +6,29 @@ Needs the extra ``redis`` (``pip install 'tokensession[redis]'``). The server sh
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-import redis
+from redis import exceptions
 
 from tokensession.errors import StoreError
+from tokensession.stores.arguments import first_line
 from tokensession.stores.connection import Role
-from tokensession.stores.redis.server import ERRORS, RedisServer
+from tokensession.stores.redis.server import ERRORS, RedisServer, remedy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable
 
 DEFAULT_NAME: Final = "tokensession:keys"
+
+# Errors whose text holds no command.
+_HARMLESS: Final = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.NoPermissionError,
+    exceptions.OutOfMemoryError,
+    exceptions.ClusterDownError,
+)
 
 # Run by the server in one step. KEYS[1]: the name; ARGV: what must be there, what shall be.
 _COMPARE_AND_SWAP: Final = """
@@ -40,7 +50,6 @@ class RedisKeySource(Role[RedisServer]):
     def __init__(self, connection: RedisServer | Any, *, key: str = "", **options: Any) -> None:
         connection = RedisServer.of(connection, options)
         super().__init__(connection)
-        self._client: Any = connection.client
         self._key = key or DEFAULT_NAME
 
     @property
@@ -49,27 +58,24 @@ class RedisKeySource(Role[RedisServer]):
         return f"{self._connection.name}#{self._key}"
 
     def read(self) -> bytes | None:
-        with self._reported():
-            document = self._client.get(self._key)
+        document = self._ask(lambda client: client.get(self._key))
         return document.encode() if isinstance(document, str) else document
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        with self._reported():
-            if over is None:
-                return bool(self._client.set(self._key, document, nx=True))
-            return bool(self._client.eval(_COMPARE_AND_SWAP, 1, self._key, over, document))
+        if over is None:
+            return bool(self._ask(lambda client: client.set(self._key, document, nx=True)))
+        values = (_COMPARE_AND_SWAP, 1, self._key, over, document)
+        return bool(self._ask(lambda client: client.eval(*values)))
 
-    @contextlib.contextmanager
-    def _reported(self) -> Generator[None]:
+    def _ask(self, call: Callable[[Any], Any]) -> Any:
         try:
-            yield
+            return self._connection.ask(call)
         except (*ERRORS, OSError) as error:
-            # By type: the text of a server's error may quote the command, which holds the keys.
-            raise StoreError(f"{self.name}: {_reason(error)}") from None
+            raise StoreError(f"{self.name}: {_reason(error)}{remedy_of(error)}") from None
 
 
 def _reason(error: Exception) -> str:
-    # Of these alone the text is known to hold no command.
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.ReadOnlyError):
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    """Return what an error says, without the keys: some quote the command, which holds them."""
+    if isinstance(error, _HARMLESS):
+        return f"{type(error).__name__}: {first_line(error)}"
     return type(error).__name__

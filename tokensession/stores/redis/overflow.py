@@ -43,13 +43,9 @@ class RedisStore(Role[RedisServer], Store):
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
         key, seconds = self._key(name), max(1, until - now)
 
-        def extend(client: Any) -> bool:
-            with client.pipeline(transaction=False) as pipe:
-                pipe.expire(key, seconds, gt=True)
-                pipe.exists(key)
-                return bool(pipe.execute()[1])
-
-        return self._run(extend)
+        return self._run(
+            lambda client: bool(client.expire(key, seconds, gt=True) or client.exists(key))
+        )
 
     def delete(self, name: bytes) -> None:
         key = self._key(name)

@@ -160,7 +160,7 @@ class RedisStore(Role[RedisServer], Store):
         registered = self._scripts.get(script)
         if registered is None:
             registered = self._scripts[script] = self._connection.client.register_script(script)
-        return self._ask(lambda _: registered(keys=keys, args=arguments))
+        return self._ask(lambda client: registered(keys=keys, args=arguments, client=client))
 
     def _call(self, command: str, *arguments: Any, **options: Any) -> Any:
         return self._ask(lambda client: getattr(client, command)(*arguments, **options))
@@ -171,7 +171,9 @@ class RedisStore(Role[RedisServer], Store):
     def _check_memory(self) -> None:
         """Refuse a server that drops what it has acknowledged when it is full."""
         policy, most = self._evaluate(scripts.MEMORY, self._keys[:1], ())
-        evicts = policy not in (b"", b"noeviction") and int(most) > 0
+        # A volatile policy evicts keys that have an expiry, and those of this store have none.
+        harmless = policy == b"noeviction" or policy.startswith(b"volatile-")
+        evicts = not harmless and int(most) > 0
         if evicts and not self.capabilities.loss_accepted:
             raise StoreError(
                 "the revocation store (redis) evicts keys when it is full "

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import redis
+from redis import exceptions
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisClusterException, RedisError
 from redis.retry import Retry
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.stores.arguments import check_prefix, check_timeout, first_line
-from tokensession.stores.connection import Connection
+from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 1.0  # seconds
 # A cluster's client raises an error of its own, not a RedisError, where no node answers.
-ERRORS: Final = (RedisError, RedisClusterException)
+ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException)
+# What a server answers that has become a replica: another one has taken over its address.
+_WRONG_SERVER: Final = (exceptions.ReadOnlyError, exceptions.MasterDownError)
+# What the pool of a client that was given raises when it is full: it does not wait.
+_FULL: Final[Any] = getattr(exceptions, "MaxConnectionsError", ())
+_WAIT: Final = 0.02  # seconds before the next look at a pool that was full
+_RIGHTS: Final = "+@read +@write +@scripting +info"
 
 _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 
@@ -60,16 +67,25 @@ class RedisServer(Connection):
         if not isinstance(self.client, Client):
             raise ConfigError(f"url must be text or a client, not {type(where).__name__}")
         self.prefix = prefix
+        self._timeout = timeout
 
     @property
     def name(self) -> str:
-        """Host, port and database, or the socket, without the password."""
+        """Host, port and database, the socket, or the service of a Sentinel; no password."""
         if isinstance(self.client, redis.RedisCluster):
             cluster: Any = self.client
-            node = cluster.get_default_node()
+            # It has none once it is closed, until the next call.
+            node = cluster.get_default_node() or next(
+                iter(cluster.nodes_manager.startup_nodes.values())
+            )
             return f"redis {node.host}:{node.port}"
-        place: dict[str, Any] = self.client.connection_pool.connection_kwargs
-        where = place.get("path") or f"{place.get('host')}:{place.get('port', 6379)}"
+        pool = self.client.connection_pool
+        place: dict[str, Any] = pool.connection_kwargs
+        where = (
+            place.get("path")
+            or getattr(pool, "service_name", "")
+            or f"{place.get('host', 'localhost')}:{place.get('port', 6379)}"
+        )
         return f"redis {where}/{place.get('db') or 0}"
 
     def keys(self, key: str = "", *, shared_file: bool = False) -> KeySource:  # noqa: ARG002
@@ -99,12 +115,55 @@ class RedisServer(Connection):
             replies: What errors of the role's own scripts mean, by a word in them.
         """
         try:
-            return call(self.client)
+            return self.ask(call)
         except ERRORS as error:
-            reason = first_line(error)
+            reason = first_line(error) or type(error).__name__
             meant = (text for code, text in (replies or {}).items() if code in reason)
-            says = next(meant, f"failed: {reason}")
+            says = next(meant, f"failed: {reason}{remedy_of(error)}")
             raise StoreError(f"the {store} store (redis) {says}") from error
+
+    def ask(self, call: Callable[[Any], _Result]) -> _Result:
+        """Let the client do something, on a new connection where an old one has the wrong server.
+
+        Where the pool is full, wait for a connection within the timeout.
+        """
+        ends = monotonic() + self._timeout
+        while True:
+            try:
+                return call(self.client)
+            except _FULL:
+                if monotonic() >= ends:
+                    raise
+                sleep(_WAIT)
+            except _WRONG_SERVER:
+                break
+        if isinstance(self.client, redis.RedisCluster):  # it has learned who took over
+            return call(self.client)
+        with self.client.client() as single:
+            single.connection.disconnect()
+            return call(single)
+
+
+def remedy_of(error: Exception) -> str:
+    """Return what to do about an error of the server, for the end of a message."""
+    if isinstance(error, exceptions.NoPermissionError):
+        return f"; grant {_RIGHTS} and the keys with its prefix to its user (ACL SETUSER)"
+    return ""
+
+
+class _Aging:
+    """A connection that is made anew when it is old. A pool calls `connect` before each use."""
+
+    _since = 0.0
+
+    def connect(self) -> None:
+        if not 0 <= time() - self._since <= MAX_AGE:
+            self.disconnect()  # type: ignore[attr-defined]  # mixed into redis-py's
+        super().connect()  # type: ignore[misc]
+
+    def _connect(self) -> Any:
+        self._since = time()
+        return super()._connect()  # type: ignore[misc]
 
 
 def _new_client(url: str, timeout: float) -> redis.Redis:
@@ -116,15 +175,16 @@ def _new_client(url: str, timeout: float) -> redis.Redis:
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     scheme, colon, rest = url.partition(":")
     with contextlib.suppress(ValueError, TypeError):
-        client = redis.Redis.from_url(
+        pool: Any = redis.BlockingConnectionPool.from_url(
             _SCHEMES.get(scheme, scheme) + colon + rest,
+            timeout=timeout,  # for a connection
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=retry,
         )
-        pool = client.connection_pool
+        pool.connection_class = type("Connection", (_Aging, pool.connection_class), {})
         pool.connection_class(**pool.connection_kwargs)  # looks at the URL's options, and no more
-        return client
+        return redis.Redis.from_pool(pool)
     # Raised outside of the handler: an exception behind this one could show the URL's password.
     raise ConfigError(
         "url is not one that redis-py reads: pass redis://HOST, rediss://, unix://, valkey://, valkeys://"
