@@ -82,7 +82,7 @@ class Cluster:
                 raise ServerError("the cluster does not come to serve all slots")
             sleep(0.02)
 
-    def client(self, timeout: float) -> redis.RedisCluster:
+    def client(self, timeout: float, max_connections: int | None = None) -> redis.RedisCluster:
         """Return a client of the cluster, as docs/revocation.md makes it.
 
         By default it tries again so often that a node which hangs takes it ten times as long.
@@ -93,6 +93,7 @@ class Cluster:
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 1),
+            max_connections=max_connections,
         )
 
     def holder(self, key: str) -> Node:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import sleep
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from redis.sentinel import Sentinel
 
-from tests.stores.fixtures import new_prefix
+from tests.servers import Valkey
+from tests.stores.fixtures import PATIENCE, new_prefix
 from tests.stores.samples import NOW, denial, sid
-from tokensession import ConfigError
+from tokensession import ConfigError, KeyRing
+from tokensession.keys.source import create, load_ring
 from tokensession.stores import connect
+from tokensession.stores.connection import MAX_AGE
 from tokensession.stores.redis.keys import RedisKeySource
 from tokensession.stores.redis.server import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from tests.servers import Cluster, Valkey
+    from tests.servers import Cluster, Server
 
 URL = "redis://ada:hunter2@localhost:1/3"
+
+
+@pytest.fixture(scope="module")
+def own_server(slow: None) -> Iterator[Valkey]:
+    """Give a server that no other module uses, so that tests can pause it."""
+    with Valkey(durable=False) as server:
+        yield server
 
 
 def test_all_roles_share_one_client(valkey: Valkey) -> None:
@@ -50,6 +64,75 @@ def test_roles_work_on_a_cluster(cluster: Cluster) -> None:
     assert keys.write(b"two", over=b"one")
     assert keys.read() == b"two"
     assert keys.name.startswith("redis 127.0.0.1:")
+    store.close()
+
+
+def test_a_clusters_client_keeps_keys(cluster: Cluster) -> None:
+    """A ring is made, read and named through it, also once its connections are closed."""
+    store = connect(cluster.client(60))
+    source = store.keys(new_prefix())
+    ring = KeyRing.generate()
+    assert create(source, ring)
+    for _ in range(2):
+        assert load_ring(source).fingerprint == ring.fingerprint
+        store.close()
+        assert source.name.startswith("redis 127.0.0.1:")
+
+
+def test_the_client_of_a_sentinel_is_named_by_its_service() -> None:
+    """The host is known to the Sentinel alone."""
+    sentinel: Any = Sentinel([("127.0.0.1", 1)])  # type: ignore[no-untyped-call]
+    client = sentinel.master_for("mymaster")
+    assert connect(client).keys().name == "redis mymaster/0#tokensession:keys"
+
+
+@pytest.mark.parametrize("kind", ["url", "client", "cluster"])
+def test_more_calls_than_connections(own_server: Valkey, cluster: Cluster, kind: str) -> None:
+    """While the server stalls within the time-out they wait, and none fails."""
+    server: Server = own_server
+    where: Any = f"{own_server.url}?max_connections=3"
+    if kind == "client":
+        where = redis.Redis.from_url(own_server.url, max_connections=3, socket_timeout=PATIENCE)
+    elif kind == "cluster":
+        server = cluster.holder("{shared}")
+        where = cluster.client(PATIENCE, max_connections=3)
+    store = connect(where, prefix=new_prefix(), timeout=PATIENCE)
+    roles = store.revocations(), store.overflow(), store.keys("{shared}")
+    store.create()
+    barrier = Barrier(25)
+
+    def ask(number: int) -> None:
+        calls: list[Callable[[], object]] = [
+            lambda: roles[0].look_up(sid(number), None),
+            lambda: roles[1].get(bytes(32)),
+            roles[2].read,
+        ]
+        barrier.wait()
+        calls[number % 3]()
+
+    with ThreadPoolExecutor(24) as pool:
+        asked = [pool.submit(ask, number) for number in range(24)]
+        server.pause()
+        barrier.wait()
+        sleep(0.4)
+        server.resume()
+        for one in asked:
+            one.result()
+    store.close()
+
+
+def test_an_old_connection_is_made_anew(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A firewall can have forgotten it, which nobody is told; a young one is used again."""
+    now = [1000.0]
+    monkeypatch.setattr("tokensession.stores.redis.server.time", lambda: now[0])
+    store = connect(valkey.url, timeout=PATIENCE)
+    overflow = store.overflow()
+    numbers = []
+    for seconds in (0, MAX_AGE, MAX_AGE + 1, 0):
+        now[0] += seconds
+        overflow.get(bytes(32))
+        numbers.append(store.client.client_id())  # type: ignore[attr-defined]
+    assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
     store.close()
 
 

@@ -35,6 +35,8 @@ _REPLIES: Final = {
     "loss",
     "TSVERSION": f"is of another version; this library knows {scripts.VERSION}",
     "TSGARBAGE": "holds an invalid entry",
+    "TSINFO": "does not tell whether it evicts keys: grant +info to its user (ACL SETUSER), or "
+    "accept that with revocations(may_forget=True)",
 }
 
 
@@ -170,11 +172,12 @@ class RedisStore(Role[RedisServer], Store):
 
     def _check_memory(self) -> None:
         """Refuse a server that drops what it has acknowledged when it is full."""
+        if self._may_forget:
+            return
         policy, most = self._evaluate(scripts.MEMORY, self._keys[:1], ())
         # A volatile policy evicts keys that have an expiry, and those of this store have none.
-        harmless = policy == b"noeviction" or policy.startswith(b"volatile-")
-        evicts = not harmless and int(most) > 0
-        if evicts and not self.capabilities.loss_accepted:
+        harmless = policy in (b"", b"noeviction") or policy.startswith(b"volatile-")
+        if not harmless and int(most) > 0:
             raise StoreError(
                 "the revocation store (redis) evicts keys when it is full "
                 f"(maxmemory-policy {policy.decode()}), which brings sessions back: set "

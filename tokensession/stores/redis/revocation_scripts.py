@@ -248,7 +248,8 @@ return {held[2], server, everyone, highest, last[1][1]}
 
 # What the server does when it is full: its policy, and how many bytes it may take.
 MEMORY: Final = """
-local text = redis.call('INFO', 'memory')
+local text = redis.pcall('INFO', 'memory')
+if type(text) == 'table' then return redis.error_reply('TSINFO') end
 return {string.match(text, 'maxmemory_policy:([%w-]+)') or '',
         string.match(text, 'maxmemory:(%d+)') or '0'}
 """

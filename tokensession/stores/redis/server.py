@@ -147,7 +147,7 @@ class RedisServer(Connection):
 def remedy_of(error: Exception) -> str:
     """Return what to do about an error of the server, for the end of a message."""
     if isinstance(error, exceptions.NoPermissionError):
-        return f"; grant {_RIGHTS} and the keys with its prefix to its user (ACL SETUSER)"
+        return f"; grant its user {_RIGHTS} and the names of the keys (ACL SETUSER)"
     return ""
 
 
