@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 from redis.sentinel import Sentinel
 
-from tests.servers import Valkey
 from tests.stores.fixtures import PATIENCE, new_prefix
 from tests.stores.samples import NOW, denial, sid
 from tokensession import ConfigError, KeyRing
@@ -22,18 +18,11 @@ from tokensession.stores.redis.keys import RedisKeySource
 from tokensession.stores.redis.server import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tests.servers import Cluster, Server
+    from tests.servers import Cluster, Valkey
 
 URL = "redis://ada:hunter2@localhost:1/3"
-
-
-@pytest.fixture(scope="module")
-def own_server(slow: None) -> Iterator[Valkey]:
-    """Give a server that no other module uses, so that tests can pause it."""
-    with Valkey(durable=False) as server:
-        yield server
 
 
 def test_all_roles_share_one_client(valkey: Valkey) -> None:
@@ -84,41 +73,6 @@ def test_the_client_of_a_sentinel_is_named_by_its_service() -> None:
     sentinel: Any = Sentinel([("127.0.0.1", 1)])  # type: ignore[no-untyped-call]
     client = sentinel.master_for("mymaster")
     assert connect(client).keys().name == "redis mymaster/0#tokensession:keys"
-
-
-@pytest.mark.parametrize("kind", ["url", "client", "cluster"])
-def test_more_calls_than_connections(own_server: Valkey, cluster: Cluster, kind: str) -> None:
-    """While the server stalls within the time-out they wait, and none fails."""
-    server: Server = own_server
-    where: Any = f"{own_server.url}?max_connections=3"
-    if kind == "client":
-        where = redis.Redis.from_url(own_server.url, max_connections=3, socket_timeout=PATIENCE)
-    elif kind == "cluster":
-        server = cluster.holder("{shared}")
-        where = cluster.client(PATIENCE, max_connections=3)
-    store = connect(where, prefix=new_prefix(), timeout=PATIENCE)
-    roles = store.revocations(), store.overflow(), store.keys("{shared}")
-    store.create()
-    barrier = Barrier(25)
-
-    def ask(number: int) -> None:
-        calls: list[Callable[[], object]] = [
-            lambda: roles[0].look_up(sid(number), None),
-            lambda: roles[1].get(bytes(32)),
-            roles[2].read,
-        ]
-        barrier.wait()
-        calls[number % 3]()
-
-    with ThreadPoolExecutor(24) as pool:
-        asked = [pool.submit(ask, number) for number in range(24)]
-        server.pause()
-        barrier.wait()
-        sleep(0.4)
-        server.resume()
-        for one in asked:
-            one.result()
-    store.close()
 
 
 def test_an_old_connection_is_made_anew(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,13 @@
-"""Overflowed states in Memcached by pymemcache. It forgets when it is full or restarted."""
+"""Overflowed states in Memcached by pymemcache. It forgets when it is full or restarted.
+
+The value of a key is the entry's end, 8 bytes, and the entry: Memcached does not tell how long a
+key still lives.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import StoreError
 from tokensession.overflow.store import MAX_ENTRY, Store
@@ -12,6 +17,8 @@ from tokensession.stores.memcached.server import ITEM_HEAD, MemcachedServer, exp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_END_BYTES: Final = 8
+_TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
 _Result = TypeVar("_Result")
 
 
@@ -34,19 +41,27 @@ class MemcachedStore(Role[MemcachedServer], Store):
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
         """Set a key; newer ones can take its place when the server is full."""
-        key, leaves = self._key(name), expiry(until, now)
-        if not self._run(lambda client: client.set(key, entry, leaves, noreply=False)):
+        key, value, leaves = self._key(name), _value(until, entry), expiry(until, now)
+        if not self._run(lambda client: client.set(key, value, leaves, noreply=False)):
             raise StoreError("the overflow store (memcached) did not take the entry")
 
     def get(self, name: bytes) -> bytes | None:
         key = self._key(name)
         found: bytes | None = self._run(lambda client: client.get(key))
-        return found
+        return None if found is None else found[_END_BYTES:]
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """Touch the key. This can shorten its life: Memcached knows no condition."""
+        """Write the entry again where its end is before `until`, by compare-and-swap."""
         key, leaves = self._key(name), expiry(until, now)
-        return bool(self._run(lambda client: client.touch(key, leaves, noreply=False)))
+        for _ in range(_TRIES):
+            found, token = self._run(lambda client: client.gets(key))
+            if found is None or int.from_bytes(found[:_END_BYTES]) >= until:
+                return found is not None
+            value = _value(until, found[_END_BYTES:])
+            swap = partial(_swap, key=key, value=value, token=token, leaves=leaves)
+            if self._run(swap):
+                return True
+        raise StoreError("the overflow store (memcached) is too busy")
 
     def delete(self, name: bytes) -> None:
         key = self._key(name)
@@ -57,3 +72,11 @@ class MemcachedStore(Role[MemcachedServer], Store):
 
     def _run(self, call: Callable[[Any], _Result]) -> _Result:
         return self._connection.run(call, store="overflow")
+
+
+def _value(until: int, entry: bytes) -> bytes:
+    return until.to_bytes(_END_BYTES) + entry
+
+
+def _swap(client: Any, *, key: str, value: bytes, token: bytes, leaves: int) -> bool:
+    return bool(client.cas(key, value, token, leaves, noreply=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from time import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -11,16 +13,17 @@ from pymemcache.exceptions import MemcacheError
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess
 from tokensession.stores.arguments import check_prefix, check_size, check_timeout, first_line
-from tokensession.stores.connection import Connection
+from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TIMEOUT: Final = 1.0  # seconds
 ITEM_HEAD: Final = 1024  # bytes of an item that are not the entry: key, times, links
 
 _ITEM: Final = 2**20  # bytes; memcached's own default (-I)
 _SCHEME: Final = "memcached://"
+_MOST: Final = 50  # connections of a process; the server takes 1024 of all (-c)
 
 _RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant by the server
 _LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
@@ -70,6 +73,7 @@ class MemcachedServer(Connection):
         self.item_limit = item_limit
         self._timeout = timeout
         self.client = PerProcess(self._new_client)
+        self._turns = PerProcess(lambda: BoundedSemaphore(_MOST))
 
     @property
     def name(self) -> str:
@@ -89,6 +93,10 @@ class MemcachedServer(Connection):
             store: What the role is called in messages.
             again: False for a call that must not be made twice.
         """
+        with self._turn(store):
+            return self._run(call, store=store, again=again)
+
+    def _run(self, call: Callable[[Any], _Result], *, store: str, again: bool) -> _Result:
         client = None
         try:
             client = self.client()
@@ -106,6 +114,18 @@ class MemcachedServer(Connection):
         except _BROKEN as error:
             raise _failed(store, error) from error
 
+    @contextmanager
+    def _turn(self, store: str) -> Iterator[None]:
+        """Wait until one more connection can be used."""
+        turns = self._turns()
+        if not turns.acquire(timeout=self._timeout):
+            error = TimeoutError(f"no connection of {_MOST} was free within {self._timeout:g} s")
+            raise _failed(store, error) from error
+        try:
+            yield
+        finally:
+            turns.release()
+
     def _new_client(self) -> Any:
         """Return a client that has not connected yet."""
         return PooledClient(
@@ -113,6 +133,7 @@ class MemcachedServer(Connection):
             connect_timeout=self._timeout,
             timeout=self._timeout,
             no_delay=not self._server.startswith("unix:"),
+            pool_idle_timeout=MAX_AGE,
         )
 
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import NotPrimaryError, PyMongoError
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess
 from tokensession.stores.arguments import check_timeout, first_line
-from tokensession.stores.connection import Connection
+from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,11 +106,13 @@ class MongoDatabase(Connection):
         try:
             with pymongo.timeout(self._timeout):
                 # The primary, whatever the URL says: a secondary may lag behind.
-                return call(
-                    self._client().get_database(
-                        self._database, read_preference=pymongo.ReadPreference.PRIMARY
-                    )
+                database = self._client().get_database(
+                    self._database, read_preference=pymongo.ReadPreference.PRIMARY
                 )
+                try:
+                    return call(database)
+                except NotPrimaryError:  # the driver now looks for the server that took over
+                    return call(database)
         except PyMongoError as error:
             reason = first_line(error).partition(", Timeout:")[0]
             raise StoreError(f"the {store} store (mongodb) failed: {reason}") from error
@@ -118,12 +120,17 @@ class MongoDatabase(Connection):
     def _new_client(self) -> pymongo.MongoClient[Document]:
         """Return a client that has not connected yet."""
         milliseconds = round(self._timeout * 1000)
+        # An option here would win over the URL's.
+        idle: dict[str, Any] = (
+            {} if "maxidletimems" in self._url.lower() else {"maxIdleTimeMS": MAX_AGE * 1000}
+        )
         try:
             return pymongo.MongoClient(
                 self._url,
                 serverSelectionTimeoutMS=milliseconds,
                 connectTimeoutMS=milliseconds,
                 connect=False,
+                **idle,
             )
         except (PyMongoError, ValueError):
             # The message must not show a URL, which may have a password.
