@@ -354,6 +354,11 @@ def _sign_in_and_out(session: Any) -> None:
     session.clear()
 
 
+def _reauthenticate(session: Any) -> None:
+    if session.subject is not None:
+        session.reauthenticate()
+
+
 def _assign_state(session: Any) -> None:
     session.state = {"new": 1}
 
@@ -407,6 +412,7 @@ OPERATIONS: dict[str, Operation] = {
     "cap": shows(lambda s: s.cap),
     "context": shows(lambda s: s.context),
     "refused": shows(lambda s: s.refused),
+    "fresh": shows(lambda s: [s.authenticated_at, s.is_fresh(60), list(s.signers)]),
     "given_up": shows(lambda s: len(s.given_up)),
     "set_new": writes(_set_new),
     "set_same": writes(_set_same, *_LIKE_SET),
@@ -436,6 +442,7 @@ OPERATIONS: dict[str, Operation] = {
     "sign_in_another": writes(_sign_in_another, like_a_dict=False),
     "sign_in_and_out": writes(_sign_in_and_out, READ, DELETED, DELETED, DELETED, like_a_dict=False),
     "regenerate": writes(lambda s: s.regenerate(), READ, SET, SET, DELETED, like_a_dict=False),
+    "reauthenticate": writes(_reauthenticate, READ, READ, SET, READ, like_a_dict=False),
     # A second less than the policy's, as the suite checks the Max-Age of every cookie.
     "set_lifetime": writes(
         lambda s: s.set_lifetime(1799), READ, SET, SET, DELETED, like_a_dict=False
@@ -742,6 +749,17 @@ class Conformance:
         assert after.sid != before.sid
         assert after.started_at == before.started_at
         assert (after.subject, after.state) == ("42", fresh_state())
+
+    def test_reauthenticate_says_when(self, site: Site) -> None:
+        """The session id is new and its subject has authenticated now; the start stays."""
+        token = CODEC.encode(fresh_state(), subject="42", now=int(time()) - 500)
+        before = CODEC.decode(token)
+        after = CODEC.decode(token_of(site.get("/op/reauthenticate", *cookies(token))))
+        assert after.sid != before.sid
+        assert (after.subject, after.started_at) == ("42", before.started_at)
+        assert (before.is_fresh(60), after.is_fresh(60)) == (False, True)
+        seen = site.get("/op/fresh", *cookies(CODEC.renew(after))).json()
+        assert seen == [after.authenticated_at, True, []]
 
     # -- renewal --
 
@@ -1153,7 +1171,7 @@ class Revocation:
         assert [self._refused(site, key, one) for one in (token, copy)] == ["revoked"] * 2
 
     @pytest.mark.parametrize("key", REVOKING)
-    @pytest.mark.parametrize("name", ["regenerate", "sign_in", "sign_in_another"])
+    @pytest.mark.parametrize("name", ["regenerate", "reauthenticate", "sign_in", "sign_in_another"])
     def test_what_takes_a_sessions_place_ends_it(self, site: Site, key: str, name: str) -> None:
         """The former token is dead, and the new one lives."""
         cookie, _ = REVOKING[key]
@@ -1250,7 +1268,7 @@ class Revocation:
                 codec.revoke(codec.decode(token))
         assert STORE.in_event_loop == []
 
-    @pytest.mark.parametrize("name", ["regenerate", "sign_in_another", "revoke_others"])
+    @pytest.mark.parametrize("name", ["reauthenticate", "sign_in_another", "revoke_others"])
     def test_another_end_that_is_not_recorded(self, site: Site, name: str) -> None:
         """503, and the session is what it was."""
         token = self._token("following")

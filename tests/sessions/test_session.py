@@ -47,7 +47,7 @@ class TestSays:
     @pytest.mark.parametrize(
         "name",
         ["sid", "subject", "issued_at", "started_at", "expires_at", "kid", "context", "ttl", "cap",
-         "refused", "given_up"],
+         "refused", "given_up", "signers", "authenticated_at"],
     )  # fmt: skip
     def test_what_it_says_is_not_assigned(self, session: Session[Any], name: str) -> None:
         """A change goes through a verb, which knows what else changes with it."""
@@ -137,6 +137,62 @@ class TestVerbs:
         assert len(session.sid) == 16
         assert (session.started_at, session.subject, session.ttl) == (NOW, "42", 600)
         assert session == {"a": 1, "b": [2]}
+
+    def test_reauthenticate_gives_a_new_id_and_a_new_instant(self, session: Session[Any]) -> None:
+        """Start, subject, state and lifetime stay, and it is now that the subject authenticated."""
+        first = session.sid
+        session.reauthenticate()
+        assert (session.given_up, session.sid != first) == ((first,), True)
+        assert (session.started_at, session.authenticated_at) == (NOW, NOW + 100)
+        assert (session.subject, session.ttl, session.cap) == ("42", 600, 3600)
+        assert session == {"a": 1, "b": [2]}
+
+    def test_an_anonymous_session_does_not_authenticate_again(
+        self, codec: SessionCodec[Any]
+    ) -> None:
+        """Without a subject it raises, and nothing has changed."""
+        session = codec.new(now=NOW)
+        with pytest.raises(StateError, match=r"^subject: .*call sign_in\(subject\)"):
+            session.reauthenticate()
+        assert session.given_up == ()
+
+    @pytest.mark.parametrize("verb", ["regenerate", "set_lifetime"])
+    def test_other_verbs_keep_the_authentication(self, session: Session[Any], verb: str) -> None:
+        """A new id for new rights says nothing about the password."""
+        getattr(session, verb)()
+        assert session.authenticated_at == NOW
+
+    def test_signing_in_is_authenticating(self, session: Session[Any]) -> None:
+        """The instant is the start of the session that begins, whatever was before."""
+        session.reauthenticate()
+        session.sign_in("42")
+        assert session.authenticated_at == session.started_at == NOW + 100
+        session.clear()
+        assert session.authenticated_at is None
+
+    @pytest.mark.parametrize(
+        ("seconds", "fresh"),
+        [(0, False), (100, False), (101, True), (timedelta(minutes=2), True)],
+    )
+    def test_freshness_ends_with_its_last_second(
+        self, session: Session[Any], seconds: Any, *, fresh: bool
+    ) -> None:
+        """It is compared with the moment at which the session was read."""
+        assert session.is_fresh(seconds) is fresh
+        session.reauthenticate()
+        assert session.is_fresh(1)
+
+    @pytest.mark.parametrize("seconds", [-1, 1.5, True, None, "60", timedelta(seconds=0.5)])
+    def test_freshness_needs_a_duration(self, session: Session[Any], seconds: Any) -> None:
+        """Anything else is an error of the code, not a session that is never fresh."""
+        with pytest.raises(ConfigError, match="seconds"):
+            session.is_fresh(seconds)
+
+    def test_an_anonymous_session_is_never_fresh(self, codec: SessionCodec[Any]) -> None:
+        """A session without subject has never authenticated."""
+        session = codec.new(now=NOW)
+        assert session.authenticated_at is None
+        assert not session.is_fresh(3600)
 
     def test_clear_begins_an_anonymous_session(self, session: Session[Any]) -> None:
         """State, subject and lifetime are those of a new one."""

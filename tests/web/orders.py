@@ -29,6 +29,7 @@ RING = KeyRing.generate()
 POLICY = Policy()
 READER: SessionCodec[Any] = SessionCodec(RING, policy=POLICY)
 ADA, BOB = "ada", "bob"
+OF_SUBJECTS = ("reauthenticate", "revoke_others")  # what a session without subject cannot do
 ENDS = ("clear", "sign_in_bob", "sign_in_ada")  # verbs after which the session found is over
 
 VERBS: dict[str, Callable[[RequestSession[Any]], object]] = {
@@ -37,6 +38,7 @@ VERBS: dict[str, Callable[[RequestSession[Any]], object]] = {
     "sign_in_ada": lambda s: s.sign_in(ADA),
     "sign_in_bob": lambda s: s.sign_in(BOB),
     "regenerate": lambda s: s.regenerate(),
+    "reauthenticate": lambda s: s.reauthenticate(),
     "clear": lambda s: s.clear(),
     "revoke_others": lambda s: s.revoke_others(),
 }
@@ -45,7 +47,7 @@ VERBS: dict[str, Callable[[RequestSession[Any]], object]] = {
 REQUESTS: list[tuple[str, ...]] = [
     *((verb,) for verb in VERBS),
     ("regenerate", "revoke_others"),
-    ("revoke_others", "regenerate"),
+    ("revoke_others", "reauthenticate"),
     ("revoke_others", "clear"),
     ("clear", "sign_in_ada"),
     ("clear", "sign_in_bob"),
@@ -92,7 +94,7 @@ class Request:
         self.took_up = session.refused is None
         done = []
         for verb in self.verbs:
-            if verb != "revoke_others" or session.subject is not None:
+            if verb not in OF_SUBJECTS or session.subject is not None:
                 VERBS[verb](session)
                 done.append(verb)
         self.verbs = tuple(done)
@@ -239,8 +241,11 @@ class World:
                 subject = verb.rpartition("_")[2]
             elif verb == "clear":
                 subject = None
-        if READER.decode(request.token, now=NOW + 20).subject != subject:
+        written = READER.decode(request.token, now=NOW + 20)
+        if written.subject != subject:
             yield "somebody becomes somebody else"
+        if "reauthenticate" in request.verbs and written.authenticated_at != NOW:
+            yield "an authentication is lost"
         begins = any(verb in ENDS for verb in request.verbs)
         elsewhere = any("revoke_others" in one.verbs for one in self.requests if one is not request)
         if begins and not elsewhere and request.error is None and not self.lives(request.token):

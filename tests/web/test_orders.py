@@ -52,6 +52,8 @@ class OldStore(MemoryStore):
     [
         ((("regenerate",), ("clear",)), "a session outlives its sign-out"),
         ((("regenerate",), ("regenerate",)), "a session has become two"),
+        ((("reauthenticate",), ("clear",)), "a session outlives its sign-out"),
+        ((("reauthenticate",), ("regenerate",)), "a session has become two"),
     ],
 )
 def test_the_judge_finds_a_store_that_does_not_decide(pair: Any, fault: str) -> None:

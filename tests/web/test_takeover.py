@@ -117,6 +117,18 @@ def test_a_legacy_session_is_carried_over() -> None:
     assert browser.set == []
 
 
+def test_when_a_legacy_session_authenticated_is_not_known() -> None:
+    """It is fresh for no view, however young, until its subject authenticates here."""
+    browser = Browser(manager(), session=cookie_at(NOW))
+    seen = lambda session: (session.authenticated_at, session.is_fresh(9999), session.signers)  # noqa: E731
+    assert browser.request(seen) == (None, False, ())
+    assert browser.request(seen, now=NOW + 1) == (None, False, ())
+    browser.request(lambda session: session.update(n=1), now=NOW + 2)
+    assert browser.request(seen, now=NOW + 3) == (None, False, ())
+    browser.request(lambda session: session.reauthenticate(), now=NOW + 4)
+    assert browser.request(seen, now=NOW + 5) == (NOW + 4, True, ())
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_what_is_still_to_be_written_is_no_change(*, changed: bool) -> None:
     """A WebSocket that is refused loses nothing of a session that it has only read."""

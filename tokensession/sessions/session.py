@@ -111,8 +111,24 @@ class Session(StateMapping[StateT]):
 
     @property
     def given_up(self) -> tuple[bytes, ...]:
-        """The ids that `sign_in`, `regenerate` and `clear` replaced, oldest first."""
+        """The ids that the session had before its verbs gave it new ones, oldest first."""
         return (self._value or self._open()).given_up
+
+    def is_fresh(self, seconds: Duration) -> bool:
+        """Tell whether the subject has authenticated less than `seconds` ago.
+
+        False where `authenticated_at` is None. The session's own clock counts: the moment at which
+        it was read, or at which the request began.
+
+        Args:
+            seconds: Seconds, or a timedelta.
+
+        Raises:
+            ConfigError: Not a duration.
+        """
+        value = self._value or self._open()
+        at, window = value.authenticated_at, duration("seconds", seconds, least=0)
+        return at is not None and value.now < at + window
 
     # -- its verbs ---------------------------------------------------------------------------
 
@@ -148,6 +164,20 @@ class Session(StateMapping[StateT]):
     def regenerate(self) -> None:
         """Give the session a new id and keep its start: for the moment at which rights change."""
         self._changing().regenerate()
+
+    def reauthenticate(self) -> None:
+        """Note that the subject has authenticated again: a new id, and `authenticated_at` is now.
+
+        Call it where a signed-in user has typed the password once more, before a view that asks
+        `is_fresh`. Subject, start and state stay.
+
+        Raises:
+            StateError: The session has no subject.
+        """
+        value = self._changing()
+        if value.subject is None:
+            raise StateError("subject", "the session has none; call sign_in(subject) instead")
+        value.reauthenticate()
 
     def set_lifetime(self, ttl: Duration | None = None, *, cap: Duration | None = None) -> None:
         """Give the session an idle window and a limit of its own; its id and its start stay.

@@ -190,6 +190,11 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         self.given_up = (*self.given_up, self.sid)
         self.sid = os.urandom(SID_BYTES)
 
+    def reauthenticate(self) -> None:
+        """Note that the subject has authenticated again, under a new id."""
+        self.regenerate()
+        self.auth = max(0, self.now - self.started_at)  # a session can be dated ahead
+
     def begin(self, subject: Subject, ttl: int, cap: int | None) -> None:
         """Begin another session of this state."""
         self.regenerate()
