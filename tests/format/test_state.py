@@ -103,7 +103,7 @@ def test_aware_datetimes_come_back_in_utc() -> None:
         ({"m": {b"k": 2}}, "state.m"),
         ({"m": {"__proto__": 2}}, "state.m"),
         ({"a": [1, {"b": [None, {1}]}]}, "state.a[1].b[1]"),
-        ({"odd key": {"x": {1}}}, "state['odd key'].x"),
+        ({"odd key": {"x": {1}}}, 'state["odd key"].x'),
         (Decimal(1), "state"),
         (nested(MAX_DEPTH + 1), "state" + "[0]" * MAX_DEPTH),
     ],

@@ -7,6 +7,7 @@ was put in. Any other value goes once to the application's ``convert``.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from math import isnan
 from types import NoneType
@@ -244,4 +245,6 @@ def _unsupported(value: Any) -> str:
 
 
 def _step(path: str, key: str) -> str:
-    return f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"
+    if key.isascii() and key.isidentifier():
+        return f"{path}.{key}"
+    return f"{path}[{json.dumps(key, ensure_ascii=False)}]"

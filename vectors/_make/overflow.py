@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .material import seeded
-from .msgpack import Json, Value, pack, tagged
+from .msgpack import (
+    Json,
+    Value,
+    array,
+    binary,
+    ext,
+    float32,
+    mapping,
+    nested,
+    pack,
+    tagged,
+    text,
+    uint,
+)
 from .vectorfile import Case, vector_file
 
 if TYPE_CHECKING:
@@ -26,7 +39,7 @@ def overflow() -> dict[str, Json]:
         "The state of a token's claims, its session id and context, and what the store answers:"
         " the state that is meant, or bad_state."
     )
-    return vector_file("overflow", comment, [*_accepted(), *_entries(), *_references()])
+    return vector_file("overflow", comment, [*_accepted(), *_entries(), *_references(), *_either()])
 
 
 def entry_of(packed: bytes, key: bytes = KEY, sid: bytes = SID, context: str = "session") -> bytes:
@@ -73,6 +86,12 @@ def _accepted() -> list[Case]:
         _ok("worked", "A state of some length.", STATE),
         _ok("context", "Another context.", STATE, "caf\u00e9"),
         _ok("nil", "A state need not be a map, nor long.", None),
+        _ok("32-levels", "32 arrays in one another and a scalar within.", nested(32, leaf=b"\x01")),
+        _ok(
+            "long-forms",
+            "Lengths and integers in longer forms.",
+            array([uint(7, 64), text(b"a", 32), binary(b"b", 16)], 32),
+        ),
         _ok("long", "10,000 bytes.", {"data": b"\xa5" * 10_000}),
     ]
 
@@ -88,7 +107,7 @@ def _entries() -> list[Case]:
     elsewhere = entry_of(packed, context="other")
     broken = entry_of(packed[:-1])
     trailing = entry_of(packed + b"\xc0")
-    nothing = entry_of(b"")
+    nothing, never = entry_of(b""), entry_of(b"\x81\xa1a\xc1")
     return [
         _case("gone", "The store has no such entry.", mine, None),
         _case("empty", "The store answers no bytes.", mine, b""),
@@ -105,10 +124,37 @@ def _entries() -> list[Case]:
         _case("truncated-state", "Sealed in order, but no whole msgpack.",
               _reference(broken), broken),
         _case("trailing-state", "A value and one more.", _reference(trailing), trailing),
+        _case("never-used", "The byte that msgpack assigns to nothing.",
+              _reference(never), never),
         _case("no-state", "No value at all.", _reference(nothing), nothing),
         _case("shorter-than-a-tag", "15 bytes, with their own digest.",
               _reference(entry[:15]), entry[:15]),
     ]  # fmt: skip
+
+
+def _either() -> list[Case]:
+    """What a reader may find wrong in an entry, or leave to its writer."""
+    values: list[tuple[str, str, Value]] = [
+        ("33-levels", "33 arrays in one another.", nested(33)),
+        ("2000-levels", "2000 arrays in one another.", nested(2000)),
+        ("utf8", "Bad UTF-8 in a text.", text(b"\xff\xfe")),
+        ("utf8-key", "Bad UTF-8 in a key.", mapping([(text(b"\xff"), 1)])),
+        ("int-beyond", "An integer beyond 2^53 - 1.", 2**60),
+        ("float32", "A float in four bytes.", float32(1.5)),
+        ("nan", "Not a number.", {"a": float("nan")}),
+        ("ext", "An extension of another type.", ext(5, b"ab")),
+        ("key-int", "A key that is an int.", mapping([(1, 2)])),
+        ("key-map", "A key that is a map.", mapping([({}, 2)])),
+        ("key-proto", "The key __proto__.", {"__proto__": 1}),
+        ("timestamp-5-bytes", "An ext -1 of a length that no timestamp has.", ext(-1, bytes(5))),
+        ("reference", "A reference in the place of a state.", {RESERVED: b"\x01" + bytes(64)}),
+    ]
+    cases: list[Case] = []
+    for slug, comment, found in values:
+        entry = entry_of(pack(found))
+        case = _case(f"either-{slug}", comment, _reference(entry), entry)
+        cases.append({**case, "rule": "O2", "acceptable": ["ok"]})
+    return cases
 
 
 def _references() -> list[Case]:

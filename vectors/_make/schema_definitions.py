@@ -10,12 +10,13 @@ from .schema_parts import KID, SECONDS, TEXT, Schema, array, hex_text, record, r
 if TYPE_CHECKING:
     from .msgpack import Json
 
+_WRITTEN = ("int", "utf16", "map", "repeat", "numbered")  # tags of states that are written
 ALGORITHMS = ("HS256", "Ed25519", "ES256")
 
 
 def tagged_definitions(*, written: bool = False) -> dict[str, Json]:
     """Give the definitions of tagged JSON; a state to write may hold what no reader gives."""
-    tags = ["float", "bin", "timestamp", *(["int", "utf16", "map"] if written else [])]
+    tags = ["float", "bin", "timestamp", *(_WRITTEN if written else [])]
     plain: list[Json] = [
         {"type": ["null", "boolean", "string"]},
         {"type": "integer", "minimum": -MAX_SAFE, "maximum": MAX_SAFE},
@@ -29,6 +30,7 @@ def tagged_definitions(*, written: bool = False) -> dict[str, Json]:
     number = "-?[0-9]+(\\.[0-9]+)?(e[+-]?[0-9]+)?|-?inf" + ("|nan" if written else "")
     nanoseconds: Json = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
     seconds: Json = {"type": "integer", "minimum": -MAX_SAFE, "maximum": MAX_SAFE}
+    count: Json = {"type": "integer", "minimum": 1, "maximum": 2**17}
     pair: Schema = {
         "type": "array",
         "prefixItems": [ref("value"), ref("value")],
@@ -44,6 +46,9 @@ def tagged_definitions(*, written: bool = False) -> dict[str, Json]:
         "int": record({"$int": {"type": "string", "pattern": "^-?[1-9][0-9]*$"}}),
         "utf16": utf16(),
         "map": record({"$map": array(pair)}),
+        "repeat": record({"$repeat": {
+            "type": "array", "prefixItems": [ref("value"), count], "minItems": 2, "items": False}}),
+        "numbered": record({"$numbered": count}),
     }  # fmt: skip
     return {
         "value": {"oneOf": [*plain, *(ref(tag) for tag in tags)]},

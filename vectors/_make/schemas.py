@@ -217,7 +217,9 @@ def _tokens() -> Schema:
         fields,
     )
     others = [word for word in TOKEN_WORDS if word not in ("ok", "unknown_key")]
-    refused = record({**given, "expect": words(others)}, fields)
+    refused = record(
+        {**given, "expect": words(others)}, {**fields, "acceptable": {"const": ["ok"]}}
+    )
     rules = [*(f"R{number}" for number in range(1, 11)), "RO", "RW"]
     rings: Json = {"type": "object", "minProperties": 1, "additionalProperties": ref("jwk_set")}
     definitions = {
@@ -240,13 +242,23 @@ def _overflow() -> Schema:
         "entry": {"oneOf": [{"type": "null"}, hex_text()]},
     }
     read = record({**given, "expect": {"const": "ok"}, "packed": hex_text()})
-    refused = record({**given, "expect": {"const": "bad_state"}})
-    return file("overflow", ("O1",), [read, refused], definitions=tagged_definitions())
+    refused = record({**given, "expect": {"const": "bad_state"}}, {"acceptable": {"const": ["ok"]}})
+    return file("overflow", ("O1", "O2"), [read, refused], definitions=tagged_definitions())
 
 
 def _writing() -> Schema:
-    ok = record({"state": ref("value"), "expect": {"const": "ok"}, "msgpack": hex_text()})
-    path: Json = {"type": "string", "pattern": "^state(\\.[a-z]+|\\[[0-9]+\\])*$"}
-    refused = record({"state": ref("value"), "expect": {"const": "state_error"}, "path": path})
-    definitions = tagged_definitions(written=True)
-    return file("writing", ("W1", "W2"), [ok, refused], definitions=definitions)
+    given: dict[str, Json] = {"state": ref("value")}
+    ok = record({**given, "expect": {"const": "ok"}, "msgpack": hex_text()})
+    size: Json = {"type": "integer", "minimum": 1}
+    long = record({**given, "expect": {"const": "ok"}, "size": size, "sha256": hex_text(32)})
+    path: Json = {
+        "type": "string",
+        "pattern": '^state(\\.[A-Za-z0-9_]+|\\[[0-9]+\\]|\\["[^"]*"\\])*$',
+    }
+    refused = record({**given, "expect": {"const": "state_error"}, "path": path})
+    asked = {**given, "document": ref("jwk_set"), "now": SECONDS, "ttl": size}
+    token = record({**asked, "expect": {"const": "ok"}, "characters": size})
+    too_long = record({**asked, "expect": {"const": "state_error"}})
+    definitions = {**tagged_definitions(written=True), "jwk": jwk(), "jwk_set": jwk_set()}
+    shapes = [ok, long, refused, token, too_long]
+    return file("writing", ("W1", "W2", "W3"), shapes, definitions=definitions)

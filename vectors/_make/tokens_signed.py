@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from .draft import flip
+from .edwards import NEUTRAL, ORDER_8, with_small_r
 from .material import (
     ED25519_ORDER,
     P256_ORDER,
@@ -37,6 +38,7 @@ def signatures() -> Iterator[Case]:
     yield from _wrong_hmac_keys()
     yield from _wrong_ed25519()
     yield from _wrong_es256()
+    yield from _either_ed25519()
 
 
 def _case(slug: str, comment: str, key: Key, signature: bytes) -> Case:
@@ -182,3 +184,14 @@ def _wrong_es256() -> Iterator[Case]:
     yield _case(
         "es256-sha384", "ECDSA over SHA-384.", ES, r.to_bytes(32, "big") + s.to_bytes(32, "big")
     )
+
+
+def _either_ed25519() -> Iterator[Case]:
+    """Give signatures that RFC 8032 leaves to verifiers; only the key's holder can make them."""
+    for slug, comment, r in (
+        ("ed25519-r-neutral", "R is the neutral point, whose order is small.", NEUTRAL),
+        ("ed25519-r-order-8", "R has order 8, so that 8 times the equation holds.", ORDER_8),
+    ):
+        signed = draft(ED, f"signature-{slug}").the_signing_input().encode()
+        signature = with_small_r(ED.seed, ED.public, signed, r)
+        yield {**_case(slug, comment, ED, signature), "acceptable": ["ok"]}

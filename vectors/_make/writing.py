@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from .claims_model import MAX_SAFE
+from bisect import bisect_right
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from .claims_model import IAT, MAX_SAFE, Claims
+from .draft import MAX_CHARACTERS, Draft
+from .material import WORKED, Key, document
 from .msgpack import Json, Timestamp, Value, pack, tagged
+from .overflow import RESERVED
+from .rings import ED, ES
 from .vectorfile import Case, vector_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOUR = 3600
 
 
 def writing() -> dict[str, Json]:
     """Give the content of writing.json."""
-    cases = [*_written(), *_refused()]
+    cases = [*_written(), *_lengths(), *_refused(), *_tokens()]
     comment = (
         "Application states as a writer is given them. path names the value that is refused, or"
         " the map one of whose keys is."
@@ -72,8 +86,71 @@ def _written() -> list[Case]:
         _ok("integers", "The edges of every integer form.", [*edges, *below]),
         _ok("lengths", "The edges of the forms of lengths.", lengths),
         _ok("timestamps", "The edges of the forms of timestamps.", moments),
+        _ok("reference-key-deeper", "The key of references is an application's further in.",
+            {"a": {RESERVED: 1}, "b": [{RESERVED: 2}]}),
+        _ok("keys", "Keys of every kind.", {"": 1, "\x00": 2, "a b": 4, "\u00e9": 5}),
+        _ok("infinities", "Infinities are floats.", [float("inf"), float("-inf")]),
+        _ok("years", "The first and the last millisecond of the years 1 to 9999.",
+            [Timestamp(-62135596800), Timestamp(253402300799, 999_000_000)]),
+        _ok("before-1970", "Half a second before 1970.", Timestamp(-1, 500_000_000)),
         _ok("32-levels", "32 arrays in one another and a scalar within.", deep),
     ]  # fmt: skip
+
+
+def _lengths() -> list[Case]:
+    """Give each form of a length at both of its ends."""
+    wholes: dict[str, Callable[[int], Value]] = {
+        "text": lambda count: "a" * count,
+        "bin": lambda count: b"\xa5" * count,
+        "array": lambda count: [None] * count,
+        "map": lambda count: {f"k{number:05}": None for number in range(count)},
+    }
+    cases: list[Case] = []
+    for name, whole in wholes.items():
+        for count in (15, 16, 31, 32, 255, 256, 65535, 65536):
+            state: Json = {"$repeat": [tagged(whole(1)), count]}
+            if name == "map":
+                state = {"$numbered": count}
+            packed = pack(whole(count))
+            cases.append({
+                "id": f"writing/length-{name}-{count}",
+                "rule": "W2",
+                "comment": f"A length of {count}, of a {name}.",
+                "state": state,
+                "expect": "ok",
+                "size": len(packed),
+                "sha256": sha256(packed).hexdigest(),
+            })  # fmt: skip
+    return cases
+
+
+def _tokens() -> list[Case]:
+    """Give the longest tokens that may be written, and the shortest that may not."""
+    keys: list[Key] = [WORKED, ED, ES]
+    cases: list[Case] = []
+    for key in keys:
+        lengths = range(5900, 6100)
+        longest = lengths[bisect_right(lengths, MAX_CHARACTERS, key=partial(_characters, key)) - 1]
+        for length in (longest, longest + 1):
+            fits = length == longest
+            cases.append({
+                "id": f"writing/token-{key.alg.lower()}-{'longest' if fits else 'too-long'}",
+                "rule": "W3",
+                "comment": f"A token of {_characters(key, length)} characters.",
+                "state": {"a": {"$repeat": [{"$bin": "a5"}, length]}},
+                "document": document(key.jwks()),
+                "now": IAT,
+                "ttl": HOUR,
+                "expect": "ok" if fits else "state_error",
+                **({"characters": _characters(key, length)} if fits else {}),
+            })  # fmt: skip
+    return cases
+
+
+def _characters(key: Key, length: int) -> int:
+    """Count the characters of a token whose state holds that many bytes."""
+    plaintext = Claims(ttl=HOUR, state={"a": b"\xa5" * length}).pack()
+    return len(Draft(key=key, plaintext=plaintext).text())
 
 
 def _refused() -> list[Case]:
@@ -83,6 +160,7 @@ def _refused() -> list[Case]:
     maps: Json = {}
     for _ in range(32):
         maps = {"a": maps}
+    nan: Json = {"$float": "nan"}
     beyond: Json = {"$int": str(MAX_SAFE + 1)}
     proto: Json = {"$map": [["__proto__", {"admin": True}]]}
     cases: list[tuple[str, str, str, Json]] = [
@@ -106,6 +184,13 @@ def _refused() -> list[Case]:
          {"a": {"$utf16": "0061d800"}}),
         ("lone-surrogate-key", "A key that has no UTF-8 form.", "state.a",
          {"a": {"$map": [[{"$utf16": "d800"}, 1]]}}),
+        ("path-name", "Letters, digits and _ follow a dot.", "state.a_1.B", {"a_1": {"B": nan}}),
+        ("path-digit", "A name does not begin with a digit.", 'state["7"]', {"7": nan}),
+        ("path-dot", "Any other key is spelled as JSON.", 'state["a.b"][0]', {"a.b": [nan]}),
+        ("path-empty", "The empty key too.", 'state[""]', {"": nan}),
+        ("path-letter", "A letter outside ASCII.", 'state["\u00e9"]', {"\u00e9": nan}),
+        ("path-escape", "A key that JSON escapes.", 'state["\\u0000\\\\"]', {"\0\\": nan}),
+        ("reference-key-nil", "The key of references alone.", "state", {RESERVED: None}),
         ("33-levels", "33 arrays in one another; the 33rd is refused.", "state" + "[0]" * 32, deep),
         ("33-maps", "33 maps in one another.", "state" + ".a" * 32, maps),
     ]  # fmt: skip

@@ -166,7 +166,7 @@ export function packState(value, path = "state", depth = 1) {
     if (typeof key !== "string") throw new StateError(path, "keys of a map must be str");
     if (key === OVERFLOW && path === "state") throw new StateError(path, "the key of references to states elsewhere");
     if (key === "__proto__") throw new StateError(path, "the key __proto__, which readers refuse");
-    const step = /^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+    const step = /^[A-Za-z_][A-Za-z0-9_]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
     parts.push(packText(key, path), packState(item, path + step, depth + 1));
   }
   return Buffer.concat([packHead(0x80, 0xde, parts.length / 2), ...parts]);

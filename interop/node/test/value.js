@@ -16,8 +16,15 @@ const TAGS = {
   $int: (digits) => BigInt(digits),
   $timestamp: ([seconds, nanoseconds]) => new Date(seconds * 1000 + nanoseconds / 1e6),
   $utf16: (units) => String.fromCharCode(...units.match(/.{4}/g).map((unit) => parseInt(unit, 16))),
+  $repeat: ([item, count]) => repeat(value(item), count),
+  $numbered: (count) => new Map(Array.from({ length: count }, (_, number) => [`k${String(number).padStart(5, "0")}`, null])),
   $map: (pairs) => new Map(pairs.map(([key, item]) => [value(key), value(item)])),
 };
+
+function repeat(item, count) {
+  if (item instanceof Uint8Array) return Buffer.alloc(item.length * count, item);
+  return typeof item === "string" ? item.repeat(count) : Array(count).fill(item).flat();
+}
 
 /** Gives a state in which maps, bytes and the sign of zero can be compared, as one text. */
 export function canonical(state) {

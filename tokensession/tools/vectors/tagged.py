@@ -31,6 +31,8 @@ _TAGS: Final[dict[str, Callable[[Any], Any]]] = {
     "$int": int,
     "$timestamp": lambda pair: _EPOCH + timedelta(seconds=pair[0], microseconds=pair[1] / 1000),
     "$utf16": lambda units: bytes.fromhex(units).decode("utf-16-be", "surrogatepass"),
+    "$repeat": lambda pair: value(pair[0]) * pair[1],
+    "$numbered": lambda count: dict.fromkeys([f"k{number:05}" for number in range(count)]),
     "$map": lambda pairs: {value(key): value(item) for key, item in pairs},
 }
 
