@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from datetime import timedelta
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tokensession import ConfigError, KeyRing, Policy, SessionCodec, decode, encode
+from tests.conftest import NOW
+from tokensession import (
+    ConfigError,
+    KeyRing,
+    Policy,
+    SessionCodec,
+    SessionManager,
+    decode,
+    encode,
+)
 from tokensession.keys.jwk import generate_key
+from tokensession.keys.rotation import Schedule
 from tokensession.observer import Observer
+from tokensession.stores.memory.overflow import MemoryStore
 from tokensession.tokens.codec import UNLIMITED
 from tokensession.tokens.limits import meet_ring
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -92,6 +106,71 @@ def test_the_default_lifetime_is_within_the_rotation_config(hs256: KeyRing) -> N
         assert codec.decode(codec.encode({})).ttl == codec.new().ttl == 300
         with pytest.raises(ConfigError, match="token_lifetime"):
             codec.encode({}, ttl=301)
+
+
+def with_rotation(ring: KeyRing, **rotation: int) -> KeyRing:
+    """Return a ring whose document has a rotation config."""
+    return KeyRing.from_jwks(ring.to_jwks(private=True) | {"rotation": rotation})
+
+
+def test_no_write_lives_longer_than_the_rotation_config_says(hs256: KeyRing) -> None:
+    """Sessions that were minted before it was lowered are cut when they are renewed, for good."""
+    policy = Policy(idle_timeout=1800, absolute_timeout=86400)
+    token = SessionCodec(hs256, policy=policy).encode({}, ttl=7200, now=NOW)
+    codec = SessionCodec(with_rotation(hs256, token_lifetime=1800), policy=policy)
+    token = codec.renew(codec.decode(token, now=NOW), now=NOW)
+    assert codec.decode(token, now=NOW).ttl == 1800
+    back = SessionCodec(hs256, policy=policy)
+    token = back.renew(back.decode(token, now=NOW), now=NOW)
+    assert codec.decode(token, now=NOW).ttl == 1800
+
+
+@pytest.mark.parametrize("overflow", [None, MemoryStore()])
+def test_a_ring_that_comes_later_cuts_new_sessions_too(
+    tmp_path: Path, overflow: MemoryStore | None
+) -> None:
+    """The codec's own idle timeout was held against the ring that was there then."""
+    path = tmp_path / "keys.json"
+    watcher = KeyRing.follow(path)
+    policy = Policy(idle_timeout=1800)
+    codec: SessionCodec[Any] = SessionCodec(watcher, policy=policy, overflow=overflow)
+    manager: SessionManager[Any] = SessionManager(codec)
+    KeyRing.open(path).with_schedule(Schedule(token_lifetime=600)).save(path)
+    assert watcher.reload()
+    assert codec.decode(codec.encode({}, now=NOW), now=NOW).ttl == 600
+    with pytest.raises(ConfigError, match="token_lifetime"):
+        codec.encode({}, ttl=601)
+    session = manager.open((), now=NOW)
+    session.sign_in("42")
+    headers: list[tuple[bytes, bytes]] = []
+    manager.save(session, headers, now=NOW)
+    line = dict(headers)[b"set-cookie"].decode()
+    assert "Max-Age=600;" in line
+    assert codec.decode(line.partition("=")[2].partition(";")[0], now=NOW).ttl == 600
+    watcher.stop()
+
+
+@pytest.mark.parametrize(
+    ("policy", "name"),
+    [
+        (Policy(absolute_timeout=14 * 3600), None),
+        (Policy(absolute_timeout=14 * 3600 + 1), "absolute_timeout"),
+        (Policy(longest=14 * 3600), None),
+        (Policy(longest=14 * 3600 + 1), "longest"),
+        (Policy(absolute_timeout=None), None),  # such a session ends with its sixteenth signer
+    ],
+)
+def test_a_session_outlives_at_most_14_rotations(
+    hs256: KeyRing, policy: Policy, name: str | None
+) -> None:
+    """A token names 15 keys besides its own, and sessions that need more are not renewed."""
+    ring = with_rotation(hs256, token_lifetime=1800, period=3600)
+    if name is None:
+        SessionCodec(ring, policy=policy)
+        return
+    with pytest.raises(ConfigError, match=rf"^{name} \(50401 s\) exceeds 14 rotation periods"):
+        SessionCodec(ring, policy=policy)
+    SessionCodec(hs256, policy=policy)  # without a config, as with the keys of a reader
 
 
 def test_the_leeway_is_within_the_rotation_config(hs256: KeyRing) -> None:

@@ -173,6 +173,8 @@ class SessionCodec(Revoker, Generic[StateT]):
         random = os.urandom(SID_BYTES + NONCE_BYTES)
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
         keys = self.rings.current()
+        if window > keys.longest_ttl:  # noqa: PLR1730  # of a later ring; a call costs more
+            window = keys.longest_ttl
         claims = (sid, iat, window, 0, subject)
         if self.reader.storeless:
             return self.writer.new_now(claims, state, limit, nonce, keys)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
 from tokensession.forks import PerProcess
+from tokensession.format.claims import MAX_SECONDS
 from tokensession.keys.ring import KeyRing
 from tokensession.tokens.sealing import TokenKey
 
@@ -33,7 +34,7 @@ class RingKeys:
         watcher: The watcher that has loaded the ring, if any.
     """
 
-    __slots__ = ("_signing", "_watcher", "by_header", "can_mint", "revoked", "ring")
+    __slots__ = ("_signing", "_watcher", "by_header", "can_mint", "longest_ttl", "revoked", "ring")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class RingKeys:
     ) -> None:
         self.ring: KeyRing = ring
         self.can_mint: bool = ring.can_mint
+        self.longest_ttl: int = ring.token_lifetime or MAX_SECONDS
         known = {} if former is None else former.by_header
         self.by_header: dict[bytes, TokenKey] = {
             key.header: _token_key(key, context, known) for key in ring

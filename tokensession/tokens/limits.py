@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import ConfigError
+from tokensession.format.claims import MAX_SIGNERS
 from tokensession.format.seconds import whole_seconds
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def check_lifetimes(ring: KeyRing, policy: Policy) -> None:
     """
     if ring.can_mint:
         check_ttl("idle_timeout", policy.idle_timeout, ring)
+        _check_signers(policy, ring)
         _check_leeway(policy.leeway, ring)
         ring.check_grace(policy.idle_timeout, leeway=policy.leeway, now=whole_seconds(None))
 
@@ -63,6 +65,20 @@ def check_ttl(name: str, seconds: int, ring: KeyRing) -> None:
         raise ConfigError(
             f"{name} ({seconds} s) exceeds the token_lifetime ({lifetime} s) of the ring's "
             "rotation config, after which keys are removed: lower it, or raise token_lifetime"
+        )
+
+
+def _check_signers(policy: Policy, ring: KeyRing) -> None:
+    """Hold the longest life of a session against the rotation of the keys that sign for it."""
+    schedule, longest = ring.schedule, policy.longest_cap
+    # A session that begins just before a rotation meets one more key than it outlives periods.
+    most = (MAX_SIGNERS - 1) * (0 if schedule is None else schedule.period)
+    if most and longest is not None and longest > most:
+        name = "absolute_timeout" if policy.longest is None else "longest"
+        raise ConfigError(
+            f"{name} ({longest} s) exceeds {MAX_SIGNERS - 1} rotation periods ({most} s) of the "
+            f"ring, and a token names at most {MAX_SIGNERS} other keys that have signed for its "
+            "session: lower it, or lengthen the period"
         )
 
 

@@ -129,9 +129,10 @@ class TokenWriter(Generic[StateT]):
 
         How its subject authenticated there is not known.
         """
-        plaintext = write_claims(*claims, state, cap, auth=None)
-        key = keys.signing_key(claims[1])
-        return self._token(key, plaintext, claims[1], os.urandom(NONCE_BYTES))
+        sid, iat, ttl, age, subject = claims
+        ttl = min(ttl, keys.longest_ttl)
+        plaintext = write_claims(sid, iat, ttl, age, subject, state, cap, auth=None)
+        return self._token(keys.signing_key(iat), plaintext, iat, os.urandom(NONCE_BYTES))
 
     def dating(self, value: SessionValue[StateT], at: int) -> Steps[None]:
         """Date a session that has no token yet after what would end it.
@@ -161,7 +162,7 @@ class TokenWriter(Generic[StateT]):
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token of more than 8192 characters.
         """
-        iat, ttl, age = self._times(value, at)
+        iat, ttl, age = self._times(value, at, keys.longest_ttl)
         key = keys.signing_key(iat)
         plaintext = write_claims(
             value.sid, iat, ttl, age, value.subject, self._checked(value, None), value.cap,
@@ -190,7 +191,7 @@ class TokenWriter(Generic[StateT]):
         """
         if self.overflow is None:
             return Written(*self.write_now(value, at, keys))
-        iat, ttl, age = self._times(value, at)
+        iat, ttl, age = self._times(value, at, keys.longest_ttl)
         key = keys.signing_key(iat)
         checked = self._checked(value, self._format.pack(value.state))
         claims = (value.sid, iat, ttl, age, value.subject)
@@ -204,7 +205,7 @@ class TokenWriter(Generic[StateT]):
             self._observer.renewed()
         return written._replace(seconds=int(min(iat + ttl, key.until)) - at)
 
-    def _times(self, value: SessionValue[StateT], at: int) -> tuple[int, int, int]:
+    def _times(self, value: SessionValue[StateT], at: int, longest: int) -> tuple[int, int, int]:
         """Return iat, ttl and age of a session's next token."""
         if value.context != self._context:
             raise ConfigError(
@@ -215,7 +216,7 @@ class TokenWriter(Generic[StateT]):
         iat = max(at, start + (value.auth or 0))
         age = iat - start
         limit = self.policy.absolute_timeout if value.cap is None else self.policy.limit(value.cap)
-        ttl = value.ttl
+        ttl = min(value.ttl, longest)
         if limit is not None and ttl > limit - age:
             ttl = limit - age
             if ttl < 1:

@@ -71,6 +71,8 @@ export class KeyRing implements Iterable<Key> {
   static fromJwks(document: string | object, options?: { fromStore?: boolean; running?: KeyRing }): KeyRing;
   private constructor();
   readonly serial: number;
+  /** The longest ttl in seconds that may be minted; Infinity where the document names none. */
+  readonly tokenLifetime: number;
   [Symbol.iterator](): IterableIterator<Key>;
   get(kid: string): Key | undefined;
   /** Gives the key that signs at the Unix second `now`, or undefined. */
@@ -133,7 +135,7 @@ export function encode(
   options?: {
     context?: string;
     subject?: string | number | bigint | null;
-    /** The idle window in seconds, 1800 by default. */
+    /** The idle window in seconds, at most the ring's token_lifetime; 1800 by default, or that where it is less. */
     ttl?: number;
     /** The most seconds that the session lasts whatever its renewals. */
     cap?: number | null;

@@ -22,9 +22,10 @@ export class KeyRing {
   #keys;
 
   /** @param {object[]} keys - as parseKey gives them, each kid once */
-  constructor(keys, serial) {
+  constructor(keys, serial, tokenLifetime) {
     this.#keys = new Map(keys.map((key) => [key.kid, key]));
     this.serial = serial;
+    this.tokenLifetime = tokenLifetime;
     this.byHeader = new Map(keys.map((key) => [key.header, key]));
   }
 
@@ -37,7 +38,7 @@ export class KeyRing {
     check(isObject(set) && Array.isArray(set.keys), 'a key document is a JWK Set with a list "keys"');
     const serial = has(set, "serial") ? set.serial : 0;
     check(isInteger(serial, MAX_INT), "serial must be an integer from 0 to 2^53 - 1");
-    checkRotation(set.rotation);
+    const tokenLifetime = parseRotation(set.rotation);
     const groups = new Map();
     for (const jwk of set.keys) {
       check(isObject(jwk) && typeof jwk.kid === "string" && KID.test(jwk.kid), "each JWK needs a kid of 1 to 32 characters of A-Z a-z 0-9 _ -");
@@ -47,7 +48,7 @@ export class KeyRing {
     const keys = [...groups].map(([kid, jwks]) => parseKey(kid, jwks));
     checkReuse(keys);
     if (fromStore) keys.forEach(checkUnpublished);
-    const ring = new KeyRing(keys, serial);
+    const ring = new KeyRing(keys, serial, tokenLifetime);
     if (running !== undefined) checkSuccessor(ring, running);
     return ring;
   }
@@ -99,11 +100,13 @@ function isInteger(value, most, least = 0) {
   return Number.isInteger(value) && value >= least && value <= most;
 }
 
-function checkRotation(rotation) {
-  if (rotation === undefined || rotation === null) return;
+/** Gives the longest ttl that may be minted, Infinity where a document names none. */
+function parseRotation(rotation) {
+  if (rotation === undefined || rotation === null) return Infinity;
   check(isObject(rotation), 'the member "rotation" must be an object');
-  const lifetime = rotation.token_lifetime ?? 1;
-  check(isInteger(lifetime, MAX_SECONDS, 1), "token_lifetime must be an integer from 1 to 2^32 - 1");
+  const lifetime = rotation.token_lifetime ?? Infinity;
+  check(lifetime === Infinity || isInteger(lifetime, MAX_SECONDS, 1), "token_lifetime must be an integer from 1 to 2^32 - 1");
+  return lifetime;
 }
 
 function parseKey(kid, jwks) {

@@ -72,7 +72,9 @@ export function decode(token, ring, options = {}) {
 
 /** Gives the token of a new session. */
 export function encode(state, ring, options = {}) {
-  const { context = "session", subject = null, ttl = 1800, cap = null } = options;
+  const { context = "session", subject = null, cap = null } = options;
+  const ttl = options.ttl ?? Math.min(1800, ring.tokenLifetime);
+  if (ttl > ring.tokenLifetime) throw new ConfigError(`ttl exceeds the ring's token_lifetime of ${ring.tokenLifetime} seconds`);
   const iat = Math.floor(options.now ?? Date.now() / 1000);
   const key = ring.active(iat);
   if (key === undefined) throw new ConfigError("no key of the ring can sign; a reader's cannot");
@@ -88,7 +90,7 @@ export function renew(session, ring, { context = "session", now = Date.now() / 1
   if (key === undefined) throw new ConfigError("no key of the ring can sign; a reader's cannot");
   const signers = [...new Set([...session.signers, session.kid])].filter((kid) => kid !== key.kid);
   const limit = cap === null ? absoluteTimeout ?? Infinity : Math.min(cap, longest ?? absoluteTimeout ?? Infinity);
-  const ttl = Math.min(session.ttl, startedAt + limit - iat);
+  const ttl = Math.min(session.ttl, startedAt + limit - iat, ring.tokenLifetime);
   if (ttl < 1 || signers.length > MAX_SIGNERS) throw new TokenError("expired");
   const sid = Buffer.from(session.sid, "hex");
   const claims = { sid, iat, ttl, age: iat - startedAt, sub: session.subject, state: session.state, cap,

@@ -19,7 +19,8 @@ def make() -> App:
     """Return the application; its settings are in the environment."""
     refresh = float(os.environ["TEST_REFRESH"])
     watcher = KeyRingWatcher(source_from_url(os.environ["TEST_SOURCE"]), refresh)
-    policy = Policy(idle_timeout=int(os.environ["TEST_LIFETIME"]), absolute_timeout=86400)
+    # No absolute timeout: its keys rotate within seconds.
+    policy = Policy(idle_timeout=int(os.environ["TEST_LIFETIME"]), absolute_timeout=None)
     codec: SessionCodec[Any] = SessionCodec(watcher, policy=policy)
 
     async def app(scope: Scope, _: Receive, send: Send) -> None:

@@ -71,6 +71,13 @@ class Story:
             assert fresh is not None
             self.asleep.setdefault(worker.get("/", fresh)[0]["kid"], fresh)
 
+    def begin_anew(self) -> None:
+        """Give up the live sessions, for which the revoked key has signed."""
+        for worker in self.fleet.workers:
+            seen = [worker.get("/", cookie)[0]["refused"] for cookie, _ in self.live]
+            self.refused += [f"lives on: {one}" for one in seen if one != "revoked"]
+        self.live = [(None, 0)] * SESSIONS
+
     def rotate(self) -> None:
         """Do what is due, as a cron would."""
         changed = update(self.source, lambda ring: plan(ring, time(), self.schedule)[0])
@@ -117,15 +124,18 @@ def deploy(url: str, pace: int) -> Story:
         fleet.replace(0)
         story.until_signing(3)
         revoke(story)
+        story.begin_anew()
         story.round()
     return story
 
 
 def revoke(story: Story) -> None:
-    """Revoke the second key, whose session sleeps, and time how long any worker still reads it."""
+    """Revoke the second key, whose session sleeps, and time how long any worker still reads it.
+
+    The live sessions have a key of their own by now, and it has signed for them too.
+    """
     kid = list(story.asleep)[1]
     cookie = story.asleep[kid]
-    # Renewed long since by the live sessions; only those who sleep are of this key.
     story.round()
     update(story.source, lambda ring: revoke_key(ring, kid, time())[0])
     began, slowest = monotonic(), 0.0
