@@ -13,7 +13,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.foreign import FOREIGN
-from tokensession import BadClaims, BadSignature, ConfigError, Malformed, TokenError
+from tokensession import (
+    BadClaims,
+    BadSignature,
+    ConfigError,
+    KeyRing,
+    Malformed,
+    Policy,
+    SessionManager,
+    TokenError,
+)
+from tokensession.revocation.replica import Replica
+from tokensession.stores.memory.revocation import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
     from tokensession.legacy.reader import LegacyReader, LegacySession
 
 UNTIL = date(2100, 1, 1)
+TEN_YEARS = 10 * 365 * 86400
 SECRET, OLD_SECRET, OTHER_SECRET = "the secret in use, of some length", "an older one", "another"
 STATE: dict[str, Any] = {
     "user_id": 42, "name": "Zoë \N{SNOWMAN}", "cart": [{"id": "TEA", "n": 2}, {}], "ratio": 0.5,
@@ -210,6 +222,31 @@ class ReaderContract:
             assert not isinstance(state, dict) or self.may_refuse(state)
             return
         assert isinstance(found.state, dict)
+
+    @pytest.mark.parametrize("kind", ["lookup", "replica"])
+    def test_a_signed_out_session_stays_out(self, kind: str) -> None:
+        """Other cookies that the library made for the session sign the user in no more."""
+        store = MemoryStore()
+        reader = self.reader(subject=lambda state: state.get("user_id"), cap=TEN_YEARS)
+        manager: SessionManager[Any] = SessionManager(
+            KeyRing.generate(),
+            policy=Policy(longest=TEN_YEARS),
+            revocation=Replica(store) if kind == "replica" else store,
+            legacy=[reader],
+        )
+
+        def opened(state: dict[str, Any]) -> Any:
+            pairs = zip(reader.names, self.make(state), strict=True)
+            line = b"; ".join(name.encode() + b"=" + value for name, value in pairs)
+            return manager.open([(b"cookie", line)])
+
+        texts = [{"user_id": 42, "visits": n} for n in range(3)]
+        session = opened(texts[1])
+        assert session.subject == 42
+        session.clear()
+        manager.save(session, [])
+        assert [opened(text).refused for text in texts] == ["revoked"] * 3
+        assert opened({"user_id": 7}).subject == 7
 
     def may_refuse(self, state: dict[str, Any]) -> bool:
         """Tell whether an object of JSON is one that the library would not write."""

@@ -8,8 +8,14 @@ import pytest
 
 from tests.conftest import NOW
 from tests.web.test_takeover import POLICY, RING, Browser, cookie_at, manager, reader, sign_out
-from tokensession import SessionCodec, StoreError
+from tokensession import Revoked, SessionCodec, StoreError
+from tokensession.revocation.replica import Replica
 from tokensession.stores.memory.revocation import MemoryStore
+
+
+def regenerate(session: Any) -> None:
+    """Give the session a new id, as after a change of rights."""
+    session.regenerate()
 
 
 def revoking(**options: Any) -> tuple[SessionCodec[Any], Any]:
@@ -30,6 +36,110 @@ def test_after_sign_out_a_copy_of_the_old_cookie_is_revoked(steps: tuple[Any, ..
     thief = Browser(served_by, session=old)
     assert thief.request(dict, now=NOW + 2) == {}
     assert thief.session.refused == "revoked"
+
+
+def served(kind: str) -> tuple[SessionCodec[Any], Any]:
+    """Return what `revoking` does, asked in one of the two ways."""
+    store = MemoryStore()
+    check = Replica(store) if kind == "replica" else store
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=check)
+    return codec, manager(reader(keep_cookie=True), codec=codec)
+
+
+def copies() -> list[str]:
+    """Return what the old library signed for one sign-in, from one response to the next."""
+    texts = [cookie_at(NOW - ago) for ago in (600, 60, 0)]
+    return [*texts, cookie_at(NOW - 1, {"user_id": 42, "cart": []})]
+
+
+@pytest.mark.parametrize("kind", ["lookup", "replica"])
+@pytest.mark.parametrize(
+    "before", [(), (dict,), (dict, regenerate)], ids=["at once", "later", "new id"]
+)
+@pytest.mark.parametrize("verb", ["clear", "sign_in", "another", "revoke", "reauthenticate"])
+def test_no_copy_of_the_old_cookie_survives_the_end(
+    kind: str, before: tuple[Any, ...], verb: str
+) -> None:
+    """The old library signed the session with each response, and no such text signs in again."""
+    codec, served_by = served(kind)
+    texts = copies()
+    browser = Browser(served_by, session=texts[1])
+    for step in before:
+        browser.request(step)
+
+    def end(session: Any) -> None:
+        assert session.subject == 42
+        if verb == "clear":
+            session.clear()
+        elif verb == "revoke":
+            codec.revoke(session, now=NOW + 1)
+        elif verb == "reauthenticate":
+            session.reauthenticate()
+        else:
+            session.sign_in(42 if verb == "sign_in" else "ada")
+
+    browser.request(end, now=NOW + 1)
+    for text in texts:
+        thief = Browser(served_by, session=text)
+        assert thief.request(dict, now=NOW + 2) == {}
+        assert thief.session.refused == "revoked"
+    subject = {"sign_in": 42, "reauthenticate": 42, "another": "ada"}.get(verb)
+    assert browser.request(lambda session: session.subject, now=NOW + 2) == subject
+    later = Browser(served_by, session=cookie_at(NOW + 20))
+    assert later.request(dict, now=NOW + 30)["user_id"] == 42
+
+
+def test_sessions_that_begin_after_the_end_live() -> None:
+    """Other sessions of the subject end with it, and the user signs in again at once."""
+    codec, served_by = served("lookup")
+    other = codec.encode({"device": 2}, subject=42, now=NOW - 5)
+    stranger = codec.encode({"device": 3}, subject=7, now=NOW - 5)
+    browser = Browser(served_by, session=copies()[0])
+    browser.request(sign_out)
+    browser.request(lambda session: session.sign_in(42), now=NOW + 1)
+    assert browser.request(lambda session: session.subject, now=NOW + 2) == 42
+    with pytest.raises(Revoked):
+        codec.decode(other, now=NOW + 2)
+    assert codec.decode(stranger, now=NOW + 2).state == {"device": 3}
+
+
+def test_own_sessions_end_alone() -> None:
+    """Signing out of a session that began here ends no other one, beside a reader too."""
+    codec, served_by = served("lookup")
+    other = codec.encode({"device": 2}, subject=42, now=NOW - 5)
+    browser = Browser(served_by)
+    browser.request(lambda session: session.sign_in(42))
+    browser.request(sign_out, now=NOW + 1)
+    assert codec.decode(other, now=NOW + 2).subject == 42
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_without_a_subject_one_copy_ends(*, taken: bool) -> None:
+    """An anonymous session has no mark, so each copy has to end by itself."""
+    codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=MemoryStore())
+    served_by = manager(reader(subject=lambda state: None), codec=codec)
+    texts = copies()
+    browser = Browser(served_by, session=texts[0])
+    if taken:
+        browser.request(dict)
+    browser.request(sign_out, now=NOW + 1)
+    refused = []
+    for text in texts:
+        thief = Browser(served_by, session=text)
+        thief.request(dict, now=NOW + 2)
+        refused.append(thief.session.refused)
+    assert refused == ["revoked", None, None, None]
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_change_that_ends_nothing_marks_nothing(*, write: bool) -> None:
+    """Neither taking over nor a new id ends the user's other sessions."""
+    codec, served_by = served("lookup")
+    other = codec.encode({}, subject=42, now=NOW - 5)
+    browser = Browser(served_by, session=copies()[0])
+    browser.request(lambda session: session.update(a=1) if write else dict(session))
+    browser.request(regenerate, now=NOW + 1)
+    assert codec.decode(other, now=NOW + 2).subject == 42
 
 
 def test_revoking_the_session_revokes_the_old_cookie() -> None:

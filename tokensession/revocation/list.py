@@ -138,6 +138,9 @@ class RevocationList:
             raise ConfigError(f"revoke takes a session, not {type(session).__name__}")
         at = whole_seconds(now)
         self.deny(session.sid, session.subject, session.started_at, at)
+        if session.subject is not None and session.authenticated_at is None:
+            # Taken over from a legacy cookie, of which each copy is a session of its own.
+            self.mark(session.subject, None, at)
 
     def revoke_sid(self, sid: bytes, now: float | None) -> None:
         """End the session of an id, whose start is not known and so is taken for the latest."""

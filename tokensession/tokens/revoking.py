@@ -25,6 +25,9 @@ class Revoker:
     def revoke(self, session: Session[Any], *, now: float | None = None) -> None:
         """End a session before its time: none of its tokens is accepted any more.
 
+        Where the session was taken over from a legacy cookie, all sessions of its subject end:
+        other copies of that cookie are other sessions.
+
         Args:
             session: As `decode` gave it.
             now: Unix seconds; the system's clock when None.

@@ -75,6 +75,19 @@ def keeps_anonymous(value: SessionValue[Any]) -> bool:
     )
 
 
+def leaves_copies(value: SessionValue[Any]) -> bool:
+    """Tell whether a taken-over session ends here, or is authenticated again.
+
+    The other library has signed its cookie many times, and each copy is a session of its own. A
+    token shows only until then that its session comes from such a cookie.
+    """
+    found = value.opened
+    if found is None or found.claims.sub is None or found.claims.auth is not None:
+        return False
+    in_hand = value.refused is None or value.cleared or value.subject is not None
+    return in_hand and value.auth is not None
+
+
 def is_same(one: object, other: object) -> bool:
     """Tell whether two subjects are one; 42 and "42" are."""
     return one is not None and other is not None and str(one) == str(other)

@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from tokensession.format.claims import StateT
-from tokensession.web.change import is_same, keeps_anonymous
+from tokensession.web.change import is_same, keeps_anonymous, leaves_copies
 
 if TYPE_CHECKING:
+    from tokensession.format.claims import Subject
     from tokensession.revocation.decision import Ended, Entries, Successor
     from tokensession.sessions.steps import Steps
     from tokensession.sessions.value import SessionValue
@@ -44,11 +45,22 @@ class Ending(Generic[StateT]):
         return ends_one or session._ends_others_of is not None
 
     def marking(
-        self, session: RequestSession[StateT], value: SessionValue[StateT], at: int
+        self,
+        session: RequestSession[StateT],
+        value: SessionValue[StateT],
+        at: int,
+        *,
+        ends: bool,
     ) -> Steps[None]:
         """Record the marks of the subjects whose other sessions end.
 
         A mark spares the id that was found where it is that subject's, and else the new one.
+
+        Args:
+            session: The request's session.
+            value: What it says.
+            at: Unix seconds.
+            ends: Whether what was done to the session holds.
         """
         if self._revocations is None:
             return
@@ -56,7 +68,10 @@ class Ending(Generic[StateT]):
         from tokensession.revocation.decision import Keep  # noqa: PLC0415
 
         opened = value.opened
-        for subject in session._ends_others_of or ():
+        subjects: tuple[Subject, ...] = session._ends_others_of or ()
+        if ends and opened is not None and leaves_copies(value):
+            subjects = (*subjects, opened.claims.sub)
+        for subject in subjects:
             keep = None
             if opened is not None and is_same(opened.claims.sub, subject):
                 keep = Keep(opened.claims.sid, opened.started_at)

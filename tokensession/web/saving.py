@@ -153,10 +153,12 @@ class Saving(Generic[StateT]):
         if ending.is_due(session, value, news=news):
             yield from_here_to_the_end
             try:
-                yield from ending.marking(session, value, at)
+                signs_out = news and keys.can_mint and is_signed_out(value)
+                ends = signs_out or (news and failure is None)
+                yield from ending.marking(session, value, at, ends=ends)
                 if failure is None and news:
                     change = yield from self._recording(value, at, keys, change)
-                elif news and keys.can_mint and is_signed_out(value):
+                elif signs_out:
                     yield from ending.denying(value, at)
             except StoreError as error:
                 failure = error
