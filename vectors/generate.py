@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _make.claims import claims
+from _make.cookies import cookies
 from _make.derivation import derivation
 from _make.keys import keys
+from _make.lifetimes import lifetimes
 from _make.overflow import overflow
 from _make.revocation import revocation
 from _make.schemas import schemas
@@ -34,6 +36,8 @@ MAKERS: list[Callable[[], dict[str, Json]]] = [
     keys,
     states,
     tokens,
+    lifetimes,
+    cookies,
     revocation,
     overflow,
     writing,

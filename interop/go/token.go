@@ -79,6 +79,9 @@ func (r *Reader) Decode(token string, now int64) (*Session, error) {
 	if err := checkContext(r.Context); err != nil {
 		return nil, err
 	}
+	if r.Longest != 0 && r.Longest < r.AbsoluteTimeout || r.Longest != 0 && r.AbsoluteTimeout == 0 {
+		return nil, refuse("Longest needs an AbsoluteTimeout, and must not be below it")
+	}
 	refused := func(code string) (*Session, error) { return nil, &TokenError{Code: code} }
 	// Step 1: framing.
 	segments := strings.Split(token, ".")

@@ -148,7 +148,9 @@ def spoil(case: dict[str, Any]) -> list[dict[str, Any]]:
     layers = case.get("layers", {})
     wrong += [case | {"layers": layers | {name: "00"}} for name in layers]
     wrong += [
-        case | {name: "00"} for name in ("sig_key", "enc_key", "msgpack", "packed") if name in case
+        case | {name: "00"}
+        for name in ("sig_key", "enc_key", "msgpack", "sha256", "packed", "sid", "dies_at")
+        if name in case
     ]
     if "kids" in case:
         wrong.append(case | {"kids": [*case["kids"], OTHER_KEY]})

@@ -28,6 +28,7 @@ from .schema_parts import (
     words,
     words_or_null,
 )
+from .schema_sessions import cookies, lifetimes
 
 if TYPE_CHECKING:
     from .msgpack import Json
@@ -56,6 +57,8 @@ def schemas() -> dict[str, Schema]:
         "keys": _keys(),
         "states": _states(),
         "tokens": _tokens(),
+        "lifetimes": lifetimes(),
+        "cookies": cookies(TOKEN_WORDS),
         "revocation": _revocation(),
         "overflow": _overflow(),
         "writing": _writing(),

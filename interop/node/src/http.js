@@ -7,11 +7,11 @@ const PREFIX = /^__(?:host-http|host|secure|http)-/i;
 
 /**
  * Gives the session in the cookie `name`, or throws a TokenError; undefined without such a cookie.
- * `header` is the raw Cookie header; the context is the cookie's name without its prefix.
+ * `header` is the raw Cookie header, or a list of its lines; the context is the cookie's name without its prefix.
  */
 export function decodeCookie(header, name, ring, options = {}) {
   const strip = (text) => text.replace(/^[ \t]+|[ \t]+$/g, "");
-  const values = (header ?? "").split(";").flatMap((part) => {
+  const values = [header ?? []].flat().join("; ").split(";").flatMap((part) => {
     const equals = part.indexOf("=");
     return equals >= 0 && strip(part.slice(0, equals)) === name ? [strip(part.slice(equals + 1))] : [];
   });

@@ -148,10 +148,10 @@ export function renew(session: Session<Writable>, ring: KeyRing, options?: Limit
 
 /**
  * Gives the session in the cookie `name`, or throws a TokenError; undefined without such a cookie.
- * `header` is the raw Cookie header; the context is the cookie's name without its prefix.
+ * `header` is the raw Cookie header, or a list of its lines; the context is the cookie's name without its prefix.
  */
 export function decodeCookie(
-  header: string | undefined,
+  header: string | readonly string[] | undefined,
   name: string,
   ring: KeyRing,
   options?: ReadOptions & { fits?: (state: Core) => boolean },

@@ -30,7 +30,7 @@ export function derive(secret, purpose, context, salt) {
  * `now` is in Unix seconds; `absoluteTimeout` and `longest` bound sessions (SPEC section 6).
  */
 export function decode(token, ring, options = {}) {
-  const { context = "session", leeway = 60, absoluteTimeout = null, longest = null, fits } = options;
+  const { context = "session", leeway = 60, fits } = options;
   const now = Math.floor(options.now ?? Date.now() / 1000);
   if (!Number.isFinite(now)) throw new ConfigError("now must be a finite number of Unix seconds");
   const purpose = contextBytes(context);
@@ -56,7 +56,7 @@ export function decode(token, ring, options = {}) {
   // Step 7: claims.
   const { sid, iat, ttl, age, sub, state, cap, signers, auth } = readClaims(plaintext);
   // Step 8: times.
-  const limit = cap === null ? absoluteTimeout ?? Infinity : Math.min(cap, longest ?? absoluteTimeout ?? Infinity);
+  const limit = limitOf(cap, options);
   const startedAt = iat - age;
   if (iat > now + leeway) throw new TokenError("not_yet_valid");
   const expiresAt = Math.min(iat + ttl, startedAt + limit);
@@ -70,6 +70,14 @@ export function decode(token, ring, options = {}) {
     signers: signers ?? [], auth, authenticatedAt };
 }
 
+/** Gives how many seconds after its start a session ends (SPEC section 6). */
+function limitOf(cap, { absoluteTimeout = null, longest = null }) {
+  if (longest !== null && !(longest >= absoluteTimeout && absoluteTimeout !== null)) {
+    throw new ConfigError("longest needs an absoluteTimeout, and must not be below it");
+  }
+  return cap === null ? absoluteTimeout ?? Infinity : Math.min(cap, longest ?? absoluteTimeout ?? Infinity);
+}
+
 /** Gives the token of a new session. */
 export function encode(state, ring, options = {}) {
   const { context = "session", subject = null, cap = null } = options;
@@ -78,18 +86,21 @@ export function encode(state, ring, options = {}) {
   const iat = Math.floor(options.now ?? Date.now() / 1000);
   const key = ring.active(iat);
   if (key === undefined) throw new ConfigError("no key of the ring can sign; a reader's cannot");
-  const claims = { sid: randomBytes(16), iat, ttl: Math.min(ttl, cap ?? ttl), age: 0, sub: subject, state, cap };
+  const limit = limitOf(cap, options);
+  if (limit < cap) throw new ConfigError(`the cap of ${cap} seconds exceeds the policy's ${limit}`);
+  const claims = { sid: randomBytes(16), iat, ttl: Math.min(ttl, limit), age: 0, sub: subject, state, cap };
   return seal(claims, key, { context, salt: randomBytes(8), nonce: randomBytes(12) });
 }
 
 /** Gives a new token of a decoded session: its sid, start, idle window, cap and auth stay, and it names who signed before. */
-export function renew(session, ring, { context = "session", now = Date.now() / 1000, absoluteTimeout = null, longest = null } = {}) {
+export function renew(session, ring, options = {}) {
+  const { context = "session", now = Date.now() / 1000 } = options;
   const { auth, cap, startedAt } = session;
   const iat = Math.max(Math.floor(now), startedAt + (auth ?? 0));
   const key = ring.active(iat);
   if (key === undefined) throw new ConfigError("no key of the ring can sign; a reader's cannot");
   const signers = [...new Set([...session.signers, session.kid])].filter((kid) => kid !== key.kid);
-  const limit = cap === null ? absoluteTimeout ?? Infinity : Math.min(cap, longest ?? absoluteTimeout ?? Infinity);
+  const limit = limitOf(cap, options);
   const ttl = Math.min(session.ttl, startedAt + limit - iat, ring.tokenLifetime);
   if (ttl < 1 || signers.length > MAX_SIGNERS) throw new TokenError("expired");
   const sid = Buffer.from(session.sid, "hex");

@@ -19,6 +19,8 @@ WORDS: Final = {
     "states": {"ok"},
     "keys": {"ok", "config_error"},
     "tokens": {"ok"} | CODES,
+    "lifetimes": {"ok", "config_error", "expired"},
+    "cookies": {"ok", "none"} | CODES,
     "revocation": {"ok", "revoked", "store_error"},
     "overflow": {"ok", "bad_state"},
     "writing": {"ok", "state_error"},

@@ -26,6 +26,7 @@ from tokensession.tokens.functions import encode
 from tokensession.tokens.sealing import context_bytes, derive
 from tokensession.tools.vectors.files import WORDS, Case, load
 from tokensession.tools.vectors.revocation import run_revocation
+from tokensession.tools.vectors.sessions import run_cookies, run_lifetimes
 from tokensession.tools.vectors.tagged import compare, value
 from tokensession.tools.vectors.tokens import run_claims, run_tokens
 
@@ -152,6 +153,8 @@ _RUNNERS: Final[dict[str, Callable[[Case, dict[str, Any]], tuple[str, str | None
     "states": _run_states,
     "keys": _run_keys,
     "tokens": run_tokens,
+    "lifetimes": run_lifetimes,
+    "cookies": run_cookies,
     "revocation": run_revocation,
     "overflow": _run_overflow,
     "writing": _run_writing,
