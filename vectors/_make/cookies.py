@@ -146,7 +146,12 @@ def _values() -> list[Case]:
         ("vertical-tab", "So is white space beside space and tab.", GOOD + "\x0b", "malformed"),
         ("expired", "An expired token.", EXPIRED, "expired"),
         ("elsewhere", "A token of another context.", SHOP, "bad_signature"),
-        ("altered", "A token that was altered.", f"{header}.{flipped}.{signature}", "bad_signature"),
+        (
+            "altered",
+            "A token that was altered.",
+            f"{header}.{flipped}.{signature}",
+            "bad_signature",
+        ),
     ]
     return [
         _case(f"value-{slug}", "H3", comment, f"{NAME}={value}", expect)
