@@ -85,7 +85,9 @@ def _new() -> list[Case]:
         lifetime: int | None = None,
     ) -> Case:
         given: dict[str, Json] = {"idle_window": idle, "cap": cap}
-        claims = None if ttl is None else {"claims": _dates(ttl, 0, cap)}
+        claims: dict[str, Json] | None = None
+        if ttl is not None:
+            claims = {"claims": _dates(ttl, 0, cap)}
         return _case(f"new-{slug}", "T2", comment, "new", given, policy, IAT, claims, lifetime)
 
     return [
@@ -124,7 +126,7 @@ def _renewed() -> list[Case]:
         lifetime: int | None = None,
     ) -> Case:
         """Renew so many seconds after iat; the result is the ttl and age, or None for expired."""
-        claims = None
+        claims: dict[str, Json] | None = None
         if result is not None:
             ttl, age = result
             start = int(str(given["iat"])) - int(str(given["age"]))
