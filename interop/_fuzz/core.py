@@ -31,12 +31,15 @@ class Seen:
     depth: int = 0
     kinds: set[str] = field(default_factory=set)
     fine_grained: bool = False  # a timestamp with less than a millisecond
+    far: bool = False  # a timestamp that lies in no year from 1 to 9999
+    twice: bool = False  # a map with two equal keys, of which readers may skip the first value
 
 
 @dataclass
 class _Open:
     waiting: int
     is_map: bool
+    names: set[str] = field(default_factory=set)
 
 
 def judge(plaintext: bytes) -> tuple[str, bool]:
@@ -66,7 +69,8 @@ def _judge(data: bytes) -> tuple[str, bool]:
         elif index == 4:
             valid &= first is None or isinstance(first, str) or _within(first, -MAX_INT, MAX_INT)
         elif index == 5:
-            either |= bool(seen.kinds) or seen.depth > 32
+            valid &= not seen.far or seen.twice
+            either |= seen.far or bool(seen.kinds) or seen.depth > 32
         elif index in (6, 8, 9) and first is None:
             continue
         elif index == 8:
@@ -75,7 +79,8 @@ def _judge(data: bytes) -> tuple[str, bool]:
             valid &= _within(first, *limits)
             numbers[index] = first if isinstance(first, int) else 0
         else:
-            either |= bool(seen.kinds & {"timestamp", "odd key"}) or seen.depth > MUST_FOLLOW
+            odd = bool(seen.kinds & {"timestamp", "odd key"}) or seen.far
+            either |= odd or seen.depth > MUST_FOLLOW
     if at != len(data) or not valid or not numbers[1] >= numbers[3] >= numbers.get(9, 0):
         return "bad_claims", False
     return ("either", False) if either else ("ok", not fine)
@@ -110,13 +115,18 @@ def _element(data: bytes, at: int) -> tuple[int, Seen]:
         top.waiting -= 1
         start = at
         at, kind, count = _head(data, at)
-        _note(data, start, at, kind, seen)
+        if not (is_key and kind == "ext"):
+            _note(data, start, at, kind, seen)
         if is_key and kind != "str":
             seen.kinds.add("key")
         if is_key and kind in ("array", "map", "ext"):
             seen.kinds.add("odd key")
-        if is_key and kind == "str" and _scalar(data, start) == "__proto__":
-            seen.kinds.add("proto")
+        if is_key and kind == "str":
+            name = str(_scalar(data, start))
+            seen.twice |= name in top.names
+            top.names.add(name)
+            if name == "__proto__":
+                seen.kinds.add("proto")
         if kind in ("array", "map"):
             seen.depth = max(seen.depth, len(stack))
             stack.append(_Open(count * (2 if kind == "map" else 1), is_map=kind == "map"))
@@ -156,8 +166,10 @@ def _note_extension(data: bytes, start: int, end: int, seen: Seen) -> None:
     else:
         seen.kinds.add("timestamp")
         return
-    if nanoseconds >= 10**9 or not -62135596800 <= seconds <= 253402300799:
+    if nanoseconds >= 10**9:
         seen.kinds.add("timestamp")
+    else:
+        seen.far |= not -62135596800 <= seconds <= 253402300799
     seen.fine_grained |= nanoseconds % 1_000_000 != 0
 
 

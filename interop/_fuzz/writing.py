@@ -73,7 +73,7 @@ def tagged(  # noqa: C901, PLR0911  # one line for each type
     if pick < 0.9:
         return {
             "$timestamp": [
-                rng.choice((0, -1, NOW, 2**32, 2**34)),
+                rng.choice((0, -1, NOW, 2**32, 2**34, -62135596801, 253402300800)),
                 rng.choice((0, 1_000_000, 500_000_000)),
             ]
         }

@@ -243,6 +243,9 @@ func (r *reader) mapping(count uint64, depth int, core bool) any {
 	return pairs
 }
 
+// The years 1 to 9999, in Unix seconds.
+const firstSecond, lastSecond = -62135596800, 253402300799
+
 // extension reads a type and its content; of the types only the timestamp is core.
 func (r *reader) extension(size uint64, core bool) any {
 	kind := int8(r.take(1)[0])
@@ -267,7 +270,7 @@ func (r *reader) extension(size uint64, core bool) any {
 	default:
 		panic(errClaims)
 	}
-	if nanoseconds > 999_999_999 {
+	if nanoseconds > 999_999_999 || seconds < firstSecond || seconds > lastSecond {
 		panic(errClaims)
 	}
 	return time.Unix(seconds, int64(nanoseconds)).UTC()

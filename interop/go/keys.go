@@ -39,6 +39,7 @@ type Key struct {
 	header  string
 	secret  []byte
 	x, y, d []byte
+	used    []any // of a tombstone: digests of what it held
 }
 
 // String shows the key without its material.
@@ -191,7 +192,11 @@ func parseKey(kid string, jwks []jwk) (*Key, error) {
 		return nil, err
 	}
 	key := &Key{KID: kid, Algorithm: signature["alg"].(string), Exp: math.MaxInt64}
-	_, key.Revoked = signature["revoked"]
+	if revoked, there := signature["revoked"]; there {
+		key.Revoked = true
+		members, _ := revoked.(jwk)
+		key.used, _ = members["used"].([]any)
+	}
 	for name, date := range map[string]*int64{"nbf": &key.NBF, "exp": &key.Exp} {
 		if value, there := signature[name]; there {
 			var ok bool
@@ -415,6 +420,9 @@ func (k *Key) loadP256(member jwk) error {
 		}
 	}
 	public := k.p256()
+	if prime := elliptic.P256().Params().P; public.X.Cmp(prime) >= 0 || public.Y.Cmp(prime) >= 0 {
+		return refuse("x or y is not below the prime of P-256")
+	}
 	if !elliptic.P256().IsOnCurve(public.X, public.Y) {
 		return refuse("x and y are not a point of P-256")
 	}
@@ -445,17 +453,27 @@ func (k *Key) p256() *ecdsa.PublicKey {
 func (r *Ring) check(source Source) error {
 	seen := map[string]*Key{}
 	for _, key := range r.Keys() {
-		if other := seen[string(key.secret)]; other != nil && (key.Algorithm == "HS256" || other.Algorithm == "HS256") {
+		if key.secret == nil {
+			continue
+		}
+		if other := seen[string(key.secret)]; other != nil {
 			return refuse("keys %q and %q hold the same k", other.KID, key.KID)
 		}
-		if key.secret != nil {
-			seen[string(key.secret)] = key
-		}
-		for _, secret := range [][]byte{key.secret, key.d} {
-			hash := sha256.Sum256(secret)
-			if source.FromStore && published[hex.EncodeToString(hash[:])] {
-				return refuse("key %q: its secret is a published example; make a new one", key.KID)
+		seen[string(key.secret)] = key
+		for _, other := range r.keys {
+			for _, half := range [][]byte{other.d, other.x, other.y} {
+				if half != nil && bytes.Contains(key.secret, half) {
+					return refuse("key %q: k holds half of key %q, which others may know", key.KID, other.KID)
+				}
 			}
+		}
+	}
+	if err := r.checkRevokedMaterial(r); err != nil {
+		return err
+	}
+	if source.FromStore {
+		if err := r.checkUnpublished(); err != nil {
+			return err
 		}
 	}
 	if source.Running == nil {
@@ -464,22 +482,77 @@ func (r *Ring) check(source Source) error {
 	return r.checkSuccessor(source.Running)
 }
 
+func (r *Ring) checkUnpublished() error {
+	for _, key := range r.keys {
+		for _, secret := range [][]byte{key.secret, key.d} {
+			hash := sha256.Sum256(secret)
+			if published[hex.EncodeToString(hash[:])] {
+				return refuse("key %q: its secret is a published example; make a new one", key.KID)
+			}
+		}
+	}
+	return nil
+}
+
+// digests gives the SHA-256 of what no other key may hold once this one is revoked.
+func (k *Key) digests() []any {
+	var list []any
+	materials := [][]byte{k.x}
+	if k.Algorithm == "HS256" {
+		materials = [][]byte{k.secret}
+	}
+	for _, data := range materials {
+		if data != nil {
+			hash := sha256.Sum256(data)
+			list = append(list, base64.RawURLEncoding.EncodeToString(hash[:]))
+		}
+	}
+	return list
+}
+
+// checkRevokedMaterial refuses k or x of a listed revoked key under another kid.
+func (r *Ring) checkRevokedMaterial(listed *Ring) error {
+	for _, gone := range listed.keys {
+		if !gone.Revoked {
+			continue
+		}
+		for _, key := range r.keys {
+			if key.KID == gone.KID {
+				continue
+			}
+			again := gone.secret != nil && bytes.Equal(gone.secret, key.secret)
+			for _, digest := range key.digests() {
+				for _, used := range append(gone.digests(), gone.used...) {
+					again = again || used == digest
+				}
+			}
+			if again {
+				return refuse("key %q has material of %q, which is revoked", key.KID, gone.KID)
+			}
+		}
+	}
+	return nil
+}
+
+// isTombstone tells whether a key is revoked and without material.
+func (k *Key) isTombstone() bool { return k.Revoked && k.secret == nil && k.x == nil }
+
 func (r *Ring) checkSuccessor(running *Ring) error {
 	if r.Serial < running.Serial {
 		return errors.New("the serial is older than the running one")
 	}
-	for kid, key := range r.keys {
-		other := running.keys[kid]
-		if other == nil {
-			continue
+	for kid, other := range running.keys {
+		key := r.keys[kid]
+		if other.Revoked && (key == nil || !key.Revoked) {
+			return refuse("key %q: a revocation is for good, and its tombstone stays", kid)
 		}
-		if other.Revoked && !key.Revoked {
-			return refuse("key %q: a revocation is for good", kid)
+		if key == nil || key.isTombstone() || other.isTombstone() {
+			continue
 		}
 		same := func(one, two []byte) bool { return one == nil || two == nil || bytes.Equal(one, two) }
 		if key.Algorithm != other.Algorithm || !same(key.secret, other.secret) || !same(key.x, other.x) || !same(key.y, other.y) {
 			return refuse("key %q: its material is not that of the running ring", kid)
 		}
 	}
-	return nil
+	return r.checkRevokedMaterial(running)
 }

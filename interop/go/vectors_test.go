@@ -43,6 +43,7 @@ type vector struct {
 	Document json.RawMessage
 	Running  json.RawMessage
 	Text     *string
+	Bytes    string
 	FromFile bool `json:"from_file"`
 	Times    []struct {
 		Now    int64
@@ -189,6 +190,8 @@ func TestKeys(t *testing.T) {
 		text := []byte(v.Document)
 		if v.Text != nil {
 			text = []byte(*v.Text)
+		} else if v.Bytes != "" {
+			text = unhex(v.Bytes)
 		}
 		ring, err := ParseRing(text, source)
 		if err != nil || v.KIDs == nil {

@@ -173,15 +173,15 @@ def test_arguments_of_wrong_types(hs256: KeyRing, make: Any) -> None:
 
 
 def test_only_revocations_are_taken_over_from_another_ring() -> None:
-    """The ring keeps its serial and its other keys; where it knows them all, it is the same."""
+    """The ring keeps its serial and its other keys, and gets tombstones of unknown ones."""
     ring = KeyRing([generate_key(kid="a"), generate_key(kid="b")], serial=5)
     other = KeyRing([ring["a"], ring["b"], generate_key(kid="c")], serial=9)
     assert ring.with_revocations_of(other) is ring
     revoked = other.revoke("b", now=NOW).revoke("c", now=NOW)
     taken = ring.with_revocations_of(revoked)
     assert taken.serial == 5
-    assert [key.kid for key in taken] == ["a", "b"]
-    assert [key.revoked for key in taken] == [False, True]
+    assert [key.kid for key in taken] == ["a", "b", "c"]  # the tombstone of c
+    assert [key.revoked for key in taken] == [False, True, True]
     assert taken.with_revocations_of(revoked) is taken
     assert taken["a"] is ring["a"]
 

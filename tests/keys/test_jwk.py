@@ -324,6 +324,7 @@ def test_a_tombstone_keeps_all_but_the_material(algorithm: str) -> None:
     """Its name, its dates and why; nothing that signs, verifies or decrypts."""
     ring = KeyRing([generate_key(algorithm, kid="a", nbf=7)]).revoke("a", reason="lost", now=NOW)
     (left,) = ring["a"].tombstone().to_jwks(private=True)
-    assert left.pop("revoked") == {"revoked_at": NOW, "reason": "lost"}
+    used = ring["a"].digests()
+    assert left.pop("revoked") == {"revoked_at": NOW, "reason": "lost", "used": used}
     assert left.keys() <= {"kty", "kid", "alg", "crv", "use", "nbf"}
     assert (left["kid"], left["alg"], left["nbf"]) == ("a", algorithm, 7)

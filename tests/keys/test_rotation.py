@@ -235,7 +235,7 @@ class TestRemoving:
         assert words(events) == ["cleared"]
         (jwk,) = after["a"].to_jwks(private=True)
         assert not {"k", "d", "x", "y"} & set(jwk)
-        assert jwk["revoked"] == {"revoked_at": NOW, "reason": "leaked"}
+        assert jwk["revoked"] == {"revoked_at": NOW, "reason": "leaked", "used": key.digests()}
         assert plan(after, NOW + 89 * DAY, SCHEDULE)[0] is after
         assert KeyRing.from_jwks(after.to_json()).states(NOW)["a"] == "revoked"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tokensession.errors import ConfigError
 from tokensession.format.seconds import check_seconds
-from tokensession.keys.jwk import Key, generate_key
+from tokensession.keys.jwk import Key, generate_key, tombstone
 from tokensession.keys.signer import signer_of
 
 Keys = tuple[Key, ...]
@@ -84,17 +84,25 @@ def revoke_like(keys: Keys, others: Keys) -> Keys:
     """Return the keys, of which those are revoked that another document of the ring revokes.
 
     The keys keep their material, because the other document can hold another under the same kid.
-    Where nothing changes, the function returns `keys`.
+    A kid that is not listed gets a tombstone. Where nothing changes, the function returns `keys`.
     """
-    revoked = {key.kid: key.to_jwks(private=True)[0]["revoked"] for key in others if key.revoked}
-    if all(key.revoked for key in keys if key.kid in revoked):
+    revoked = {key.kid: key for key in others if key.revoked}
+    listed = {key.kid for key in keys}
+    if not revoked.keys() - {key.kid for key in keys if key.revoked}:
         return keys
-    return tuple(
-        key.with_members(revoked=revoked[key.kid])
+    changed = [
+        key.with_members(revoked=_believed(revoked[key.kid]))
         if key.kid in revoked and not key.revoked
         else key
         for key in keys
-    )
+    ]
+    changed += [tombstone(kid, _believed(revoked[kid])) for kid in revoked if kid not in listed]
+    return tuple(changed)
+
+
+def _believed(key: Key) -> dict[str, object]:
+    """Return why and when a key was revoked; its digests could be those of a key in use."""
+    return {name: item for name, item in key.revocation.items() if name != "used"}
 
 
 def check_grace(keys: Keys, token_lifetime: int, *, leeway: int, now: int) -> None:
@@ -112,24 +120,6 @@ def check_grace(keys: Keys, token_lifetime: int, *, leeway: int, now: int) -> No
                 f"{successor.kid!r} took over at {successor.nbf} live up to {token_lifetime} s "
                 f"(+ {leeway} s leeway), until {needed}: set its exp to {needed} or later, "
                 "or shorten the idle timeout"
-            )
-
-
-def check_succession(keys: Keys, running: Keys) -> None:
-    """Refuse keys that undo a revocation of the running ring, or change material under a kid."""
-    by_kid = {key.kid: key for key in running}
-    for key in keys:
-        former = by_kid.get(key.kid)
-        if former is None:
-            continue
-        if former.revoked and not key.revoked:
-            raise ConfigError(
-                f"key {key.kid!r} is revoked in the running ring, and a revocation is for good"
-            )
-        if _differs(key, former):
-            raise ConfigError(
-                f"key {key.kid!r}: its material is not that of the running ring's key of this "
-                "name; a kid is used once: give the new key a new kid"
             )
 
 
@@ -151,9 +141,3 @@ def _lasts(keys: Keys, *, without: Key) -> bool:
 
 def _replace(keys: Keys, changed: Key) -> Keys:
     return tuple(changed if key.kid == changed.kid else key for key in keys)
-
-
-def _differs(key: Key, other: Key) -> bool:
-    """Tell whether two keys of one kid have other material; a tombstone can have lost its own."""
-    pairs = zip(key.material(), other.material(), strict=True)
-    return any(a != b for a, b in pairs if a is not None and b is not None)

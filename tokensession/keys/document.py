@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tokensession.errors import ConfigError
@@ -72,19 +72,6 @@ def write_document(document: Document) -> dict[str, Any]:
     """Return the JWK Set with all secrets of its keys."""
     jwks = [jwk for key in document.keys for jwk in key.to_jwks(private=True)]
     return {**json.loads(json.dumps(document.members)), "serial": document.serial, "keys": jwks}
-
-
-def check_reuse(keys: Iterable[Key]) -> None:
-    """Refuse one secret under two kids when either is HS256."""
-    seen: dict[bytes, Key] = {}
-    for key in keys:
-        if key.secret is None:
-            continue
-        other = seen.setdefault(key.secret, key)
-        if other is not key and "HS256" in (key.algorithm, other.algorithm):
-            raise ConfigError(
-                f"keys {other.kid!r} and {key.kid!r} hold the same k: a new kid needs a new secret"
-            )
 
 
 def check_serial(serial: object) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tokensession.errors import ConfigError
-from tokensession.format.base64url import b64url_encode
+from tokensession.format.base64url import b64url_decode, b64url_encode
 from tokensession.keys.jwk_pair import FOREIGN_ALGORITHMS, check_kid, read_date, tell_apart
 from tokensession.keys.material import (
     MAX_SECRET_BYTES,
@@ -24,7 +25,7 @@ from tokensession.keys.material import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     _Loader = Callable[["Jwk", str], tuple["PrivateKey | None", "PublicKey"]]
 
@@ -99,9 +100,23 @@ class Key:
         """Return this key with members of its signature JWK replaced (checked again)."""
         return parse_key(self.kid, [{**_copy(self._signature_jwk), **members}, *self._encryption()])
 
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether this is a revoked key without material."""
+        return self.revoked and self.secret is None and self.public_key is None
+
     def tombstone(self) -> Key:
-        """Return what is left of a revoked key: its name, its dates and why; no material."""
-        return parse_key(self.kid, [_tombstone(self._signature_jwk)])
+        """Return what is left of a revoked key: name, dates, why, and digests of its material."""
+        jwk = {name: item for name, item in self._signature_jwk.items() if name not in _MATERIAL}
+        if self.used():
+            jwk["revoked"] = {**self.revocation, "used": self.used()}
+        return parse_key(self.kid, [jwk])
+
+    @property
+    def revocation(self) -> dict[str, Any]:
+        """The member ``revoked``, when it is an object; empty otherwise."""
+        revoked = self._signature_jwk.get("revoked")
+        return dict(revoked) if isinstance(revoked, dict) else {}
 
     def reader(self) -> Key:
         """Return this key without the means to sign.
@@ -131,6 +146,25 @@ class Key:
         if self.public_key is not None:
             x, y = self._signature_jwk["x"], self._signature_jwk.get("y")
         return (self.algorithm, self.secret, x, y if self.algorithm == "ES256" else None)
+
+    def halves(self) -> dict[str, bytes]:
+        """Return the members d, x and y that this key's signature JWK has."""
+        if self.public_key is None:
+            return {}
+        names = ("d", "x", "y") if self.algorithm == "ES256" else ("d", "x")
+        jwk = self._signature_jwk
+        return {name: b64url_decode(jwk[name].encode()) for name in names if name in jwk}
+
+    def digests(self) -> list[str]:
+        """Return the SHA-256 of HS256's k or of x, which name a key that is revoked."""
+        k = self.secret if self.algorithm == "HS256" else None
+        return [_text(sha256(data).digest()) for data in (k, self.halves().get("x")) if data]
+
+    def used(self) -> list[str]:
+        """Return the digests of a revoked key, those that its tombstone has kept included."""
+        kept = self.revocation.get("used")
+        kept = [item for item in kept if isinstance(item, str)] if isinstance(kept, list) else []
+        return kept + [digest for digest in self.digests() if digest not in kept]
 
     def __repr__(self) -> str:
         """Show the key without its material."""
@@ -189,6 +223,11 @@ def generate_key(
     return parse_key(kid, [signature, encryption])
 
 
+def tombstone(kid: str, revoked: Mapping[str, object]) -> Key:
+    """Return what stands for a revoked key of which only the name is known."""
+    return parse_key(kid, [{"kty": "oct", "kid": kid, "alg": "HS256", "revoked": dict(revoked)}])
+
+
 def parse_key(kid: str, jwks: list[Jwk]) -> Key:
     """Return the key that the JWKs of one kid describe.
 
@@ -233,10 +272,6 @@ def parse_key(kid: str, jwks: list[Jwk]) -> Key:
         _signature_jwk=_copy(signature),
         _encryption_jwk=None if encryption is None else _copy(encryption),
     )
-
-
-def _tombstone(jwk: Jwk) -> Jwk:
-    return {name: value for name, value in jwk.items() if name not in _MATERIAL}
 
 
 def _text(data: bytes) -> str:

@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from tokensession.errors import ConfigError
 from tokensession.format.seconds import whole_seconds
 from tokensession.keys import changes
-from tokensession.keys.document import (
-    Document,
-    check_reuse,
-    check_serial,
-    parse_document,
-    write_document,
-)
+from tokensession.keys.document import Document, check_serial, parse_document, write_document
 from tokensession.keys.jwk import Key
+from tokensession.keys.reuse import check_reuse, check_succession
 from tokensession.keys.schedule import Schedule, parse_schedule, token_lifetime
 from tokensession.keys.signer import Signer, State, signer_of, states_of
 
@@ -58,7 +53,7 @@ class KeySet:
             raise ConfigError(
                 "a ring needs at least one key; make one with `tokensession keys new`"
             )
-        check_reuse(by_kid.values())
+        check_reuse(tuple(by_kid.values()))
         check_serial(serial)
         self._by_kid = by_kid
         self._serial = serial
@@ -218,10 +213,11 @@ class KeySet:
         """Refuse to replace `running` by this ring when that would be a step back.
 
         Raises:
-            ConfigError: A smaller serial, a revocation undone, or other material under a kid.
+            ConfigError: A smaller serial, a revocation undone or dropped, other material under a
+                kid, or a revoked key's material under another kid.
         """
         if self._serial < running.serial:
             raise ConfigError(
                 f"the document has serial {self._serial}, older than the running {running.serial}"
             )
-        changes.check_succession(tuple(self), tuple(running))
+        check_succession(tuple(self), tuple(running))

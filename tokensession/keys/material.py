@@ -147,11 +147,16 @@ def load_ed25519(
     return private, public
 
 
+_P256_PRIME: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+
 def load_p256(
     jwk: Mapping[str, Any], kid: str
 ) -> tuple[ec.EllipticCurvePrivateKey | None, ec.EllipticCurvePublicKey]:
     """Return the private half, when the JWK has it, and the public half of a P-256 key."""
     x, y = (int.from_bytes(_sized(jwk, name, kid), "big") for name in ("x", "y"))
+    if max(x, y) >= _P256_PRIME:  # pyca takes x + p for x
+        raise ConfigError(f"key {kid!r}: x or y is not below the prime of the curve P-256")
     try:
         public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
     except ValueError:

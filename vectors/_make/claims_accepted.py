@@ -182,7 +182,7 @@ def _good_states() -> Iterator[Case]:
     for slug, name, state in _whole_states():
         yield ok(f"state-{slug}", "C7", f"A state that is {name}.", Claims(state=state))
     moment, early = Timestamp(1785000000, 500_000_000), Timestamp(-1, 250_000_000)
-    late = Timestamp(253402300799)
+    late, first = Timestamp(253402300799, 999_000_000), Timestamp(-62135596800)
     every: dict[str, Value] = {
         "array": [None, True, False, []],
         "bin": b"\x00\xff",
@@ -190,7 +190,7 @@ def _good_states() -> Iterator[Case]:
         "int": [0, -1, 127, 128, -32, -33, -129, -32769, -(2**31) - 1, MAX_SAFE, -MAX_SAFE],
         "map": {"": {"nested": {}}},
         "str": ["", "\x00", "\u00e9\u20ac\U0001f511"],
-        "timestamp": [Timestamp(0), moment, early, late],
+        "timestamp": [Timestamp(0), moment, early, first, late],
     }
     yield ok("state-every-type", "C7", "Every core type, in a writer's form.", Claims(state=every))
     lengths = msgpack.mapping(

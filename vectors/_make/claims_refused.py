@@ -318,6 +318,15 @@ def _wrong_states() -> Iterator[Case]:
         ("open-arrays", "2000 arrays opened and none filled.", b"\x91" * 2000),
     ):  # fmt: skip
         yield bad(f"state-{slug}", "C7", comment, with_state(Raw(data)))
+    for slug, comment, moment in (
+        ("year-10000", "The second after the year 9999.", 253402300800),
+        ("year-0", "The second before the year 1.", -62135596801),
+        ("greatest", "The last second of a 96-bit timestamp.", 2**63 - 1),
+        ("smallest", "The first second of one.", -(2**63)),
+    ):
+        yield bad(
+            f"state-timestamp-{slug}", "C7", comment, with_state(msgpack.array([Timestamp(moment)]))
+        )
     never = Raw(NEVER_USED)
     yield bad(
         "pad-0xc1",

@@ -39,14 +39,17 @@ def refuses(
     slug: str,
     rule: str,
     comment: str,
-    content: dict[str, Json] | str,
+    content: dict[str, Json] | str | bytes,
     *,
     from_file: bool = False,
     running: dict[str, Json] | None = None,
 ) -> Case:
-    """Give a case of a document, or of its text, that is refused."""
+    """Give a case of a document, its text or its bytes, that is refused."""
     case: Case = {"id": f"keys/{slug}", "rule": rule, "comment": comment}
-    case["text" if isinstance(content, str) else "document"] = content
+    if isinstance(content, bytes):
+        case["bytes"] = content.hex()
+    else:
+        case["text" if isinstance(content, str) else "document"] = content
     if from_file:
         case["from_file"] = True
     if running is not None:

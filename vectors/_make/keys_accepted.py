@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from .key_cases import (
     ED,
-    ED_2,
     ED_KID,
     ES,
     ES_KID,
@@ -159,11 +158,4 @@ def accepted() -> Iterator[Case]:
         "A revoked key with x and nothing else.",
         document([sig(ED, private=False) | REVOKED, *HS_2.jwks()]),
         [("ed-1", "Ed25519", False), ("hs-64", "HS256", True)],
-    )
-    yield loads(
-        "shared-encryption-secret",
-        "K9",
-        "Two Ed25519 keys with one encryption secret.",
-        document(ED.jwks(), ED_2.jwks()),
-        [ED_KID, ("ed-2", "Ed25519", True)],
     )

@@ -77,6 +77,22 @@ def shapes() -> Iterator[Case]:
          text.replace('"serial": 1', '"serial": 1.0')),
     ):  # fmt: skip
         yield refuses(slug, "K1", comment, content_)
+    yield refuses("text-bom", "K1", "A byte order mark before the JSON.", "\ufeff" + text)
+    note = json.dumps(document(HS.jwks()) | {"note": "caf\u00e9"}, ensure_ascii=False)
+    for slug, comment, data in (
+        ("bytes-bom", "A byte order mark before the JSON.", b"\xef\xbb\xbf" + text.encode()),
+        ("bytes-latin-1", "A letter in ISO 8859-1.", note.encode("iso-8859-1")),
+        ("bytes-cut", "A letter of two bytes that lacks its second.",
+         note.encode().replace(b"\xc3\xa9", b"\xc3")),
+        ("bytes-overlong", "A letter in more bytes than it needs.",
+         note.encode().replace(b"\xc3\xa9", b"\xe0\x83\xa9")),
+        ("bytes-surrogate", "A surrogate written as UTF-8.",
+         note.encode().replace(b"\xc3\xa9", b"\xed\xa0\x80")),
+        ("bytes-utf-16", "UTF-16 with its byte order mark.", text.encode("utf-16")),
+        ("bytes-utf-16-be", "UTF-16 without one.", text.encode("utf-16-be")),
+        ("bytes-utf-32", "UTF-32.", text.encode("utf-32-le")),
+    ):  # fmt: skip
+        yield refuses(slug, "K1", comment, data)
 
 
 def kids() -> Iterator[Case]:

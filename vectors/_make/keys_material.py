@@ -21,6 +21,12 @@ SPKI_X25519 = bytes.fromhex("302a300506032b656e032100")
 PKCS8_ED25519 = bytes.fromhex("302e020100300506032b657004220420")
 SEC1_P256 = bytes.fromhex("30310201010420"), bytes.fromhex("a00a06082a8648ce3d030107")
 
+P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+LOW_X = (5, pow(5**3 - 3 * 5 + P256_B, (P256_PRIME + 1) // 4, P256_PRIME))
+"""A point of P-256 whose x + p still has 32 bytes."""
+LOW_Y = (0xD7325D7646CD60D80A92738CEB345F844CFFAF35841022CAB176F692DE8DE1D7, 5)
+"""A point of P-256 whose y + p still has 32 bytes."""
+
 SMALL_ORDER = (
     ("y-1", "0100000000000000000000000000000000000000000000000000000000000000"),
     ("y-1-sign", "0100000000000000000000000000000000000000000000000000000000000080"),
@@ -208,6 +214,13 @@ def _es256() -> Iterator[Case]:
     ]
     for slug, comment, change in public:
         weak = sig(ES, private=False) | change
+        yield refuses(f"es256-{slug}", "K6", comment, pair(weak, enc(ES)))
+    for slug, comment, (x_number, y_number) in (
+        ("x-plus-p", "x + p in place of x.", (LOW_X[0] + P256_PRIME, LOW_X[1])),
+        ("y-plus-p", "y + p in place of y.", (LOW_Y[0], LOW_Y[1] + P256_PRIME)),
+    ):
+        x_text, y_text = (b64u(number.to_bytes(32, "big")) for number in (x_number, y_number))
+        weak = sig(ES, private=False, x=x_text, y=y_text)
         yield refuses(f"es256-{slug}", "K6", comment, pair(weak, enc(ES)))
     for member in ("x", "y"):
         yield refuses(

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 HS = hs256("hs-1")
 HS_64 = hs256("hs-64", 64)
 ED = ed25519_key("ed-1")
+ED_2 = ed25519_key("ed-2", "ed-2")
 ED_TWIN = ed25519_key("ed-2")
-"""Another minter, whose tokens are encrypted with the secret of `ED`."""
+"""Another minter, whose tokens are encrypted with the secret of `ED`; in a ring of its own."""
 ES = es256("es-1")
 LONG = hs256("ABCXYZabcxyz-_0123456789-_thirty")
 NEXT = hs256("next")
@@ -45,11 +46,12 @@ def rings() -> dict[str, Json]:
     """Give the rings by name, as JWK Sets with their secrets."""
     lost: Json = {"kty": "oct", "kid": LOST.kid, "alg": "HS256", **REVOKED}
     return {
-        "worked": document(WORKED.jwks(), WORKED_ED.jwks()),
+        "worked": document(WORKED.jwks()),
+        "worked-ed25519": document(WORKED_ED.jwks()),
         "main": {
             "serial": 7,
             "keys": [
-                *HS.jwks(), *HS_64.jwks(), *ED.jwks(), *ED_TWIN.jwks(), *ES.jwks(), *LONG.jwks(),
+                *HS.jwks(), *HS_64.jwks(), *ED.jwks(), *ED_2.jwks(), *ES.jwks(), *LONG.jwks(),
                 {**NEXT.jwks()[0], "nbf": NEXT_BEGINS},
                 {**OLD.jwks()[0], "exp": OLD_ENDS},
                 {**GONE.jwks()[0], **REVOKED},
@@ -57,5 +59,6 @@ def rings() -> dict[str, Json]:
                 lost,
             ],
         },
+        "twin": document(ED_TWIN.jwks()),
         "reader": document(ED.jwks(private=False), ES.jwks(private=False)),
     }  # fmt: skip

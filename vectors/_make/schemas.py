@@ -109,9 +109,10 @@ def _keys() -> Schema:
     as_text = record(
         {"text": TEXT, "expect": {"const": "config_error"}}, {"acceptable": {"const": ["ok"]}}
     )
+    as_bytes = record({"bytes": hex_text(), "expect": {"const": "config_error"}})
     rules = [f"K{number}" for number in range(1, 11)]
     secrets = array({"type": "string", "pattern": "^[A-Za-z0-9_-]{43,86}$"}, 1)
-    return file("keys", rules, [ok, refused, as_text], members={"well_known": secrets})
+    return file("keys", rules, [ok, refused, as_text, as_bytes], members={"well_known": secrets})
 
 
 def _states() -> Schema:

@@ -11,7 +11,7 @@ from .derivation import WORKED_SALT
 from .draft import MAX_CHARACTERS, Draft
 from .material import P256_ORDER, WORKED, WORKED_ED, Key, seeded
 from .msgpack import Timestamp, Value
-from .rings import ED, ED_TWIN, ES, HS, HS_64, LONG, NEXT, OLD, OLD_ENDS, STRANGER
+from .rings import ED, ES, HS, HS_64, LONG, NEXT, OLD, OLD_ENDS, STRANGER
 from .token_cases import Reading, accepted, draft
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _written() -> Iterator[Case]:
             f"The worked value of the specification, {key.alg}.",
             Claims(),
             Draft(key=key, plaintext=Claims().pack(), salt=WORKED_SALT, nonce=nonce),
-            Reading(ring="worked"),
+            Reading(ring=slug),
         )
     rich = Claims(
         sid=seeded("sid/rich", 16), ttl=1800, age=7200, sub="zo\u00eb", cap=604800,
@@ -81,13 +81,6 @@ def _written() -> Iterator[Case]:
         Claims(),
         cart,
         Reading(context=cart.context),
-    )
-    yield accepted(
-        "shared-encryption-secret",
-        "RW",
-        "A second Ed25519 key with the first one's encryption secret.",
-        Claims(),
-        draft(ED_TWIN, "shared-encryption-secret"),
     )
 
 

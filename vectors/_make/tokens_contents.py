@@ -21,7 +21,7 @@ from .claims_model import (
 from .draft import Draft, flip, header_text
 from .material import Key, derive_enc_key, hkdf, seeded
 from .rings import ED, ED_TWIN, ES, HS
-from .token_cases import draft, refused
+from .token_cases import Reading, draft, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +87,8 @@ def _lengths() -> Iterator[Case]:
     )
 
 
-def _sealed(slug: str, comment: str, made: Draft) -> Case:
-    return refused(slug, "R6", "decrypt_failed", comment, made)
+def _sealed(slug: str, comment: str, made: Draft, reading: Reading | None = None) -> Case:
+    return refused(slug, "R6", "decrypt_failed", comment, made, reading)
 
 
 def _encryption() -> Iterator[Case]:
@@ -175,6 +175,7 @@ def _bound_data() -> Iterator[Case]:
         slug,
         "A payload taken from ed-1 and signed by ed-2, which has its secret too.",
         replace(draft(ED_TWIN, slug), payload=taken),
+        Reading(ring="twin"),
     )
 
 

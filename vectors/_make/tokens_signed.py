@@ -21,7 +21,7 @@ from .material import (
     hkdf,
     hmac_sha256,
 )
-from .rings import ED, ED_TWIN, ES, HS, HS_64, OTHER_ED, OTHER_HS
+from .rings import ED, ED_2, ES, HS, HS_64, OTHER_ED, OTHER_HS
 from .token_cases import draft, refused
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _wrong_ed25519() -> Iterator[Case]:
     )
     slug = "ed25519-key-of-the-ring"
     signed = draft(ED, f"signature-{slug}").the_signing_input().encode()
-    yield _case(slug, "Signed by another key of the ring.", ED, ED_TWIN.sign(signed, "session"))
+    yield _case(slug, "Signed by another key of the ring.", ED, ED_2.sign(signed, "session"))
     true = _true("ed25519-s-plus-order", ED)
     scalar = int.from_bytes(true[32:], "little") + ED25519_ORDER
     yield _case(

@@ -74,6 +74,8 @@ def _written() -> list[Case]:
         Timestamp(2**34 - 1),
         Timestamp(2**34),
         Timestamp(-1),
+        Timestamp(-62135596800),
+        Timestamp(253402300799, 999_000_000),
     )
     deep: Value = 1
     for _ in range(32):
@@ -191,6 +193,10 @@ def _refused() -> list[Case]:
         ("path-letter", "A letter outside ASCII.", 'state["\u00e9"]', {"\u00e9": nan}),
         ("path-escape", "A key that JSON escapes.", 'state["\\u0000\\\\"]', {"\0\\": nan}),
         ("reference-key-nil", "The key of references alone.", "state", {RESERVED: None}),
+        ("year-10000", "The second after the year 9999.", "state.a",
+         {"a": {"$timestamp": [253402300800, 0]}}),
+        ("year-0", "The second before the year 1.", "state[0]",
+         [{"$timestamp": [-62135596801, 0]}]),
         ("33-levels", "33 arrays in one another; the 33rd is refused.", "state" + "[0]" * 32, deep),
         ("33-maps", "33 maps in one another.", "state" + ".a" * 32, maps),
     ]  # fmt: skip

@@ -125,6 +125,12 @@ export function isReference(state) {
   return typeof state === "object" && state !== null && Object.prototype.hasOwnProperty.call(state, OVERFLOW);
 }
 
+/** Tells whether a date lies in the years 1 to 9999; an invalid one does not. */
+function isDate(date) {
+  const time = date.getTime();
+  return time >= -62135596800000 && time < 253402300800000;
+}
+
 /** Gives a decoded value with its 64-bit integers as numbers; throws for what is not core. */
 function coreValue(value) {
   if (typeof value === "bigint") {
@@ -132,7 +138,7 @@ function coreValue(value) {
     return Number(value);
   }
   if (Array.isArray(value)) return value.map(coreValue);
-  if (value instanceof Date && Number.isNaN(value.getTime())) throw new RangeError("no date");
+  if (value instanceof Date && !isDate(value)) throw new RangeError("no date from the years 1 to 9999");
   if (Object.prototype.toString.call(value) !== "[object Object]") return value;
   if (Object.getPrototypeOf(value) !== Object.prototype) throw new TypeError("an extension");
   for (const [key, item] of Object.entries(value)) value[key] = coreValue(item);
@@ -149,7 +155,7 @@ export function packState(value, path = "state", depth = 1) {
   if (typeof value === "number" || typeof value === "bigint") return packNumber(value, path);
   if (value instanceof Uint8Array) return Buffer.from(encode(value));
   if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw new StateError(path, "no valid date");
+    if (!isDate(value)) throw new StateError(path, "no date from the years 1 to 9999");
     return Buffer.from(encode(value));
   }
   const isObject = typeof value === "object" && (value instanceof Map || Object.getPrototypeOf(value) === Object.prototype);

@@ -10,6 +10,7 @@ import { PUBLISHED } from "./published.js";
 
 const TYPES = { HS256: ["oct"], Ed25519: ["OKP", "Ed25519"], ES256: ["EC", "P-256"] };
 const HEADS = /-----BEGIN |^([^]{4})?(ssh-(rsa|dss|ed25519)|ecdsa-sha2-|sk-ssh-|sk-ecdsa-|openssh-key-v1)/;
+const P256_PRIME = Buffer.from("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff", "hex");
 const has = (object, name) => Object.prototype.hasOwnProperty.call(object, name);
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -30,11 +31,11 @@ export class KeyRing {
   }
 
   /**
-   * Gives the ring of a JWK Set, as JSON text or as the object that such text stands for.
+   * Gives the ring of a JWK Set, as JSON text, its bytes, or the object that such text stands for.
    * `fromStore` refuses published secrets; `running` is the ring in use, to be replaced.
    */
   static fromJwks(document, { fromStore = false, running } = {}) {
-    const set = parseJson(typeof document === "string" ? document : JSON.stringify(document));
+    const set = parseJson(document instanceof Uint8Array ? utf8(document) : typeof document === "string" ? document : JSON.stringify(document));
     check(isObject(set) && Array.isArray(set.keys), 'a key document is a JWK Set with a list "keys"');
     const serial = has(set, "serial") ? set.serial : 0;
     check(isInteger(serial, MAX_INT), "serial must be an integer from 0 to 2^53 - 1");
@@ -96,6 +97,11 @@ function choose(candidates, now) {
   }, undefined);
 }
 
+/** Gives the text of UTF-8; a byte order mark stays, as no part of JSON. */
+function utf8(bytes) {
+  return attempt(() => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), "the key document is not UTF-8");
+}
+
 function isInteger(value, most, least = 0) {
   return Number.isInteger(value) && value >= least && value <= most;
 }
@@ -115,6 +121,7 @@ function parseKey(kid, jwks) {
   check(nbf < exp, `key ${kid}: nbf must be before exp`);
   const algorithm = signature.alg;
   const revoked = has(signature, "revoked");
+  const used = revoked && isObject(signature.revoked) ? signature.revoked.used : undefined;
   let secret;
   let halves = {};
   if (algorithm === "HS256") {
@@ -128,7 +135,7 @@ function parseKey(kid, jwks) {
   const canMint = secret !== undefined && (algorithm === "HS256" || halves.privateKey !== undefined);
   // Not enumerable, so that no log of a key shows what it holds.
   const key = { kid, algorithm, nbf, exp, revoked, header, canMint };
-  return Object.defineProperties(key, { secret: { value: secret }, halves: { value: halves } });
+  return Object.defineProperties(key, { secret: { value: secret }, halves: { value: halves }, used: { value: used } });
 }
 
 /** Tells the signature JWK of a kid from the encryption JWK, and refuses other combinations. */
@@ -192,7 +199,7 @@ function loadSecret(jwk, most) {
 function isEncodedKey(bytes) {
   if (HEADS.test(bytes.toString("latin1"))) return true;
   try {
-    const value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    const value = JSON.parse(utf8(bytes));
     return isObject(value) && (has(value, "kty") || has(value, "keys"));
   } catch {
     // not JSON; perhaps DER, whose outer sequence ends with the bytes
@@ -223,6 +230,8 @@ function loadEd25519(jwk) {
 function loadP256(jwk) {
   const [x, y] = ["x", "y"].map((name) => member(jwk, name, 32, 32));
   const point = { kty: "EC", crv: "P-256", x: jwk.x, y: jwk.y };
+  const below = [x, y].every((half) => Buffer.compare(half, P256_PRIME) < 0);
+  check(below, `key ${jwk.kid}: x or y is not below the prime of P-256`);
   const publicKey = attempt(() => createPublicKey({ format: "jwk", key: point }), `key ${jwk.kid}: x and y are not a point of P-256`);
   if (!has(jwk, "d")) return { publicKey, x, y };
   const d = member(jwk, "d", 32, 32);
@@ -242,12 +251,33 @@ function attempt(load, message) {
 }
 
 function checkReuse(keys) {
-  const seen = new Map();
+  const owners = new Map();
   for (const key of keys.filter(({ secret }) => secret !== undefined)) {
     const name = key.secret.toString("hex");
-    const other = seen.get(name) ?? key;
-    check(other === key || (key.algorithm !== "HS256" && other.algorithm !== "HS256"), `keys ${other.kid} and ${key.kid} hold the same k`);
-    seen.set(name, other);
+    check(!owners.has(name), `keys ${owners.get(name)?.kid} and ${key.kid} hold the same k`);
+    owners.set(name, key);
+  }
+  const halves = keys.flatMap(({ halves: { d, x, y } }) => [d, x, y].filter((half) => half !== undefined));
+  for (const { kid, secret } of owners.values()) {
+    check(!halves.some((half) => secret.includes(half)), `key ${kid}: k holds half of a key, which others may know`);
+  }
+  checkRevokedMaterial(keys, keys);
+}
+
+/** Gives the SHA-256 of what no other key may hold once this one is revoked. */
+function digests({ algorithm, secret, halves }) {
+  const material = [algorithm === "HS256" ? secret : undefined, halves.x].filter((bytes) => bytes !== undefined);
+  return material.map((bytes) => createHash("sha256").update(bytes).digest("base64url"));
+}
+
+/** Refuses k or x of a listed revoked key under another kid. */
+function checkRevokedMaterial(keys, listed) {
+  for (const gone of [...listed].filter((key) => key.revoked)) {
+    const used = new Set([...digests(gone), ...(Array.isArray(gone.used) ? gone.used : [])]);
+    for (const key of [...keys].filter(({ kid }) => kid !== gone.kid)) {
+      const same = gone.secret !== undefined && key.secret !== undefined && gone.secret.equals(key.secret);
+      check(!same && !digests(key).some((digest) => used.has(digest)), `key ${key.kid} has material of ${gone.kid}, which is revoked`);
+    }
   }
 }
 
@@ -260,12 +290,18 @@ function checkUnpublished({ kid, secret, halves }) {
 
 function checkSuccessor(ring, running) {
   check(ring.serial >= running.serial, `serial ${ring.serial} is older than the running ${running.serial}`);
-  for (const key of ring) {
-    const other = running.get(key.kid);
-    if (other === undefined) continue;
-    check(key.revoked || !other.revoked, `key ${key.kid}: a revocation is for good`);
+  for (const other of running) {
+    const key = ring.get(other.kid);
+    check(!other.revoked || key?.revoked, `key ${other.kid}: a revocation is for good, and its tombstone stays`);
+    if (key === undefined || isTombstone(key) || isTombstone(other)) continue;
     const same = (one, two) => one === undefined || two === undefined || one.equals(two);
     const unchanged = key.algorithm === other.algorithm && same(key.secret, other.secret);
     check(unchanged && same(key.halves.x, other.halves.x) && same(key.halves.y, other.halves.y), `key ${key.kid}: its material is not that of the running ring`);
   }
+  checkRevokedMaterial(ring, running);
+}
+
+/** Tells whether a key is revoked and without material. */
+function isTombstone({ revoked, secret, halves }) {
+  return revoked && secret === undefined && halves.x === undefined;
 }

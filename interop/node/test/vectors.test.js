@@ -48,9 +48,9 @@ const RUN = {
       assert.equal(ring.active(now)?.kid ?? null, active);
     }
   },
-  keys({ document, text, running, from_file: fromStore, kids }) {
+  keys({ document, text, bytes, running, from_file: fromStore, kids }) {
     const options = { fromStore, running: running && KeyRing.fromJwks(running) };
-    const ring = KeyRing.fromJwks(text ?? document, options);
+    const ring = KeyRing.fromJwks(bytes === undefined ? (text ?? document) : Buffer.from(bytes, "hex"), options);
     if (kids === undefined) return;
     const found = [...ring].map(({ kid, algorithm, canMint }) => ({ kid, algorithm, can_mint: canMint }));
     const sorted = (list) => [...list].sort((one, other) => (one.kid < other.kid ? -1 : 1));

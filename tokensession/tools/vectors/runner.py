@@ -87,7 +87,9 @@ def _run_states(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
 
 def _run_keys(case: Case, _: dict[str, Any]) -> tuple[str, str | None]:
     running = KeyRing.from_jwks(case["running"]) if "running" in case else None
-    document: Any = case["text"] if "text" in case else case["document"]
+    document: Any = case.get("document", case.get("text"))
+    if "bytes" in case:
+        document = bytes.fromhex(case["bytes"])
     ring = KeyRing.from_jwks(document, running=running)
     if case.get("from_file"):
         check_unpublished(ring)

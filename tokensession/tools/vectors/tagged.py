@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -25,11 +26,21 @@ def value(tagged: Any) -> Any:
     return {key: value(item) for key, item in tagged.items()}
 
 
+def _moment(seconds: int, nanoseconds: int) -> datetime:
+    """Return a moment in UTC; one up to a day outside the years 1 to 9999 in another time zone."""
+    for hours in (0, 23, -23):
+        with suppress(OverflowError):
+            zone = timezone(timedelta(hours=hours))
+            local = timedelta(seconds=seconds + hours * 3600, microseconds=nanoseconds / 1000)
+            return (_EPOCH + local).replace(tzinfo=zone)
+    raise ValueError(f"a datetime cannot stand for the Unix second {seconds}")
+
+
 _TAGS: Final[dict[str, Callable[[Any], Any]]] = {
     "$float": float,
     "$bin": bytes.fromhex,
     "$int": int,
-    "$timestamp": lambda pair: _EPOCH + timedelta(seconds=pair[0], microseconds=pair[1] / 1000),
+    "$timestamp": lambda pair: _moment(*pair),
     "$utf16": lambda units: bytes.fromhex(units).decode("utf-16-be", "surrogatepass"),
     "$repeat": lambda pair: value(pair[0]) * pair[1],
     "$numbered": lambda count: dict.fromkeys([f"k{number:05}" for number in range(count)]),
