@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from tokensession import (
     SessionCodec,
     SessionManager,
     SessionTooLarge,
+    StateError,
     StoreError,
 )
 from tokensession.adapters.asgi import SessionMiddleware
@@ -239,6 +241,84 @@ def test_an_entry_whose_token_is_not_sent_is_removed(hs256: KeyRing, watched: Th
     assert (watched.calls, watched._entries) == (["put", "delete"], {})
 
 
+def test_a_failed_response_leaves_the_entry_of_the_cookie(hs256: KeyRing, watched: Threads) -> None:
+    """The session goes on as it was."""
+    revocations = Denials()
+    manager: SessionManager[Any] = SessionManager(
+        hs256, policy=POLICY, overflow=watched, revocation=revocations
+    )
+    browser = Browser(manager)
+    browser.ask(lambda session: session.update(large()))
+    revocations.down = True
+    with pytest.raises(StoreError):
+        browser.ask(lambda session: session.regenerate())
+    revocations.down = False
+    browser.ask(nothing)
+    assert len(watched._entries) == 1
+
+
+def test_an_entry_is_not_written_where_no_reference_fits(
+    browser: Browser, watched: Threads
+) -> None:
+    """The subject takes all of the room."""
+
+    def page(session: RequestSession[Any]) -> None:
+        session.sign_in("a" * 4000)
+        session.update(large())
+
+    with pytest.raises(SessionTooLarge):
+        browser.ask(page)
+    assert watched.calls == []
+
+
+@pytest.mark.parametrize("state", [None, {"bad": {1, 2}}, {"a": 1}], ids=["none", "bad", "small"])
+@pytest.mark.parametrize("subject", [None, "ada"])
+def test_a_sign_out_removes_the_entry_whatever_follows(
+    browser: Browser, watched: Threads, subject: str | None, state: dict[str, Any] | None
+) -> None:
+    """The next state is another session's, and can be none that is written."""
+
+    def sign_in(session: RequestSession[Any]) -> None:
+        if subject is not None:
+            session.sign_in(subject)
+        session.update(large())
+
+    def sign_out(session: RequestSession[Any]) -> None:
+        session.clear()
+        session.update(state or {})
+
+    browser.ask(sign_in)
+    assert len(watched._entries) == 1
+    with contextlib.suppress(StateError):
+        browser.ask(sign_out)
+    assert watched._entries == {}
+
+
+def test_a_sign_out_that_is_not_recorded_leaves_the_entry(hs256: KeyRing, watched: Threads) -> None:
+    """The session may live on, and the request is repeated."""
+    revocations = Denials()
+    browser = Browser(
+        SessionManager(hs256, policy=POLICY, overflow=watched, revocation=revocations)
+    )
+    browser.ask(lambda session: session.update(large()))
+    revocations.down = True
+    with pytest.raises(StoreError):
+        browser.ask(lambda session: session.clear())
+    assert len(watched._entries) == 1
+
+
+def test_revoking_a_session_removes_its_entry(hs256: KeyRing, watched: Threads) -> None:
+    """By the codec too: no token of the session is accepted any more."""
+    codec: SessionCodec[Any] = SessionCodec(
+        hs256, policy=POLICY, overflow=watched, revocation=RevocationStore()
+    )
+    session = codec.decode(codec.encode(large(), now=NOW), now=NOW)
+    other = codec.decode(codec.encode({"small": 1}, now=NOW), now=NOW)
+    for one in (other, session, session):
+        codec.revoke(one, now=NOW)
+    assert watched._entries == {}
+
+
 class Denials(RevocationStore):
     """A store of revocations that notes what it denied, and can be down."""
 
@@ -248,7 +328,9 @@ class Denials(RevocationStore):
         self.down = False
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
-        """Note the call."""
+        """Note the call; fail where it is down."""
+        if self.down:
+            raise StoreError("down")
         self.denied.append((denial.sid, denial.started_at))
         return super().deny(denial, now=now)
 

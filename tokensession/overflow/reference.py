@@ -48,6 +48,9 @@ class Reference:
         return {OVERFLOW_KEY: VERSION_BYTE + self.name + self.key}
 
 
+SOME_REFERENCE: Final = Reference(bytes(NAME_BYTES), bytes(KEY_BYTES))  # as long as any other
+
+
 @dataclass(frozen=True, slots=True)
 class Overflowed:
     """What a session remembers of its state outside the token.

@@ -108,7 +108,7 @@ class SessionCodec(Revoker, Generic[StateT]):
         elif not isinstance(policy, Policy):
             raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
         self._policy = limits = policy.within(ring.token_lifetime)
-        overflow = overflow_of(options.get("overflow"))
+        self.overflow = overflow = overflow_of(options.get("overflow"))
         purpose = context, context_bytes(context)
         self.context: str = context
         padding = checked_padding(options.get("padding", 0))

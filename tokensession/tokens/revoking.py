@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tokensession.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tokensession.overflow.overflow import Overflow
     from tokensession.revocation.list import RevocationList
     from tokensession.sessions.session import Session
 
@@ -16,17 +17,19 @@ class Revoker:
 
     Attributes:
         revocations: The revocation list, or None.
+        overflow: Where states are that did not fit into their tokens, or None.
     """
 
-    __slots__ = ("revocations",)
+    __slots__ = ("overflow", "revocations")
 
     revocations: RevocationList | None
+    overflow: Overflow | None
 
     def revoke(self, session: Session[Any], *, now: float | None = None) -> None:
         """End a session before its time: none of its tokens is accepted any more.
 
-        Where the session was taken over from a legacy cookie, all sessions of its subject end:
-        other copies of that cookie are other sessions.
+        Its overflowed state is deleted. Where it was taken over from a legacy cookie, all sessions
+        of its subject end: other copies of that cookie are other sessions.
 
         Args:
             session: As `decode` gave it.
@@ -37,6 +40,10 @@ class Revoker:
             ConfigError: The codec has no `revocation`.
         """
         self.listed.revoke(session, now)
+        value = session._value  # noqa: SLF001  # as our own class
+        entry = None if value is None else value.entry or value.overflowed
+        if self.overflow is not None and entry is not None:
+            self.overflow.drop(entry.reference)
 
     def revoke_sid(self, sid: bytes, *, now: float | None = None) -> None:
         """End a session of which only the id is known.

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
 
 from tokensession.errors import ConfigError, Expired, SessionTooLarge
 from tokensession.format.claims import MAX_SIGNERS, StateT, write_claims
+from tokensession.overflow.reference import SOME_REFERENCE
 from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tokens.sealing import NONCE_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensession.format.claims import Subject
     from tokensession.format.state_format import StateFormat
     from tokensession.observer import Observer
@@ -253,10 +256,15 @@ class TokenWriter(Generic[StateT]):
             write_claims, *claims, cap=cap, signers=signers, auth=auth, pad_to=self._padding
         )
         plaintext = pack_claims(state=checked)
-        if key.token_length(len(plaintext)) > room:
+        if key.token_length(len(plaintext)) > room and self._has_room(key, pack_claims, room):
             overflowed = yield from self._put(bytes(checked), sid, iat, iat + ttl, former)
             plaintext = pack_claims(state=overflowed.reference.state)
         return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed, plaintext)
+
+    @staticmethod
+    def _has_room(key: TokenKey, pack_claims: Callable[..., bytes], room: int) -> bool:
+        """Tell whether a reference fits: where the subject takes the room, no entry helps."""
+        return key.token_length(len(pack_claims(state=SOME_REFERENCE.state))) <= room
 
     def _put(
         self, packed: bytes, sid: bytes, iat: int, dies_at: int, former: Overflowed | None

@@ -13,6 +13,7 @@ from tokensession.web.change import is_same, keeps_anonymous, leaves_copies
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
+    from tokensession.overflow.reference import Overflowed
     from tokensession.revocation.decision import Ended, Entries, Successor
     from tokensession.sessions.steps import Steps
     from tokensession.sessions.value import SessionValue
@@ -131,11 +132,15 @@ class Ending(Generic[StateT]):
         assert self._revocations is not None
         value.started_at = value.issued_at = self._revocations.dated_after(entries, at)
 
-    def dropping(self, value: SessionValue[Any], written: Written | None) -> Steps[None]:
-        """Delete an entry whose token is not sent; where that fails, it ends by itself."""
+    def dropping(self, written: Written | None, *sent: Overflowed | None) -> Steps[None]:
+        """Delete an entry whose token is not sent; where that fails, it ends by itself.
+
+        Args:
+            written: The token, or None for none.
+            sent: The entries of tokens that were sent.
+        """
         entry = None if written is None else written.overflowed
-        if self._overflow is not None and entry not in (None, value.overflowed):
-            assert entry is not None
+        if self._overflow is not None and entry is not None and entry not in sent:
             yield partial(self._overflow.drop, entry.reference)
 
     def forgetting(self, value: SessionValue[Any]) -> Steps[None]:

@@ -136,6 +136,8 @@ class Saving(Generic[StateT]):
         news = self.is_news(session, value)
         failure: TokenSessionError | None = None
         change = NOTHING
+        # An entry that was written before belongs to a token that may have been sent.
+        sent = value.overflowed, None if session._saved is None else value.entry
         # 1. Make.
         try:
             if news:
@@ -149,6 +151,7 @@ class Saving(Generic[StateT]):
             change = self._gone(session, value, error)
         except TokenSessionError as error:
             failure = error
+        made, recorded = change.written, True
         # 2. Record.
         if ending.is_due(session, value, news=news):
             yield from_here_to_the_end
@@ -161,16 +164,18 @@ class Saving(Generic[StateT]):
                 elif signs_out:
                     yield from ending.denying(value, at)
             except StoreError as error:
-                failure = error
+                failure, recorded = error, False
         value.shared |= failure is not None  # the application can change it again
         if news:
             session._saved = self._snapshot(value)
+        yield from ending.dropping(made if failure or change.written is None else None, *sent)
+        replaces = change.written is None or is_of_another(value)
+        ends = failure is None and news and change.header is not None and replaces
+        if recorded and (ends or (keys.can_mint and is_signed_out(value))):
+            yield from ending.forgetting(value)
         if failure is not None:
-            yield from ending.dropping(value, change.written)
             self._delete_after_sign_out(session, value, headers, at)
             raise failure
-        if news and change.header is not None and (change.written is None or is_of_another(value)):
-            yield from ending.forgetting(value)
         # 3. Say.
         self._say(change, session, headers, at)
 
@@ -189,7 +194,6 @@ class Saving(Generic[StateT]):
                 # Ended meanwhile, so it does not go on under another id. The cookie is left
                 # alone: it can be one that the other request has set.
                 _log.debug("session not written: %s", error.code)
-                yield from self._ending.dropping(value, change.written)
                 return NOTHING
             return change
         entries = yield from self._ending.succeeding(value, at)
