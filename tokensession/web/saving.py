@@ -95,7 +95,8 @@ class Saving(Generic[StateT]):
             self._say(self._gone(session, value, error), session, headers, at)
         except TokenSessionError:
             value.shared = True  # the application can change it again
-            self._delete_after_sign_out(session, value, headers, at)
+            if is_signed_out(value) and keys.can_mint:
+                self._say(Change(self._cookie.delete()), session, headers, at)
             raise
         finally:
             session._saved = self._snapshot(value)
@@ -152,11 +153,11 @@ class Saving(Generic[StateT]):
         except TokenSessionError as error:
             failure = error
         made, recorded = change.written, True
+        signs_out = news and keys.can_mint and is_signed_out(value)
         # 2. Record.
         if ending.is_due(session, value, news=news):
             yield from_here_to_the_end
             try:
-                signs_out = news and keys.can_mint and is_signed_out(value)
                 ends = signs_out or (news and failure is None)
                 yield from ending.marking(session, value, at, ends=ends)
                 if failure is None and news:
@@ -169,12 +170,12 @@ class Saving(Generic[StateT]):
         if news:
             session._saved = self._snapshot(value)
         yield from ending.dropping(made if failure or change.written is None else None, *sent)
-        replaces = change.written is None or is_of_another(value)
-        ends = failure is None and news and change.header is not None and replaces
-        if recorded and (ends or (keys.can_mint and is_signed_out(value))):
+        replaced = change.header is not None and (change.written is None or is_of_another(value))
+        if recorded and (signs_out or (news and replaced and failure is None)):
             yield from ending.forgetting(value)
         if failure is not None:
-            self._delete_after_sign_out(session, value, headers, at)
+            if signs_out:  # though the response fails
+                self._say(Change(self._cookie.delete()), session, headers, at)
             raise failure
         # 3. Say.
         self._say(change, session, headers, at)
@@ -260,17 +261,6 @@ class Saving(Generic[StateT]):
                 "cookie"
             )
         return True
-
-    def _delete_after_sign_out(
-        self,
-        session: RequestSession[StateT],
-        value: SessionValue[StateT],
-        headers: Headers,
-        at: int,
-    ) -> None:
-        """Delete the cookie of a session that was signed out, though the response fails."""
-        if is_signed_out(value) and session._keys.can_mint:
-            self._say(Change(self._cookie.delete()), session, headers, at)
 
     def _say(
         self, change: Change, session: RequestSession[StateT], headers: Headers, at: int
