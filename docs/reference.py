@@ -95,7 +95,8 @@ ONLY: Final[dict[str, list[str]]] = {
     ],
     "SessionManager": [
         "open",
-        "is_carried",
+        "can_wait",
+        "lags",
         "opening",
         "save",
         "saving",

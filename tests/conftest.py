@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tokensession import KeyRing, forks
-from tokensession.keys.watcher import KeyRingWatcher
-from tokensession.revocation.replica import Replica
+from tokensession.keys.poller import Poller
 
 from .servers.fixtures import cluster, memcached, mongo, postgres, redis_server, slow, valkey
 from .stores.fixtures import new_postgres, new_redis, new_sqlite, new_valkey, sqlite_url
@@ -56,9 +55,7 @@ def _followers_end() -> Iterator[None]:
     """
     yield
     for one in list(forks._calls):
-        if isinstance(one, Replica):
-            one.close()
-        elif isinstance(one, KeyRingWatcher):
+        if isinstance(one, Poller):
             one.stop()
 
 

@@ -7,9 +7,10 @@ hook only makes it sooner.
 
 from __future__ import annotations
 
-import logging  # noqa: F401  # its hook and that of threading come before ours, which start threads
+import logging  # its hook and that of threading come before ours, which start threads
 import os
 import threading  # noqa: F401
+from importlib import import_module
 from os import getpid
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _Object = TypeVar("_Object")
+
+_log = logging.getLogger("tokensession")
 
 _calls: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 
@@ -48,6 +51,52 @@ class PerProcess(Generic[_Object]):
     def give_up(self) -> _Object | None:
         """Return the object of this process, if it has one; the next use makes another."""
         return self._made.pop(getpid(), None)
+
+
+def forks_in_c() -> bool:
+    """Tell whether this process is one of uWSGI that has yet to fork its workers.
+
+    It must start no thread: a worker that is forked while another thread waits for the
+    interpreter's lock can hang for ever.
+    """
+    uwsgi = _uwsgi()
+    return uwsgi is not None and not uwsgi.worker_id() and uwsgi.masterpid() in (0, getpid())
+
+
+def _uwsgi() -> Any:
+    """Return the module that there is inside of uWSGI alone, or None."""
+    try:
+        return import_module("uwsgi")
+    except ImportError:
+        return None
+
+
+def _look_at_uwsgi() -> bool:
+    """Warn of a uWSGI whose threads stand still, or stay with its master; return True."""
+    given = getattr(_uwsgi(), "opt", None)
+    if given is None:
+        return True
+    on = {
+        name.decode() if isinstance(name, bytes) else name
+        for name, value in given.items()
+        if value not in (False, b"false", b"0")
+    }
+    missing = []
+    if on.isdisjoint({"enable-threads", "threads"}):
+        missing.append("enable-threads")
+    if on.isdisjoint({"lazy-apps", "lazy"}):
+        missing.append("lazy-apps")
+    if missing:
+        _log.warning(
+            "uWSGI runs without %s, so requests wait for keys and revocations that no thread can "
+            "read for them; set %s",
+            " and ".join(missing),
+            " and ".join(f"{name} = true" for name in missing),
+        )
+    return True
+
+
+warn_of_uwsgi = PerProcess(_look_at_uwsgi)  # once in each process
 
 
 def call_in_child(one: _Object, call: Callable[[_Object], object]) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOGGED_AGAIN: Final = 60.0  # seconds after which a hook that goes on failing is logged again
+
+_log = logging.getLogger("tokensession")
+
 
 class Observer:
     """Is told what happens, in the thread where it happens; does nothing by itself.
 
-    Give it to a `SessionCodec` and to a `Replica`. Override methods, and let them be fast and
-    never raise. Nothing that it is told names a session, a subject or an unknown key.
+    Give it to a `SessionCodec` and to a `Replica`. Override methods, and let them be fast: the
+    library holds no lock while it calls them. What they raise is logged and ends nothing. Nothing
+    that it is told names a session, a subject or an unknown key.
     """
 
     def decoded(self) -> None:
@@ -36,3 +48,22 @@ class Observer:
 
 
 SILENT = Observer()
+
+
+def tell(hook: Callable[..., object], *facts: object) -> None:
+    """Call what the application wants to be told by; what it raises is logged and ends nothing.
+
+    Call it under no lock. A hook that goes on failing is logged once a minute.
+
+    Args:
+        hook: A method of an `Observer`, or another callback.
+        facts: What it is told.
+    """
+    try:
+        hook(*facts)
+    except Exception:  # noqa: BLE001  # an application can raise any
+        name = getattr(hook, "__qualname__", type(hook).__qualname__)
+        logged = vars(getattr(hook, "__self__", tell)).setdefault("_tokensession_logged", {})
+        if monotonic() >= logged.get(name, 0.0):
+            logged[name] = monotonic() + _LOGGED_AGAIN
+            _log.exception("%s raised an error", name)

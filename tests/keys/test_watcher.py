@@ -19,6 +19,7 @@ import tokensession
 from tests.conftest import ALGORITHMS, NOW
 from tests.forks import fork
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, StoreError, UnknownKey
+from tokensession.keys import poller
 from tokensession.keys import watcher as watcher_module
 from tokensession.keys.file_source import FileSource
 from tokensession.keys.rotation import Schedule
@@ -149,7 +150,8 @@ class TestReloading:
     def test_staleness(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
         """Seconds since the source was last in order."""
         clock = [100.0]
-        monkeypatch.setattr(watcher_module, "monotonic", lambda: clock[0])
+        for module in (watcher_module, poller):
+            monkeypatch.setattr(module, "uptime", lambda: clock[0])
         watcher = Idle(shelf)
         clock[0] += 70
         assert watcher.status().staleness == 70
@@ -209,7 +211,8 @@ class TestMisses:
     ) -> None:
         """However many kids nobody knows, and whatever they are."""
         clock = [100.0]
-        monkeypatch.setattr(watcher_module, "monotonic", lambda: clock[0])
+        for module in (watcher_module, poller):
+            monkeypatch.setattr(module, "uptime", lambda: clock[0])
         watcher = Idle(shelf)
         codec: SessionCodec[Any] = SessionCodec(watcher)
         tokens = [tokensession.encode({}, KeyRing.generate(kid=f"k{n}")) for n in range(20)]
@@ -497,6 +500,47 @@ class TestThread:
         assert watcher.ring.serial == 6
         watcher.stop()
 
+    def test_an_old_ring_is_read_again_before_a_token(
+        self, shelf: Shelf, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of a process that was frozen, or that is given its first token late."""
+        clock = [1000.0]
+        for module in (watcher_module, poller):
+            monkeypatch.setattr(module, "uptime", lambda: clock[0])
+        watcher = Idle(shelf, refresh=60)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        token = tokensession.encode({}, KeyRing([ring["b"]]))
+        clock[0] += 59.9
+        codec.decode(token)
+        assert shelf.reads == 1
+        clock[0] += 0.1
+        codec.decode(token)
+        assert shelf.reads == 2
+        shelf.document = ring.revoke("b", now=NOW).to_json()
+        clock[0] += 179.9
+        codec.decode(token)
+        assert shelf.reads == 2
+        clock[0] += 0.1
+        with pytest.raises(UnknownKey):
+            codec.decode(token)
+        assert shelf.reads == 3
+
+    def test_the_last_good_ring_stays_where_that_fails(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And only one request has waited for it, until the thread would have tried again."""
+        clock = [1000.0]
+        for module in (watcher_module, poller):
+            monkeypatch.setattr(module, "uptime", lambda: clock[0])
+        watcher = Idle(shelf, refresh=60)
+        codec: SessionCodec[Any] = SessionCodec(watcher)
+        token = codec.encode({})
+        shelf.error = StoreError("shelf: away")
+        for later, reads in ((180, 2), (180, 2), (299, 2), (300, 3)):
+            clock[0] = 1000 + later
+            assert codec.decode(token).kid == "b"
+            assert shelf.reads == reads
+
     def test_after_stopping(self, shelf: Shelf) -> None:
         """The ring stays in use, and no thread comes back."""
         watcher = KeyRingWatcher(shelf)
@@ -529,37 +573,35 @@ class TestThread:
         assert again == [True]
 
 
-def test_what_a_forked_child_finds(ring: KeyRing, shelf: Shelf) -> None:
-    """No thread, and no lock that the parent's thread held; the first use follows again."""
-    hanging, release = threading.Event(), threading.Event()
+@pytest.mark.parametrize("hooks", [True, False])
+def test_what_a_forked_child_finds(ring: KeyRing, shelf: Shelf, *, hooks: bool) -> None:
+    """No lock that the parent's thread held; and its first token is held against a new reading."""
+    hanging, release, parent = threading.Event(), threading.Event(), os.getpid()
 
     def hang() -> None:
-        hanging.set()
-        release.wait(PATIENCE)
+        if os.getpid() == parent:
+            hanging.set()
+            release.wait(PATIENCE)
 
     with KeyRingWatcher(shelf, 3600) as watcher:
         codec: SessionCodec[Any] = SessionCodec(watcher)
         unused: SessionCodec[Any] = SessionCodec(watcher)
         shelf.before = hang
-        token = codec.encode({})
+        kept, lost = (tokensession.encode({}, KeyRing([ring[kid]])) for kid in ("a", "b"))
+        codec.decode(kept)
         assert hanging.wait(PATIENCE)
+        shelf.document = ring.revoke("b", now=NOW).to_json()
 
         def check() -> None:
-            assert not threads()
-            arrived = threading.Event()
-            shelf.before = arrived.set
-            shelf.document = ring.add(now=NOW).to_json()
-            assert codec.decode(token).kid in ring
-            assert arrived.wait(PATIENCE)
-            assert len(threads()) == 1
+            with pytest.raises(UnknownKey):
+                codec.decode(lost)
+            assert codec.decode(kept).kid == "a"
             assert watcher.reload()
-            assert watcher.ring.serial == 6
-            assert unused.decode(token).kid in ring
+            assert unused.decode(kept).kid == "a"
 
-        held_in_child = fork(check)
+        held_in_child = fork(check, hooks=hooks)
         release.set()
         assert held_in_child()
-        assert watcher.ring.serial == 5
 
 
 FORKED = """

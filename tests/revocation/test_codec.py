@@ -433,9 +433,8 @@ def test_an_observer_of_new_rings_that_raises(
         assert watcher.reload()
         for _ in range(2):
             assert codec.decode(codec.encode({})).kid != key.kid
-    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
-        "the observer of new key rings raised an error"
-    ]
+    (line,) = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert line.endswith("Broken.ring_reloaded raised an error")
 
 
 def test_an_observer_need_not_listen() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from tests.forks import fork
 from tests.revocation.asking import entries, revoked
 from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, key, sid, spared
 from tokensession import ConfigError, KeyRing, Policy, Revoked, SessionCodec, StoreError
+from tokensession.keys import poller
 from tokensession.observer import Observer
 from tokensession.revocation import replica as module
 from tokensession.revocation.decision import Entries
@@ -72,7 +74,7 @@ class Watcher(Observer):
 
 
 class Clock:
-    """A monotonic clock that stands until it is moved."""
+    """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -92,7 +94,8 @@ def today(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Give the clock that replicas read."""
     clock = Clock()
-    monkeypatch.setattr(module, "monotonic", clock)
+    monkeypatch.setattr(module, "uptime", clock)
+    monkeypatch.setattr(poller, "uptime", clock)
     return clock
 
 
@@ -110,6 +113,16 @@ def wait_for(condition: Callable[[], bool]) -> None:
         sleep(0.005)
 
 
+def threads() -> list[threading.Thread]:
+    """Return the threads of replicas."""
+    return [thread for thread in threading.enumerate() if thread.name == "tokensession-replica"]
+
+
+def is_idle(thread: threading.Thread) -> bool:
+    """Tell whether a thread waits for its next reading."""
+    return sys._current_frames()[thread.ident or 0].f_code.co_name == "wait"
+
+
 def no_thread(_: threading.Thread) -> None:
     """Fail as a system does that has no thread to give."""
     raise RuntimeError("can't start new thread")
@@ -117,15 +130,22 @@ def no_thread(_: threading.Thread) -> None:
 
 @pytest.mark.usefixtures("still")
 class TestReading:
-    def test_it_is_stale_before_the_first(self) -> None:
-        """Nobody can tell then what is revoked."""
-        replica = Replica(MemoryStore())
-        with pytest.raises(StoreError, match="has not been read yet"):
-            revoked(replica, sid(1), NOW, None)
+    def test_the_first_check_reads(self) -> None:
+        """Until that has worked nobody can tell what is revoked."""
+        store = Fragile()
+        store.deny(denial(1), now=NOW)
+        assert revoked(Replica(store), sid(1), NOW, None)
+        assert entries(Replica(store), sid(1), None).denied
+        store.breaks = "before"
+        replica = Replica(store)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="has not been read yet"):
+                revoked(replica, sid(1), NOW, None)
         with pytest.raises(StoreError):
             entries(replica, sid(1), None)
+        store.breaks = None
         replica.read()
-        assert not revoked(replica, sid(1), NOW, None)
+        assert revoked(replica, sid(1), NOW, None)
 
     def test_it_says_what_the_store_says(self) -> None:
         """After each reading, and of what it revokes itself at once."""
@@ -269,19 +289,40 @@ class TestReading:
 @pytest.mark.usefixtures("still")
 class TestStaleness:
     def test_at_its_bound(self, clock: Clock) -> None:
-        """It answers below max_staleness, and not from there on, until it has read again."""
-        replica = Replica(MemoryStore(), max_staleness=60)
+        """From max_staleness on a check reads, once; where that fails it does not answer."""
+        store = Fragile()
+        replica = Replica(store, max_staleness=60)
         replica.read()
-        for later, fresh in ((59.9, True), (60, False), (3600, False)):
-            clock.now = 1000 + later
-            assert replica.staleness == pytest.approx(later)
-            if fresh:
-                revoked(replica, sid(1), NOW, None)
-                continue
-            with pytest.raises(StoreError, match=f"{later} s old, more than the 60 s"):
-                revoked(replica, sid(1), NOW, None)
-        replica.read()
+        store.breaks = "before"
+        clock.now = 1059.9
+        assert replica.staleness == pytest.approx(59.9)
         assert not revoked(replica, sid(1), NOW, None)
+        for later in (60, 61.9):
+            clock.now = 1000 + later
+            with pytest.raises(StoreError, match=f"{later:.0f} s old, more than the 60 s"):
+                revoked(replica, sid(1), NOW, None)
+        store.breaks = None
+        store.deny(denial(1), now=NOW)
+        replica.read()
+        assert revoked(replica, sid(1), NOW, None)
+
+    def test_after_a_pause_of_the_process(self, clock: Clock) -> None:
+        """A function that was frozen between two calls answers, and from what is new."""
+        store = Fragile()
+        replica = Replica(store, max_staleness=60)
+        replica.read()
+        store.deny(denial(1), now=NOW)
+        clock.now += 3600
+        assert revoked(replica, sid(1), NOW, None)
+        assert replica.staleness == 0
+        # Also where the last reading had failed: the thread has not been able to try again.
+        store.breaks = "before"
+        clock.now += 60
+        with pytest.raises(StoreError):
+            revoked(replica, sid(1), NOW, None)
+        store.breaks = None
+        clock.now += 3600
+        assert revoked(replica, sid(1), NOW, None)
 
     def test_it_counts_from_the_beginning_of_a_reading(self, clock: Clock) -> None:
         """What came while it was read may not be in it."""
@@ -402,18 +443,23 @@ class TestThread:
 
         store, broken = Fragile(), Broken()
         replica = Replica(store, refresh=0.01, observer=broken)
-        with pytest.raises(RuntimeError):
-            replica.read()
+        replica.read()
         wait_for(lambda: len(broken.read) > 2)
         store.breaks = "before"
         wait_for(lambda: len(broken.failed) > 2)
         store.breaks = None
         store.deny(denial(1), now=NOW)
         wait_for(lambda: revoked(replica, sid(1), NOW, None))
+        wait_for(lambda: "again" in caplog.text)
         replica.close()
-        assert [record.getMessage() for record in caplog.records] == [
-            "tokensession-replica: a reading failed unexpectedly; polling goes on",
+        lines = [
+            record.getMessage().partition(">.")[2] or record.getMessage()
+            for record in caplog.records
+        ]
+        assert lines == [
+            "Broken.replica_read raised an error",
             "the revocation list cannot be read: the store is down",
+            "Broken.store_failed raised an error",
             "the revocation list can be read again",
         ]
 
@@ -438,46 +484,67 @@ class TestThread:
     def test_a_system_without_threads_to_give(
         self, word: WhenDown, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Each check tries again, and until then the copy is as old as it is."""
-        store, watcher = MemoryStore(), Watcher()
-        replica = Replica(store, refresh=0.01, when_stale=word, observer=watcher)
+        """Each check tries again, and reads by itself when the copy is too old."""
+        store, watcher = Fragile(), Watcher()
+        replica = Replica(store, refresh=0.01, max_staleness=0.1, when_stale=word, observer=watcher)
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", no_thread)
-            for _ in range(2):
-                if word == "deny":
-                    with pytest.raises(StoreError, match="has not been read yet"):
-                        revoked(replica, sid(1), NOW, None)
-                else:
-                    assert not revoked(replica, sid(1), NOW, None)
-            assert watcher.failed == ["read", "read"]
-            assert caplog.text.count("cannot be read: can't start new thread") == 1
-            replica.read()
             assert not revoked(replica, sid(1), NOW, None)
-            assert watcher.failed == ["read"] * 4
-        assert not revoked(replica, sid(1), NOW, None)
-        store.deny(denial(1), now=NOW)
-        wait_for(lambda: replica.size == 1)
+            assert (watcher.failed, watcher.read) == (["read"], [(0, 0)])
+            store.deny(denial(1), now=NOW)
+            wait_for(lambda: revoked(replica, sid(1), NOW, None))
+            assert "cannot be read: can't start new thread" in caplog.text
+            store.breaks = "before"
+            wait_for(lambda: replica.staleness > 0.1)
+            with contextlib.suppress(StoreError) if word == "deny" else contextlib.nullcontext():
+                assert revoked(replica, sid(1), NOW, None)
+                assert word == "allow"
+            store.breaks = None
+        store.deny(denial(2), now=NOW)
+        revoked(replica, sid(1), NOW, None)
+        wait_for(lambda: replica.size == 2)
         replica.close()
 
-    def test_a_child_has_a_thread_of_its_own(self) -> None:
+    @pytest.mark.parametrize("hooks", [True, False])
+    def test_a_child_has_a_thread_of_its_own(self, *, hooks: bool) -> None:
         """After a fork it keeps what it has heard, and goes on hearing."""
         store = Fragile()
-        replica = Replica(store, refresh=0.01)
+        replica = Replica(store, refresh=0.01 if hooks else 3600, max_staleness=7200)
         store.deny(denial(1), now=NOW)
         replica.read()
         assert revoked(replica, sid(1), NOW, None)
+        wait_for(lambda: all(map(is_idle, threads())))
 
         def check() -> None:
-            assert revoked(replica, sid(1), NOW, None)
             store.deny(denial(2), now=NOW)
+            assert revoked(replica, sid(1), NOW, None)
             wait_for(lambda: revoked(replica, sid(2), NOW, None))
 
-        with replica._reading, replica._lock:  # as if the parent were reading at this moment
-            held_in_child = fork(check)
+        here = replica._poller._here()
+        with here.reading, replica._lock():  # as if the parent were reading at this moment
+            held_in_child = fork(check, hooks=hooks)
         held = held_in_child()
         replica.close()
         assert held
         assert not revoked(replica, sid(2), NOW, None)
+
+    def test_checks_do_not_wait_while_a_store_is_down(self) -> None:
+        """But for the one reading that finds it so."""
+
+        class Hanging(Fragile):
+            def read(self, position: Position | None) -> Iterator[Batch]:
+                reads.append(threading.current_thread())
+                return super().read(position)
+
+        reads: list[threading.Thread] = []
+        store = Hanging()
+        store.breaks = "before"
+        replica = Replica(store, refresh=3600, max_staleness=7200)
+        for _ in range(20):
+            with pytest.raises(StoreError, match="has not been read"):
+                revoked(replica, sid(1), NOW, None)
+        assert len(reads) <= 2
+        replica.close()
 
 
 def test_the_codec_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -486,9 +553,6 @@ def test_the_codec_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
     replica = Replica(store)
     codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=replica)
-    with pytest.raises(StoreError):
-        codec.encode({}, now=NOW)
-    replica.read()
     token = codec.encode({}, subject="ada", now=NOW)
     monkeypatch.setattr(store, "look_up", None)
     session = codec.decode(token, now=NOW)

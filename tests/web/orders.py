@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -158,8 +159,9 @@ class Nodes:
         if not self._deaf:
             return self._hearing, self._hearing
         check: Any = Replica(store, refresh=10_000, max_staleness=100_000)
-        check._poller.stop = check._poller.start = lambda *_: None
-        check._read_at = check._fresh_until = float("inf")
+        check._poller.confirm(0, float("inf"))
+        check._poller.running_in = os.getpid()
+        check._poller.start = check._poller.stop = lambda *_: None
         return self._hearing, SessionManager(RING, policy=POLICY, revocation=check)
 
 

@@ -176,9 +176,9 @@ class TestReadingAhead:
 
     def test_what_can_carry_a_session(self, manager: SessionManager[Any]) -> None:
         """A request without our cookie needs no reading ahead; an older library's can be there."""
-        assert manager.is_carried(request(manager, "junk"))
-        assert not manager.is_carried(request(manager))
-        assert not manager.is_carried(manager.open([(b"cookie", b"other=1")], now=NOW))
+        assert manager.can_wait(request(manager, "junk"))
+        assert not manager.can_wait(request(manager))
+        assert not manager.can_wait(manager.open([(b"cookie", b"other=1")], now=NOW))
         reader = StarletteReader("old secret", until=NOW + 60, subject=lambda _: None)
         legacy = SessionManager(manager.codec, legacy=[reader])
-        assert legacy.is_carried(request(legacy))
+        assert legacy.can_wait(request(legacy))

@@ -96,7 +96,7 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
             )
         headers = [(name.lower(), value) for name, value in request.raw_headers]
         session = request[key] = manager.open(headers)
-        if not manager.storeless and manager.is_carried(session):
+        if manager.can_wait(session):
             await run_beside(manager.opening(session))
         try:
             response = await handler(request)

@@ -85,7 +85,7 @@ class SessionMiddleware:
     ) -> None:
         """Serve one request or WebSocket; other scopes pass through."""
         kind, manager = scope["type"], self._manager
-        if kind != "http" or not manager.storeless:
+        if kind != "http" or not manager.storeless or manager.lags:
             if kind in ("http", "websocket"):
                 await self._serve(scope, receive, send)
             else:
@@ -135,7 +135,7 @@ class SessionMiddleware:
         """Serve a request that can need a store, or a WebSocket."""
         manager = self._manager
         session = scope[self._scope_key] = manager.open(scope["headers"])
-        if not manager.storeless and manager.is_carried(session):
+        if manager.can_wait(session):
             await run_beside(manager.opening(session))
         exchange = _Exchange(manager, session, scope, send)
         try:

@@ -64,7 +64,7 @@ class SessionInterface(sessions.SessionInterface):
         managers = self._managers.of(app)
         session = managers.open(scope["headers"])
         manager = managers.permanent
-        if not manager.storeless and manager.is_carried(session):
+        if manager.can_wait(session):
             await run_beside(manager.opening(session))
         if scope["type"] == "websocket":
             manager.complete(session)

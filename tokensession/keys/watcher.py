@@ -1,23 +1,24 @@
 """A ring that follows its source while the process runs (SPEC section 7).
 
-A thread does all reading. It starts on first use and again after a fork, and a request never waits
-for it. `succession` decides what becomes of the ring; users pull it from the watcher.
+A thread reads. It starts on first use, and again after a fork. A request waits only where the ring
+is older than the thread lets it become, as in a process that was frozen. `succession` decides what
+becomes of the ring; users pull it from the watcher.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from os import getpid
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Final, Self
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
-from tokensession.forks import call_in_child
-from tokensession.keys.poller import Poller
+from tokensession.keys.poller import Outcome, Poller, uptime
 from tokensession.keys.source import KeySource, load_ring
 from tokensession.keys.succession import Verdict, judge
+from tokensession.observer import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,9 @@ DEFAULT_REFRESH: Final = 60.0  # seconds
 DEFAULT_COOLDOWN: Final = 10.0  # seconds
 MAX_REFRESH: Final = 86400.0
 STOP_SECONDS: Final = 2 * DEFAULT_COOLDOWN  # sources give up earlier
+# How many refreshes old a ring may be, for a reading can be slow, or fail once. One that this
+# process has not read yet, but for the first time, counts for a single one.
+_BOUND: Final = 3
 
 _log = logging.getLogger("tokensession")
 
@@ -41,7 +45,7 @@ class WatcherStatus:
         serial: Of the ring in use.
         changed_at: Unix second since which it is in use.
         confirmed_at: Unix second at which the source was last read and had nothing wrong.
-        staleness: Seconds since then, by the monotonic clock.
+        staleness: Seconds since then, by a clock that counts while the machine is suspended.
         polls: How often the source was read.
         changes: How often the ring was replaced.
         failures: How often reading failed, or gave something that was not taken over.
@@ -65,7 +69,8 @@ class KeyRingWatcher:
 
     The constructor reads the first ring, so that a process without keys fails when it starts. From
     then on the last good ring stays in use when the source fails. The log, the callback and
-    `status` say what is wrong.
+    `status` say what is wrong. A ring that was not confirmed for three refreshes is read again
+    before it is used: the request waits for the source, but not for one that has just failed.
 
     A token under an unknown key is refused at once, and its cookie stays. It asks for a reload in
     the background, at most once within the cool-down for all kids together.
@@ -74,8 +79,8 @@ class KeyRingWatcher:
         source: Where the document is.
         refresh: Seconds between two polls, at most; a fifth of it is random.
         cooldown: Seconds between two reloads that unknown keys ask for; at most `refresh`.
-        callback: Called in the watcher's thread when the ring or `last_error` has changed. It can
-            use the watcher; what it raises is logged.
+        callback: Called when the ring or `last_error` has changed, by the watcher's thread or
+            by `reload`. It can use the watcher; what it raises is logged.
 
     Raises:
         ConfigError: Wrong arguments; or no document, or one that is refused.
@@ -95,20 +100,14 @@ class KeyRingWatcher:
         self._cooldown = _checked("cooldown", cooldown, refresh)
         self._source = source
         self._callback = callback
+        begun = uptime()
         self._ring = load_ring(source)
-        self._confirmed = monotonic()
         at = int(time())
         self._status = WatcherStatus(self._ring.serial, at, at, 0.0, polls=1)
         self._misses = 0
-        self._warm_at = 0.0  # monotonic second from which an unknown key may ask again
-        self._poller = Poller(self.reload, refresh, name="tokensession-keys")
-        self._begin()
-        call_in_child(self, KeyRingWatcher._begin)
-
-    def _begin(self) -> None:
-        """Create the lock, which a thread of the parent can hold during a fork."""
-        self._pid = getpid()
-        self._reading = threading.Lock()  # one reader at a time
+        self._warm_at = 0.0  # second of `uptime` from which an unknown key may ask again
+        self._poller = Poller(self._read, refresh, _BOUND * refresh, name="tokensession-keys")
+        self._poller.confirm(begun, refresh)
 
     @property
     def ring(self) -> KeyRing:
@@ -117,26 +116,46 @@ class KeyRingWatcher:
 
     def status(self) -> WatcherStatus:
         """Return the watcher's health at the moment."""
-        staleness = max(0.0, monotonic() - self._confirmed)
+        staleness = max(0.0, uptime() - self._poller.read_at)
         return replace(self._status, staleness=staleness, misses=self._misses)
 
     # -- what codecs use ---------------------------------------------------------------------
 
     def current(self) -> KeyRing:
-        """Return the ring in use, and see that the thread runs in this process.
+        """Return the ring in use, confirmed lately.
 
         Codecs call this for each token. It takes no lock while the thread runs.
 
         Raises:
             StoreError: As for `start`: a ring that nothing follows is not used.
         """
-        if self._poller.running_in != getpid():
-            self.start()
+        poller = self._poller  # not `lags`, for speed
+        if uptime() >= poller.fresh_until or poller.running_in != getpid():
+            reading = self.due()
+            if reading is not None:
+                reading()
         return self._ring
+
+    @property
+    def lags(self) -> bool:
+        """Whether the next use can wait for the source, as the ring was not confirmed lately."""
+        poller = self._poller
+        return uptime() >= poller.fresh_until or poller.running_in != getpid()
+
+    def due(self) -> Callable[[], None] | None:
+        """Return the reading that must come before a token is accepted, or None.
+
+        Asynchronous adapters make it in a thread. Where it fails the ring stays.
+
+        Raises:
+            StoreError: As for `start`.
+        """
+        self.start()
+        return self._poller.due()
 
     def missed(self) -> None:
         """Note a token under a key that the ring does not list. Never waits."""
-        now = monotonic()
+        now = uptime()
         if now >= self._warm_at:
             self._warm_at = now + self._cooldown
             self._misses += 1
@@ -178,35 +197,30 @@ class KeyRingWatcher:
         Returns:
             Whether the document is good: taken over, or the one in use.
         """
-        if self._pid != getpid():  # forked without Python's hooks, as uWSGI does
-            self._begin()
-        with self._reading:
-            try:
-                verdict = judge(self._ring, self._source.name, self._source.read())
-            except TokenSessionError as error:
-                verdict = Verdict(self._ring, str(error))
-            except Exception as error:  # noqa: BLE001  # a source of an application can raise any
-                verdict = Verdict(self._ring, f"{self._source.name}: {type(error).__name__}")
-            is_news = self._take(verdict)
-        if is_news and self._callback is not None:
-            try:
-                self._callback(self.status())
-            except Exception:  # noqa: BLE001  # following goes on
-                _log.exception("the callback of a key ring watcher failed")
-        return verdict.problem is None
+        outcome = self._poller.read()
+        outcome.tell()
+        return outcome.error is None
 
-    def _take(self, verdict: Verdict) -> bool:
-        """Use and log what a reading has brought; tell whether ring or problem have changed."""
-        former, status, now = self._ring, self._status, int(time())
-        changed = verdict.ring is not former
-        if changed:
-            self._ring = verdict.ring
-            _log.warning(
-                "%s: key ring replaced, serial %d after %d",
-                self._source.name, verdict.ring.serial, former.serial,
-            )  # fmt: skip
-        if verdict.problem is None:
-            self._confirmed = monotonic()
+    def _read(self) -> Outcome:
+        """Read the source, and take over what is good."""
+        try:
+            verdict = judge(self._ring, self._source.name, self._source.read())
+        except TokenSessionError as error:
+            verdict = Verdict(self._ring, str(error))
+        except Exception as error:  # noqa: BLE001  # a source of an application can raise any
+            verdict = Verdict(self._ring, f"{self._source.name}: {type(error).__name__}")
+        former, last_error, problem = self._ring, self._status.last_error, verdict.problem
+        self._take(verdict)
+        return Outcome(
+            None if problem is None else ConfigError(problem),
+            partial(self._tell, verdict, former, last_error),
+        )
+
+    def _take(self, verdict: Verdict) -> None:
+        """Use what a reading has brought."""
+        status, now = self._status, int(time())
+        changed = verdict.ring is not self._ring
+        self._ring = verdict.ring
         self._status = replace(
             status,
             serial=verdict.ring.serial,
@@ -217,8 +231,18 @@ class KeyRingWatcher:
             failures=status.failures + (verdict.problem is not None),
             last_error=verdict.problem,
         )
+
+    def _tell(self, verdict: Verdict, former: KeyRing, last_error: str | None) -> None:
+        """Log what a reading has brought, and call the callback where ring or problem changed."""
+        changed = verdict.ring is not former
+        if changed:
+            _log.warning(
+                "%s: key ring replaced, serial %d after %d",
+                self._source.name, verdict.ring.serial, former.serial,
+            )  # fmt: skip
         self._report(verdict)
-        return changed or verdict.problem != status.last_error
+        if self._callback is not None and (changed or verdict.problem != last_error):
+            tell(self._callback, self.status())
 
     def _report(self, verdict: Verdict) -> None:
         """Log a fault when it begins and when it ends, not with every poll that finds it again."""

@@ -12,6 +12,7 @@ from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
 from tokensession.format.seconds import whole_seconds
 from tokensession.format.state import check_subject
+from tokensession.observer import tell
 from tokensession.revocation.decision import (
     CLOCK_SKEW,
     MIN_LEEWAY,
@@ -188,7 +189,7 @@ class RevocationList:
         try:
             answer = write()
         except StoreError:
-            self._observer.store_failed("revoke")
+            tell(self._observer.store_failed, "revoke")
             raise
-        self._observer.revoked(what)
+        tell(self._observer.revoked, what)
         return answer

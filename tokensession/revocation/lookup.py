@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.observer import SILENT, Observer
+from tokensession.observer import SILENT, Observer, tell
 from tokensession.revocation.decision import Denial, Ended, Entries, Keep, is_revoked, subject_key
 from tokensession.revocation.store import Batch, Store
 
@@ -144,7 +144,7 @@ class Lookup(Check):
         now = monotonic()
         if now - begun >= _SLOW:
             self._asked_again_at = now + _PAUSE
-        self._observer.store_failed("look_up")
+        tell(self._observer.store_failed, "look_up")
         if self._allow and not self._down:  # once per outage, not per request
             _log.warning("revocation is not checked while the store is down: %s", error)
         self._down = True

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from math import inf
 from os import getpid
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.forks import call_in_child
+from tokensession.forks import PerProcess
 from tokensession.format.seconds import check_number
-from tokensession.keys.poller import Poller
-from tokensession.observer import SILENT, Observer
+from tokensession.keys.poller import Outcome, Poller, uptime
+from tokensession.observer import SILENT, Observer, tell
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.revocation.lookup import Check, WhenDown, check_word, checked_store
@@ -37,10 +38,13 @@ class Replica(Check):
     """Follows a store, and answers from memory.
 
     Its thread starts with `read` or with the first check, whichever is first, and then again in
-    each child after a fork: before that nothing is read, and until the first reading has ended it
-    is stale. What this process revokes is in force
-    in it at once; elsewhere after about `refresh` seconds, and after `max_staleness` at the latest.
-    It keeps what it has heard until that has ended by itself, whatever becomes of the store.
+    each child after a fork. What this process revokes is in force in it at once; elsewhere after
+    about `refresh` seconds, and after `max_staleness` at the latest. It keeps what it has heard
+    until that has ended by itself, whatever becomes of the store.
+
+    A check reads by itself where the thread could not: as the first one of its process, and after
+    a pause of the whole process. All checks at that moment share one reading, which ends within
+    the store's timeout. Where reading has just failed they do not wait for another.
 
     Args:
         store: The store to follow; it must list its changes.
@@ -80,63 +84,51 @@ class Replica(Check):
         self._entries = RevocationEntries()
         self._position: Position | None = None
         self._epoch: str | None = None
-        self._read_at = self._whole_at = -inf  # on the monotonic clock
+        self._whole_at = -inf  # by `uptime`
         self._swept_at = 0  # Unix second: entries that had ended an hour before it are gone
-        self._poller = Poller(self._poll, refresh, name="tokensession-replica")
-        self._begin_anew()
-        call_in_child(self, Replica._after_fork)
-
-    def _begin_anew(self) -> None:
-        """Create the locks, which a thread of the parent can hold during a fork."""
-        self._lock = threading.Lock()  # held while entries are added
-        self._reading = threading.Lock()  # held while the store is read
-        self._fresh_until = -inf  # so that the next check comes to _check_freshness
-
-    def _after_fork(self) -> None:
-        self._begin_anew()
-        if self._poller.wanted:
-            self._start()
+        self._lock = PerProcess(threading.Lock)  # held while entries are added
+        self._poller = Poller(self._read, refresh, max_staleness, name="tokensession-replica")
 
     # -- asking --------------------------------------------------------------------------------
 
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
-        if monotonic() >= self._fresh_until:
-            self._check_freshness()
+        if uptime() >= self._poller.fresh_until or self._poller.running_in != getpid():
+            yield from self._freshening()
         return self._entries.revokes(sid, started_at, subject)
-        yield  # steps that need no call
 
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        if monotonic() >= self._fresh_until:
-            self._check_freshness()
+        if uptime() >= self._poller.fresh_until or self._poller.running_in != getpid():
+            yield from self._freshening()
         return self._entries.look_up(sid, subject)
-        yield  # likewise
 
     @property
     def staleness(self) -> float:
         """Seconds since the last good reading began; infinite before the first."""
-        return monotonic() - self._read_at
+        return uptime() - self._poller.read_at
 
     @property
     def size(self) -> int:
         """How many entries there are."""
         return self._entries.denied_count + self._entries.mark_count
 
-    def _check_freshness(self) -> None:
+    def _freshening(self) -> Steps[None]:
+        """Read where the thread could not, and refuse to answer from what is too old."""
         self._start()
+        reading = self._poller.due()
+        if reading is not None:
+            yield reading
         staleness = self.staleness
-        if staleness < self._max_staleness:
-            if self._follows():
-                self._fresh_until = self._read_at + self._max_staleness
-        elif not self._allow:
-            if staleness == inf:
-                raise StoreError(
-                    "the copy of the revocation list has not been read yet: call read() when the "
-                    "service starts, and see in the log whether reading fails"
-                )
+        if staleness < self._max_staleness or self._allow:
+            return
+        if staleness == inf:
             raise StoreError(
-                f"the copy of the revocation list is {staleness:.0f} s old, more than the "
-                f"{self._max_staleness:g} s of max_staleness: is its store reachable?"
+                "the copy of the revocation list has not been read yet: see in the log why reading "
+                "fails, and call read() when the service starts"
             )
+        raise StoreError(
+            f"the copy of the revocation list is {staleness:.0f} s old, more than the "
+            f"{self._max_staleness:g} s of max_staleness: is its store reachable?"
+        )
 
     # -- following -----------------------------------------------------------------------------
 
@@ -148,67 +140,67 @@ class Replica(Check):
         Raises:
             StoreError: The store could not be read; what was read of it counts nevertheless.
         """
-        skipped = self._read()
+        outcome = self._poller.read()
+        if outcome.error is not None:
+            raise outcome.error
         self._start()
-        self._tell(skipped)
+        outcome.tell()
 
-    def _read(self) -> int:
+    def _read(self) -> Outcome:
+        """Read what has changed."""
+        known = self._epoch
+        try:
+            skipped = self._follow(uptime(), int(time()))
+        except Exception as error:  # noqa: BLE001  # a driver can raise any
+            reason = str(error) if isinstance(error, StoreError) else type(error).__name__
+            return Outcome(error, partial(self._failed, reason))
+        return Outcome(None, partial(self._tell, skipped, anew=known not in (None, self._epoch)))
+
+    def _follow(self, at: float, now: int) -> int:
         """Read what has changed; return how many entries were garbage."""
-        with self._reading:
-            begun, now = monotonic(), int(time())
-            # A clock that was ahead for a while has swept what is needed now that it is right.
-            swept_early = now < self._swept_at - SWEEP_MARGIN
-            whole = swept_early or begun - self._whole_at >= _WHOLE_AGAIN
-            position: Position | None = None
-            skipped = 0
-            for batch in self.store.read(None if whole else self._position):
-                self._apply(batch)
-                skipped += batch.skipped
-                position = batch.position
-            # Only now: a reading that fails half-way is done again from where it began.
-            self._position = position
-            if whole:
-                self._whole_at = begun
-            self._read_at = begun
-            with self._lock:
-                self._entries.expire(now - SWEEP_MARGIN)
-            self._swept_at = now if whole else max(now, self._swept_at)
+        # A clock that was ahead for a while has swept what is needed now that it is right.
+        swept_early = now < self._swept_at - SWEEP_MARGIN
+        whole = swept_early or at - self._whole_at >= _WHOLE_AGAIN
+        position: Position | None = None
+        epoch, skipped = self._epoch, 0
+        for batch in self.store.read(None if whole else self._position):
+            self.hear(batch)
+            if batch.position is not None:
+                epoch = batch.epoch
+            skipped += batch.skipped
+            position = batch.position
+        # Only now: a reading that fails half-way is done again from where it began.
+        self._position, self._epoch = position, epoch
+        if whole:
+            self._whole_at = at
+        with self._lock():
+            self._entries.expire(now - SWEEP_MARGIN)
+        self._swept_at = now if whole else max(now, self._swept_at)
         return skipped
 
-    def _tell(self, skipped: int) -> None:
-        """Log and count a reading, under no lock."""
-        if self._follows():  # else the next check starts the thread
-            self._fresh_until = self._read_at + self._max_staleness
+    def _tell(self, skipped: int, *, anew: bool) -> None:
+        self._poller.report(None, "the revocation list can be read again")
+        if anew:
+            _log.warning(
+                "the revocation store was made anew: what it held is kept here until it ends, and "
+                "is unknown to processes that start now"
+            )
         if skipped:
             _log.warning("%d entries of the revocation store are garbage and were skipped", skipped)
-        self._observer.replica_read(self.size, skipped)
+        tell(self._observer.replica_read, self.size, skipped)
 
     def hear(self, news: Batch) -> None:
         entries = self._entries
-        with self._lock:
+        with self._lock():
             for subject, mark in news.marks:
                 entries.put_mark(subject, mark)
             for sid, until in news.denied:
                 entries.deny(sid, until)
             entries.raise_to(everyone=news.everyone, highest=news.highest)
 
-    def _apply(self, batch: Batch) -> None:
-        self.hear(batch)
-        if batch.position is None:
-            return
-        if self._epoch not in (None, batch.epoch):
-            _log.warning(
-                "the revocation store was made anew: what it held is kept here until it ends, and "
-                "is unknown to processes that start now"
-            )
-        self._epoch = batch.epoch
-
     def close(self) -> None:
         """End the thread."""
         self._poller.stop()
-
-    def _follows(self) -> bool:
-        return self._poller.running_in == getpid()
 
     def _start(self) -> None:
         try:
@@ -216,17 +208,8 @@ class Replica(Check):
         except RuntimeError as error:  # the next check tries again
             self._failed(str(error))
 
-    def _poll(self) -> None:
-        try:
-            skipped = self._read()
-        except Exception as error:  # noqa: BLE001  # a driver can raise any
-            self._failed(str(error) if isinstance(error, StoreError) else type(error).__name__)
-            return
-        self._poller.report(None, "the revocation list can be read again")
-        self._tell(skipped)
-
     def _failed(self, reason: str) -> None:
         # Whatever the reason, this is one fault: an outage is logged once.
         self._poller.report("unread", "the revocation list cannot be read: %s", reason)
-        self._observer.store_failed("read")
-        self._observer.replica_stale(self.staleness)
+        tell(self._observer.store_failed, "read")
+        tell(self._observer.replica_stale, self.staleness)

@@ -148,6 +148,19 @@ class DerivedKeys:
         return self._derive(watcher)
 
     @property
+    def lags(self) -> bool:
+        """Whether the next use of the keys can wait for their source."""
+        return self._watcher is not None and self._watcher.lags
+
+    def due(self) -> Callable[[], None] | None:
+        """Return the reading that must come before a token is accepted; `current` makes it itself.
+
+        Raises:
+            StoreError: The watcher's thread cannot be started.
+        """
+        return None if self._watcher is None else self._watcher.due()
+
+    @property
     def fixed(self) -> RingKeys | None:
         """The keys, where no watcher replaces them."""
         return self._derived if self._watcher is None else None
@@ -174,8 +187,6 @@ class DerivedKeys:
         except ConfigError as error:
             # Other codecs use the ring already; refusing it here would end more sessions.
             _log.warning("the new key ring does not fit this codec: %s", error)
-        except Exception:  # noqa: BLE001  # what an observer raises fails no request
-            _log.exception("the observer of new key rings raised an error")
         return derived
 
 

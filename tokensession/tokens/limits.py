@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tokensession.errors import ConfigError
 from tokensession.format.claims import MAX_SIGNERS
 from tokensession.format.seconds import whole_seconds
+from tokensession.observer import tell
 
 if TYPE_CHECKING:
     from tokensession.keys.ring import KeyRing
@@ -37,7 +38,7 @@ def meet_ring(
 ) -> None:
     """Tell of a ring that a watcher has loaded, and hold the policy against it."""
     if observer is not None and ring.serial != first_serial:
-        observer.ring_reloaded(ring.serial)
+        tell(observer.ring_reloaded, ring.serial)
     check_lifetimes(ring, policy)
 
 

@@ -21,6 +21,7 @@ from tokensession.errors import (
 )
 from tokensession.format.base64url import NotCanonical, b64url_decode
 from tokensession.format.claims import SID_BYTES, StateT, read_claims
+from tokensession.observer import tell
 from tokensession.overflow.reference import MARK, Overflowed, reference_of
 from tokensession.sessions.value import Opened, SessionValue
 from tokensession.tokens.limits import CACHED_CIPHERS, MAX_TOKEN, MIN_PAYLOAD
@@ -171,7 +172,7 @@ class TokenReader(Generic[StateT]):
         except TokenError as error:
             raise self._refused(error) from None
         if self._observer is not None:
-            self._observer.decoded()
+            tell(self._observer.decoded)
         return value
 
     def fit(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
@@ -187,7 +188,7 @@ class TokenReader(Generic[StateT]):
             except BadState as error:
                 raise self._refused(error) from None
         if self._observer is not None:
-            self._observer.decoded()
+            tell(self._observer.decoded)
         return self._value(opened, at)
 
     def read(self, token: str | bytes, at: int, keys: RingKeys) -> SessionValue[StateT]:
@@ -258,7 +259,7 @@ class TokenReader(Generic[StateT]):
     def _refused(self, error: TokenError) -> TokenError:
         _log.debug("token refused: %s", error.code)
         if self._observer is not None:
-            self._observer.refused(error.code)
+            tell(self._observer.refused, error.code)
         return error
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
 
 from tokensession.errors import ConfigError, Expired, SessionTooLarge
 from tokensession.format.claims import MAX_SIGNERS, StateT, write_claims
+from tokensession.observer import tell
 from tokensession.overflow.reference import SOME_REFERENCE
 from tokensession.tokens.limits import MAX_TOKEN
 from tokensession.tokens.sealing import NONCE_BYTES
@@ -174,7 +175,7 @@ class TokenWriter(Generic[StateT]):
         token = self._token(key, plaintext, iat, os.urandom(NONCE_BYTES))
         value.written = plaintext
         if self._observer is not None and value.kid:
-            self._observer.renewed()
+            tell(self._observer.renewed)
         dies_at = iat + ttl
         return token, (dies_at if dies_at < key.until else int(key.until)) - at
 
@@ -205,7 +206,7 @@ class TokenWriter(Generic[StateT]):
         )  # fmt: skip
         value.written = written.plaintext
         if self._observer is not None and value.kid:
-            self._observer.renewed()
+            tell(self._observer.renewed)
         return written._replace(seconds=int(min(iat + ttl, key.until)) - at)
 
     def _times(self, value: SessionValue[StateT], at: int, longest: int) -> tuple[int, int, int]:

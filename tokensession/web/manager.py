@@ -120,9 +120,14 @@ class SessionManager(Generic[StateT]):
         """
         return RequestSession(self, headers, now)
 
-    def is_carried(self, session: RequestSession[StateT]) -> bool:
-        """Tell whether the request can carry a session, so that opening it can need a store."""
-        return self._opening.carries(session._headers)
+    @property
+    def lags(self) -> bool:
+        """Whether the keys must be read again before the next token."""
+        return self.fixed_keys is None and self._codec.rings.lags
+
+    def can_wait(self, session: RequestSession[StateT]) -> bool:
+        """Tell whether opening a session can wait for a store, or for the source of its keys."""
+        return (not self.storeless and self._opening.carries(session._headers)) or self.lags
 
     def opening(self, session: RequestSession[StateT]) -> Steps[None]:
         """Read what the request carries, and hold it until the session is touched.
@@ -131,6 +136,8 @@ class SessionManager(Generic[StateT]):
         vary. An error is held in the same way.
         """
         try:
+            if (reading := self._codec.rings.due()) is not None:
+                yield reading
             session._keys = keys = self._codec.rings.current()
             session._held = yield from self._opening.steps(session._headers, session._at, keys)
         except StoreError as error:
@@ -143,8 +150,11 @@ class SessionManager(Generic[StateT]):
             StoreError: It cannot be told whether the session is revoked.
         """
         try:
-            if session._held is not None:
-                return _released(session._held)
+            held = session._held
+            if isinstance(held, StoreError):
+                raise held
+            if held is not None:
+                return held
             if self.fixed_keys is None:
                 keys = self._codec.rings.current()
                 if session._phase == BEFORE_HEAD:
@@ -288,10 +298,3 @@ class SessionManager(Generic[StateT]):
             return self
         cookie = replace(self.cookie, persistent=False)
         return SessionManager(self._codec, cookie=cookie, legacy=self.legacy)
-
-
-def _released(held: SessionValue[StateT] | StoreError) -> SessionValue[StateT]:
-    """Return a session that was read ahead, or raise why it could not be."""
-    if isinstance(held, StoreError):
-        raise held
-    return held

@@ -46,7 +46,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         scope = getattr(request, "scope", None)  # of ASGI
         headers = RequestHeaders(request.META, manager.vary) if scope is None else scope["headers"]
         session = request.session = SessionOfRequest(manager, headers)
-        if scope is not None and not manager.storeless and manager.is_carried(session):
+        if scope is not None and manager.can_wait(session):
             # Django calls this in a thread, and an asynchronous view in the event loop.
             run(manager.opening(session))
 

@@ -1,0 +1,127 @@
+"""UWSGI forks in C: its workers share nothing that must not live through a fork."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import site
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import sleep, time
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import pytest
+
+from tests.servers.process import PATIENCE, Server, free_port
+from tokensession import KeyRing, Policy, SessionCodec, stores
+from tokensession.revocation.decision import Denial
+
+if TYPE_CHECKING:
+    from tests.servers import Postgres
+
+pytest.importorskip("pyuwsgi")
+
+ROOT = Path(__file__).parents[2]
+WORKERS = 3
+RIGHT = ("--enable-threads", "--lazy-apps")
+
+
+class UWSGI(Server):
+    """UWSGI with some workers."""
+
+    stop_signal = signal.SIGKILL  # workers that get a SIGTERM, not from their master, go on
+
+    def __init__(self, keys: Path, store: str, *options: str) -> None:
+        super().__init__()
+        self._keys, self._store, self._options = keys, store, options
+        self._port = free_port()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def command(self) -> list[str]:
+        """Return the command."""
+        paths = [f"--pythonpath={path}" for path in (ROOT, *site.getsitepackages())]
+        return [
+            sys.executable, "-c", "import sys; from pyuwsgi import run; sys.exit(run())",
+            f"--http-socket=127.0.0.1:{self._port}", "--master", f"--processes={WORKERS}",
+            "--need-app", "--die-on-term", "--disable-logging", *paths, *self._options,
+            "--module=tests.adapters.uwsgi_app",
+        ]  # fmt: skip
+
+    def environment(self) -> dict[str, str]:
+        """Return what the application is told."""
+        return {"TEST_KEYS": str(self._keys), "TEST_STORE": self._store}
+
+    def answers(self) -> bool:
+        """Tell whether it serves."""
+        self.ask("ask", bytes(16).hex())
+        return True
+
+    def ask(self, what: str, text: str) -> list[Any]:
+        """Return the worker's process, its salt, and its answer."""
+        with urlopen(f"{self.url}/{what}/{text}", timeout=PATIENCE) as response:  # noqa: S310  # ours
+            found: list[Any] = json.loads(response.read())
+            return found
+
+    @property
+    def log(self) -> str:
+        """What it and its application have logged."""
+        return (self.folder / "log").read_text()
+
+
+@pytest.mark.parametrize("options", [(), RIGHT])
+def test_it_serves_what_holds(
+    options: tuple[str, ...], tmp_path: Path, postgres: Postgres, request: pytest.FixtureRequest
+) -> None:
+    """Whatever its options: no worker takes another's answers, and none follows nothing."""
+    _check(options, tmp_path, postgres.url)
+    if not options:
+        _check(options, tmp_path, request.getfixturevalue("valkey").url)
+
+
+def _check(options: tuple[str, ...], folder: Path, url: str) -> None:
+    path = folder / f"{url[:3]}.json"
+    ring = KeyRing([*KeyRing.generate(kid="a"), *KeyRing.generate(kid="b")])
+    ring.save(path)
+    store = stores.connect(url)
+    listed = store.revocations()
+    store.create()
+    codec: SessionCodec[Any] = SessionCodec(ring, policy=Policy(), revocation=listed)
+    spared, ended = (codec.encode({"n": n}, subject=f"{os.urandom(4).hex()}") for n in range(2))
+    denied, unknown = ([os.urandom(16) for _ in range(40)] for _ in range(2))
+    for sid in denied:
+        listed.deny(Denial(sid, None, None, 2**31), now=int(time()))
+    with UWSGI(path, url, *options) as server, ThreadPoolExecutor(8) as pool:
+
+        def all_of(what: str, texts: list[str]) -> list[list[Any]]:
+            return list(pool.map(lambda text: server.ask(what, text), texts))
+
+        sids = [sid for pair in zip(denied, unknown, strict=True) for sid in pair]
+        answers = all_of("ask", [sid.hex() for sid in sids])
+        assert [answer for _, _, answer in answers] == [True, False] * len(denied)
+        read = all_of("read", [spared, ended] * 20)
+        assert [answer for _, _, answer in read] == [0, 1] * 20
+        salts = {(worker, salt) for worker, salt, _ in answers + read}
+        assert len({salt for _, salt in salts}) == len({worker for worker, _ in salts}) > 1
+        # Long enough for every copy to be too old, unless it was read meanwhile.
+        codec.revoke(codec.decode(ended))
+        sleep(1.1)
+        assert {answer for _, _, answer in all_of("read", [ended] * 20)} == {"revoked"}
+        assert {answer for _, _, answer in all_of("read", [spared] * 20)} == {0}
+        KeyRing.open(path).revoke(codec.decode(spared).kid).save(path)
+        sleep(1.1)
+        assert {answer for _, _, answer in all_of("read", [spared] * 20)} == {"unknown_key"}
+        missing = " and ".join(name[2:] for name in RIGHT if name not in options)
+        lines = [line for line in server.log.splitlines() if "uWSGI runs without" in line]
+        if missing:
+            assert 0 < len(lines) <= WORKERS + 1
+            assert all(f"without {missing}, so" in line for line in lines)
+        else:
+            assert lines == []
+    store.close()
