@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from _make.claims import claims
 from _make.cookies import cookies
 from _make.derivation import derivation
+from _make.heritage import heritage
 from _make.keys import keys
 from _make.lifetimes import lifetimes
 from _make.overflow import overflow
@@ -38,6 +39,7 @@ MAKERS: list[Callable[[], dict[str, Json]]] = [
     tokens,
     lifetimes,
     cookies,
+    heritage,
     revocation,
     overflow,
     writing,

@@ -114,12 +114,15 @@ def test_every_expected_value_counts() -> None:
 
 
 OTHER_CLAIMS = {"sid": "ff" * 16, "iat": 1, "ttl": 77, "age": 77, "sub": "?", "cap": 77}
+OTHER_CLAIMS |= {"signers": ["?"], "auth": 77}
+OTHER_HERITAGE = {"signs": "?", "start": 1, "signers": ["?"], "auth": 77}
 OTHER_KEY = {"kid": "?", "algorithm": "HS256", "can_mint": True}
 
 
 def test_a_case_that_is_wrongly_accepted_fails() -> None:
     """A case that expects a refusal, and so shows no values, fails when it is accepted."""
     values = {"claims", "layers", "kids", "sig_key", "enc_key", "msgpack", "packed", "result"}
+    values |= {"signers", "auth"}
     for name, case in CASES:
         refusals = WORDS[name] - {"ok"}
         if case["expect"] == "ok" and "acceptable" not in case and refusals:
@@ -145,6 +148,8 @@ def spoil(case: dict[str, Any]) -> list[dict[str, Any]]:
     if "claims" in case:
         others = OTHER_CLAIMS | ({} if "fields" in case else {"state": [{"$float": "0.125"}]})
         wrong += [case | {"claims": case["claims"] | {name: others[name]}} for name in others]
+    if "verb" in case:
+        wrong += [case | {name: other} for name, other in OTHER_HERITAGE.items()]
     layers = case.get("layers", {})
     wrong += [case | {"layers": layers | {name: "00"}} for name in layers]
     wrong += [

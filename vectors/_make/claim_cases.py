@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from .claims_model import Claims, with_state
 
 if TYPE_CHECKING:
-    from .msgpack import Raw
+    from collections.abc import Iterator, Sequence
+
+    from .msgpack import Raw, Value
     from .vectorfile import Case
 
 PAD = b"\x00" * 16
@@ -56,3 +58,21 @@ def either(
         "expect": "ok",
         "acceptable": ["bad_claims"],
     }
+
+
+def wrong(
+    field: str,
+    rule: str,
+    index: int,
+    forms: Sequence[tuple[str, Value]],
+    content: Claims | None = None,
+) -> Iterator[Case]:
+    """Give a case for each form that a claim must not have."""
+    for slug, form in forms:
+        told = slug.replace("-", " ")
+        yield bad(
+            f"{field}-{slug}",
+            rule,
+            f"Not a value that {field} may have: {told}.",
+            (content or Claims()).pack({index: form}),
+        )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import msgpack
-from .claim_cases import FULL, PAD, REMEMBERED, SIGNED, ok
+from .claim_cases import FULL, PAD, REMEMBERED, ok
 from .claims_model import (
     AGE_AT,
-    AUTH_AT,
     CAP_AT,
     IAT,
     IAT_AT,
@@ -17,7 +15,6 @@ from .claims_model import (
     MAX_UINT32,
     SID,
     SID_AT,
-    SIGNERS_AT,
     SUB_AT,
     TTL_AT,
     Claims,
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
 def accepted_claims() -> Iterator[Case]:
     """Give the cases that every reader takes."""
     yield from _good_fields()
-    yield from _good_signers()
     yield from _good_forms()
     yield from _good_states()
 
@@ -53,42 +49,6 @@ def _good_fields() -> Iterator[Case]:
     yield ok("cap-one", "C8", "The smallest cap.", Claims(cap=1))
     yield ok("cap-greatest", "C8", "The greatest cap, 2^32-1.", Claims(cap=MAX_UINT32))
     yield ok("cap-nil", "C8", "A cap of nil is no cap.", Claims(), Claims().pack(then=[None]))
-
-
-def _good_signers() -> Iterator[Case]:
-    fifteen = [f"k{index}" for index in range(15)]
-    nil = Claims().pack(then=[None, None, None])
-    yield ok("signers-nil", "C13", "Signers of nil: nobody else has signed.", Claims(), nil)
-    longest = "ABCXYZabcxyz-_0123456789-_thirty"
-    for slug, comment, signers in (
-        ("one", "One other key has signed.", ["k0"]),
-        ("fifteen", "Fifteen others, the most.", fifteen),
-        ("shortest", "A kid of one character.", ["-"]),
-        ("longest", "Fifteen kids of 32 characters.", [longest] * 15),
-        ("repeated", "A kid that stands twice is taken as it is.", ["k0", "k1", "k0"]),
-    ):
-        yield ok(f"signers-{slug}", "C13", comment, Claims(signers=signers))
-    capped = Claims(cap=86400, signers=["k0", "k1"])
-    yield ok("signers-after-cap", "C13", "Signers after a cap, with nil as the pad.", capped)
-    padded = Claims(pad=PAD, signers=["k0", "k1"])
-    yield ok("signers-after-pad", "C13", "Signers after a pad.", padded)
-    forms = msgpack.array([msgpack.text(b"k0", 8), msgpack.text(b"k1", 32)], 32)
-    odd = capped.pack({SIGNERS_AT: forms})
-    yield ok("signers-long-headers", "C13", "An array32, str8 and str32.", capped, odd)
-    yield ok("signers-with-auth", "C14", "Every claim but cap and pad.", SIGNED)
-    absent = Claims().pack(then=[None, None, None, 0])
-    yield ok(
-        "auth-zero", "C14", "An auth of 0 is the session's start, as is none.", Claims(), absent
-    )
-    yield ok("auth-nil", "C14", "An auth of nil: nobody knows.", Claims(auth=None))
-    yield ok("auth-nil-after-signers", "C14", "The same after signers.", replace(SIGNED, auth=None))
-    yield ok("auth-one", "C14", "The smallest auth.", Claims(age=1, auth=1))
-    yield ok("auth-is-age", "C14", "The greatest auth, the age.", Claims(age=3600, auth=3600))
-    oldest = Claims(iat=MAX_SAFE, age=MAX_SAFE, auth=MAX_SAFE)
-    yield ok("auth-greatest", "C14", "The greatest of all, 2^53-1.", oldest)
-    wide = SIGNED.pack({AUTH_AT: sint(60, 64)})
-    yield ok("auth-int64", "C14", "An auth as int64.", SIGNED, wide)
-    yield ok("auth-without-sub", "C14", "It needs no subject.", Claims(age=9, auth=9))
 
 
 def _good_forms() -> Iterator[Case]:

@@ -6,26 +6,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import msgpack
-from .claim_cases import FULL, PAD, REMEMBERED, SIGNED, bad
+from .claim_cases import FULL, PAD, REMEMBERED, bad, wrong
 from .claims_model import (
     AGE_AT,
-    AUTH_AT,
     CAP_AT,
     IAT,
     IAT_AT,
     MAX_UINT32,
     SID,
     SID_AT,
-    SIGNERS_AT,
     SUB_AT,
     TTL_AT,
     Claims,
     with_state,
 )
-from .msgpack import NEVER_USED, Raw, Timestamp, Value, sint, uint
+from .msgpack import NEVER_USED, Raw, Timestamp, sint, uint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from .vectorfile import Case
 
@@ -123,7 +121,7 @@ def _wrong_fields() -> Iterator[Case]:
         ("uint64-greatest", 2**64 - 1),
     )
     minus, zero, too_wide = ("minus-one", -1), ("zero", 0), ("2-to-the-32", 2**32)
-    yield from _wrong(
+    yield from wrong(
         "sid",
         "C2",
         SID_AT,
@@ -140,7 +138,7 @@ def _wrong_fields() -> Iterator[Case]:
             ("empty", b""),
         ],
     )
-    yield from _wrong(
+    yield from wrong(
         "iat",
         "C3",
         IAT_AT,
@@ -159,7 +157,7 @@ def _wrong_fields() -> Iterator[Case]:
             ("int64-smallest", sint(-(2**63), 64)),
         ],
     )
-    yield from _wrong(
+    yield from wrong(
         "ttl",
         "C4",
         TTL_AT,
@@ -177,7 +175,7 @@ def _wrong_fields() -> Iterator[Case]:
             greatest,
         ],
     )
-    yield from _wrong(
+    yield from wrong(
         "age",
         "C5",
         AGE_AT,
@@ -193,7 +191,7 @@ def _wrong_fields() -> Iterator[Case]:
             greatest,
         ],
     )
-    yield from _wrong(
+    yield from wrong(
         "sub",
         "C6",
         SUB_AT,
@@ -211,7 +209,7 @@ def _wrong_fields() -> Iterator[Case]:
             greatest,
         ],
     )
-    yield from _wrong(
+    yield from wrong(
         "cap",
         "C8",
         CAP_AT,
@@ -230,70 +228,6 @@ def _wrong_fields() -> Iterator[Case]:
         ],
         Claims(cap=86400),
     )
-    kid = "k0"
-    yield from _wrong(
-        "signers",
-        "C13",
-        SIGNERS_AT,
-        [
-            true,
-            number,
-            ("str", kid),
-            ("bin", kid.encode()),
-            ("map", {kid: 1}),
-            stamp,
-            ("empty", []),
-            ("sixteen", [f"k{index}" for index in range(16)]),
-            ("of-nil", [kid, None]),
-            ("of-int", [1]),
-            ("of-bin", [kid.encode()]),
-            ("of-array", [[kid]]),
-            ("of-empty-text", [kid, ""]),
-            ("of-33-characters", ["k" * 33]),
-            ("of-a-dot", ["k.0"]),
-            ("of-a-space", [" k0"]),
-            ("of-a-newline", ["k0\n"]),
-            ("of-a-zero-byte", ["k0\0"]),
-            ("of-a-letter-beyond-ascii", ["k\u00e9"]),
-            ("of-bad-utf8", [msgpack.text(b"k\xff")]),
-        ],
-        Claims(signers=[kid]),
-    )
-    yield from _wrong(
-        "auth",
-        "C14",
-        AUTH_AT,
-        [
-            true,
-            false,
-            ("float64", 60.0),
-            ("str", "60"),
-            ("bin", b"\x01"),
-            array,
-            stamp,
-            minus,
-            ("age-and-one", 3601),
-            greatest,
-        ],
-        SIGNED,
-    )
-
-
-def _wrong(
-    field: str,
-    rule: str,
-    index: int,
-    forms: Sequence[tuple[str, Value]],
-    content: Claims | None = None,
-) -> Iterator[Case]:
-    for slug, form in forms:
-        told = slug.replace("-", " ")
-        yield bad(
-            f"{field}-{slug}",
-            rule,
-            f"Not a value that {field} may have: {told}.",
-            (content or Claims()).pack({index: form}),
-        )
 
 
 def _wrong_states() -> Iterator[Case]:

@@ -59,6 +59,7 @@ def schemas() -> dict[str, Schema]:
         "tokens": _tokens(),
         "lifetimes": lifetimes(),
         "cookies": cookies(TOKEN_WORDS),
+        "heritage": _heritage(),
         "revocation": _revocation(),
         "overflow": _overflow(),
         "writing": _writing(),
@@ -236,6 +237,24 @@ def _tokens() -> Schema:
     return file(
         "tokens", rules, [ok, unknown, refused], members={"rings": rings}, definitions=definitions
     )
+
+
+def _heritage() -> Schema:
+    verbs = ("renew", "regenerate", "reauthenticate", "sign_in", "clear_and_sign_in")
+    given: dict[str, Json] = {
+        "token": {"oneOf": [{"type": "null"}, TEXT]},
+        "verb": words(verbs),
+        "subject": {"oneOf": [{"type": "null"}, TEXT]},
+        "signs": KID,
+        "now": SECONDS,
+    }
+    claims = claims_definition()["properties"]
+    assert isinstance(claims, dict)
+    written = {"start": SECONDS, "signers": claims["signers"], "auth": claims["auth"]}
+    ok = record({**given, "expect": {"const": "ok"}, **written})
+    refused = record({**given, "expect": {"const": "expired"}})
+    members: dict[str, Json] = {"keys": array(jwk(), 2, 2)}
+    return file("heritage", ("T4", "T5"), [ok, refused], members=members)
 
 
 def _overflow() -> Schema:

@@ -87,6 +87,14 @@ const RUN = {
     else assert.equal(expect, "none");
     return session === undefined ? "none" : "ok";
   },
+  heritage({ token, verb, signs, now, start, signers, auth, expect }, { keys }) {
+    if (verb !== "renew") return expect; // this package has no other verb
+    const ring = KeyRing.fromJwks({ keys: keys.map((jwk) => ({ ...jwk, nbf: jwk.kid === signs ? 1 : 0 })) });
+    const session = decode(token, ring, { now });
+    const written = decode(renew(session, ring, { now }), ring, { now });
+    assert.deepEqual([written.sid, written.kid, written.startedAt, written.auth], [session.sid, signs, start, auth]);
+    assert.deepEqual(written.signers, signers ?? []);
+  },
   writing({ state, msgpack, path, size, sha256, document, now, ttl, characters }) {
     if (document !== undefined) {
       assert.equal(encode(value(state), KeyRing.fromJwks(document), { now, ttl }).length, characters);

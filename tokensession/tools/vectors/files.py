@@ -21,6 +21,7 @@ WORDS: Final = {
     "tokens": {"ok"} | CODES,
     "lifetimes": {"ok", "config_error", "expired"},
     "cookies": {"ok", "none"} | CODES,
+    "heritage": {"ok", "expired"},
     "revocation": {"ok", "revoked", "store_error"},
     "overflow": {"ok", "bad_state"},
     "writing": {"ok", "state_error"},

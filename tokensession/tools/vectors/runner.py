@@ -25,6 +25,7 @@ from tokensession.overflow.reference import reference_of, seal_with, unseal
 from tokensession.tokens.functions import encode
 from tokensession.tokens.sealing import context_bytes, derive
 from tokensession.tools.vectors.files import WORDS, Case, load
+from tokensession.tools.vectors.heritage import run_heritage
 from tokensession.tools.vectors.revocation import run_revocation
 from tokensession.tools.vectors.sessions import run_cookies, run_lifetimes
 from tokensession.tools.vectors.tagged import compare, value
@@ -157,6 +158,7 @@ _RUNNERS: Final[dict[str, Callable[[Case, dict[str, Any]], tuple[str, str | None
     "tokens": run_tokens,
     "lifetimes": run_lifetimes,
     "cookies": run_cookies,
+    "heritage": run_heritage,
     "revocation": run_revocation,
     "overflow": _run_overflow,
     "writing": _run_writing,
