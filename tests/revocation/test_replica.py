@@ -211,7 +211,7 @@ class TestReading:
         replica = Replica(store)
         replica.read()
         store.deny(denial(1), now=NOW)
-        store._changes[-1] = Batch()  # the change is lost, the entry is there
+        store._changes[-1] = ("", Batch())  # the change is lost, the entry is there
         clock.now += 3599
         replica.read()
         assert not revoked(replica, sid(1), NOW, None)
@@ -249,7 +249,7 @@ class TestReading:
         replica = Replica(store)
         replica.read()
         store.deny(denial(1), now=NOW)
-        store._changes[-1] = Batch()  # so that only a reading of everything finds it
+        store._changes[-1] = ("", Batch())  # so that only a reading of everything finds it
         for second, found in ((NOW - 3600, False), (NOW - 3601, True)):
             monkeypatch.setattr(module, "time", lambda second=second: second)
             replica.read()

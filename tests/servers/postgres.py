@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -12,6 +13,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+
+import psycopg
 
 from .process import Server
 
@@ -64,6 +67,26 @@ class Postgres(Server):
             str(_binaries() / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder),
             "-F", "-c", "listen_addresses=", "-c", "max_connections=200",
         ]  # fmt: skip
+
+    def tool(self, name: str, *options: str, text: bytes | None = None) -> bytes:
+        """Run one of its programs against it, and return what that writes."""
+        command = [str(_binaries() / name), "-h", str(self.folder), "-U", "postgres", *options]
+        run = subprocess.run(  # noqa: S603  # our own command
+            [*self.guard(), *command, "postgres"],
+            check=True,
+            capture_output=True,
+            cwd="/",
+            input=text,
+        )
+        return run.stdout
+
+    def kill_a_backend(self) -> None:
+        """End one process of it at once, as a lack of memory does; it restarts all others."""
+        url = self.url.replace("+psycopg", "")
+        with contextlib.suppress(psycopg.Error), psycopg.connect(url) as connection:
+            os.kill(connection.info.backend_pid, signal.SIGKILL)
+            while True:
+                connection.execute("select 1")
 
     def answers(self) -> bool:
         """By its own tool."""

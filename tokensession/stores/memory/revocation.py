@@ -15,7 +15,7 @@ from tokensession.forks import PerProcess
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.entries import RevocationEntries
-from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN
+from tokensession.revocation.limits import BATCH, CHANGE_BYTES, SWEEP_BATCH, SWEEP_MARGIN
 from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
 from tokensession.stores.arguments import check_size
 from tokensession.stores.memory.chains import Chains
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 MAX_DENIED: Final = 1_000_000  # session ids, about 60 MB
-_KEPT_CHANGES: Final = 10_000  # what a replica that reads late can still follow
+_KEPT_CHANGES: Final = 10_000  # a copy further behind reads everything
 _LOOKS_APART: Final = 60  # seconds between two looks through all subjects, which may be a million
 
 
@@ -47,8 +47,10 @@ class MemoryStore(Store):
         self._entries = RevocationEntries()
         self._chains = Chains()
         self._epoch = secrets.token_hex(8)
-        self._position = 0
-        self._changes: deque[Batch] = deque(maxlen=_KEPT_CHANGES)
+        self._number = 0
+        # Each with random bytes: a forked child counts on too.
+        self._changes: deque[tuple[str, Batch]] = deque(maxlen=_KEPT_CHANGES)
+        self._changed(Batch())
         # Of each subject's denied ids the greatest start, and the end of an entry for it.
         self._starts: dict[bytes, tuple[int, int]] = {}
         self._looked_at = -_LOOKS_APART  # Unix second of the last look for those that have ended
@@ -119,7 +121,7 @@ class MemoryStore(Store):
     def read(self, position: Position | None) -> Iterator[Batch]:
         with self._lock():
             # Where the interpreter holds the lock, so that both belong together.
-            here = (self._epoch, self._position)
+            here = (self._number, self._changes[-1][0])
             changes = self._since(position)
             if changes is None:
                 denied, marks = list(self._entries.denied()), list(self._entries.marks())
@@ -134,12 +136,13 @@ class MemoryStore(Store):
         yield last
 
     def _since(self, position: Position | None) -> list[Batch] | None:
-        if position is None or position[0] != self._epoch:
+        if position is None:
             return None
-        missing = self._position - int(position[1])
-        if not 0 <= missing <= len(self._changes):
+        number, change = position
+        known = len(self._changes) - 1 - (self._number - int(number))  # its index, if it is there
+        if not 0 <= known < len(self._changes) or self._changes[known][0] != change:
             return None
-        return list(self._changes)[len(self._changes) - missing :]
+        return [batch for _, batch in list(self._changes)[known + 1 :]]
 
     def count(self) -> Counts:
         return Counts(self._entries.denied_count, self._entries.mark_count)
@@ -208,5 +211,5 @@ class MemoryStore(Store):
         return everyone
 
     def _changed(self, change: Batch) -> None:
-        self._changes.append(change)
-        self._position += 1
+        self._changes.append((secrets.token_hex(CHANGE_BYTES), change))
+        self._number += 1

@@ -2,7 +2,8 @@
 
 One document holds what is for everyone, and a counter. Every write raises the counter in the
 transaction in which it writes its entries. So writers take turns, and a reader that has seen a
-position has seen all that is below it.
+position has seen all that is below it. Each write also adds a document for its change, with random
+bytes: a reader that finds its last change again goes on from there.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from tokensession.stores.mongo.revocation_documents import (
     VERSION,
     Step,
     batch_of,
+    change_name,
     checked_store,
     mark_of,
+    new_change,
 )
 from tokensession.stores.transactions import TransactionalStore
 
@@ -70,9 +73,11 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         entries.create_index("until")
         entries.create_index("current", sparse=True)
         entries.create_index("ends", expireAfterSeconds=0)
-        new = {"version": VERSION, "epoch": secrets.token_hex(8), "position": 0}
+        new: Document = {"version": VERSION, "epoch": secrets.token_hex(8), "position": 0}
         new |= {"everyone": NEVER, "highest": NEVER}
-        entries.update_one({"_id": STORE}, {"$setOnInsert": new}, upsert=True)
+        made = entries.update_one({"_id": STORE}, {"$setOnInsert": new}, upsert=True)
+        if made.upserted_id is not None:
+            entries.replace_one({"_id": change_name(0)}, new_change(), upsert=True)
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         ids: list[Any] = [STORE, DENIED + sid]
@@ -106,11 +111,13 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         return self._run(lambda entries: entries.delete_many(ids | ended).deleted_count)
 
     def read(self, position: Position | None) -> Iterator[Batch]:
+        # In this order: a collection that is restored meanwhile shows now, or at the next reading.
         store = self._store()
-        epoch, last = store["epoch"], store["position"]
-        since = -1
-        if position is not None and position[0] == epoch and int(position[1]) <= last:
-            since = int(position[1])
+        last = store["position"]
+        number, change = position or (NEVER, "")
+        here, known = self._changes(last, int(number))
+        follows = here and change and known == change and int(number) <= last
+        since = int(number) + 1 if follows else NEVER
         after: Any = b""
         while True:
             page = self._page(since, after)
@@ -123,9 +130,17 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         yield Batch(
             everyone=store["everyone"],
             highest=store["highest"],
-            epoch=epoch,
-            position=(epoch, last),
+            epoch=store["epoch"],
+            position=(last, here),
         )
+
+    def _changes(self, *positions: int) -> list[str]:
+        """Return the random bytes in hex of the change at each position; nothing if it is gone."""
+        names = [change_name(position) for position in positions]
+        query = {"_id": {"$in": names}}
+        found = self._run(lambda entries: list(entries.find(query)))
+        changes = {one["_id"]: one["change"].hex() for one in found if one["kind"] == "change"}
+        return [changes.get(name, "") for name in names]
 
     def _page(self, since: int, after: bytes) -> list[Document]:
         query: Mapping[str, Any] = {

@@ -6,6 +6,7 @@ document names the chain's `current` id, and the documents of the later ids name
 
 from __future__ import annotations
 
+import secrets
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from tokensession.errors import StoreError
 from tokensession.format.claims import SID_BYTES
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Mark
-from tokensession.revocation.limits import SWEEP_MARGIN
+from tokensession.revocation.limits import CHANGE_BYTES, MAX_CHANGES, SWEEP_MARGIN
 from tokensession.revocation.store import Batch
 from tokensession.stores.mongo.database import Document, moment
 
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
 
 
-VERSION: Final = 2
+VERSION: Final = 3
 STORE: Final = "store"  # the id of the one document; those of entries are bytes
-DENIED, MARK = b"d", b"m"  # what the ids of entries begin with
+DENIED, MARK, CHANGE = b"d", b"m", b"c"  # what the ids of other documents begin with
 _SUBJECT_BYTES: Final = 32
 
 
@@ -50,6 +51,14 @@ class Step:
         self.everyone: int = store["everyone"]
         self.highest: int = store["highest"]
         self._position: int = store["position"]
+        self._append_change()
+
+    def _append_change(self) -> None:
+        """Add the change, over one that was restored without its counter; remove the oldest."""
+        name, oldest = (change_name(self._position - back) for back in (0, MAX_CHANGES))
+        self._entries.replace_one({"_id": name}, new_change(), upsert=True, session=self._session)
+        if oldest:
+            self._entries.delete_one({"_id": oldest}, session=self._session)
 
     def end(self, denial: Denial) -> tuple[bytes, ...]:
         sid = denial.sid
@@ -115,6 +124,16 @@ class Step:
             "$max": {"until": until, "ends": moment(ends)},
         }
         self._entries.update_one({"_id": name}, change, upsert=True, session=self._session)
+
+
+def change_name(position: int) -> bytes:
+    """Return the id of the document of a change; nothing where there can be none."""
+    return CHANGE + position.to_bytes(8, "big") if position >= 0 else b""
+
+
+def new_change() -> Document:
+    """Return the document of a change."""
+    return {"kind": "change", "change": secrets.token_bytes(CHANGE_BYTES)}
 
 
 def checked_store(store: Document | None) -> Document:

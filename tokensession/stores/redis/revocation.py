@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
 from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
-from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN
+from tokensession.revocation.limits import BATCH, CHANGE_BYTES, SWEEP_BATCH, SWEEP_MARGIN
 from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
 from tokensession.stores.connection import Role
 from tokensession.stores.redis import revocation_scripts as scripts
@@ -75,7 +75,7 @@ class RedisStore(Role[RedisServer], Store):
         return Capabilities(durable=not may_forget, lists_changes=True, loss_accepted=may_forget)
 
     def create(self) -> None:
-        self._run(scripts.CREATE, secrets.token_hex(8))
+        self._write(scripts.CREATE, secrets.token_hex(8))
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         denied, everyone, mark, kept = self._run(scripts.LOOK_UP, sid, subject or b"")
@@ -85,11 +85,11 @@ class RedisStore(Role[RedisServer], Store):
         successor = denial.successor
         follows = (b"", b"") if successor is None else (successor.sid, successor.subject or b"")
         values = (denial.sid, denial.until, denial.subject or b"", *follows)
-        return _ended(self._run(scripts.DENY, now - SWEEP_MARGIN, *values))
+        return _ended(self._write(scripts.DENY, now - SWEEP_MARGIN, *values))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         values = (denial.sid, denial.until, denial.subject or b"", new, denial.started_at or 0)
-        answer = self._run(scripts.REPLACE, now - SWEEP_MARGIN, *values)
+        answer = self._write(scripts.REPLACE, now - SWEEP_MARGIN, *values)
         if answer is None:
             raise Revoked("the session was ended meanwhile, so no other id continues it")
         return _ended(answer)
@@ -97,14 +97,14 @@ class RedisStore(Role[RedisServer], Store):
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
         return _answered_mark(
-            self._run(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
+            self._write(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
         )
 
     def revoke_all(self, *, now: int) -> int:
-        return int(self._run(scripts.REVOKE_ALL, now))
+        return int(self._write(scripts.REVOKE_ALL, now))
 
     def revoke_before(self, instant: int) -> int:
-        return int(self._run(scripts.REVOKE_BEFORE, instant))
+        return int(self._write(scripts.REVOKE_BEFORE, instant))
 
     def count(self) -> Counts:
         return Counts(*self._run(scripts.COUNT))
@@ -113,28 +113,25 @@ class RedisStore(Role[RedisServer], Store):
         return int(self._run(scripts.SWEEP, now, limit))
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        epoch, server, everyone, highest, last = self._run(scripts.HERE)
-        name = (epoch.decode(), server.decode())
-        since: tuple[Any, ...] | None = None
-        if position is not None and position[:2] == name:
-            since = yield from self._changes_after(position[2:])
-        if since is None:
-            since = _id(last)
+        epoch, everyone, highest, (number, fields) = self._run(scripts.HERE)
+        here: Position | None = None
+        if position is not None:
+            here = yield from self._changes_after(position)
+        if here is None:
+            here = _position(number, dict(zip(fields[::2], fields[1::2], strict=True)))
             yield from self._everything()
-        yield Batch(everyone=everyone, highest=highest, epoch=name[0], position=(*name, *since))
+        yield Batch(everyone=everyone, highest=highest, epoch=epoch.decode(), position=here)
 
-    def _changes_after(
-        self, since: tuple[Any, ...]
-    ) -> Generator[Batch, None, tuple[Any, ...] | None]:
-        """Give the changes after one, and return the id of the last; None where some have left."""
+    def _changes_after(self, since: Position) -> Generator[Batch, None, Position | None]:
+        """Give the changes after one, and return the last's position; None if the first is gone."""
         while True:
             # With the one that was read last: while it is there, so are all that came after it.
             found = self._call("xrange", self._keys[4], f"{since[0]}-{since[1]}", count=BATCH + 1)
-            if not found or _id(found[0][0]) != since:
+            if not found or _position(*found[0]) != since:
                 return None
             page = found[1:]
             if page:
-                since = _id(page[-1][0])
+                since = _position(*page[-1])
                 yield _changes(page)
             if len(page) < BATCH:
                 return since
@@ -152,6 +149,9 @@ class RedisStore(Role[RedisServer], Store):
             yield _batch((), [pair for pair in found.items() if pair[0] != b"epoch"])
             if cursor == 0:
                 break
+
+    def _write(self, script: str, *arguments: Any) -> Any:
+        return self._run(script, *arguments, secrets.token_bytes(CHANGE_BYTES))
 
     def _run(self, script: str, *arguments: Any) -> Any:
         if not self._memory_is_checked:
@@ -186,9 +186,10 @@ class RedisStore(Role[RedisServer], Store):
         self._memory_is_checked = True
 
 
-def _id(text: bytes) -> tuple[int, int]:
+def _position(text: bytes, fields: dict[bytes, bytes]) -> Position:
+    """Return the position of a change in the stream."""
     milliseconds, _, number = text.partition(b"-")
-    return int(milliseconds), int(number)
+    return int(milliseconds), int(number), fields.get(b"i", b"").hex()
 
 
 def _kept(text: bytes) -> bytes | None:

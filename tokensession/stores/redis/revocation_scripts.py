@@ -3,6 +3,9 @@
 They repeat the arithmetic of `tokensession.revocation.decision`, against which the contract's tests
 hold them. A mark is the text ``INSTANT UNTIL REVISION KEPT``, with the kept id in hex or ``-``.
 
+Each change in the stream has 16 random bytes in its field ``i``, the last argument of its script: a
+server that was restored can give the id of a change again.
+
 The hash of chains has a field for each id of a session that got a new id. The field of the first id
 holds ``c`` and the current id; the fields of the others hold ``f`` and the first id.
 """
@@ -12,10 +15,9 @@ from __future__ import annotations
 from typing import Final
 
 from tokensession.revocation.decision import CLOCK_SKEW
-from tokensession.revocation.limits import SWEPT_BY_A_WRITE
+from tokensession.revocation.limits import MAX_CHANGES, SWEPT_BY_A_WRITE
 
-VERSION: Final = 2
-MAX_CHANGES: Final = 100_000  # about 10 MB; what a replica that reads late can still follow
+VERSION: Final = 3
 
 # Every structure has a member of its own that tells whether it is still there: a server that
 # evicts drops them one by one, and each alone would look like a list with nothing on it.
@@ -62,7 +64,7 @@ end
 
 _CHANGE: Final = f"""
 local function changed(...)
-  redis.call('XADD', changes, 'MAXLEN', '~', {MAX_CHANGES}, '*', ...)
+  redis.call('XADD', changes, 'MAXLEN', '~', {MAX_CHANGES}, '*', 'i', ARGV[#ARGV], ...)
 end
 local function number(value) return string.format('%.0f', value) end
 local function mark_text(instant, ending, revision, kept)
@@ -110,7 +112,7 @@ end
 _SWEEP_A_LITTLE: Final = f"sweep(tonumber(ARGV[1]), {SWEPT_BY_A_WRITE})\n"
 _WRITE: Final = _OPEN + _CHAIN + _CHANGE + _SWEEP
 
-# Its arguments: epoch.
+# Its arguments: epoch, change.
 CREATE: Final = f"""
 local store, denied, marks, _, changes, chains = unpack(KEYS)
 local version = redis.call('HGET', store, 'version')
@@ -126,7 +128,7 @@ redis.call('HSETNX', store, 'highest', '-1')
 redis.call('ZADD', denied, '+inf', 'epoch')
 redis.call('HSET', marks, 'epoch', '')
 redis.call('HSET', chains, 'epoch', '')
-redis.call('XADD', changes, '*', 'c', '')
+redis.call('XADD', changes, '*', 'i', ARGV[2], 'c', '')
 return 1
 """
 
@@ -143,7 +145,7 @@ return {found and 1 or 0, everyone, mark[1], mark[4]}
 """
 )
 
-# Its arguments: sweep before, sid, until, subject, successor, its subject (or '' for each).
+# Its arguments: sweep before, sid, until, subject, successor, its subject (or '' for each), change.
 DENY: Final = (
     _WRITE
     + _SWEEP_A_LITTLE
@@ -167,7 +169,7 @@ return {everyone, text, unpack(ids)}
 """
 )
 
-# Its arguments: sweep before, sid, until, subject (or ''), new sid, the session's start.
+# Its arguments: sweep before, sid, until, subject (or ''), new sid, the session's start, change.
 # It returns nothing where the session has ended: see `decision.is_recorded`.
 REPLACE: Final = (
     _WRITE
@@ -194,7 +196,7 @@ return {everyone, text, sid}
 """
 )
 
-# Its arguments: sweep before, subject, kept id in hex or -, its start, now, life.
+# Its arguments: sweep before, subject, kept id in hex or -, its start, now, life, change.
 MARK: Final = (
     _WRITE
     + _SWEEP_A_LITTLE
@@ -212,7 +214,7 @@ return put_mark(ARGV[2], instant, ending, revision + 1, kept)
 """
 )
 
-# Its arguments: now.
+# Its arguments: now, change.
 REVOKE_ALL: Final = (
     _WRITE
     + f"""
@@ -220,7 +222,7 @@ return raise(math.max(everyone + 1, highest + 1, tonumber(ARGV[1]) + {2 * CLOCK_
 """
 )
 
-# Its arguments: instant.
+# Its arguments: instant, change.
 REVOKE_BEFORE: Final = (
     _WRITE
     + """
@@ -235,14 +237,13 @@ SWEEP: Final = _WRITE + "return sweep(tonumber(ARGV[1]), tonumber(ARGV[2]))\n"
 
 COUNT: Final = _OPEN + "return {redis.call('ZCARD', denied) - 1, redis.call('HLEN', marks) - 1}\n"
 
-# Where the stream of changes stands, on which server: one that takes over may have heard less.
+# Where the stream of changes stands.
 HERE: Final = (
     _OPEN
     + """
-local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
 local last = redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)
 if #last == 0 then return redis.error_reply('TSEMPTY') end
-return {held[2], server, everyone, highest, last[1][1]}
+return {held[2], everyone, highest, last[1]}
 """
 )
 

@@ -1,16 +1,18 @@
 """Revocations in a SQL database by SQLAlchemy Core: SQLite in a file, or PostgreSQL.
 
-Positions are given so that none is ever overtaken. SQLite has one writer at a time, so a counter
-does. PostgreSQL has many, and the number that a row was given says nothing about when it can be
-seen; so rows carry their transaction's id, and a reader goes on from the oldest transaction that
-was still open when it last looked.
+Each row has the position of the write that made it. SQLite has one writer at a time, so a counter
+does. PostgreSQL has many, and the number of a row says nothing about when it can be seen. So the
+position is the transaction's id, and a reader goes on from the oldest transaction that was still
+open when it last looked, or from the last change that it saw where that came before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from tokensession.errors import StoreError
 from tokensession.revocation.decision import NEVER, Entries
 from tokensession.revocation.limits import BATCH, SWEEP_BATCH, SWEEP_MARGIN, SWEPT_BY_A_WRITE
 from tokensession.revocation.store import Batch, Capabilities, Counts, Position
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 
+_TRIM_EVERY: Final = 1000  # writes, on average: changes are trimmed by the thousand
+_BEYOND: Final = 2**63 - 1  # no position
 _Result = TypeVar("_Result")
 
 
 class SQLStore(Role[Database], TransactionalStore):
-    """Keeps revocations in three tables.
+    """Keeps revocations in four tables.
 
     Args:
         connection: The database, or its URL or client.
@@ -61,7 +65,9 @@ class SQLStore(Role[Database], TransactionalStore):
 
     def _fill(self, connection: Connection) -> None:
         connection.execute(self._tables.new_store(secrets.token_hex(8)))
-        Step(connection, self._tables)  # checks the version of what was there
+        step = Step(connection, self._tables)  # checks the version of what was there
+        if self._where(connection).position is None:
+            step.position()
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         values = {"sid": sid, "subject": subject or b""}
@@ -86,12 +92,18 @@ class SQLStore(Role[Database], TransactionalStore):
                 result = work(Step(connection, self._tables, lock=lock))
                 if now is not None:
                     self._sweep(connection, now - SWEEP_MARGIN, SWEPT_BY_A_WRITE)
+                    if secrets.randbelow(_TRIM_EVERY) == 0:
+                        connection.execute(self._tables.trim_changes)
                 return result
 
         return self._run(write)
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        return self._run(lambda connection: self._sweep(connection, now, limit))
+        def work(connection: Connection) -> int:
+            connection.execute(self._tables.trim_changes)
+            return self._sweep(connection, now, limit)
+
+        return self._run(work)
 
     def _sweep(self, connection: Connection, now: int, limit: int) -> int:
         swept = 0
@@ -102,30 +114,40 @@ class SQLStore(Role[Database], TransactionalStore):
         return swept
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        row = self._first(self._tables.here)
-        since = NEVER
-        if position is not None and position[:2] == (row.epoch, row.timeline):
-            since = int(position[2])
-            if since > row.position:  # it went back, as a restored database does
-                since = NEVER
+        row = self._run(lambda connection: self._where(connection, position))
+        if row.position is None:  # a dump brought all of it: this server has no change of its own
+            with contextlib.suppress(StoreError):  # such as a standby, where nobody can write
+                self._write(lambda step: step.position(), None)
+                row = self._run(lambda connection: self._where(connection, position))
+        since, end = (int(position[0]), row.end) if position and row.follows else (NEVER, _BEYOND)
         for table, entry in ((self._tables.denied, denied_in), (self._tables.marks, marks_in)):
             last = b""
             while True:
                 query = self._tables.page(table)
-                page = self._page(query, {"since": since, "last": last, "limit": BATCH})
+                values = {"since": since, "end": end, "last": last, "limit": BATCH}
+                page = self._page(query, values)
                 if not page:
                     break
                 yield entry(page)
                 last = page[-1][0]
                 if len(page) < BATCH:
                     break
+        here: Position = (NEVER, NEVER, "")  # which no change has
+        if row.position is not None:
+            here = (min(row.settled, row.position + 1), row.position, row.change.hex())
         # What is for everyone stands in the row that was read first.
         yield Batch(
             everyone=seconds(row.everyone),
             highest=seconds(row.highest),
             epoch=row.epoch,
-            position=(row.epoch, row.timeline, row.position),
+            position=here,
         )
+
+    def _where(self, connection: Connection, position: Position | None = None) -> Any:
+        """Return where the store is, and whether it still has the last change of a position."""
+        _, number, change = position or (NEVER, NEVER, "")
+        values = {"position": number, "change": bytes.fromhex(str(change))}
+        return checked(connection.execute(self._tables.here, values).first())
 
     def _page(self, query: sa.Select[Any], values: dict[str, Any]) -> list[Any]:
         return self._run(lambda connection: list(connection.execute(query, values)))

@@ -7,10 +7,12 @@ id's key: the first of the two to deny the id wins, and the other one waits and 
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Mark
+from tokensession.revocation.limits import CHANGE_BYTES
 from tokensession.stores.sql.revocation_rows import checked, entries_of, seconds
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Step:
     def __init__(self, connection: Connection, tables: Tables, *, lock: bool = False) -> None:
         self._connection = connection
         self._tables = tables
+        self._position: int | None = None
         query = tables.store_row.with_for_update() if lock else tables.store_row
         store = checked(connection.execute(query).first())
         self.everyone: int = seconds(store.everyone)
@@ -45,7 +48,7 @@ class Step:
         ids = (sid,) if current == sid else (sid, current)
         for one in ids[:-1] if fresh else ids:
             if not self._deny(denial, one):
-                values = {"id": one, "end": denial.until, "at": self._position()}
+                values = {"id": one, "end": denial.until, "at": self.position()}
                 self._connection.execute(self._tables.keep_denied, values)
         return ids
 
@@ -78,7 +81,7 @@ class Step:
         return Mark(seconds(row.instant), row.kept, seconds(row.until), seconds(row.revision))
 
     def put_mark(self, subject: bytes, mark: Mark) -> None:
-        values = {"subject": subject, **mark._asdict(), "position": self._position()}
+        values = {"subject": subject, **mark._asdict(), "position": self.position()}
         self._connection.execute(self._tables.put_mark, values)
 
     def raise_everyone(self, to: int) -> None:
@@ -99,10 +102,15 @@ class Step:
         current: bytes | None = None,
     ) -> bool:
         """Deny an id; False where it is denied already."""
-        values = {"sid": sid, "until": denial.until, "position": self._position()}
+        values = {"sid": sid, "until": denial.until, "position": self.position()}
         values |= {"first": first, "current": current}
         return self._connection.execute(self._tables.deny, values).first() is not None
 
-    def _position(self) -> int:
-        position: int = self._connection.execute(self._tables.next_position).scalar_one()
-        return position
+    def position(self) -> int:
+        """Return the position of this step; the first call appends the change."""
+        if self._position is None:
+            change = {"change": secrets.token_bytes(CHANGE_BYTES)}
+            self._position = self._connection.execute(
+                self._tables.append_change, change
+            ).scalar_one()
+        return self._position

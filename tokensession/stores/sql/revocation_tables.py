@@ -2,6 +2,13 @@
 
 A session that got a new id has a chain. The row of its first id holds its current id, and the row
 of each replaced id names the first one.
+
+Each write appends a change: its position and random bytes, a row that nothing rewrites. A reader
+that finds its last change again has seen all that came before it, so it goes on from there. In
+PostgreSQL the position is the transaction's id, which a server can hand out again after a crash,
+and which another server has not reached. Every transaction after a change gets a greater id, on
+each server that has the change. A row that a dump brought has the id of another server; it shows
+in the row's system column xmin, and such a row counts as no change.
 """
 
 from __future__ import annotations
@@ -11,10 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from tokensession.revocation.limits import CHANGE_BYTES, MAX_CHANGES
+
 if TYPE_CHECKING:
     from sqlalchemy.sql.dml import Delete, Update
 
-VERSION: Final = 2
+VERSION: Final = 3
+_TRIMMED: Final = 5000  # changes removed in one step
+_XID: Final = 2**32 - 1  # the bits of a transaction's id that a row's system column keeps
 
 
 class Tables:
@@ -33,7 +44,23 @@ class Tables:
             sa.Column("epoch", sa.String(32), nullable=False),
             sa.Column("everyone", seconds, nullable=False),
             sa.Column("highest", seconds, nullable=False),
-            sa.Column("position", sa.BigInteger, nullable=False),
+        )
+        self.changes = sa.Table(
+            f"{prefix}revocation_changes",
+            self.metadata,
+            # SQLite counts them. In PostgreSQL a dump can bring an id that is still to come.
+            sa.Column(
+                "position",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                primary_key=True,
+                autoincrement=not self._postgresql,
+            ),
+            sa.Column(
+                "id",
+                sa.LargeBinary(CHANGE_BYTES),
+                primary_key=self._postgresql,
+                nullable=False,
+            ),
         )
         self.denied = sa.Table(
             f"{prefix}revoked_sids",
@@ -88,14 +115,7 @@ class Tables:
             sa.select(sa.func.count()).select_from(denied).scalar_subquery().label("denied"),
             sa.select(sa.func.count()).select_from(marks).scalar_subquery().label("marks"),
         ).where(store.c.id == 1)
-        self.here = sa.select(
-            store.c.version,
-            store.c.epoch,
-            store.c.everyone,
-            store.c.highest,
-            self._timeline().label("timeline"),
-            self._readable().label("position"),
-        ).where(store.c.id == 1)
+        self.here = self._here()
 
     def _chain(self) -> sa.Executable:
         """Return the statement for the chain of one session: its first id, and its current one."""
@@ -108,28 +128,64 @@ class Tables:
             .where(chain.c.current.is_not(None), (chain.c.sid == first) | (chain.c.current == sid))
         )
 
-    def _timeline(self) -> sa.ColumnElement[Any]:
-        """Give what changes when another server takes over, which may have heard less."""
-        if not self._postgresql:
-            return sa.literal("")
-        name = sa.func.pg_walfile_name(sa.func.pg_current_wal_lsn())
-        return sa.case((sa.func.pg_is_in_recovery(), "standby"), else_=sa.func.substr(name, 1, 8))
+    def _here(self) -> sa.Executable:
+        """Return the statement for where the store is, and whether it has a reader's last change.
 
-    def _readable(self) -> sa.ColumnElement[Any]:
-        """Give the position from which on there may be what cannot be seen yet."""
+        All of it is of one instant. What is not seen yet has a position from `settled` on; what is
+        not seen yet and begins later has one from `end` on.
+        """
+        store, newest, known = self.store, self.changes.alias("newest"), self.changes.alias("known")
+        last = (
+            sa.select(newest.c.position, newest.c.id)
+            .where(self._was_made_here("newest", newest))
+            .order_by(newest.c.position.desc())
+            .limit(1)
+            .subquery("last")
+        )
+        is_known = (
+            (known.c.position == sa.bindparam("position", type_=sa.BigInteger))
+            & (known.c.id == sa.bindparam("change", type_=sa.LargeBinary))
+            & self._was_made_here("known", known)
+        )
+        after = last.c.position + 1
+        settled = _snapshot("xmin") if self._postgresql else after
+        end = _snapshot("xmax") if self._postgresql else after
+        return (
+            sa.select(
+                store.c.version,
+                store.c.epoch,
+                store.c.everyone,
+                store.c.highest,
+                last.c.position,
+                last.c.id.label("change"),
+                known.c.id.is_not(None).label("follows"),
+                settled.label("settled"),
+                end.label("end"),
+            )
+            .select_from(store.outerjoin(last, sa.true()).outerjoin(known, is_known))
+            .where(store.c.id == 1)
+        )
+
+    def _was_made_here(self, name: str, changes: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Tell a change of this server and its predecessors from one that a dump brought."""
         if not self._postgresql:
-            return self.store.c.position + 1
-        snapshot = sa.func.pg_current_snapshot()
-        return _number(sa.func.pg_snapshot_xmin(snapshot))
+            return sa.true()
+        made_by = sa.literal_column(f"{name}.xmin::text::bigint", sa.BigInteger)
+        position = changes.c.position
+        return (position < _snapshot("xmax")) & (made_by == position.bitwise_and(_XID))
 
     def page(self, table: sa.Table) -> sa.Select[Any]:
-        """Return the statement for a page of a table's rows since a position, by their keys."""
+        """Return the statement for a page of a table's rows between positions, by their keys."""
         unread = ("position", "first", "current")  # replicas need no chains
         columns = [column for column in table.c if column.name not in unread]
         key = columns[0]
         return (
             sa.select(*columns)
-            .where(table.c.position >= sa.bindparam("since"), key > sa.bindparam("last"))
+            .where(
+                table.c.position >= sa.bindparam("since"),
+                table.c.position < sa.bindparam("end"),
+                key > sa.bindparam("last"),
+            )
             .order_by(key)
             .limit(sa.bindparam("limit"))
         )
@@ -165,14 +221,27 @@ class Tables:
         self.raise_everyone = self._raise("everyone")
         self.raise_highest = self._raise("highest")
         self.sweeps = (self._sweep(denied), self._sweep(marks))
-        self.next_position = self._next_position()
+        self.append_change = self._append_change()
+        self.trim_changes = self._trim_changes()
 
-    def _next_position(self) -> sa.Executable:
+    def _append_change(self) -> sa.Executable:
+        changes = self.changes
+        append = sa.insert(changes).values(id=sa.bindparam("change", type_=sa.LargeBinary))
         if self._postgresql:
-            return sa.select(_number(sa.func.pg_current_xact_id()))
-        position = self.store.c.position
-        count = sa.update(self.store).where(self.store.c.id == 1).values(position=position + 1)
-        return count.returning(position)
+            append = append.values(position=_number(sa.func.pg_current_xact_id()))
+        return append.returning(changes.c.position)
+
+    def _trim_changes(self) -> sa.Executable:
+        """Return the statement that removes the oldest changes, and those that a dump brought."""
+        position = self.changes.c.position
+        old = sa.select(position).order_by(position.desc()).offset(MAX_CHANGES).limit(_TRIMMED)
+        if not self._postgresql:
+            return sa.delete(self.changes).where(position.in_(old.scalar_subquery()))
+        end = _snapshot("xmax")  # beyond it are ids of another server, which are still to come here
+        old = old.where(position < end).with_for_update(skip_locked=True)
+        return sa.delete(self.changes).where(
+            position.in_(old.scalar_subquery()) | (position >= end)
+        )
 
     def _raise(self, name: str) -> Update:
         column = self.store.c[name]
@@ -198,7 +267,13 @@ class Tables:
     def new_store(self, epoch: str) -> Any:
         """Return the statement that makes the one row of the store, unless there is one."""
         values = {"id": 1, "version": VERSION, "epoch": epoch, "everyone": -1, "highest": -1}
-        return self._insert(self.store).values(**values, position=0).on_conflict_do_nothing()
+        return self._insert(self.store).values(**values).on_conflict_do_nothing()
+
+
+def _snapshot(end: str) -> sa.ColumnElement[Any]:
+    """Give the oldest transaction of the snapshot that is still open, or the first to come."""
+    snapshot = sa.func.pg_current_snapshot()
+    return _number(getattr(sa.func, f"pg_snapshot_{end}")(snapshot))
 
 
 def _number(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
