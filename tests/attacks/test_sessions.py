@@ -19,6 +19,7 @@ from tokensession import (
     Malformed,
     NotYetValid,
     Policy,
+    Revoked,
     SessionCodec,
     SessionManager,
     SessionTooLarge,
@@ -28,7 +29,8 @@ from tokensession import (
     decode,
     encode,
 )
-from tokensession.format.base64url import b64url_encode
+from tokensession.format.base64url import b64url_decode, b64url_encode
+from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tokens.sealing import Salt, TokenKey, context_bytes
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RING = KeyRing.generate(kid="k1")
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 CODEC: SessionCodec[Any] = SessionCodec(RING, policy=Policy())
 MANAGER: SessionManager[Any] = SessionManager(CODEC)
 
@@ -98,6 +101,25 @@ def test_malleable_text(ring: KeyRing, change: Callable[[str], str]) -> None:
     if changed != token:
         with pytest.raises((Malformed, UnknownKey, BadSignature)):
             decode(changed, ring)
+
+
+def test_es256_has_two_spellings(ring: KeyRing) -> None:
+    """(r, n - s) verifies where (r, s) does; it is the same session, and ends with it."""
+    codec: SessionCodec[Any] = SessionCodec(ring, revocation=MemoryStore())
+    token = codec.encode({})
+    head, _, signature = token.rpartition(".")
+    raw = b64url_decode(signature.encode())
+    opposite = (P256_ORDER - int.from_bytes(raw[32:], "big")) % 2**256
+    other = f"{head}.{b64url_encode(raw[:32] + opposite.to_bytes(32, 'big')).decode()}"
+    if next(iter(ring)).algorithm != "ES256":
+        with pytest.raises((BadSignature, Malformed)):
+            codec.decode(other)
+        return
+    assert codec.decode(other).sid == codec.decode(token).sid
+    codec.revoke(codec.decode(token))
+    for one in (token, other):
+        with pytest.raises(Revoked):
+            codec.decode(one)
 
 
 def test_each_token_has_one_last_character(hs256: KeyRing) -> None:
