@@ -133,6 +133,7 @@ class Database(Connection):
         says: Messages,
         tables: sa.MetaData,
         fill: Callable[[sa.Connection], object] | None = None,
+        is_filled: Callable[[sa.Connection], bool] | None = None,
         *,
         private: bool = False,
     ) -> None:
@@ -142,6 +143,8 @@ class Database(Connection):
             says: What the messages say.
             tables: What is made.
             fill: Writes what the tables begin with.
+            is_filled: Tells whether that is there. Processes that start at once then wait for the
+                first of them alone.
             private: Whether a new file of SQLite is for its owner alone, and keeps its journal
                 where those who can only read it need no write access to its folder.
         """
@@ -152,6 +155,9 @@ class Database(Connection):
                 mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
                 if mode != "wal":  # only the first process needs the file for itself
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            there = all(map(sa.inspect(connection).has_table, tables.tables))
+            if there and (is_filled is None or is_filled(connection)):
+                return
             with self.transaction(connection):
                 if self.dialect == "postgresql":  # two that make one table disturb each other
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

@@ -61,7 +61,12 @@ class SQLStore(Role[Database], TransactionalStore):
 
     def create(self) -> None:
         """Make the tables and their epoch; leave alone what is there."""
-        self._connection.make_tables(self._says, self._tables.metadata, self._fill)
+        tables = self._tables.metadata
+        self._connection.make_tables(self._says, tables, self._fill, self._is_filled)
+
+    def _is_filled(self, connection: Connection) -> bool:
+        row = connection.execute(self._tables.store_row).first()
+        return row is not None and checked(row) is not None
 
     def _fill(self, connection: Connection) -> None:
         connection.execute(self._tables.new_store(secrets.token_hex(8)))
