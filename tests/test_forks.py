@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.forks import fork
-from tokensession.forks import PerProcess
+from tokensession import forks
+from tokensession.forks import PerProcess, forks_in_c
+from tokensession.revocation.replica import Replica
+from tokensession.sessions.steps import run
+from tokensession.stores.memory.revocation import MemoryStore
 
 
 def test_it_is_made_on_first_use_and_kept() -> None:
@@ -63,6 +69,59 @@ def test_threads_that_come_first_at_once_get_the_same() -> None:
         finally:
             sys.setswitchinterval(interval)
         assert len(set(map(id, got))) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        ({"master": True}, "enable-threads and lazy-apps"),
+        ({"enable-threads": True}, "lazy-apps"),
+        ({b"threads": b"2", b"lazy-apps": b"false"}, "lazy-apps"),
+        ({"lazy-apps": b"true", "enable-threads": b"0"}, "enable-threads"),
+        ({"lazy-apps": True, "enable-threads": True}, None),
+        ({"lazy": True, "threads": b"8"}, None),
+    ],
+)
+def test_a_warning_names_what_uwsgi_lacks(
+    options: dict[Any, Any],
+    missing: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once in each process, whatever the form in which uWSGI gives its options."""
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=options))
+    warn = PerProcess(forks._look_at_uwsgi)
+    for _ in range(2):
+        warn()
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.partition("without ")[2].partition(", so")[0] for line in lines] == (
+        [] if missing is None else [missing]
+    )
+
+
+@pytest.mark.parametrize(
+    ("worker", "master", "expected"),
+    [(0, os.getpid(), True), (0, 0, True), (1, os.getppid(), False), (0, os.getppid(), False)],
+)
+def test_which_process_of_uwsgi_forks(
+    worker: int, master: int, *, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its master; neither a worker nor a mule."""
+    assert not forks_in_c()
+    module: Any = SimpleNamespace(worker_id=lambda: worker, masterpid=lambda: master)
+    monkeypatch.setitem(sys.modules, "uwsgi", module)
+    assert forks_in_c() is expected
+
+
+def test_a_master_of_uwsgi_follows_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that it forks beside one could hang."""
+    module: Any = SimpleNamespace(worker_id=lambda: 0, masterpid=os.getpid, opt={})
+    monkeypatch.setitem(sys.modules, "uwsgi", module)
+    replica = Replica(MemoryStore())
+    replica.read()
+    assert not run(replica.revoking(bytes(16), 0, None))
+    assert not [thread for thread in threading.enumerate() if thread.name == "tokensession-replica"]
+    replica.close()
 
 
 def _use(one: PerProcess[object], barrier: threading.Barrier, got: list[object]) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging  # its hook and that of threading come before ours, which start threads
 import os
+import sys
 import threading  # noqa: F401
-from importlib import import_module
 from os import getpid
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -59,21 +59,13 @@ def forks_in_c() -> bool:
     It must start no thread: a worker that is forked while another thread waits for the
     interpreter's lock can hang for ever.
     """
-    uwsgi = _uwsgi()
+    uwsgi: Any = sys.modules.get("uwsgi")  # there inside of uWSGI alone
     return uwsgi is not None and not uwsgi.worker_id() and uwsgi.masterpid() in (0, getpid())
-
-
-def _uwsgi() -> Any:
-    """Return the module that there is inside of uWSGI alone, or None."""
-    try:
-        return import_module("uwsgi")
-    except ImportError:
-        return None
 
 
 def _look_at_uwsgi() -> bool:
     """Warn of a uWSGI whose threads stand still, or stay with its master; return True."""
-    given = getattr(_uwsgi(), "opt", None)
+    given = getattr(sys.modules.get("uwsgi"), "opt", None)
     if given is None:
         return True
     on = {

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 from time import monotonic, sleep
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.forks import fork
 from tests.stores.fixtures import no_descriptors
 from tokensession.stores import deadline as module
-from tokensession.stores.deadline import Deadlines
+from tokensession.stores.deadline import DEADLINES, Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,18 +99,33 @@ def test_no_descriptor_is_needed() -> None:
         assert one.recv(1) == b""
 
 
-def test_a_child_has_a_thread_of_its_own() -> None:
-    """The one of its parent stayed there."""
-    deadlines = Deadlines()
+@pytest.mark.parametrize("hooks", [True, False])
+def test_a_child_has_a_thread_of_its_own(*, hooks: bool) -> None:
+    """The one of its parent stayed there, with its lock."""
     with pair() as (one, other):
-        with deadlines.limit(one.fileno(), LONG):
+        with DEADLINES().limit(one.fileno(), LONG):
             pass
-        thread = deadlines._thread
-        deadlines._pid = -1  # as a child finds it
-        with deadlines.limit(one.fileno(), 0.01):
-            assert one.recv(1) == b""
-        assert deadlines._thread is not thread
+        while DEADLINES()._busy.is_set():  # a fork in C needs a parent whose threads rest
+            sleep(0.01)
+
+        def check() -> None:
+            with DEADLINES().limit(one.fileno(), 0.01):
+                assert one.recv(1) == b""
+
+        with DEADLINES()._lock:
+            held_in_child = fork(check, hooks=hooks)
+        assert held_in_child()
         assert other.recv(1) == b""
+
+
+def test_a_master_of_uwsgi_gets_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that it forks beside one could hang; the call is made without a limit."""
+    deadlines = Deadlines()
+    master = SimpleNamespace(worker_id=lambda: 0, masterpid=os.getpid)
+    monkeypatch.setitem(sys.modules, "uwsgi", master)
+    with deadlines.limit(0, 0.01):
+        pass
+    assert deadlines._thread is None
 
 
 def test_a_call_that_begins_when_the_thread_goes_to_rest_is_seen() -> None:

@@ -15,6 +15,8 @@ import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tokensession.forks import PerProcess, forks_in_c
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -30,13 +32,9 @@ class _Limited(NamedTuple):
 
 
 class Deadlines:
-    """Shuts sockets whose time is up."""
+    """Shuts sockets of one process whose time is up."""
 
     def __init__(self) -> None:
-        self._begin_anew()
-
-    def _begin_anew(self) -> None:
-        self._pid = os.getpid()
         self._calls: dict[object, _Limited] = {}
         self._lock = threading.Lock()  # held while a socket is shut
         self._busy = threading.Event()
@@ -51,9 +49,10 @@ class Deadlines:
                 and it is not begun.
             OSError: There is no such descriptor.
         """
-        if self._pid != os.getpid():  # the thread stayed with the parent
-            self._begin_anew()
         if self._thread is None or not self._thread.is_alive():
+            if forks_in_c():  # without a thread, so without a limit: this is the start of a service
+                yield
+                return
             self._start()
         call = object()
         inode = os.fstat(descriptor).st_ino
@@ -115,4 +114,4 @@ def _shut_down(descriptor: int) -> None:
         one.detach()
 
 
-DEADLINES: Final = Deadlines()
+DEADLINES: Final = PerProcess(Deadlines)

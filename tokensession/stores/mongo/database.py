@@ -10,7 +10,7 @@ import pymongo
 from pymongo.errors import NotPrimaryError, PyMongoError
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.forks import PerProcess
+from tokensession.forks import PerProcess, forks_in_c
 from tokensession.stores.arguments import check_timeout, first_line
 from tokensession.stores.connection import MAX_AGE, Connection
 
@@ -116,6 +116,9 @@ class MongoDatabase(Connection):
         except PyMongoError as error:
             reason = first_line(error).partition(", Timeout:")[0]
             raise StoreError(f"the {store} store (mongodb) failed: {reason}") from error
+        finally:
+            if forks_in_c():
+                self.close()  # the client has threads
 
     def _new_client(self) -> pymongo.MongoClient[Document]:
         """Return a client that has not connected yet."""

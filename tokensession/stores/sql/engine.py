@@ -131,7 +131,7 @@ def _limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager
     descriptor = getattr(connection, "fileno", None)
     if descriptor is None or connection.closed:
         return contextlib.nullcontext()
-    return DEADLINES.limit(descriptor(), timeout)
+    return DEADLINES().limit(descriptor(), timeout)
 
 
 def begin(dialect: str, timeout: float) -> str:
