@@ -11,6 +11,7 @@ from tokensession.format.seconds import whole_seconds
 from tokensession.keys import changes
 from tokensession.keys.document import Document, check_serial, parse_document, write_document
 from tokensession.keys.jwk import Key
+from tokensession.keys.jwk_pair import is_kid
 from tokensession.keys.reuse import check_reuse, check_succession
 from tokensession.keys.schedule import Schedule, parse_schedule, token_lifetime
 from tokensession.keys.signer import Signer, State, signer_of, states_of
@@ -103,7 +104,8 @@ class KeySet:
             return self._by_kid[kid]
         except KeyError:
             known = ", ".join(sorted(self._by_kid))
-            raise ConfigError(f"the ring has no key {kid!r}; it has {known}") from None
+            name = f"key {kid!r}" if is_kid(kid) else "such key"
+            raise ConfigError(f"the ring has no {name}; it has {known}") from None
 
     def __repr__(self) -> str:
         """Show kids and serial, never material."""

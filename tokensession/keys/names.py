@@ -16,6 +16,7 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_SHOWN: Final = 40  # characters; a secret of 32 bytes has more in base64 or hex
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|//")  # one letter is a drive of Windows
 _CREDENTIALS: Final = re.compile(r":.*@", re.DOTALL)
+_IN_URL: Final = re.compile(r"//[^/?#]*:[^@]*@")
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_+=-]{40,}")
 _ENCODED: Final = re.compile(r"[0-9A-Fa-f]{64,}|[A-Za-z0-9+/]{20,}={1,2}")
 _PLAIN_PATH: Final = ("/", "./", "../", "~")
@@ -69,7 +70,7 @@ def check_path(name: object, noun: str = "key file") -> None:
 
 def looks_secret(text: str) -> bool:
     """Tell whether a text looks like a document, a token, a URL with a password or a secret."""
-    return _written_secret(text) or bool(_CREDENTIALS.search(text) or _random(text))
+    return _written_secret(text) or bool(_IN_URL.search(text)) or _random(text)
 
 
 def _what(text: str) -> tuple[str, str] | None:

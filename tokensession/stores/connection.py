@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
 from tokensession.errors import ConfigError
+from tokensession.stores.arguments import check_url, url_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ class Connection(ABC):
         """
         for role in roles:
             if role not in _MODULES:
-                raise ConfigError(f"role must be one of {', '.join(_MODULES)}, not {role!r}")
+                raise ConfigError(f"a role must be one of {', '.join(_MODULES)}")
             if role not in self._asked:
                 getattr(self, role)()
         names = roles or tuple(self._asked)
@@ -190,8 +191,8 @@ def connect(
     Args:
         where: A URL: ``sqlite:///FILE``, ``postgresql://``, ``redis://``, ``rediss://``,
             ``valkey://``, ``valkeys://``, ``unix://`` (Redis), ``mongodb://``, ``mongodb+srv://``,
-            ``memcached://HOST:PORT``, ``memcached:///SOCKET`` or ``memory:``; or an engine of
-            SQLAlchemy or a client of redis-py.
+            ``memcached://HOST:PORT``, ``memcached:///SOCKET`` or ``memory:``; ``url:NAME`` for
+            the URL in an environment variable; or an engine of SQLAlchemy or a client of redis-py.
         prefix: What the names of its tables or keys begin with (SQL, Redis, Memcached).
         timeout: Seconds that a call can take at most (all but memory).
         database: The name of the database (MongoDB).
@@ -204,6 +205,10 @@ def connect(
         ConfigError: No store has such a URL, an invalid option or one of another vendor, or a
             client package that is not installed.
     """
+    if isinstance(where, str):
+        if where.startswith("url:"):
+            where = url_in(where.removeprefix("url:"))
+        check_url(where)
     vendor = _vendor_of(where)
     if vendor is None:
         raise ConfigError(

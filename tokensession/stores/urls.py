@@ -9,7 +9,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from tokensession.errors import ConfigError
 from tokensession.keys.file_source import EnvironmentSource, FileSource
+from tokensession.keys.names import check_variable
 from tokensession.keys.source import STORE_SECONDS, KeySource
+from tokensession.stores.arguments import check_url, url_in
 from tokensession.stores.connection import connect, keeps_keys
 
 if TYPE_CHECKING:
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 
 PASSWORD: Final = "TOKENSESSION_SOURCE_PASSWORD"  # noqa: S105  # a variable's name
 
+_DOCUMENT: Final = "env:"
 _VARIABLE: Final = "url:"
 _PASSWORD = re.compile(r"//[^/@:]*:[^@]*@|[?&][^=&]*password=", re.IGNORECASE)
-_USER = re.compile(r"[^/?#]*")
 
 
 def named_url(name: str, *, environment: Mapping[str, str] | None = None) -> str:
@@ -34,13 +36,10 @@ def named_url(name: str, *, environment: Mapping[str, str] | None = None) -> str
         ConfigError: The variable is missing or empty, or the URL itself holds a password.
     """
     if name.startswith(_VARIABLE):
-        variable = name.removeprefix(_VARIABLE)
-        url = (os.environ if environment is None else environment).get(variable, "")
-        if not url:
-            raise ConfigError(
-                f"environment variable {variable} is not set or empty; set it to the URL of a store"
-            )
-        return url
+        return url_in(name.removeprefix(_VARIABLE), environment)
+    if name.startswith(_DOCUMENT):
+        check_variable(name.removeprefix(_DOCUMENT))
+        raise ConfigError("env: names a variable that holds a key document; of a URL, write url:")
     if "://" in name and _has_password(name):
         raise ConfigError(
             "the URL holds a password, and arguments show in process lists: put the whole URL into "
@@ -48,18 +47,6 @@ def named_url(name: str, *, environment: Mapping[str, str] | None = None) -> str
             "can hold the password alone"
         )
     return name
-
-
-def shown_url(url: str) -> str:
-    """Return a URL fit for logs: without its password, and without options, which may hold one."""
-    scheme, separator, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    if rest.startswith("/"):  # a file, which has no credentials
-        credentials, at, place = "", "", rest
-    user, colon, _ = credentials.partition(":")
-    if not _USER.fullmatch(user):  # the @ is in an option, after the host
-        return f"{scheme}{separator}***"
-    return f"{scheme}{separator}{user}{colon and ':***'}{at}{place.partition('?')[0]}"
 
 
 def source_from_url(
@@ -88,14 +75,10 @@ def source_from_url(
             extra that is not installed.
     """
     variables = os.environ if environment is None else environment
-    name, url = url, named_url(url, environment=variables)
-    if url is not name and url.lstrip().startswith("{"):
-        variable = name.removeprefix(_VARIABLE)
-        raise ConfigError(f"environment variable {variable} holds a key document, not the URL "
-                          f"of a key source: name it as env:{variable}")  # fmt: skip
+    if url.startswith(_DOCUMENT):
+        return EnvironmentSource(url.removeprefix(_DOCUMENT))
+    url = named_url(url, environment=variables)
     scheme, separator, rest = url.partition(":")
-    if scheme == "env" and separator:
-        return EnvironmentSource(rest)
     if scheme == "file" and separator:
         return FileSource(_path(rest), shared_file=shared_file)
     if "://" not in url:
@@ -109,6 +92,7 @@ def _stored(url: str, password: str | None, *, shared_file: bool) -> KeySource:
             "a key source is a file, env:NAME, url:NAME, sqlite:, postgresql:, redis:, rediss:, "
             "valkey:, valkeys: or unix:"
         )
+    check_url(url)
     bare, _, key = url.partition("#")
     store = connect(_with_password(bare, password), timeout=STORE_SECONDS)
     return store.keys(key, shared_file=shared_file)

@@ -137,18 +137,19 @@ def test_redis(valkey: Valkey, capsys: pytest.CaptureFixture[str]) -> None:
     """By its URL, under a name of its own."""
     run = Terminal(valkey.url, capsys)
     name = ("--prefix", "cli")
-    assert run("revocations", "create", *name)[:2] == (0, f"ready  {valkey.url}\n")
+    place = run("revocations", "create", *name)[1]
+    assert place.startswith("ready  redis ")
     assert run("revoke", "--all", *name)[0] == 0
-    assert run.json("revocations", "create", *name) == {"store": valkey.url}
+    assert run.json("revocations", "create", *name) == {"store": place.split(maxsplit=1)[1].strip()}
     code, _, err = run("revocations", "count", "--prefix", "other")
     assert (code, "create()" in err) == (2, True)
 
 
 def test_mongodb(mongo: Mongo, capsys: pytest.CaptureFixture[str]) -> None:
     """By its URL, in a database and a collection by name; it does all that the others do."""
-    run, url = Terminal(mongo.url, capsys), mongo.url.partition("?")[0]
+    run, place = Terminal(mongo.url, capsys), mongo.url.split("/")[2]
     name = ("--database", "cli", "--collection", "ended")
-    assert run("revocations", "create", *name)[:2] == (0, f"ready  {url}\n")
+    assert run("revocations", "create", *name)[:2] == (0, f"ready  mongodb {place}/cli\n")
     run.json("revoke", "--sid", HEX, "--lifetime", "28800", *name)
     run.json("revoke", "--subject", "ada", "--lifetime", "28800", *name)
     assert run.json("revocations", "count", *name) == {"denied": 1, "marks": 1}
@@ -204,12 +205,14 @@ class TestRefused:
         monkeypatch: pytest.MonkeyPatch,
         sqlite_url: str,
     ) -> None:
-        """Holds the URL by a name; passwords are masked."""
+        """Holds the URL by a name, after url: alone; env: is for documents."""
         monkeypatch.setenv("STORE", sqlite_url)
-        assert Terminal("env:STORE", capsys)("revocations", "create")[0] == 0
+        assert Terminal("url:STORE", capsys)("revocations", "create")[0] == 0
+        code, _, err = Terminal("env:STORE", capsys)("revocations", "count")
+        assert (code, "of a URL, write url:" in err) == (2, True)
         assert Terminal("url:STORE", capsys)("revocations", "count")[0] == 0
         monkeypatch.delenv("STORE")
-        assert "STORE is not set" in Terminal("env:STORE", capsys)("revocations", "count")[2]
+        assert "STORE is not set" in Terminal("url:STORE", capsys)("revocations", "count")[2]
 
     @pytest.mark.parametrize(
         ("url", "reason"),

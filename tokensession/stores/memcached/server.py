@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from time import time
@@ -12,6 +13,7 @@ from pymemcache.exceptions import MemcacheError
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess
+from tokensession.keys.names import looks_secret
 from tokensession.stores.arguments import check_prefix, check_size, check_timeout, first_line
 from tokensession.stores.connection import MAX_AGE, Connection
 
@@ -24,6 +26,7 @@ ITEM_HEAD: Final = 1024  # bytes of an item that are not the entry: key, times, 
 _ITEM: Final = 2**20  # bytes; memcached's own default (-I)
 _SCHEME: Final = "memcached://"
 _MOST: Final = 50  # connections of a process; the server takes 1024 of all (-c)
+_HOST: Final = re.compile(r"[\w.:\[\]%-]+")
 
 _RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant by the server
 _LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
@@ -147,7 +150,8 @@ def _drop_idle(client: Any) -> None:
 def _address(where: str) -> str:
     """Return the address of a server as pymemcache reads it."""
     text = where.removeprefix(_SCHEME) if isinstance(where, str) else ""
-    if not text:
+    is_socket = text.startswith(("/", "unix:/"))
+    if not is_socket and (not _HOST.fullmatch(text) or looks_secret(text)):
         raise ConfigError(
             "server must be host:port, unix:/SOCKET, memcached://HOST:PORT or memcached:///SOCKET"
         )

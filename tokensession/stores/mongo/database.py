@@ -11,7 +11,7 @@ from pymongo.errors import NotPrimaryError, PyMongoError
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess, forks_in_c
-from tokensession.stores.arguments import check_timeout, first_line
+from tokensession.stores.arguments import check_timeout, check_url, first_line
 from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class MongoDatabase(Connection):
         if not isinstance(where, str) or not where.startswith(("mongodb://", "mongodb+srv://")):
             # The message must not show a URL, which may have a password.
             raise ConfigError("url must begin with mongodb:// or mongodb+srv://")
+        check_url(where)
         self._url = where
         self._database = database
         self._collection = collection

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.stores.arguments import check_prefix, check_timeout, first_line
+from tokensession.stores.arguments import check_prefix, check_timeout, check_url, first_line
 from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ def _new_client(url: str, timeout: float) -> redis.Redis:
 
     ``valkey`` and ``valkeys`` are other names of the first two schemes that redis-py reads.
     """
+    check_url(url)
     # Once more where a restarted server has closed the connection, and for nothing else.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     scheme, colon, rest = url.partition(":")

@@ -17,6 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from tokensession.errors import ConfigError
+from tokensession.stores.arguments import check_url
 from tokensession.stores.connection import MAX_AGE
 from tokensession.stores.deadline import DEADLINES
 
@@ -165,6 +166,8 @@ def _database_url(url: str | sa.URL) -> sa.URL:
             the URL, which may hold a password.
     """
     parsed = None
+    if isinstance(url, str):
+        check_url(url)
     with contextlib.suppress(ArgumentError, ValueError):
         parsed = sa.make_url(url)
     if parsed is None or "@" in (parsed.host or ""):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from tokensession.keys.names import looks_secret
 from tokensession.keys.ring import KeyRing
 from tokensession.keys.source import load_ring
 from tokensession.stores.urls import source_from_url
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ENVIRONMENT: Final = "env:"
+# Checked where they are used: paths, URLs, and a subject, which can look like anything.
+_CHECKED_LATER: Final = (
+    "keys", "source", "file", "output", "store", "state", "token", "folder", "subject",
+)  # fmt: skip
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
@@ -71,16 +76,25 @@ def add_now(parser: ArgumentParser) -> None:
     )
 
 
+def check_words(args: Namespace) -> None:
+    """Refuse words that look like secrets, before any message can show one.
+
+    Raises:
+        InputError: With the argument's name.
+    """
+    for name, value in vars(args).items():
+        if name not in _CHECKED_LATER and isinstance(value, str) and looks_secret(value):
+            raise InputError(
+                f"argument {name} looks like a secret, and is not shown: arguments show in process "
+                "lists, so take it out of use; if it is none, choose a shorter one"
+            )
+
+
 def open_keys(args: Namespace) -> KeyRing:
     """Return the ring that the arguments name; it is never created here."""
     name: str = args.keys
     if name.startswith(_ENVIRONMENT):
         return KeyRing.from_env(name.removeprefix(_ENVIRONMENT))
-    if name.lstrip().startswith("{"):
-        raise InputError(
-            "KEYS is the name of a file or env:NAME, not a key document: arguments show in "
-            "process lists, so take those keys out of use"
-        )
     if "://" in name or name.startswith(("url:", "file:")):
         return load_ring(source_from_url(name, shared_file=args.shared_file))
     return KeyRing.open(name, create=False, shared_file=args.shared_file)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import TokenSessionError
+from tokensession.keys.names import check_path
 from tokensession.tools.cli import demos, keys, revocations, tokens
-from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun
+from tokensession.tools.cli.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_noun,
+    check_words,
+)
+from tokensession.tools.cli.parser import Parser
 from tokensession.tools.cli.streams import (
     DONE,
     REFUSED,
     WRONG,
     InputError,
     complain,
+    flush,
+    open_missing,
     report,
     say,
 )
@@ -29,6 +39,7 @@ from tokensession.tools.vectors.runner import run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FAULT: Final = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 _NOBODY_READS: Final = 141  # 128 + SIGPIPE
 
@@ -37,9 +48,10 @@ exit codes:
   0    done
   1    the token was refused or the session is revoked; a vector or a step of the tour was not
        as it must be; or keys need somebody's attention (keys status, keys check)
-  2    wrong usage, configuration or input
+  2    wrong usage, configuration or input; or the output cannot be written
+  70   a fault of this program
   130  interrupted
-  141  whoever reads the output has gone
+  141  the program that reads the output has ended
 
 Secrets and tokens are never arguments, because arguments show in process lists.
 """
@@ -47,26 +59,49 @@ Secrets and tokens are never arguments, because arguments show in process lists.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    open_missing()
+    if sys.stdout is None:
+        complain("standard output is closed; send it to /dev/null")
+        return WRONG
+    code = _guarded(argv)
     try:
-        code = _run(argv)
-        sys.stdout.flush()
+        flush(sys.stdout)
+    except BrokenPipeError:
+        code = _NOBODY_READS
+    except OSError as error:
+        complain(f"standard output: {error.strerror}")
+        code = WRONG
+    finally:
+        with suppress(OSError):
+            flush(sys.stderr)
+    return code
+
+
+def _guarded(argv: Sequence[str] | None) -> int:
+    """Run the command line; return an exit code whatever happens."""
+    try:
+        return _run(argv)
     except SystemExit as stop:  # how argparse ends: 0 after --help, 2 after a complaint
         return WRONG if stop.code else DONE
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        _discard_output()
         return _NOBODY_READS
-    except OSError as error:
-        if error.filename is None:  # no file failed but a stream, such as one on a full disk
-            _discard_output()
-        name = "" if error.filename is None else f"{error.filename}: "
-        complain(f"{name}{error.strerror or error}")
+    except (OSError, TokenSessionError, InputError) as error:
+        complain(_words(error))
         return WRONG
-    except (TokenSessionError, InputError) as error:
-        complain(str(error))
-        return WRONG
-    return code
+    except Exception as error:  # noqa: BLE001  # its text can hold a secret, and is not shown
+        places = [f"{frame.filename}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
+        complain(f"{type(error).__name__}, a fault of this program at {' > '.join(places)}")
+        return _FAULT
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, without the number of a system's error."""
+    if not isinstance(error, OSError):
+        return str(error)
+    name = "" if error.filename is None else f"{error.filename}: "
+    return f"{name}{error.strerror or error}"
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -77,12 +112,13 @@ def _run(argv: Sequence[str] | None) -> int:
         return DONE
     if args.run is None:
         parser.error("a command is missing; see --help")
+    check_words(args)
     code: int = args.run(args)
     return code
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
+    parser: ArgumentParser = Parser(
         prog="tokensession",
         description="Make and read session tokens, and look after their keys.",
         epilog=_EPILOG,
@@ -125,6 +161,7 @@ def run_vectors(args: Namespace) -> int:
     """Run every case, and print what failed and how many passed."""
     passed: Counter[str] = Counter()
     failed: dict[str, str] = {}
+    check_path(args.folder, "folder")
     try:
         for outcome in run(Path(args.folder)):
             if outcome.complaint is None:
@@ -138,12 +175,3 @@ def run_vectors(args: Namespace) -> int:
     lines.append(f"{passed.total()} passed, {len(failed)} failed")
     report(args, {"passed": dict(passed), "failed": failed}, "\n".join(lines))
     return REFUSED if failed else DONE
-
-
-def _discard_output() -> None:
-    """Let the flush at the end of the process find an open file, not the broken stream again."""
-    with contextlib.suppress(OSError):
-        output = sys.stdout.fileno()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, output)
-        os.close(null)

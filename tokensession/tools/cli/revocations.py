@@ -10,7 +10,7 @@ from tokensession.format.state import check_subject
 from tokensession.revocation.decision import CLOCK_SKEW, Denial, is_revoked, subject_key
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
-from tokensession.tools.cli.stores import add_store, open_store, store_name
+from tokensession.tools.cli.stores import add_store, open_store
 from tokensession.tools.cli.streams import (
     DONE,
     REFUSED,
@@ -65,6 +65,7 @@ def _on_store(work: Callable[[Store, Namespace], int]) -> Callable[[Namespace], 
 
     def run(args: Namespace) -> int:
         with contextlib.closing(open_store(args)) as store:
+            args.store = store.name  # without credentials, fit to be shown
             # Looking after a store that may forget does not mean to trust it.
             return work(store.revocations(may_forget=True), args)
 
@@ -111,7 +112,7 @@ def revoke(store: Store, args: Namespace) -> int:
         done = _revoke_subject(store, args, now)
     else:
         done = _revoke_everyone(store, args, now)
-    done = {"store": store_name(args), "dry_run": args.dry_run, **done}
+    done = {"store": args.store, "dry_run": args.dry_run, **done}
     kept = f"\nkept until  {iso(done['until'])}" if "until" in done else ""
     report(args, done, f"{'would end' if args.dry_run else 'ended'}  {done['what']}{kept}")
     return DONE
@@ -159,7 +160,7 @@ def _revoke_everyone(store: Store, args: Namespace, now: int) -> dict[str, Any]:
 def create(store: Store, args: Namespace) -> int:
     """Make a store."""
     store.create()
-    report(args, {"store": store_name(args)}, f"ready  {store_name(args)}")
+    report(args, {"store": args.store}, f"ready  {args.store}")
     return DONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensession.stores import Connection, connect
-from tokensession.stores.urls import named_url, shown_url
+from tokensession.stores.urls import named_url
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -33,16 +33,8 @@ def add_store(parser: ArgumentParser) -> None:
 def open_store(args: Namespace) -> Connection:
     """Return a connection to the store that the arguments name."""
     return connect(
-        _url(args), prefix=args.prefix, database=args.database, collection=args.collection
+        named_url(args.store),
+        prefix=args.prefix,
+        database=args.database,
+        collection=args.collection,
     )
-
-
-def store_name(args: Namespace) -> str:
-    """Return the store's URL for people: without password and options, which may hold one."""
-    return shown_url(_url(args))
-
-
-def _url(args: Namespace) -> str:
-    # env:NAME is accepted as url:NAME; of keys it would name the document itself.
-    name: str = args.store
-    return named_url(f"url:{name.removeprefix('env:')}" if name.startswith("env:") else name)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from tokensession.keys.names import check_path
 from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
@@ -15,8 +18,10 @@ if TYPE_CHECKING:
 MAX_INPUT: Final = 2**20  # bytes; a token has at most 8192 characters, and its state fits into it
 DONE, REFUSED, WRONG = 0, 1, 2  # exit codes
 
-_DOTS: Final = 2  # in a token
 _STANDARD: Final = "-"  # standard input or output
+
+
+_STANDARD_DESCRIPTORS: Final = range(3)
 
 
 class InputError(ValueError):
@@ -31,6 +36,8 @@ def read_input(name: str, noun: str) -> bytes:
         noun: What it should hold, for the messages.
     """
     if name == _STANDARD:
+        if sys.stdin is None:
+            raise InputError(f"standard input is closed; name a file that holds the {noun}")
         if sys.stdin.isatty():
             complain(f"reading the {noun} from standard input; end it with Ctrl-D", kind="note")
         content = sys.stdin.buffer.read(MAX_INPUT + 1)
@@ -44,12 +51,7 @@ def read_input(name: str, noun: str) -> bytes:
 
 
 def _read_file(name: str, noun: str) -> bytes:
-    # A header begins with {" and so with eyJ; the name must not be shown then.
-    if "eyJ" in name and name.count(".") >= _DOTS:
-        raise InputError(
-            f"the argument is a token itself; name a file that holds the {noun}, or give it on "
-            "standard input: arguments show in process lists"
-        )
+    check_path(name, f"file with the {noun}")
     with Path(name).open("rb") as file:
         return file.read(MAX_INPUT + 1)
 
@@ -90,4 +92,38 @@ def report(args: Namespace, document: dict[str, Any], text: str) -> None:
 
 def complain(text: str, *, kind: str = "error") -> None:
     """Print one line to standard error."""
-    sys.stderr.write(f"tokensession: {kind}: {printable(text)}\n")
+    say_error(f"tokensession: {kind}: {printable(text)}\n")
+
+
+def say_error(text: str) -> None:
+    """Print to standard error, unless it is closed or cannot be written."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+
+def open_missing() -> None:
+    """Open the standard streams that are closed, so that no file that is opened takes their place.
+
+    `sys.stdin`, `sys.stdout` and `sys.stderr` stay None where they were closed.
+    """
+    for descriptor in _STANDARD_DESCRIPTORS:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def flush(stream: TextIO | None) -> None:
+    """Write what a stream still holds. What cannot be written is dropped, and the error raised."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        # The flush at the end of the process then finds an open file, not the broken one again.
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+        raise
