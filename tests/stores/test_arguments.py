@@ -64,7 +64,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: SQLStore(Database("nosuch://host")), "url is not one that SQLAlchemy reads"),
     (
         lambda: SQLStore(Database("postgresql+psycopg://u:a@b:secret@h/d")),
-        "not one that SQLAlchemy reads",
+        "has an @ that does not end its credentials",
     ),
     (
         lambda: SQLStore(Database(f"{SQLITE}?timeout=secret")),
