@@ -57,7 +57,7 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
         options: dict[str, Any] = {"timeout": timeout}
     else:
         options = {"connect_timeout": max(2, round(timeout))}  # libpq knows no less than 2
-        if parsed.get_driver_name() == "psycopg":
+        if parsed.drivername == "postgresql+psycopg":
             options["prepare_threshold"] = None  # else it names what it runs five times
     engine = None
     try:
