@@ -209,6 +209,7 @@ def test_names_of_connections_and_sources() -> None:
             with pytest.raises(TokenSessionError) as caught:
                 connection.revocations(may_forget=True).count()
             assert_hidden("".join(traceback.format_exception(caught.value)), of=url)
+            connection.close()
         with suppress(TokenSessionError):
             source = source_from_url("url:SECRET", environment={"SECRET": url})
             assert_hidden(f"{source.name} {source!r}", of=url)

@@ -150,7 +150,7 @@ def _drop_idle(client: Any) -> None:
 def _address(where: str) -> str:
     """Return the address of a server as pymemcache reads it."""
     text = where.removeprefix(_SCHEME) if isinstance(where, str) else ""
-    is_socket = text.startswith(("/", "unix:/"))
+    is_socket = text.startswith(("/", "unix:/")) and "//" not in text
     if not is_socket and (not _HOST.fullmatch(text) or looks_secret(text)):
         raise ConfigError(
             "server must be host:port, unix:/SOCKET, memcached://HOST:PORT or memcached:///SOCKET"
