@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW
-from tokensession import ConfigError, KeyRing, TokenError, decode, encode, errors
+from tests.keys.rings import ring_of
+from tokensession import ConfigError, KeyRing, SessionCodec, TokenError, decode, encode, errors
 from tokensession.format.base64url import b64url_encode
 from tokensession.tools.dissect import dissect
 from tokensession.tools.explanation import (
@@ -92,6 +93,17 @@ class TestExplain:
         """Kid, algorithm and the key's state come from the ring."""
         rows = values()
         assert (rows["kid"], rows["algorithm"], rows["key state"]) == ("k1", "HS256", "active")
+
+    def test_who_has_signed(self) -> None:
+        """The other keys are named, and when the subject authenticated."""
+        assert (values()["signers"], values()["authenticated"]) == ("none", "not known")
+        ring = ring_of(k0=(NOW - 9, None), k1=(NOW + 9, None))
+        codec: SessionCodec[Any] = SessionCodec(ring)
+        session = codec.decode(codec.encode({}, subject="ada", now=NOW), now=NOW)
+        session = codec.decode(codec.renew(session, now=NOW + 9), now=NOW + 9)
+        rows = {row.name: row.value for row in explain(session, ring, now=NOW + 9)}
+        assert rows["signers"] == "k0"
+        assert rows["authenticated"] == "2026-07-25T17:20:00Z (9 s ago)"
 
     @pytest.mark.parametrize(
         ("cap", "value"),

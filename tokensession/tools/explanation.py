@@ -34,7 +34,7 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "bad_claims": "The token is authentic, but what it holds is not a session of this format.",
     "not_yet_valid": "The token was made in the future: compare the clocks of the two hosts.",
     "expired": "The session was idle for too long, or has reached its end.",
-    "revoked": "The session was ended before its time, as by signing out.",
+    "revoked": "The session was ended before its time, by signing out or with a key.",
     "bad_state": "The session is good, but its state does not fit the application's type.",
 }
 """One sentence for each code of the closed list (SPEC section 5)."""
@@ -126,10 +126,16 @@ def explain(session: Session[Any], keys: KeyRing, *, now: int) -> tuple[Field, .
         Field("issued", moment(session.issued_at, now), "When this token was made (iat)."),
         Field("started", moment(session.started_at, now), "When the session began."),
         Field("age", duration(now - session.started_at), "How long the session has lasted."),
+        _authenticated(session, now),
         Field("idle window", duration(session.ttl), "How long a token of it lives (ttl)."),
         Field("expires", moment(session.expires_at, now), "When this token dies, if unrenewed."),
         _end(session, now),
         Field("kid", session.kid, "The key that signed it."),
+        Field(
+            "signers",
+            ", ".join(session.signers) or "none",
+            "Other keys that have signed for its session: revoking one ends it.",
+        ),
         Field("algorithm", key.algorithm, "How it is signed."),
         Field("key state", state, _KEY_STATES[state]),
     )
@@ -142,6 +148,14 @@ _KEY_STATES: Final[dict[str, str]] = {
     "expired": "The key is past its date: its tokens are refused.",
     "revoked": "The key was withdrawn: its tokens are refused.",
 }
+
+
+def _authenticated(session: Session[Any], now: int) -> Field:
+    if session.authenticated_at is None:
+        meaning = "It has no subject, or began in another library."
+        return Field("authenticated", "not known", meaning)
+    when = moment(session.authenticated_at, now)
+    return Field("authenticated", when, "When its subject last authenticated.")
 
 
 def _end(session: Session[Any], now: int) -> Field:

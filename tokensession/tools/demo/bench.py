@@ -105,9 +105,10 @@ class Bench:
         """Return whether a session that was seen would be accepted still, or why not."""
         ring, revocations = self.keys.ring, self.codec.revocations
         assert revocations is not None
+        if any(kid in ring and ring[kid].revoked for kid in (seen.kid, *seen.signers)):
+            return "key revoked"
         if seen.kid not in ring or not ring[seen.kid].verifies(now):
-            revoked_key = seen.kid in ring and ring[seen.kid].revoked
-            return "key revoked" if revoked_key else "key expired"
+            return "key expired"
         if now >= seen.expires_at:
             return "expired"
         revoked = revocations.revokes(seen.sid, seen.started_at, seen.subject)

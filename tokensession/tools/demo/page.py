@@ -114,7 +114,7 @@ def _notice(view: View) -> Html:
 def _why(view: View, code: str) -> str:
     kid = None if view.trial is None else dissect(view.trial.token).unverified_kid
     if code == "revoked":
-        return "Its session was ended, as by logging out your other devices from one of them."
+        return "Its session was ended: by logging out your other devices, or with a key."
     if code == "unknown_key" and kid in view.keys:
         return "Its key was revoked or has expired."
     return "Perhaps it is of an earlier run of this program, whose keys are gone."

@@ -21,6 +21,7 @@ class SeenSession:
     sid: bytes
     subject: Subject
     kid: str
+    signers: tuple[str, ...]
     started_at: int
     expires_at: int
     used_at: int
@@ -36,8 +37,9 @@ class SeenSessions:
         """Take note that a session that a token gave is used at the Unix second `now`."""
         self._by_sid.pop(session.sid, None)
         self._by_sid[session.sid] = SeenSession(
-            session.sid, session.subject, session.kid, session.started_at, session.expires_at, now
-        )
+            session.sid, session.subject, session.kid, session.signers, session.started_at,
+            session.expires_at, now,
+        )  # fmt: skip
         while len(self._by_sid) > MOST_SEEN:
             del self._by_sid[next(iter(self._by_sid))]
 

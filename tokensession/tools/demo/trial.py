@@ -28,7 +28,7 @@ STEPS: Final = (
     "The content can be decrypted, and belongs to this header.",
     "The claims decode, and nothing follows them.",
     "It was not made in the future, and neither token nor session has ended.",
-    "The session has not been revoked.",
+    "No key that has signed for the session is revoked, and neither is the session.",
     "The state fits the application's type.",
 )
 """The checks of SPEC section 5, in their order."""
