@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.utils.module_loading import import_string
@@ -11,6 +12,7 @@ from django.utils.module_loading import import_string
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.middleware import SessionMiddleware
 from tokensession.errors import ConfigError
+from tokensession.sessions.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
 
 _ENGINE = "tokensession.adapters.django"
 _WITHOUT_EFFECT = {
-    "SESSION_COOKIE_AGE": "set TOKENSESSION_POLICY to a Policy",
     "SESSION_SAVE_EVERY_REQUEST": "sessions are renewed in time; see Policy(renew_after=...)",
     "SESSION_SERIALIZER": "states are written as msgpack, without pickle; remove it",
     "SESSION_CACHE_ALIAS": "nothing is stored; remove it",
     "SESSION_FILE_PATH": "nothing is stored; remove it",
 }
+
+# Applications that end other sessions by their keys.
+_ENDS_SESSIONS: Final = (
+    "allauth.usersessions", "django_cas_ng", "django_single_session", "qsessions", "user_sessions",
+)  # fmt: skip
 
 
 @checks.register("security")  # type: ignore[untyped-decorator]
@@ -65,6 +71,31 @@ def _warnings() -> Iterator[checks.CheckMessage]:
             hint='SESSION_COOKIE_NAME = "__Host-session"',
             id="tokensession.W001",
         )
+    if settings.is_overridden("SESSION_COOKIE_AGE") and not hasattr(
+        settings, "TOKENSESSION_POLICY"
+    ):
+        yield checks.Warning(
+            "SESSION_COOKIE_AGE is the most that set_expiry() can ask for, and no idle timeout",
+            hint="set TOKENSESSION_POLICY to a Policy",
+            id="tokensession.W002",
+        )
+    for name, hint in _traps():
+        yield checks.Warning(name, hint=hint, id="tokensession.W003")
     for name, hint in _WITHOUT_EFFECT.items():
         if settings.is_overridden(name):
             yield checks.Warning(f"{name} has no effect", hint=hint, id="tokensession.W002")
+
+
+def _traps() -> Iterator[tuple[str, str]]:
+    """Return what other packages will fail at, and the remedy."""
+    policy = getattr(settings, "TOKENSESSION_POLICY", None)
+    age = int(settings.SESSION_COOKIE_AGE)
+    longest = policy.longest_cap if isinstance(policy, Policy) else None
+    if longest is not None and longest < age:
+        trap = f"TOKENSESSION_POLICY allows {longest} s, and boxes for 'remember me' ask for"
+        yield f"{trap} SESSION_COOKIE_AGE, {age} s", f"set Policy(longest={age})"
+    if not hasattr(settings, "TOKENSESSION_REVOCATION"):
+        for name in _ENDS_SESSIONS:
+            if apps.is_installed(name):
+                trap = f"{name} ends sessions from elsewhere, which needs a revocation list"
+                yield trap, "set TOKENSESSION_REVOCATION to a store of revocations"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from django.conf import settings
 
 from tokensession.errors import ConfigError
+from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
+from tokensession.web.options import Options
 
-if TYPE_CHECKING:
-    from tokensession.keys.ring import KeyRing
-    from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.revocation.lookup import Check
-    from tokensession.revocation.store import Store
-    from tokensession.sessions.policy import Policy
+_PREFIX: Final = "TOKENSESSION_"
+# The options of a manager that settings can give: TOKENSESSION_POLICY and so on.
+_OPTIONS: Final = tuple(name for name in Options.__annotations__ if name != "cookie")
+_SIZE: Final = 32  # settings change in tests only
+
+# The managers made so far, by the settings that they were made of, which they keep alive.
+_made: dict[tuple[Any, ...], tuple[SessionManager[Any], Any]] = {}
 
 
 def configured_manager() -> SessionManager[Any]:
@@ -26,38 +28,44 @@ def configured_manager() -> SessionManager[Any]:
         ConfigError: Settings that are missing, that browsers would refuse, or that are unsafe.
     """
     keys = getattr(settings, "TOKENSESSION_KEYS", None)
-    policy = getattr(settings, "TOKENSESSION_POLICY", None)
-    revocation = getattr(settings, "TOKENSESSION_REVOCATION", None)
+    given = {name: getattr(settings, _PREFIX + name.upper(), None) for name in _OPTIONS}
+    options = {name: value for name, value in given.items() if value is not None}
     if keys is None:
         raise ConfigError(
             "TOKENSESSION_KEYS is missing from the settings: set it to a key ring, such as "
             'KeyRing.follow(BASE_DIR / "session-keys.json")'
         )
-    if not isinstance(keys, SessionManager):
-        try:
-            return _manager(keys, policy, revocation, _cookie())
-        except TypeError:  # what is not hashable is none of these, which is told without the cache
-            return _manager.__wrapped__(keys, policy, revocation, _cookie())
-    if policy is not None or revocation is not None:
+    if isinstance(keys, SessionManager):
+        return _checked(keys, options)
+    cookie, age = _cookie(), int(settings.SESSION_COOKIE_AGE)
+    known = (id(keys), cookie, age, *(id(value) for value in given.values()))
+    made = _made.get(known)
+    if made is None:
+        # What set_expiry(SESSION_COOKIE_AGE) asks for, as "remember me" does, is allowed.
+        options.setdefault("policy", Policy(longest=max(age, DEFAULT_ABSOLUTE)))
+        manager: SessionManager[Any] = SessionManager(keys, cookie=cookie, **options)
+        if len(_made) >= _SIZE:
+            _made.clear()
+        made = _made[known] = manager, (keys, given)
+    return made[0]
+
+
+def _checked(manager: SessionManager[Any], options: dict[str, Any]) -> SessionManager[Any]:
+    """Return a manager that was given ready-made."""
+    if options:
+        names = ", ".join(_PREFIX + name.upper() for name in options)
         raise ConfigError(
-            "TOKENSESSION_KEYS is a manager, which has its policy and revocation: give them there"
+            f"TOKENSESSION_KEYS is a manager, which has its options already: give {names} there"
         )
-    if not isinstance(keys.cookie, Cookie) or keys.cookie.name != settings.SESSION_COOKIE_NAME:
+    if (
+        not isinstance(manager.cookie, Cookie)
+        or manager.cookie.name != settings.SESSION_COOKIE_NAME
+    ):
         raise ConfigError(
             "SESSION_COOKIE_NAME must be the name of the manager's cookie, by which others such as "
             "Django's test client find it"
         )
-    return keys
-
-
-@lru_cache(maxsize=32)  # settings change in tests only
-def _manager(
-    keys: KeyRing | KeyRingWatcher,
-    policy: Policy | None,
-    revocation: Store | Check | None,
-    cookie: Cookie,
-) -> SessionManager[Any]:
-    return SessionManager(keys, cookie=cookie, policy=policy, revocation=revocation)
+    return manager
 
 
 def _cookie() -> Cookie:

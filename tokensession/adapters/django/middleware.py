@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 from http.cookies import Morsel
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.sessions import middleware
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from tokensession.adapters.django.configured import configured_manager
-from tokensession.adapters.django.store import SessionOfRequest, SessionStore
+from tokensession.adapters.django.session import RUNNING, DjangoSession, SessionOfRequest
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import StoreError, TokenSessionError
 from tokensession.sessions.steps import run
 from tokensession.web.caching import add_vary, is_merged
-from tokensession.web.manager import FAILED
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
 if TYPE_CHECKING:
@@ -27,12 +26,15 @@ if TYPE_CHECKING:
     from tokensession.web.unavailable import Refusal
 
 
+_FAILED: Final = 500  # the status from which on Django saves nothing
+
+
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Django has no types
     """Gives each request its session, and each response what the session needs.
 
     The session is opened on first access, and can be changed until the middleware returns the
-    response; later changes raise a ConfigError. As with Django's own, what was changed before an
-    unforeseen error (status 500) is not kept.
+    response; later changes raise a ConfigError. As with Django's own, a response whose status is
+    500 or more saves nothing.
     """
 
     def __init__(self, get_response: Any) -> None:
@@ -46,6 +48,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         scope = getattr(request, "scope", None)  # of ASGI
         headers = RequestHeaders(request.META, manager.vary) if scope is None else scope["headers"]
         session = request.session = SessionOfRequest(manager, headers)
+        RUNNING.set(session)
         if scope is not None and manager.can_wait(session):
             # Django calls this in a thread, and an asynchronous view in the event loop.
             run(manager.opening(session))
@@ -60,8 +63,10 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     def process_response(self, request: Any, response: Any) -> Any:
         """Write what the response must say; see `SessionManager.save`."""
         session = getattr(request, "session", None)
-        if not isinstance(session, SessionStore):
+        if not isinstance(session, DjangoSession):
             return response
+        if isinstance(session, SessionOfRequest):
+            RUNNING.set(session.outer)
         manager = self._manager
         claim(response, session)
         fields = [
@@ -69,7 +74,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             for name, value in response.headers.items()
             if is_merged(name)
         ]
-        failed = response.status_code == FAILED and session._unknown is None
+        failed = response.status_code >= _FAILED and session._unknown is None
         if failed or session.closed:
             if session.opened:
                 add_vary(fields, manager.vary)
@@ -78,6 +83,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             if session.opened and session.get_expire_at_browser_close():
                 manager = self._until_closed
             try:
+                session.end_if_over()
                 manager.save(session, fields, status=response.status_code, method=request.method)
             except TokenSessionError as error:
                 release(response, session)
@@ -98,7 +104,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         return response
 
     @staticmethod
-    def _mark(request: Any, response: Any, session: SessionStore, fields: Headers) -> None:
+    def _mark(request: Any, response: Any, session: DjangoSession, fields: Headers) -> None:
         if any(name == b"set-cookie" for name, _ in fields):
             # Django's own cache for whole sites, which is around this middleware, knows nothing
             # of no-store in its older versions, and would give the cookie to others.
@@ -107,7 +113,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         else:
             release(response, session)
 
-    def _watched(self, chunks: Iterable[bytes], session: SessionStore) -> Iterator[bytes]:
+    def _watched(self, chunks: Iterable[bytes], session: DjangoSession) -> Iterator[bytes]:
         """Give a body as it comes, and see at its end whether a change came too late."""
         self._manager.begin_body(session)
         yield from chunks
@@ -115,7 +121,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         self._manager.check_unchanged(session)
 
     async def _watched_async(
-        self, chunks: AsyncIterable[bytes], session: SessionStore
+        self, chunks: AsyncIterable[bytes], session: DjangoSession
     ) -> AsyncIterator[bytes]:
         """Give a body as it comes, and see at its end whether a change came too late."""
         self._manager.begin_body(session)

@@ -1,215 +1,200 @@
-"""The session of a request, as Django's users and applications know it."""
+"""The session store that Django's settings name: sessions outside of their requests, by key."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from time import time
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.backends.base import SessionBase
-from django.utils import timezone
+from asgiref.sync import sync_to_async
 
+from tokensession.adapters.django.browser import client_that_asks
 from tokensession.adapters.django.configured import configured_manager
+from tokensession.adapters.django.ending import NO_LIST, end_session, sid_named
+from tokensession.adapters.django.session import RUNNING, DjangoSession
+from tokensession.errors import ConfigError
 from tokensession.web.cookies import Cookie
-from tokensession.web.request_session import RequestSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import timedelta
-
+    from tokensession.sessions.value import SessionValue
     from tokensession.web.manager import SessionManager
 
-_EXPIRY = "_session_expiry"  # Django's own key for what set_expiry was given
-_CREATED = "_session_created"  # what keeps a session of which nothing else is to be kept
 
-
-class SessionStore(RequestSession[Any], SessionBase):  # type: ignore[misc]  # Django has no types
-    """A session as Django's users and applications know it; that of a request is one too.
-
-    Signing in through ``django.contrib.auth`` begins a new session, whose subject is the user's
-    primary key; signing out ends it. What `set_expiry` is given is kept by the token itself.
+class SessionStore(DjangoSession):
+    """A session outside of its request, or that of the running request by its id.
 
     Args:
-        session_key: A token, as ``django.test.Client`` keeps it; or None for a new session.
+        session_key: What the session is found by:
+
+            - None: a new session, whose token `save` makes.
+            - A token, such as the test client's cookie: the session in it.
+            - The id of the running request's session, or one that it had before: that session.
+            - Another id: a name alone. `delete` and `flush` end that session, and its state can
+              neither be read nor written.
     """
 
     def __init__(self, session_key: str | None = None) -> None:
         manager = configured_manager()
-        RequestSession.__init__(self, manager, _headers(manager, session_key), None)
+        super().__init__(manager, _headers(manager, session_key), None)
         self._manager = manager
-        self._token = session_key
-        self._open()
-
-    @property
-    def _session(self) -> SessionStore:
-        """What Django's base class reads and writes."""
-        return self
-
-    async def _aget_session(self, no_load: bool = False) -> SessionStore:  # noqa: ARG002, FBT001, FBT002
-        return self
-
-    @property
-    def accessed(self) -> bool:
-        """Whether anything has asked for the session."""
-        return self.opened
+        self._client = client_that_asks()
+        self._key = session_key
+        self._name = sid_named(session_key)
+        running = RUNNING.get() if self._name is not None else None
+        self._running = running if running is not None and running.is_named(self._name) else None
+        if self._name is None:
+            self._open()
 
     @property
     def session_key(self) -> str | None:
-        """The token that `save` made, or that it was opened with. A request's: the session id."""
-        return self._token
+        """The key it was found by, or the token that `save` made since; None after `flush`."""
+        return self._key if self._running is None else self._running.session_key
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        """Set a value of the state; that of the user's id begins a new session of theirs."""
-        if key == SESSION_KEY:
-            self.sign_in(value)
-            if _EXPIRY in self:
-                self.set_expiry(self[_EXPIRY])
-        super().__setitem__(key, value)
+    def _open(self) -> SessionValue[Any]:
+        if self._running is not None:
+            return self._running._open()
+        self._check_is_known()
+        return super()._open()
 
-    # -- expiry --
+    def _changing(self) -> SessionValue[Any]:
+        if self._running is not None:
+            return self._running._changing()
+        self._check_is_known()
+        return super()._changing()
 
-    def set_expiry(self, value: int | datetime | timedelta | str | None) -> None:
-        """Give the session an expiry of its own, which its token keeps.
-
-        Args:
-            value: Seconds of idleness; an instant or a duration at whose end it is over; 0 for the
-                policy's times and a cookie that ends with the browser; None for the policy's.
+    def _check_is_known(self) -> None:
+        """Refuse to take a session that is elsewhere for an empty one.
 
         Raises:
-            ConfigError: In the past, or beyond what the policy allows (``longest``).
+            ConfigError: Only its id is known.
         """
-        SessionBase.set_expiry(self, value)
-        expiry = self.get(_EXPIRY)
-        if isinstance(expiry, str):
-            instant = datetime.fromisoformat(expiry)
-            if instant.tzinfo is None:
-                instant = timezone.make_aware(instant)
-            ends = int(instant.timestamp())
-            now = int(timezone.now().timestamp())
-            self.set_lifetime(ends - now, cap=ends - self.started_at)
+        if self._name is not None:
+            raise ConfigError(
+                "the session is known by its id alone, because its state is in its browser's "
+                "cookie: it can be ended here, and neither read nor changed"
+            )
+
+    @property
+    def closed(self) -> bool:
+        """Whether the response has begun, so that changes are refused."""
+        return super().closed if self._running is None else self._running.closed
+
+    def revoke_others(self) -> None:
+        """End all other sessions of the subject; see `RequestSession.revoke_others`."""
+        if self._running is not None:
+            self._running.revoke_others()
         else:
-            self.set_lifetime(expiry or None)
-
-    async def aset_expiry(self, value: int | datetime | timedelta | str | None) -> None:
-        """Give the session an expiry of its own; see `set_expiry`."""
-        self.set_expiry(value)
-
-    def get_expire_at_browser_close(self) -> bool:
-        """Tell whether the cookie ends with the browser: `set_expiry` says so, or the settings."""
-        if (self._value or self._open()).is_mapping:  # as opposed to a state of a type
-            return bool(SessionBase.get_expire_at_browser_close(self))
-        return bool(settings.SESSION_EXPIRE_AT_BROWSER_CLOSE)
-
-    def get_session_cookie_age(self) -> int:
-        """Return the seconds of the session's idle window."""
-        return self.ttl
-
-    def get_expiry_age(self, **given: Any) -> int:
-        """Return the seconds until the session expires unless it is renewed."""
-        if given:
-            return int(SessionBase.get_expiry_age(self, **given))
-        return max(0, self.expires_at - int(timezone.now().timestamp()))
-
-    def get_expiry_date(self, **given: Any) -> datetime:
-        """Return the instant at which the session expires unless it is renewed."""
-        if given:
-            date: datetime = SessionBase.get_expiry_date(self, **given)
-            return date
-        return datetime.fromtimestamp(self.expires_at, UTC)
-
-    async def aget_expiry_age(self, **given: Any) -> int:
-        """Return the seconds until the session expires unless it is renewed."""
-        return self.get_expiry_age(**given)
-
-    async def aget_expiry_date(self, **given: Any) -> datetime:
-        """Return the instant at which the session expires unless it is renewed."""
-        return self.get_expiry_date(**given)
-
-    # -- what a store does: nothing is stored, so little is left of it --
-
-    def is_empty(self) -> bool:
-        """Tell whether there is neither state nor subject."""
-        return not self and self.subject is None
-
-    def flush(self) -> None:
-        """Sign out: drop state and subject, and begin a new session."""
-        self.clear()
-
-    async def aflush(self) -> None:
-        """Sign out; see `flush`."""
-        self.clear()
-
-    def cycle_key(self) -> None:
-        """Give the session a new id."""
-        self.regenerate()
-
-    async def acycle_key(self) -> None:
-        """Give the session a new id."""
-        self.regenerate()
-
-    def exists(self, session_key: str) -> bool:  # noqa: ARG002  # as Django calls it
-        """Tell that no session is in any store."""
-        return False
+            super().revoke_others()
 
     def create(self) -> None:
-        """Do nothing: the session is written with the response."""
+        """Make the session's token, as `save` does."""
+        self.save()
 
-    def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # likewise
-        """Make the session's token, for code that keeps it by hand as `session_key`.
+    def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
+        """Make the session's token, which is its `session_key` then.
+
+        The test client whose session this is gets it. That of the running request is written with
+        the response.
 
         Raises:
+            ConfigError: It was opened with a token and has changed, and no response will carry
+                that, as in a WebSocket consumer; or a ring that cannot sign.
             StateError: A state that would be changed on the way.
             SessionTooLarge: A token that no reader would take.
-            ConfigError: A ring that cannot sign.
         """
-        self._token = self._manager.codec.renew(self)
-
-    def delete(self, session_key: str | None = None) -> None:
-        """Sign out, unless another session is meant: that one is not here to be deleted."""
-        if session_key in (None, self.session_key):
-            self.clear()
-
-    def load(self) -> dict[str, Any]:
-        """Return the state."""
-        return self.copy()
-
-    @classmethod
-    def clear_expired(cls) -> None:
-        """Do nothing: no store holds expired sessions."""
-
-
-class SessionOfRequest(SessionStore):
-    """The session of one request; it is written with the response.
-
-    Args:
-        manager: Opens it.
-        headers: The raw request headers.
-    """
-
-    def __init__(
-        self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
-    ) -> None:
-        RequestSession.__init__(self, manager, headers, None)
+        if self._running is not None:
+            self._running.save()
+            return
+        self.end_if_over()
+        if self._client is None and self._is_carried:
+            if self.modified:
+                raise ConfigError(
+                    "the session was changed outside of its request, where no response gives the "
+                    "browser its new token: change request.session in a view"
+                )
+            return
+        self._key = self._manager.codec.renew(self)
+        if self._client is not None and isinstance(self._manager.cookie, Cookie):
+            self._client.cookies[self._manager.cookie.name] = self._key
 
     @property
-    def session_key(self) -> str | None:
-        """The session id in hexadecimal, which is no secret; None where there is nothing to keep.
+    def _is_carried(self) -> bool:
+        """Whether a browser has the token that this session was opened with."""
+        value = self._value or self._open()
+        return value.opened is not None and not value.cleared
 
-        `create` and `save` keep such a session too: what an application stores under this key is
-        then one visitor's, and never that of everybody who has none.
+    def flush(self) -> None:
+        """End the session, and begin an empty one that has no key.
+
+        Raises:
+            ConfigError: There is no revocation list, so the session would go on in its browser.
+            StoreError: Its end could not be recorded.
         """
-        return self.sid.hex() if self.kid or not self.is_empty() else None
+        if self._running is not None:
+            self._running.delete(self._key)
+            return
+        self._end()
+        if self._name is None:
+            self.clear()
+        self._key = None
 
-    def create(self) -> None:
-        """Let the session be written with the response, though there may be nothing in it."""
-        if self.session_key is None:
-            self[_CREATED] = True
+    async def aflush(self) -> None:
+        """End the session; see `flush`."""
+        await sync_to_async(self.flush)()
 
-    def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # likewise
-        """Do what `create` does, and raise now what writing the session would raise."""
-        self.create()
-        self.check()
+    def delete(self, session_key: str | None = None) -> None:
+        """End this session, or another.
+
+        Args:
+            session_key: The id or token of a session; None for this one.
+
+        Raises:
+            ConfigError: There is no revocation list.
+            StoreError: Its end could not be recorded.
+        """
+        running = RUNNING.get()
+        if session_key is None or session_key == self._key:
+            self.flush()
+        elif running is not None:
+            running.delete(session_key)
+        else:
+            end_session(self._manager, session_key)
+
+    def _end(self) -> None:
+        """End the session as it was found; one that has never had a token needs no end."""
+        if self._key is None:
+            return
+        if self._manager.codec.revocations is not None:
+            end_session(self._manager, self._key)
+        elif self._client is None and (self._name is not None or self._is_carried):
+            raise ConfigError(NO_LIST)
+
+    def cycle_key(self) -> None:
+        """Give the session a new id, and a new token where it had one.
+
+        Raises:
+            ConfigError: There is no revocation list, so the former token would go on.
+            Revoked: The session has ended meanwhile.
+            StoreError: The end of the former id could not be recorded.
+        """
+        if self._running is not None:
+            self._running.cycle_key()
+            return
+        value = self._changing()
+        former, key = value.sid, self._key
+        value.regenerate()
+        revocations = self._manager.codec.revocations
+        if key is None:
+            return
+        if revocations is not None:
+            at = int(time())
+            revocations.replace(former, value.sid, value.subject, value.started_at, at)
+        elif self._client is None and self._is_carried:
+            raise ConfigError(NO_LIST)
+        self._key = self._manager.codec.renew(self)
+
+    async def acycle_key(self) -> None:
+        """Give the session a new id; see `cycle_key`."""
+        await sync_to_async(self.cycle_key)()
 
 
 def _headers(manager: SessionManager[Any], token: str | None) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,0 +1,464 @@
+"""Sessions in Django by their key: in their own request, in another one, and outside of any."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth import SESSION_KEY, login, logout
+from django.http import HttpResponse, JsonResponse
+from django.test import AsyncClient, Client, override_settings
+from django.urls import path
+from django.utils.module_loading import import_string
+
+from tokensession import ConfigError, Revoked, SessionCodec, encode
+from tokensession.stores.memory.revocation import MemoryStore
+
+from .conformance import COOKIE, RING
+from .test_django import ada, cookie_after, database, request_with_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ada", "database"]  # fixtures
+
+SessionStore: Any = import_string("tokensession.adapters.django.SessionStore")
+AnonymousUser: Any = import_string("django.contrib.auth.models.AnonymousUser")
+
+
+def who(request: Any) -> JsonResponse:
+    """Answer who has signed in, and by which key."""
+    return JsonResponse({"user": request.session.subject, "key": request.session.session_key})
+
+
+def end(request: Any) -> JsonResponse:
+    """End the session of a key, in one of the ways that packages use."""
+    key = request.GET["key"]
+    ways = {
+        "delete(key)": lambda: SessionStore().delete(key),
+        "store.delete()": lambda: SessionStore(key).delete(),
+        "store.flush()": lambda: SessionStore(session_key=key).flush(),
+        "request.session.delete(key)": lambda: request.session.delete(key),
+    }
+    ways[request.GET["how"]]()
+    return JsonResponse({})
+
+
+def cycle(request: Any) -> JsonResponse:
+    """Give the session a new id, and use both ids in the same request."""
+    first = request.session.session_key
+    request.session.cycle_key()
+    SessionStore().delete(first)  # ends with the response
+    request.session.delete(first)
+    store = SessionStore(request.session.session_key)
+    store["by"] = "store"
+    store.save()
+    old = SessionStore(first)["by"]
+    return JsonResponse({"first": first, "old": old, "closed": store.closed})
+
+
+def keep(request: Any, status: int) -> HttpResponse:
+    """Change the session, and answer with a status."""
+    request.session["kept"] = status
+    return HttpResponse(status=status)
+
+
+urlpatterns = [
+    path("who", who), path("end", end), path("cycle", cycle), path("keep/<int:status>", keep),
+]  # fmt: skip
+
+
+@pytest.fixture
+def store() -> Iterator[MemoryStore]:
+    """Give Django these paths, and a revocation list."""
+    made = MemoryStore()
+    with override_settings(ROOT_URLCONF=__name__, TOKENSESSION_REVOCATION=made):
+        yield made
+
+
+@pytest.fixture
+def _no_store() -> Iterator[None]:
+    """Give Django these paths."""
+    with override_settings(ROOT_URLCONF=__name__):
+        yield
+
+
+WAYS = ["delete(key)", "store.delete()", "store.flush()", "request.session.delete(key)"]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_session_ends_from_another_request(ada: Any, store: MemoryStore, how: str) -> None:
+    """By its id as its own requests show it, and the request that ends it goes on."""
+    laptop, phone = Client(), Client()
+    laptop.force_login(ada)
+    phone.force_login(ada)
+    key = phone.get("/who").json()["key"]
+    assert SessionStore().exists(key)
+    assert laptop.get("/end", {"key": key, "how": how}).status_code == 200
+    assert not SessionStore().exists(key)
+    assert phone.get("/who").json()["user"] is None
+    assert laptop.get("/who").json()["user"] == str(ada.pk)
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.usefixtures("_no_store")
+def test_without_a_list_ending_another_raises(ada: Any, how: str) -> None:
+    """Nothing could end it, and silence would be a sign-out that did not happen."""
+    laptop, phone = Client(), Client()
+    laptop.force_login(ada)
+    phone.force_login(ada)
+    key = phone.get("/who").json()["key"]
+    assert SessionStore().exists(key)
+    with pytest.raises(ConfigError, match="TOKENSESSION_REVOCATION"):
+        laptop.get("/end", {"key": key, "how": how})
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("named", ["its id", "its token"])
+def test_a_session_that_ends_itself(ada: Any, store: MemoryStore, how: str, named: str) -> None:
+    """The key of the running request's own session signs it out."""
+    client = Client()
+    client.force_login(ada)
+    token = client.cookies[COOKIE].value
+    key = client.get("/who").json()["key"] if named == "its id" else token
+    client.get("/end", {"key": key, "how": how})
+    client.cookies[COOKIE] = token
+    assert client.get("/who").json()["user"] is None
+
+
+@pytest.mark.usefixtures("store")
+def test_the_ids_of_the_running_request(ada: Any) -> None:
+    """The present id and the one before are one session, and the former one ends by itself."""
+    client = Client()
+    client.force_login(ada)
+    token = client.cookies[COOKIE].value
+    answer = client.get("/cycle").json()
+    assert (answer["old"], answer["closed"]) == ("store", False)
+    seen = client.get("/who").json()
+    assert seen["user"] == str(ada.pk)
+    assert seen["key"] != answer["first"]
+    assert client.session["by"] == "store"
+    client.cookies[COOKIE] = token
+    assert client.get("/who").json()["user"] is None
+
+
+def test_a_name_alone_is_no_empty_session() -> None:
+    """The state of a session elsewhere cannot be read, and is not taken for empty."""
+    named = SessionStore("00" * 16)
+    assert named.session_key == "00" * 16
+    for use in (lambda: named.get("a"), lambda: named.update(a=1), named.save, named.load, bool):
+        with pytest.raises(ConfigError, match="known by its id alone"):
+            use(named) if use is bool else use()
+
+
+@pytest.mark.parametrize("key", ["0" * 31, "0" * 33, "G" * 32, "x", "", "\u0660" * 32, None])
+def test_other_keys_name_no_session(key: Any) -> None:
+    """They do not exist, and ending them ends nothing."""
+    assert SessionStore().exists(key) is False
+    SessionStore(key).delete()
+    request_with_session().session.delete(key or "x")
+
+
+class TestOutside:
+    """A session outside of any request, by its token."""
+
+    @staticmethod
+    def saved(**state: Any) -> str:
+        """Return the token of a session that was made by hand."""
+        session = SessionStore()
+        session.update(state)
+        session.save()
+        assert session.session_key is not None
+        return str(session.session_key)
+
+    @pytest.mark.parametrize("verb", ["flush", "delete", "cycle_key"])
+    @pytest.mark.usefixtures("store")
+    def test_its_token_is_dead_afterwards(self, verb: str) -> None:
+        """Where there is a revocation list."""
+        token = self.saved(n=1)
+        session = SessionStore(token)
+        assert session["n"] == 1
+        getattr(session, verb)()
+        assert SessionStore(token).refused == "revoked"
+        if verb == "cycle_key":
+            assert SessionStore(session.session_key)["n"] == 1
+        else:
+            assert (session.session_key, dict(session)) == (None, {})
+
+    @pytest.mark.usefixtures("store")
+    def test_asynchronous_names(self) -> None:
+        """They do the same beside the event loop."""
+        tokens = [self.saved(n=1) for _ in range(3)]
+
+        async def use() -> None:
+            await SessionStore(tokens[0]).aflush()
+            await SessionStore(tokens[1]).adelete()
+            await SessionStore(tokens[2]).acycle_key()
+
+        asyncio.run(use())
+        assert {SessionStore(token).refused for token in tokens} == {"revoked"}
+
+    @pytest.mark.parametrize("verb", ["flush", "delete", "cycle_key"])
+    def test_without_a_list_they_raise(self, verb: str) -> None:
+        """The browser's copy would go on."""
+        session = SessionStore(self.saved(n=1))
+        with pytest.raises(ConfigError, match="TOKENSESSION_REVOCATION"):
+            getattr(session, verb)()
+
+    def test_what_no_browser_has_needs_no_end(self) -> None:
+        """A session that was made here can be emptied, and given a new id and token."""
+        session = SessionStore()
+        session["n"] = 1
+        session.save()
+        first = session.session_key
+        session.cycle_key()
+        assert session.session_key not in (None, first)
+        session.flush()
+        assert session.session_key is None
+        SessionStore().flush()
+
+    def test_a_change_that_no_response_carries_raises(self) -> None:
+        """A WebSocket's consumer that saves would lose what it changed."""
+        session = SessionStore(encode({"n": 1}, RING))
+        session.save()
+        session["n"] = 2
+        assert session.modified
+        with pytest.raises(ConfigError, match="no response gives the browser its new token"):
+            session.save()
+
+    def test_a_session_that_has_ended_stays_so(self) -> None:
+        """A new id is refused to a session that was signed out meanwhile."""
+        codec: SessionCodec[Any] = SessionCodec(RING, revocation=MemoryStore())
+        with override_settings(TOKENSESSION_REVOCATION=codec.listed._check.store):
+            token = self.saved(n=1)
+            session = SessionStore(token)
+            SessionStore(token).flush()
+            with pytest.raises(Revoked):
+                session.cycle_key()
+
+
+class TestTheTestClient:
+    """Django's test client, which keeps a session's token by itself."""
+
+    @pytest.mark.usefixtures("_no_store")
+    def test_its_edits_reach_it(self) -> None:
+        """After `save`, by the client's next request, also of a session that was there."""
+        client = Client()
+        for n in (1, 2):
+            session = client.session
+            session["n"] = n
+            session.save()
+            assert client.session["n"] == n
+
+    @pytest.mark.usefixtures("_no_store")
+    def test_it_signs_in_and_out(self, ada: Any) -> None:
+        """Twice, over each other, and without a revocation list."""
+        client = Client()
+        client.force_login(ada)
+        client.force_login(ada)
+        assert client.get("/who").json()["user"] == str(ada.pk)
+        client.logout()
+        assert client.get("/who").json()["user"] is None
+
+    @pytest.mark.usefixtures("store")
+    def test_its_sign_out_is_final(self, ada: Any) -> None:
+        """With a revocation list the former cookie is dead."""
+        client = Client()
+        client.force_login(ada)
+        token = client.cookies[COOKIE].value
+        client.logout()
+        assert SessionStore(token).refused == "revoked"
+
+    @pytest.mark.usefixtures("store")
+    def test_the_asynchronous_one(self, ada: Any) -> None:
+        """It does all of that too."""
+        client = AsyncClient()
+        client.force_login(ada)  # in this thread, which has the database
+
+        async def use() -> tuple[str, Any]:
+            token = client.cookies[COOKIE].value
+            session = await client.asession()
+            session["n"] = 1
+            await session.asave()
+            assert (await client.asession())["n"] == 1
+            seen = (await client.get("/who")).json()["user"]
+            await (await client.asession()).aflush()
+            return token, seen
+
+        token, seen = asyncio.run(use())
+        assert seen == str(ada.pk)
+        assert SessionStore(token).refused == "revoked"
+
+
+@pytest.mark.usefixtures("_no_store")
+def test_what_django_writes_by_its_status() -> None:
+    """A response whose status is 500 or more saves nothing."""
+    for status, kept in [(404, True), (499, True), (500, False), (502, False), (599, False)]:
+        client = Client(raise_request_exception=False)
+        client.get(f"/keep/{status}")
+        assert (COOKIE in client.cookies) is kept
+
+
+def test_a_request_within_a_request() -> None:
+    """The session that runs is the outer one's again after the inner response."""
+    outer = request_with_session(encode({"n": 1}, RING))
+    key = outer.session.session_key
+    inner = request_with_session(encode({"n": 2}, RING))
+    assert SessionStore(inner.session.session_key)["n"] == 2
+    cookie_after(inner)
+    assert SessionStore(key)["n"] == 1
+    cookie_after(outer)
+    with pytest.raises(ConfigError, match="known by its id alone"):
+        SessionStore(key).get("n")
+
+
+class TestModified:
+    """Whether the session has changed, as Django's users ask and say."""
+
+    def test_it_tells_what_was_changed(self) -> None:
+        """Nested changes count, and looking does not."""
+        session = request_with_session(encode({"cart": []}, RING)).session
+        assert (session.accessed, session.modified) == (False, False)
+        assert session["cart"] == []
+        assert (session.accessed, session.modified) == (True, False)
+        session["cart"].append(1)
+        assert session.modified
+        assert SessionStore().modified is False
+
+    def test_it_can_be_set(self) -> None:
+        """Packages set both; neither hides a change, nor that a page depends on the session."""
+        request = request_with_session(encode({"n": 1}, RING))
+        request.session.accessed = False
+        request.session.modified = True
+        assert request.session.modified is True
+        request.session["n"] = 2
+        request.session.modified = request.session.accessed = False
+        assert request.session.accessed is request.session.modified is True
+        assert cookie_after(request) is not None
+
+    def test_popping_asynchronously(self) -> None:
+        """With a default, which Django's own methods note as a change or not."""
+
+        async def use() -> tuple[Any, Any]:
+            session = request_with_session(encode({"n": 1}, RING)).session
+            return await session.apop("n"), await session.apop("n", 7)
+
+        assert asyncio.run(use()) == (1, 7)
+
+
+def test_encoding_a_dictionary() -> None:
+    """With Django's serializer and signature, as management commands do."""
+    session = request_with_session().session
+    assert session.decode(session.encode({"a": 1})) == {"a": 1}
+    assert session.serializer.__name__ == "JSONSerializer"
+
+
+class TestExpiry:
+    """One truth: what Django keeps under its own key, and what the token says."""
+
+    @pytest.mark.parametrize("way", ["item", "update", "setdefault", "set_expiry", "aset_expiry"])
+    def test_each_way_to_set_it_holds(self, way: str) -> None:
+        """As packages that carry a session over do."""
+        request = request_with_session(encode({"n": 1}, RING))
+        session, key = request.session, "_session_expiry"
+        ways = {
+            "item": lambda: session.__setitem__(key, 60),
+            "update": lambda: session.update({key: 60}),
+            "setdefault": lambda: session.setdefault(key, 60),
+            "set_expiry": lambda: session.set_expiry(60),
+            "aset_expiry": lambda: asyncio.run(session.aset_expiry(60)),
+        }
+        ways[way]()
+        assert session.get_expiry_age() == 60
+        again = request_with_session(cookie_after(request).value).session
+        assert (again.ttl, again[key]) == (60, 60)
+
+    def test_it_is_carried_over_a_sign_out(self) -> None:
+        """By the items of the session before."""
+        session = request_with_session(encode({"n": 1}, RING)).session
+        session.set_expiry(60)
+        kept = dict(session.items())
+        session.flush()
+        assert session.ttl == 1800
+        session.update(kept)
+        assert session.ttl == 60
+
+    @pytest.mark.parametrize("way", ["pop", "del", "None"])
+    def test_each_way_to_drop_it_holds(self, way: str) -> None:
+        """The policy's times hold again."""
+        session = request_with_session().session
+        session.set_expiry(60)
+        if way == "pop":
+            session.pop("_session_expiry")
+        elif way == "del":
+            del session["_session_expiry"]
+        else:
+            session.set_expiry(None)
+        assert session.ttl == 1800
+
+    def test_remember_me(self) -> None:
+        """SESSION_COOKIE_AGE is allowed without further settings, and numbers can be floats."""
+        session = request_with_session().session
+        session.set_expiry(14 * 86400)
+        assert (session.ttl, session.cap) == (14 * 86400, 14 * 86400)
+        session.set_expiry(3599.9)
+        assert session.ttl == 3599
+        session.set_expiry(0.5)
+        assert session.ttl == 1
+        with override_settings(SESSION_COOKIE_AGE=60 * 86400):
+            request_with_session().session.set_expiry(60 * 86400)
+
+    @pytest.mark.parametrize("value", [-1, -0.5, timedelta(days=-1)])
+    def test_one_that_has_passed_ends_the_session(self, value: Any) -> None:
+        """With its response, which deletes the cookie; until then it can be read."""
+        request = request_with_session(encode({"n": 1}, RING, subject="ada"))
+        request.session.set_expiry(value)
+        assert request.session["n"] == 1
+        assert request.session.get_expiry_age() <= 0
+        assert cookie_after(request)["max-age"] == "0"
+
+    def test_one_that_is_taken_back_ends_nothing(self) -> None:
+        """The last one counts."""
+        request = request_with_session(encode({"n": 1}, RING))
+        request.session.set_expiry(-1)
+        request.session.set_expiry(60)
+        assert cookie_after(request)["max-age"] == "60"
+
+
+def test_signing_in_by_hand_and_out() -> None:
+    """As packages with backends of their own do, on a request that has a session."""
+    request: Any = request_with_session()
+    request.user = AnonymousUser()
+    user = type(
+        "User",
+        (),
+        {
+            "pk": 7,
+            "get_session_auth_hash": lambda _: "x",
+            "backend": "b",
+            "save": lambda *_, **__: None,
+        },
+    )()
+    user._meta = type("Meta", (), {"pk": type("Pk", (), {"value_to_string": lambda *_: "7"})()})()
+    login(request, user)
+    assert (request.session.subject, request.session[SESSION_KEY]) == ("7", "7")
+    logout(request)
+    assert request.session.subject is None
+    assert request.session.session_key is None
+
+
+def test_options_in_the_settings() -> None:
+    """Each option of a manager has a setting, and the same settings give the same manager."""
+    with override_settings(TOKENSESSION_CONVERT=str, TOKENSESSION_PADDING=64):
+        request = request_with_session()
+        request.session["ring"] = timedelta(seconds=1)
+        again = request_with_session(cookie_after(request).value).session
+        assert again["ring"] == "0:00:01"
+        assert SessionStore()._manager is SessionStore()._manager
+    with (
+        override_settings(TOKENSESSION_KEYS=SessionStore()._manager, TOKENSESSION_PADDING=64),
+        pytest.raises(ConfigError, match="give TOKENSESSION_PADDING there"),
+    ):
+        SessionStore()

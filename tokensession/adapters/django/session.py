@@ -1,0 +1,282 @@
+"""A session as Django's users and applications know it, and that of a request."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from tokensession.adapters.django.ending import end_session, sid_named
+from tokensession.web.request_session import RequestSession
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from tokensession.web.manager import SessionManager
+
+_EXPIRY: Final = "_session_expiry"  # Django's own key for what set_expiry was given
+_CREATED: Final = "_session_created"  # what keeps a session of which nothing else is to be kept
+
+
+class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # Django has no types
+    """A session as Django's users and applications know it.
+
+    Signing in through ``django.contrib.auth`` begins a new session, whose subject is the user's
+    primary key; signing out ends it. The token itself keeps what `set_expiry` is given.
+    """
+
+    _manager: SessionManager[Any]
+    _is_over = False  # whether the expiry that it was given has passed
+    _is_modified = False  # whether the application has said so
+
+    @property
+    def _session(self) -> DjangoSession:
+        """What Django's base class reads and writes."""
+        return self
+
+    async def _aget_session(self, no_load: bool = False) -> DjangoSession:  # noqa: ARG002, FBT001, FBT002
+        return self
+
+    @property
+    def accessed(self) -> bool:
+        """Whether anything has opened the session. Setting it has no effect: caches rely on it."""
+        return self.opened
+
+    @accessed.setter
+    def accessed(self, value: bool) -> None:
+        pass
+
+    @property
+    def modified(self) -> bool:
+        """Whether the session has changed; every change is saved, whether this is set or not."""
+        return self._is_modified or (self.opened and self._manager.is_changed(self))
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._is_modified = bool(value)
+
+    @property
+    def serializer(self) -> Any:
+        """SESSION_SERIALIZER, which `encode` and `decode` use; tokens do not."""
+        return import_string(settings.SESSION_SERIALIZER)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set a value of the state.
+
+        That of the user's id begins a new session of theirs, and that of the expiry is what
+        `set_expiry` sets.
+        """
+        if key == SESSION_KEY:
+            self.sign_in(value)
+            if _EXPIRY in self:
+                self._expire(self[_EXPIRY])
+        super().__setitem__(key, value)
+        if key == _EXPIRY:
+            self._expire(value)
+
+    def __delitem__(self, key: str) -> None:
+        """Remove a value of the state; without an expiry of its own the policy's times hold."""
+        super().__delitem__(key)
+        if key == _EXPIRY:
+            self._expire(None)
+
+    def clear(self) -> None:
+        """Drop state and subject: sign out. What is written after it is a new session."""
+        super().clear()
+        self._is_over = False
+
+    # -- expiry --
+
+    def set_expiry(self, value: float | datetime | timedelta | str | None) -> None:
+        """Give the session an expiry of its own, which its token keeps.
+
+        Args:
+            value: Seconds of idleness; an instant or a duration at whose end it is over; 0 for the
+                policy's times and a cookie that ends with the browser; None for the policy's. A
+                session whose expiry has passed ends with the response.
+
+        Raises:
+            ConfigError: Beyond what the policy allows (``longest``, by default
+                SESSION_COOKIE_AGE) or the keys do (``token_lifetime``).
+        """
+        SessionBase.set_expiry(self, value)
+
+    async def aset_expiry(self, value: float | datetime | timedelta | str | None) -> None:
+        """Give the session an expiry of its own; see `set_expiry`."""
+        self.set_expiry(value)
+
+    def _expire(self, expiry: float | str | None) -> None:
+        """Set the times that an expiry means, as Django keeps it under its own key."""
+        self._is_over = False
+        if isinstance(expiry, str):
+            instant = datetime.fromisoformat(expiry)
+            if instant.tzinfo is None:
+                instant = timezone.make_aware(instant)
+            ends = int(instant.timestamp())
+            left = ends - int(timezone.now().timestamp())
+            self._is_over = left < 1
+            if left > 0:
+                self.set_lifetime(left, cap=ends - self.started_at)
+        elif expiry is not None and expiry < 0:
+            self._is_over = True
+        else:
+            self.set_lifetime(max(1, int(expiry)) if expiry else None)
+
+    def end_if_over(self) -> None:
+        """Sign out where the expiry that the session was given has passed."""
+        if self._is_over and not self.closed:
+            self.clear()
+
+    def get_expire_at_browser_close(self) -> bool:
+        """Tell whether the cookie ends with the browser: `set_expiry` says so, or the settings."""
+        if (self._value or self._open()).is_mapping:  # as opposed to a state of a type
+            return bool(SessionBase.get_expire_at_browser_close(self))
+        return bool(settings.SESSION_EXPIRE_AT_BROWSER_CLOSE)
+
+    def get_session_cookie_age(self) -> int:
+        """Return the seconds of the session's idle window."""
+        return self.ttl
+
+    def get_expiry_age(self, **given: Any) -> int:
+        """Return the seconds until the session expires unless it is renewed."""
+        if given:
+            return int(SessionBase.get_expiry_age(self, **given))
+        now = int(timezone.now().timestamp())
+        return 0 if self._is_over else max(0, self.expires_at - now)
+
+    def get_expiry_date(self, **given: Any) -> datetime:
+        """Return the instant at which the session expires unless it is renewed."""
+        if given:
+            date: datetime = SessionBase.get_expiry_date(self, **given)
+            return date
+        ends = int(timezone.now().timestamp()) if self._is_over else self.expires_at
+        return datetime.fromtimestamp(ends, UTC)
+
+    async def aget_expiry_age(self, **given: Any) -> int:
+        """Return the seconds until the session expires unless it is renewed."""
+        return self.get_expiry_age(**given)
+
+    async def aget_expiry_date(self, **given: Any) -> datetime:
+        """Return the instant at which the session expires unless it is renewed."""
+        return self.get_expiry_date(**given)
+
+    # -- what a store does: the session is in its token, so little is left of it --
+
+    def is_empty(self) -> bool:
+        """Tell whether there is neither state nor subject."""
+        return not self and self.subject is None
+
+    def exists(self, session_key: str) -> bool:
+        """Tell whether there can be a session of an id.
+
+        True for 32 hexadecimal digits that are not in the revocation list. Neither expired
+        sessions nor those that ended with all of their subject's are known, as nothing is stored.
+
+        Args:
+            session_key: As a request's session gives it.
+
+        Raises:
+            StoreError: The list cannot be asked.
+        """
+        sid = sid_named(session_key)
+        revocations = self._manager.codec.revocations
+        return sid is not None and (revocations is None or not revocations.denies(sid))
+
+    def load(self) -> dict[str, Any]:
+        """Return the state."""
+        return self.copy()
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Do nothing: no store holds expired sessions."""
+
+
+class SessionOfRequest(DjangoSession):
+    """The session of one request; it is written with the response.
+
+    Args:
+        manager: Opens it.
+        headers: The raw request headers.
+
+    Attributes:
+        outer: The session of the request around this one, as a test client within a view makes.
+    """
+
+    def __init__(
+        self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
+        super().__init__(manager, headers, None)
+        self._manager = manager
+        self.outer = RUNNING.get()
+
+    def is_named(self, sid: bytes | None) -> bool:
+        """Tell whether an id is this session's, or was before."""
+        if sid is None or not self._manager.is_carried(self):
+            return sid is not None and self.opened and self.sid == sid
+        value = self._value or self._open()
+        found = value.opened
+        return sid in (value.sid, *value.given_up) or (
+            found is not None and sid == found.claims.sid
+        )
+
+    @property
+    def session_key(self) -> str | None:
+        """The session id in hexadecimal, which is no secret; None where there is nothing to keep.
+
+        `create` and `save` keep such a session too: what an application stores under this key is
+        then one visitor's, and never that of everybody who has none.
+        """
+        return self.sid.hex() if self.kid or not self.is_empty() else None
+
+    def create(self) -> None:
+        """Let the session be written with the response, though there may be nothing in it."""
+        if self.session_key is None:
+            self[_CREATED] = True
+
+    def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
+        """Do what `create` does, and raise now what writing the session would raise."""
+        self.create()
+        self.check()
+
+    def flush(self) -> None:
+        """Sign out: drop state and subject, and begin a new session."""
+        self.clear()
+
+    async def aflush(self) -> None:
+        """Sign out; see `flush`."""
+        self.clear()
+
+    def cycle_key(self) -> None:
+        """Give the session a new id."""
+        self.regenerate()
+
+    async def acycle_key(self) -> None:
+        """Give the session a new id."""
+        self.regenerate()
+
+    def delete(self, session_key: str | None = None) -> None:
+        """Sign out; or end another session at once.
+
+        Args:
+            session_key: The id or token of a session; None for this one. An id that this session
+                had before ends with the response, so nothing is left to do.
+
+        Raises:
+            ConfigError: Another session, and there is no revocation list.
+            StoreError: Its end could not be recorded.
+        """
+        if session_key is None or sid_named(session_key) == self.sid:
+            self.clear()
+        elif not self.is_named(sid_named(session_key)):
+            end_session(self._manager, session_key)
+
+
+# The session of the request that runs.
+RUNNING: Final[ContextVar[SessionOfRequest | None]] = ContextVar("RUNNING", default=None)
