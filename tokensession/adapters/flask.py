@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 try:
+    from flask import session as current_session
     from flask import sessions
 except ImportError as _missing:
     raise ImportError(
         "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
     ) from _missing
 
+from tokensession.adapters.flask_login import follow_flask_login
+from tokensession.adapters.flask_session import Session
+from tokensession.adapters.jinja import SessionInTemplates
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, TokenSessionError
 from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
@@ -28,7 +32,7 @@ from tokensession.web.caching import is_merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
 from tokensession.web.options import manager_of
-from tokensession.web.request_session import BEFORE_HEAD, RequestSession
+from tokensession.web.request_session import BEFORE_HEAD
 from tokensession.web.unavailable import claim, mark, refusal, release
 
 if TYPE_CHECKING:
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
     from flask import Flask, Request, Response
     from flask.sansio.app import App
 
-    from tokensession.format.seconds import Duration
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.sessions.steps import Steps
@@ -49,43 +52,24 @@ if TYPE_CHECKING:
 _PRESERVED = "werkzeug.debug.preserve_context"  # of a test client that looks at the session after
 
 
-class Session(RequestSession[Any], sessions.SessionMixin):
-    """The session of one request, as Flask's users know it."""
-
-    # Seconds that it lives once it is permanent: PERMANENT_SESSION_LIFETIME.
-    _lifetime: int
-
-    @property
-    def permanent(self) -> bool:
-        """Whether it outlives the browser: its cookie has a Max-Age, and it lives longer.
-
-        Setting it raises a ConfigError where the policy's `longest` is below
-        PERMANENT_SESSION_LIFETIME.
-        """
-        value = self._value or self._open()
-        return not value.is_mapping or bool(self.get("_permanent", False))
-
-    @permanent.setter
-    def permanent(self, value: bool) -> None:
-        self["_permanent"] = bool(value)
-        self.set_lifetime(self._lifetime if value else None)
-
-    def sign_in(
-        self, subject: str | int, *, ttl: Duration | None = None, cap: Duration | None = None
-    ) -> None:
-        """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
-        super().sign_in(subject, ttl=ttl, cap=cap)
-        value = self._value or self._open()
-        if ttl is cap is None and value.is_mapping and self.permanent:
-            self.set_lifetime(self._lifetime)
-
-
 class Managers(NamedTuple):
     """What serves one application."""
 
     permanent: SessionManager[Any]
     until_closed: SessionManager[Any]
     lifetime: int
+
+    @property
+    def cookie(self) -> Cookie:
+        """The cookie, as it is set.
+
+        Raises:
+            ConfigError: Tokens travel in a header.
+        """
+        cookie = self.permanent.cookie
+        if not isinstance(cookie, Cookie):
+            raise ConfigError("tokens travel in a header, so there is no session cookie to ask for")
+        return cookie
 
     def open(self, headers: Any) -> Session:
         """Return the session of a request with these raw headers."""
@@ -102,6 +86,7 @@ class Managers(NamedTuple):
         a 500 after a sign-out.
         """
         claim(response, session)
+        session.keep_flashes()
         manager = self.permanent
         if session.opened and not session.permanent:
             manager = self.until_closed
@@ -141,6 +126,7 @@ class ManagersByApp:
 
     Args:
         keys: The ring, its watcher, or a manager, whose cookie then is not that of the settings.
+        current: The framework's proxy of the current session.
         options: As for `SessionManager`. Without a policy that is the OWASP profile, and
             PERMANENT_SESSION_LIFETIME for sessions that are permanent.
 
@@ -149,11 +135,12 @@ class ManagersByApp:
     """
 
     def __init__(
-        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], options: Options
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], current: Any, options: Options
     ) -> None:
         manager_of(keys, options)  # to refuse wrong arguments where they are given
         self._keys = keys
         self._options = options
+        self._in_templates = SessionInTemplates(current)
         self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
 
     def of(self, app: App) -> Managers:
@@ -165,7 +152,14 @@ class ManagersByApp:
         made = self._made.get(app)
         if made is None:
             made = self._made[app] = self._make(app)
+            follow_flask_login(app)
+            app.jinja_env.globals["session"] = self._in_templates
+            app.template_context_processors[None].insert(1, self._template_context)
         return made
+
+    def _template_context(self) -> dict[str, Any]:
+        """Return what templates get besides what the framework gives them."""
+        return {"session": self._in_templates}
 
     def _make(self, app: App) -> Managers:
         lifetime = int(app.permanent_session_lifetime.total_seconds())
@@ -202,7 +196,39 @@ class SessionInterface(sessions.SessionInterface):
         keys: KeyRing | KeyRingWatcher | SessionManager[Any],
         **options: Unpack[Options],
     ) -> None:
-        self._managers = ManagersByApp(keys, options)
+        self._managers = ManagersByApp(keys, current_session, options)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """Return the name of the cookie that is set."""
+        return self._managers.of(app).cookie.name
+
+    def get_cookie_domain(self, app: Flask) -> str | None:
+        """Return the domain of the cookie, or None for the host alone."""
+        return self._managers.of(app).cookie.domain
+
+    def get_cookie_path(self, app: Flask) -> str:
+        """Return the path of the cookie."""
+        return self._managers.of(app).cookie.path
+
+    def get_cookie_httponly(self, app: Flask) -> bool:  # noqa: ARG002  # as Flask calls it
+        """Tell that scripts cannot read the cookie."""
+        return True
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Tell whether the cookie is sent over https alone."""
+        return not self._managers.of(app).cookie.http_development
+
+    def get_cookie_samesite(self, app: Flask) -> str:
+        """Return the SameSite attribute of the cookie."""
+        return self._managers.of(app).cookie.same_site
+
+    def get_cookie_partitioned(self, app: Flask) -> bool:
+        """Tell whether the cookie is partitioned by the site around it."""
+        return self._managers.of(app).cookie.partitioned
+
+    def should_set_cookie(self, app: Flask, session: Any) -> bool:  # noqa: ARG002  # as Flask calls it
+        """Tell whether the response sets the cookie, but for a renewal."""
+        return bool(session.modified)
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Return the session of a request; nothing is read before it is touched."""

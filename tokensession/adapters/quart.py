@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 try:
+    from quart import session as current_session
     from quart import sessions
     from quart.wrappers.response import IterableBody
 except ImportError as _missing:
@@ -19,7 +20,7 @@ except ImportError as _missing:
         "tokensession.adapters.quart needs Quart: pip install 'tokensession[quart]'"
     ) from _missing
 
-from tokensession.adapters.flask import ManagersByApp, Session
+from tokensession.adapters.flask import ManagersByApp
 from tokensession.sessions.steps import run_beside
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from quart.wrappers import BaseRequestWebsocket
     from quart.wrappers.response import ResponseBody
 
+    from tokensession.adapters.flask_session import Session
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.web.manager import SessionManager
@@ -56,7 +58,7 @@ class SessionInterface(sessions.SessionInterface):
         keys: KeyRing | KeyRingWatcher | SessionManager[Any],
         **options: Unpack[Options],
     ) -> None:
-        self._managers = ManagersByApp(keys, options)
+        self._managers = ManagersByApp(keys, current_session, options)
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> Any:
         """Return the session of a request; nothing is read before it is touched."""

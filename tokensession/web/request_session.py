@@ -57,6 +57,10 @@ class Opener(Protocol):
         """Return the session that the request carries, or a new one."""
         ...
 
+    def is_changed(self, session: RequestSession[Any]) -> bool:
+        """Tell whether it is not as it was found."""
+        ...
+
     def check(self, session: RequestSession[Any]) -> None:
         """Raise what writing it would raise."""
         ...
@@ -79,8 +83,8 @@ class RequestSession(Session[StateT]):
     """
 
     __slots__ = (
-        "_at", "_ends_others_of", "_headers", "_held", "_keys", "_late", "_method", "_now",
-        "_opener", "_phase", "_published", "_response", "_saved", "_unknown", "renewable",
+        "_at", "_ends_others_of", "_flagged", "_headers", "_held", "_keys", "_late", "_method",
+        "_now", "_opener", "_phase", "_published", "_response", "_saved", "_unknown", "renewable",
     )  # fmt: skip
 
     renewable: bool
@@ -90,6 +94,7 @@ class RequestSession(Session[StateT]):
     _phase: int
     # What the request carries, where that was read ahead; or why it could not be.
     _held: SessionValue[StateT] | StoreError | None
+    _flagged: bool  # whether the application has said that it changed the session
     _published: dict[str, SessionValue[StateT]]
     # The subjects whose other sessions end with the response, or None.
     _ends_others_of: tuple[str | int, ...] | None
@@ -109,6 +114,7 @@ class RequestSession(Session[StateT]):
         self._at = int(time()) if now is None else whole_seconds(now)
         self._keys = opener.fixed_keys or opener.codec.rings.at_hand()
         self.renewable = True
+        self._flagged = False
         self._phase = BEFORE_HEAD
         self._published = {}
         self._value = self._held = self._ends_others_of = self._unknown = self._saved = None
@@ -123,6 +129,27 @@ class RequestSession(Session[StateT]):
     def closed(self) -> bool:
         """Whether the response has begun, so that changes are refused."""
         return self._phase != BEFORE_HEAD
+
+    @property
+    def accessed(self) -> bool:
+        """Whether anything has opened the session. Setting it has no effect: caches rely on it."""
+        return self._value is not None
+
+    @accessed.setter
+    def accessed(self, value: bool) -> None:
+        pass
+
+    @property
+    def modified(self) -> bool:
+        """Whether the session has changed, or the application has said so.
+
+        Every change is saved, whether this is set or not.
+        """
+        return self._flagged or (self._value is not None and self._opener.is_changed(self))
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._flagged = bool(value)
 
     def open(self) -> None:
         """Open the session, so that the response says that it depends on it.

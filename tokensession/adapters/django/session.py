@@ -34,7 +34,6 @@ class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # 
 
     _manager: SessionManager[Any]
     _is_over = False  # whether the expiry that it was given has passed
-    _is_modified = False  # whether the application has said so
 
     @property
     def _session(self) -> DjangoSession:
@@ -43,24 +42,6 @@ class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # 
 
     async def _aget_session(self, no_load: bool = False) -> DjangoSession:  # noqa: ARG002, FBT001, FBT002
         return self
-
-    @property
-    def accessed(self) -> bool:
-        """Whether anything has opened the session. Setting it has no effect: caches rely on it."""
-        return self.opened
-
-    @accessed.setter
-    def accessed(self, value: bool) -> None:
-        pass
-
-    @property
-    def modified(self) -> bool:
-        """Whether the session has changed; every change is saved, whether this is set or not."""
-        return self._is_modified or (self.opened and self._manager.is_changed(self))
-
-    @modified.setter
-    def modified(self, value: bool) -> None:
-        self._is_modified = bool(value)
 
     @property
     def serializer(self) -> Any:

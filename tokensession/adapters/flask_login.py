@@ -1,0 +1,66 @@
+"""Flask-Login signs in and out for real: by its own signals, without a line in the application.
+
+Flask-Login changes the mapping alone. Here its sign-in begins a new session of its user, and its
+sign-out ends the session, in the revocation list too.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import has_request_context, session
+
+from tokensession.adapters.flask_session import Session
+
+if TYPE_CHECKING:
+    from flask.sansio.app import App
+
+_USER: Final = "_user_id"  # Flask-Login's key for who has signed in
+_REMEMBER: Final = "_remember"  # its note of what is to be done to its "remember me" cookie
+
+
+def follow_flask_login(app: App) -> None:
+    """Follow the signals that Flask-Login sends for an application, if it is imported."""
+    signals = sys.modules.get("flask_login.signals")
+    if signals is not None:
+        signals.user_logged_in.connect(_signed_in, app)
+        signals.user_loaded_from_cookie.connect(_signed_in, app)
+        signals.user_logged_out.connect(_signed_out, app)
+        signals.user_login_confirmed.connect(_confirmed, app)
+
+
+def _current() -> Session | None:
+    """Return the session of the running request, if it is one of ours and holds a mapping."""
+    current: Any = session._get_current_object() if has_request_context() else None  # type: ignore[attr-defined]  # a LocalProxy
+    return current if isinstance(current, Session) and current._open().is_mapping else None
+
+
+def _signed_in(_app: App, **_: Any) -> None:
+    current = _current()
+    user = None if current is None else current.get(_USER)
+    if current is None or user is None:
+        return
+    # Over another user's session nothing is carried over but what has just been noted.
+    kept = {key: item for key, item in current.items() if key.startswith("_")}
+    current._pending = None
+    current.sign_in(user if isinstance(user, str | int) else str(user))
+    for key, item in kept.items():
+        if key not in current:
+            current[key] = item
+
+
+def _signed_out(_app: App, **_: Any) -> None:
+    current = _current()
+    if current is None or (current.subject is None and not current.kid):
+        return  # nobody was signed in
+    kept = current.copy()
+    current._pending = {key: kept[key] for key in (_REMEMBER,) if key in kept}
+    current.clear()
+    current.update(kept)
+
+
+def _confirmed(_app: App, **_: Any) -> None:
+    current = _current()
+    if current is not None and current.subject is not None:
+        current.reauthenticate()

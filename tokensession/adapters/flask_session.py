@@ -1,0 +1,133 @@
+"""The session of one request, as the users of Flask and Quart know it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import sessions
+from markupsafe import Markup
+
+from tokensession.web.request_session import RequestSession
+
+if TYPE_CHECKING:
+    from tokensession.format.seconds import Duration
+
+_FLASHES: Final = "_flashes"  # Flask's own key for the messages of `flash`
+_MARKUP: Final = " m"  # of a map that stands for marked-up text, as in Flask's own cookie
+_CORE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
+
+
+class Session(RequestSession[Any], sessions.SessionMixin):
+    """The session of one request, as Flask's users know it.
+
+    Flashed messages keep their markup, and lazy texts are written as str.
+    """
+
+    # Seconds that it lives once it is permanent: PERMANENT_SESSION_LIFETIME.
+    _lifetime: int
+    # What a sign-in extension has still to do to its own cookie, and `clear` must not drop.
+    _pending: dict[str, Any] | None = None
+
+    @property
+    def permanent(self) -> bool:
+        """Whether it outlives the browser: its cookie has a Max-Age, and it lives longer.
+
+        Setting it raises a ConfigError where the policy's `longest` is below
+        PERMANENT_SESSION_LIFETIME.
+        """
+        value = self._value or self._open()
+        return not value.is_mapping or bool(self.get("_permanent", False))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+        self.set_lifetime(self._lifetime if value else None)
+
+    def sign_in(
+        self, subject: str | int, *, ttl: Duration | None = None, cap: Duration | None = None
+    ) -> None:
+        """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
+        super().sign_in(subject, ttl=ttl, cap=cap)
+        value = self._value or self._open()
+        if ttl is cap is None and value.is_mapping and self.permanent:
+            self.set_lifetime(self._lifetime)
+
+    def clear(self) -> None:
+        """Drop state and subject: sign out. What is written after it is a new session."""
+        super().clear()
+        if self._pending:
+            self.update(self._pending)
+
+    # -- flashes: read as Flask gives them, kept as core values ------------------------------
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a value of the state."""
+        item = super().__getitem__(key)
+        return self._read(item) if key == _FLASHES else item
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value of the state, or a default."""
+        item = super().get(key, default)
+        return self._read(item) if key == _FLASHES else item
+
+    def _read(self, flashes: Any) -> Any:
+        """Return messages with their markup; the same list, while it can be changed in place."""
+        if not isinstance(flashes, list):
+            return flashes
+        read = [_read_one(entry) for entry in flashes]
+        if self.closed:
+            return read
+        flashes[:] = read
+        return flashes
+
+    def keep_flashes(self) -> Any:
+        """Put flashed messages into the form in which a token keeps them; return what was there."""
+        value = self._value
+        flashes = value.state.get(_FLASHES) if value is not None and value.is_mapping else None
+        if value is not None and isinstance(flashes, list):
+            value.state[_FLASHES] = [_kept(entry) for entry in flashes]
+        return flashes
+
+    @property
+    def modified(self) -> bool:
+        """Whether the session has changed, or the application has said so."""
+        flashes = self.keep_flashes()
+        try:
+            return super().modified
+        finally:
+            if isinstance(flashes, list):
+                self._open().state[_FLASHES] = flashes
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._flagged = bool(value)
+
+    def check(self) -> None:
+        """Raise now what the writing would raise; see `RequestSession.check`."""
+        self.keep_flashes()
+        super().check()
+
+
+def _read_one(entry: Any) -> Any:
+    """Return a message and its category as Flask gives them."""
+    if not isinstance(entry, list | tuple):
+        return entry
+    return tuple(
+        # What our own token says is as trusted as what the application put in.
+        Markup(part[_MARKUP])  # noqa: S704
+        if isinstance(part, dict) and [*part] == [_MARKUP]
+        else part
+        for part in entry
+    )
+
+
+def _kept(entry: Any) -> Any:
+    """Return a message and its category as core values; lazy texts are looked up here."""
+    return [_kept_part(part) for part in entry] if isinstance(entry, list | tuple) else entry
+
+
+def _kept_part(part: Any) -> Any:
+    html = getattr(part, "__html__", None)
+    if callable(html):
+        return {_MARKUP: str(html())}
+    return part if isinstance(part, _CORE) else str(part)

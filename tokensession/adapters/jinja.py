@@ -1,0 +1,45 @@
+"""The session in Jinja's templates, where the application's keys come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class SessionInTemplates(Mapping[str, Any]):
+    """A session as templates see it: ``{{ session.state }}`` is the application's key.
+
+    Jinja looks attributes up before items, so a session's own attributes would hide keys of the
+    same name. Here they are found where there is no such key.
+
+    Args:
+        session: The session, or a proxy that finds it.
+    """
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a value of the state."""
+        return self._session[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the keys of the state."""
+        return iter(self._session)
+
+    def __len__(self) -> int:
+        """Count the keys of the state."""
+        return len(self._session)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a value of the state, or an attribute of the session."""
+        try:
+            return self._session[name]
+        except (KeyError, TypeError):  # a state of a type has no items
+            return getattr(self._session, name)
+
+    def __repr__(self) -> str:
+        """Show what the session shows."""
+        return repr(self._session)
