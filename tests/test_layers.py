@@ -17,12 +17,14 @@ LAYERS = [
     "__init__",
 ]  # fmt: skip
 DOORS = {
-    "msgspec": {"format", "sessions/value", "tokens/changes", "tools/vectors"},
+    "msgspec": {"adapters/replaced", "format", "sessions/value", "tokens/changes", "tools/vectors"},
     "jwt": {"tokens/sealing", "legacy/jwt"},
     "cryptography": {"tokens/sealing", "tokens/reading", "keys", "overflow/reference"},
     "aiohttp": {"adapters/aiohttp"},
     "django": {"adapters/django", "legacy/django"},
-    "flask": {"adapters/flask", "adapters/quart"},  # Quart is made of Flask's parts
+    "flask": {"adapters/flask", "adapters/flask_login", "adapters/flask_session", "adapters/quart"},
+    "litestar": {"adapters/litestar"},
+    "markupsafe": {"adapters/flask_session"},
     "quart": {"adapters/quart"},
     "werkzeug": {"adapters/flask"},
     "starlette": {"tools/demo"},

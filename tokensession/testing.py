@@ -165,7 +165,12 @@ def session_in(
 
 
 class _CookiesOfStarlette(Protocol):
-    def set(self, name: str, value: str) -> None: ...
+    def set(self, name: str, value: str, domain: str = ...) -> None: ...
+
+
+class _UrlOfStarlette(Protocol):
+    @property
+    def host(self) -> str: ...
 
 
 class StarletteClient(Protocol):
@@ -174,6 +179,11 @@ class StarletteClient(Protocol):
     @property
     def cookies(self) -> _CookiesOfStarlette:
         """Its cookies."""
+        ...
+
+    @property
+    def base_url(self) -> _UrlOfStarlette:
+        """The URL that its requests begin with."""
         ...
 
 
@@ -191,7 +201,7 @@ class DjangoClient(Protocol):
 
 
 class _CookieJar(Protocol):
-    def update_cookies(self, cookies: dict[str, str], /) -> None: ...
+    def update_cookies(self, cookies: dict[str, str], response_url: Any, /) -> None: ...
 
 
 class _SessionOfAiohttp(Protocol):
@@ -207,10 +217,17 @@ class AiohttpClient(Protocol):
         """What sends its requests."""
         ...
 
+    def make_url(self, path: str, /) -> Any:
+        """Return the URL of a path."""
+        ...
+
 
 def set_on_starlette(client: StarletteClient, cookie: SessionCookie) -> None:
     """Give a cookie to Starlette's or FastAPI's test client, or to any client of httpx."""
-    client.cookies.set(cookie.name, cookie.value)
+    host = client.base_url.host
+    # As the jar files what the application sets, so that a change takes this cookie's place.
+    domain = host if "." in host or not host else f"{host}.local"
+    client.cookies.set(cookie.name, cookie.value, domain=domain)
 
 
 def set_on_flask(client: FlaskClient, cookie: SessionCookie) -> None:
@@ -225,4 +242,5 @@ def set_on_django(client: DjangoClient, cookie: SessionCookie) -> None:
 
 def set_on_aiohttp(client: AiohttpClient, cookie: SessionCookie) -> None:
     """Give a cookie to aiohttp's test client."""
-    client.session.cookie_jar.update_cookies({cookie.name: cookie.value})
+    url = client.make_url("/")  # of the server, so that a change takes this cookie's place
+    client.session.cookie_jar.update_cookies({cookie.name: cookie.value}, url)

@@ -9,9 +9,10 @@ The session is ``scope["session"]``, which is ``request.session`` in Starlette a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tokensession.adapters.replaced import take_over
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.options import manager_of
@@ -92,7 +93,8 @@ class SessionMiddleware:
                 await self.app(scope, receive, send)
             return
         # An HTTP request that needs no store: one function in place of an object and coroutines.
-        session = scope[self._scope_key] = manager.open(scope["headers"])
+        key = self._scope_key
+        session = scope[key] = manager.open(scope["headers"])
         begun = replaced = False
 
         def sending(message: Message) -> Awaitable[None]:
@@ -106,6 +108,8 @@ class SessionMiddleware:
                 return _nothing() if replaced else send(message)
             headers = [*message.get("headers", ())]
             try:
+                if scope.get(key) is not session:
+                    take_over(scope, key, session)
                 manager.save(session, headers, method=scope.get("method"))
             except TokenSessionError as error:
                 answer = refusal(manager, error, headers)
@@ -128,8 +132,6 @@ class SessionMiddleware:
         session._phase = COMPLETE
         if begun:
             manager.check_unchanged(session)
-        if scope.get(self._scope_key) is not session:
-            self._check_place(scope)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that can need a store, or a WebSocket."""
@@ -137,7 +139,7 @@ class SessionMiddleware:
         session = scope[self._scope_key] = manager.open(scope["headers"])
         if manager.can_wait(session):
             await run_beside(manager.opening(session))
-        exchange = _Exchange(manager, session, scope, send)
+        exchange = _Exchange(manager, session, scope, self._scope_key, send)
         try:
             await self.app(scope, receive, exchange.send)
         except StoreError as error:
@@ -152,20 +154,6 @@ class SessionMiddleware:
         if exchange.begun:
             manager.complete(session)
             manager.check_unchanged(session)
-        if scope.get(self._scope_key) is not session:
-            self._check_place(scope)
-
-    def _check_place(self, scope: Scope) -> None:
-        """Refuse what took the session's place, unless it is one, as of a mounted application.
-
-        Raises:
-            ConfigError: It is none, so the application believes that it has ended the session.
-        """
-        if not isinstance(scope.get(self._scope_key), Mapping):
-            raise ConfigError(
-                "the session was taken out of the scope, as Litestar's clear_session() does, and "
-                "has not ended: call request.session.clear()"
-            )
 
 
 async def _nothing() -> None:
@@ -188,11 +176,17 @@ class _Exchange:
         replaced: Whether another answer took its place.
     """
 
-    __slots__ = ("_manager", "_scope", "_send", "_session", "begun", "replaced")
+    __slots__ = ("_key", "_manager", "_scope", "_send", "_session", "begun", "replaced")
 
     def __init__(
-        self, manager: SessionManager[Any], session: RequestSession[Any], scope: Scope, send: Send
+        self,
+        manager: SessionManager[Any],
+        session: RequestSession[Any],
+        scope: Scope,
+        key: str,
+        send: Send,
     ) -> None:
+        self._key = key
         self._manager = manager
         self._session = session
         self._scope = scope
@@ -210,6 +204,7 @@ class _Exchange:
             await self._send(message)
             return
         manager, session = self._manager, self._session
+        take_over(self._scope, self._key, session)
         headers = [*message.get("headers", ())]
         refuses = kind == _REFUSES
         changed = refuses and manager.is_changed(session)

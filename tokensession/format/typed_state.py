@@ -22,7 +22,7 @@ from tokensession.format.nesting import SAFE_NESTING
 from tokensession.format.state import UNWRITABLE, checked_state, comparer, encode_msgpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from tokensession.format.core_values import Convert
 
@@ -42,7 +42,8 @@ class TypedState(Generic[StateT]):
         empty: Makes the state of a new session.
 
     Raises:
-        TypeError: A type that msgspec does not support; the text says which part.
+        TypeError: A type that msgspec does not support, or in it one that it leaves to hooks, such
+            as a pydantic model; the text says which.
     """
 
     __slots__ = ("_decode", "_decode_state", "_name", "empty", "pack")
@@ -51,6 +52,11 @@ class TypedState(Generic[StateT]):
         self.pack: Callable[[Any], bytes | None] = comparer(convert)
         self._name = getattr(state_type, "__name__", str(state_type))
         self._decode_state = Decoder(state_type).decode
+        for unknown in _custom_types(msgspec.inspect.type_info(state_type), set()):
+            raise TypeError(
+                f"msgspec cannot read {unknown.__name__} back; use a dataclass, a msgspec.Struct "
+                "or a pydantic dataclass"
+            )
         self.empty: Callable[[], StateT] = _empty_of(state_type)
         self._decode = Decoder(
             Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
@@ -148,6 +154,21 @@ class TypedState(Generic[StateT]):
             untyped = msgspec.msgpack.decode(packed)
             return self._decode_state(encode_msgpack(untyped)), None
         return None, misfit
+
+
+def _custom_types(info: Any, seen: set[int]) -> Iterator[type]:
+    """Find the types in a type, as msgspec describes it, that it leaves to hooks."""
+    if id(info) in seen:
+        return
+    seen.add(id(info))
+    if isinstance(info, msgspec.inspect.CustomType):
+        yield info.cls
+    elif isinstance(info, tuple):
+        for part in info:
+            yield from _custom_types(part, seen)
+    elif isinstance(info, msgspec.inspect.Type | msgspec.inspect.Field):
+        for name in info.__struct_fields__:
+            yield from _custom_types(getattr(info, name), seen)
 
 
 def _empty_of(state_type: type[StateT]) -> Callable[[], StateT]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic
 
 import msgspec
 
+from tokensession.errors import ConfigError, StateError
 from tokensession.format.claims import StateT, packed_members, packed_state
 from tokensession.format.state import encode_msgpack
 from tokensession.sessions.value import ABSENT, CHANGEABLE
@@ -29,6 +30,20 @@ class Changes(Generic[StateT]):
     def __init__(self, state_format: StateFormat[StateT]) -> None:
         self._format = state_format
         self._nothing = state_format.pack(state_format.empty())
+
+    def check_begins(self) -> None:
+        """Refuse a type of state that a new session cannot begin with.
+
+        Raises:
+            ConfigError: A field has no default, so the first visit would find no state.
+        """
+        try:
+            self._format.checked(self._format.empty(), None, touched=None, former=None)
+        except StateError as error:
+            raise ConfigError(
+                f"a new session has no state of this state_type ({error}): give each field a "
+                "default, or use a union with None"
+            ) from None
 
     def is_empty(self, value: SessionValue[StateT]) -> bool:
         """Tell whether the state of a session is that of a new one."""

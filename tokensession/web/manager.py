@@ -93,6 +93,7 @@ class SessionManager(Generic[StateT]):
         cookie = Cookie() if cookie is None else cookie
         self._codec: SessionCodec[StateT] = codec_of(keys, cookie, state_type, options)
         codec = self._codec
+        codec.changes.check_begins()
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self.storeless: bool = codec.reader.storeless

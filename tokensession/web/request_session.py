@@ -191,6 +191,10 @@ class RequestSession(Session[StateT]):
     def mark_accessed(self) -> None:
         """Do nothing: Starlette calls it when a page names the session, which opens nothing yet."""
 
+    def mark_modified(self) -> None:
+        """Note that the session has changed, as Starlette's users do."""
+        self._flagged = True
+
     def check(self) -> None:
         """Raise now what the writing would raise when the response begins.
 

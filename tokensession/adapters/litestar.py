@@ -1,0 +1,196 @@
+"""Sessions for Litestar, through its own session classes.
+
+>>> from tokensession import KeyRing
+>>> from tokensession.adapters.litestar import SessionConfig
+>>> app = Litestar(handlers, plugins=[SessionConfig(KeyRing.follow("session-keys.json"))])
+
+``request.session`` is the session. ``set_session`` and ``clear_session``, SessionAuth, FlashPlugin,
+``exclude`` and the test client's session data work as with Litestar's own sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+try:
+    from litestar.middleware.base import DefineMiddleware
+    from litestar.middleware.session import SessionMiddleware as LitestarMiddleware
+    from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
+    from litestar.plugins import InitPlugin
+except ImportError as _missing:
+    raise ImportError("tokensession.adapters.litestar needs Litestar: pip install litestar") from (
+        _missing
+    )
+
+from tokensession.adapters import asgi
+from tokensession.adapters.replaced import take_over
+from tokensession.errors import ConfigError
+from tokensession.sessions.steps import run_beside
+from tokensession.web.cookies import Cookie
+from tokensession.web.options import manager_of
+from tokensession.web.request_session import RequestSession
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from litestar.config.app import AppConfig
+    from litestar.connection import ASGIConnection
+    from litestar.types import ASGIApp, Message, Receive, Scope, Scopes, Send
+
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
+    from tokensession.web.manager import SessionManager
+    from tokensession.web.options import Options
+
+
+class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
+    """Litestar's sessions in tokens: a plugin, or by its `middleware` a session's configuration.
+
+    As a plugin it adds its middleware, and lets handlers return ``request.session`` as JSON. Give
+    it to SessionAuth as ``session_backend_config``, and to the test client as ``session_config``.
+
+    Args:
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        cookie_name: As the short form of ``cookie=Cookie(name=...)``.
+        exclude: Patterns of paths that have no session.
+        exclude_opt_key: The option of handlers that have no session.
+        scopes: The kinds of connections that have a session.
+        subject: Returns whose session it is by its state, or None, as for SessionAuth. A state of
+            another subject begins a new session, and one without a subject ends the former's.
+        options: As for `SessionManager`.
+
+    Raises:
+        ConfigError: Wrong arguments, or tokens that travel in a header.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing | KeyRingWatcher | SessionManager[Any],
+        *,
+        cookie_name: str | None = None,
+        exclude: str | list[str] | None = None,
+        exclude_opt_key: str = "skip_session",
+        scopes: Scopes | None = None,
+        subject: Callable[[Mapping[str, Any]], str | int | None] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self.manager: SessionManager[Any] = manager_of(keys, options, cookie_name=cookie_name)
+        cookie = self.manager.cookie
+        if not isinstance(cookie, Cookie):
+            raise ConfigError("Litestar's sessions travel in a cookie: give a Cookie, not a Header")
+        self._backend_class = SessionBackend
+        self.subject = subject
+        self.exclude = exclude
+        self.exclude_opt_key = exclude_opt_key
+        if scopes is not None:
+            self.scopes = scopes
+        # What Litestar and its documents of OpenAPI ask of a configuration.
+        self.key = cookie.name
+        self.max_age = self.manager.codec.new().ttl
+        self.path, self.domain = cookie.path, cookie.domain
+        self.secure, self.httponly = not cookie.http_development, True
+        self.samesite = cast("Literal['lax', 'strict', 'none']", cookie.same_site.lower())
+
+    @property
+    def middleware(self) -> DefineMiddleware:
+        """What goes into ``middleware=[...]``."""
+        return DefineMiddleware(SessionMiddleware, backend=SessionBackend(self))
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Add the middleware to an application, and what makes JSON of a session."""
+        app_config.middleware.insert(0, self.middleware)
+        app_config.type_encoders = {RequestSession: dict, **(app_config.type_encoders or {})}
+        return app_config
+
+
+class SessionBackend(BaseSessionBackend[SessionConfig]):
+    """What Litestar's test client reads and writes sessions with.
+
+    Args:
+        config: The configuration.
+    """
+
+    def get_session_id(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:  # noqa: ARG002
+        """Return None, as the session is in its token."""
+        return None
+
+    async def load_from_connection(
+        self, connection: ASGIConnection[Any, Any, Any, Any]
+    ) -> dict[str, Any]:
+        """Return the state of the session that a connection carries."""
+        return (await self._opened(connection)).copy()
+
+    async def store_in_message(
+        self,
+        scope_session: Any,
+        message: Message,
+        connection: ASGIConnection[Any, Any, Any, Any],
+    ) -> None:
+        """Write a state into the headers of a response.
+
+        Raises:
+            TokenSessionError: As for `SessionManager.save`.
+        """
+        session = await self._opened(connection)
+        if isinstance(scope_session, Mapping):
+            session.state = dict(scope_session)
+        else:
+            session.clear()
+        headers: list[tuple[bytes, bytes]] = []
+        await run_beside(self.config.manager.saving(session, headers))
+        cast("dict[str, Any]", message).setdefault("headers", []).extend(headers)
+
+    async def _opened(self, connection: ASGIConnection[Any, Any, Any, Any]) -> RequestSession[Any]:
+        manager = self.config.manager
+        # The test client gives cookies alone, without the header that they came in.
+        token = connection.cookies.get(self.config.key, "")
+        headers = [(b"cookie", f"{self.config.key}={token}".encode())] if token else []
+        session = manager.open(headers)
+        if not manager.storeless:
+            await run_beside(manager.opening(session))
+        return session
+
+
+class SessionMiddleware(LitestarMiddleware[SessionBackend]):
+    """Litestar's session middleware, which leaves sessions to `tokensession.adapters.asgi`.
+
+    Args:
+        app: The application.
+        backend: Has the manager.
+    """
+
+    def __init__(self, app: ASGIApp, backend: SessionBackend) -> None:
+        super().__init__(app, backend)
+        inner: Any = app if backend.config.subject is None else self._signing_in
+        self._served = asgi.SessionMiddleware(inner, backend.config.manager)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or WebSocket."""
+        await self._served(cast("Any", scope), cast("Any", receive), cast("Any", send))
+
+    async def _signing_in(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request whose subject follows from the state of its session."""
+        session: RequestSession[Any] = scope["session"]
+
+        async def sending(message: Any) -> None:
+            if message["type"] in ("http.response.start", "websocket.accept"):
+                take_over(scope, "session", session)
+                if session.opened and not session.closed:
+                    _follow(session, self.backend.config.subject)
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+
+def _follow(session: RequestSession[Any], subject_of: Any) -> None:
+    """Sign in or out whom the state names, and keep the state."""
+    subject = subject_of(session) if session else None
+    if subject == session.subject:
+        return
+    kept = session.copy()
+    if subject is None:
+        session.clear()
+    else:
+        session.sign_in(subject)
+    session.update(kept)
