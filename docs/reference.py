@@ -27,7 +27,9 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
     "adapters": {
         "adapters.asgi": ["SessionMiddleware"],
         "adapters.wsgi": ["SessionMiddleware"],
-        "adapters.flask": ["SessionInterface", "Session"],
+        "adapters.litestar": ["SessionConfig"],
+        "adapters.flask": ["SessionInterface"],
+        "adapters.flask_session": ["Session"],
         "adapters.quart": ["SessionInterface"],
         "adapters.django": ["SessionMiddleware", "SessionStore"],
         "adapters.aiohttp": ["setup", "get_session", "new_session"],

@@ -8,11 +8,9 @@ import pytest
 from litestar import Litestar, Request, Response, WebSocket, get, route, websocket
 from litestar.background_tasks import BackgroundTask
 from litestar.enums import HttpMethod, MediaType
-from litestar.exceptions import LitestarException
 from litestar.middleware import DefineMiddleware
 from litestar.params import FromPath
 from litestar.response import Stream
-from litestar.testing import create_test_client
 
 from tokensession.adapters.asgi import SessionMiddleware
 
@@ -151,20 +149,3 @@ def test_a_page_that_is_kept_has_no_cookie() -> None:
     assert first.text == second.text == "kept"
     assert "set-cookie" in first.headers
     assert "set-cookie" not in second.headers
-
-
-@get("/clear", sync_to_thread=False)
-def clear_in_litestars_way(request: AnyRequest) -> None:
-    """Take the session out of the scope."""
-    request.clear_session()
-
-
-def test_a_sign_out_in_litestars_way() -> None:
-    """It ends nothing, as the middleware hears nothing of it, so it is an error."""
-    middleware = DefineMiddleware(_SESSIONS, keys=SESSIONS["session"])
-    with (
-        create_test_client([clear_in_litestars_way], middleware=[middleware]) as client,
-        pytest.raises(LitestarException) as caught,
-    ):
-        client.get("/clear")
-    assert "call request.session.clear()" in str(caught.value.__cause__)

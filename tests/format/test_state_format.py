@@ -427,3 +427,33 @@ def test_what_goes_into_the_claims_is_checked_first() -> None:
     assert form.checked({"a": 1}) == {"a": 1}
     with pytest.raises(StateError, match=r"^state\.a"):
         form.checked({"a": 2**53})
+
+
+class _Unreadable:
+    """A class that msgspec leaves to hooks."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        _Unreadable, list[_Unreadable], dict[str, _Unreadable | None],
+        msgspec.defstruct("Outer", [("inner", tuple[_Unreadable, ...], ())]),
+    ],
+)  # fmt: skip
+def test_a_type_that_cannot_be_read_back_is_refused(kind: Any) -> None:
+    """Wherever in the type it stands, with what can be used in its place."""
+    with pytest.raises(ConfigError, match="cannot read _Unreadable back; use a dataclass"):
+        state_format(kind)
+
+
+class _Node(msgspec.Struct):
+    """A type that holds itself."""
+
+    next: _Node | None = None
+
+
+def test_a_type_that_holds_itself() -> None:
+    """It is looked at once."""
+    form = state_format(_Node)
+    state = _Node(_Node())
+    assert form.read_state(bytes(form.checked(state, None, touched=None, former=None))) == state
