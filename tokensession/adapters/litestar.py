@@ -147,7 +147,7 @@ class SessionBackend(BaseSessionBackend[SessionConfig]):
         token = connection.cookies.get(self.config.key, "")
         headers = [(b"cookie", f"{self.config.key}={token}".encode())] if token else []
         session = manager.open(headers)
-        if not manager.storeless:
+        if manager.can_wait(session):
             await run_beside(manager.opening(session))
         return session
 

@@ -199,8 +199,8 @@ class SessionOfRequest(DjangoSession):
 
     def is_named(self, sid: bytes | None) -> bool:
         """Tell whether an id is this session's, or was before."""
-        if sid is None or not self._manager.is_carried(self):
-            return sid is not None and self.opened and self.sid == sid
+        if sid is None:
+            return False
         value = self._value or self._open()
         found = value.opened
         return sid in (value.sid, *value.given_up) or (
