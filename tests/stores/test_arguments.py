@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tokensession import ConfigError, StoreError
 from tokensession.overflow.store import MAX_ENTRY
+from tokensession.stores.arguments import first_line
 from tokensession.stores.memcached.overflow import MemcachedStore
 from tokensession.stores.memcached.server import MemcachedServer
 from tokensession.stores.memory.overflow import MemoryStore
@@ -125,3 +126,9 @@ def test_an_unreadable_mongo_url_shows_nothing() -> None:
         store.get(b"n" * 32)
     assert "secret" not in str(found.value)
     store.close()
+
+
+def test_the_line_of_an_error_that_repeats_a_command() -> None:
+    """What a server repeats of a command that it does not know can be a password."""
+    error = ValueError("unknown command 'AUTH', with args beginning with: 'hunter2'\nmore")
+    assert first_line(error) == "unknown command 'AUTH'"

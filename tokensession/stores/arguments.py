@@ -83,7 +83,8 @@ def check_prefix(prefix: str) -> None:
 
 def first_line(error: BaseException) -> str:
     """Return what an error says in one line; what follows may hold values."""
-    return str(error).strip().partition("\n")[0]
+    line = str(error).strip().partition("\n")[0]
+    return line.partition(", with args beginning with")[0]  # Redis repeats AUTH's password there
 
 
 def check_client(package: str, what: str, extra: str) -> None:

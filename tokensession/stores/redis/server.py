@@ -120,7 +120,9 @@ class RedisServer(Connection):
             reason = first_line(error) or type(error).__name__
             meant = (text for code, text in (replies or {}).items() if code in reason)
             says = next(meant, f"failed: {reason}{remedy_of(error)}")
-            raise StoreError(f"the {store} store (redis) {says}") from error
+            # A cause whose text repeats a command, such as AUTH, would show it in a traceback.
+            cause = error if reason in (str(error), type(error).__name__) else None
+            raise StoreError(f"the {store} store (redis) {says}") from cause
 
     def ask(self, call: Callable[[Any], _Result]) -> _Result:
         """Let the client do something, on a new connection where an old one has the wrong server.
