@@ -80,6 +80,7 @@ def test_a_locked_file_is_waited_for(tmp_path: Path, role: str) -> None:
     file = tmp_path / "a.db"
     os.close(os.open(file, os.O_CREAT, 0o600))
     store = connect(f"sqlite:///{file}", timeout=PATIENCE)
+    getattr(store, role)()  # imports what it needs
     with contextlib.closing(
         sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     ) as other:

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
+import pymongo
 import pytest
 import redis
 import sqlalchemy as sa
@@ -22,10 +23,12 @@ from tests.stores.fixtures import PATIENCE, new_prefix
 from tests.stores.samples import ADA, LIFE, NOW, denial, sid
 from tokensession import StoreError
 from tokensession.stores import connect
+from tokensession.stores.mongo.database import MongoDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.servers import Mongo
     from tokensession.overflow.store import Store
     from tokensession.stores import Connection
 
@@ -158,3 +161,18 @@ def is_there(store: Store) -> bool:
         return store.get(NAME) is not None
     except StoreError:  # no table yet
         return False
+
+
+def test_mongodb(mongo: Mongo) -> None:
+    """By a URL whose driver does not repeat writes by itself."""
+    store = MongoDatabase(f"{mongo.url}&retryWrites=false", database=new_prefix(), timeout=PATIENCE)
+    overflow = store.overflow()
+    store.create()
+    failing = {"failCommands": ["insert"], "errorCode": 10107}
+    point = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": failing}
+    client: pymongo.MongoClient[dict[str, object]]
+    with pymongo.MongoClient(mongo.url) as client:
+        client.admin.command(point)
+    overflow.put(NAME, b"entry", until=LATE, now=NOW)
+    assert overflow.get(NAME) == b"entry"
+    store.close()

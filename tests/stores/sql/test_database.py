@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from time import monotonic
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,8 @@ import sqlalchemy as sa
 from tests.servers import Postgres
 from tokensession import StoreError
 from tokensession.revocation.decision import Denial
-from tokensession.stores.sql.database import Database
+from tokensession.stores.connection import MAX_AGE
+from tokensession.stores.sql.database import Database, Messages
 from tokensession.stores.sql.keys import SQLKeySource
 from tokensession.stores.sql.overflow import SQLStore as OverflowStore
 from tokensession.stores.sql.revocation import SQLStore as RevocationStore
@@ -143,6 +145,22 @@ def test_a_server_that_hangs_once_it_has_let_in(
         store, ask = make(f"{url}?sslmode=disable&gssencmode=disable", 1)
         fails_in_time(lambda: ask(store))
         store.close()
+
+
+def test_an_old_connection_is_made_anew(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall can have forgotten it, which nobody is told; a young one is used again."""
+    now = [1000.0]
+    monkeypatch.setattr("sqlalchemy.pool.base.time", SimpleNamespace(time=lambda: now[0]))
+    database = Database(postgres.url, timeout=60)
+    query = sa.select(sa.func.pg_backend_pid())
+    pids = []
+    for seconds in (0, MAX_AGE, 1, 0):
+        now[0] += seconds
+        pids.append(database.run(Messages(""), lambda one: one.execute(query).scalar()))
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    database.close()
 
 
 def test_keys_by_an_engine_whose_server_hangs(own_postgres: Postgres) -> None:
