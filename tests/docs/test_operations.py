@@ -54,7 +54,7 @@ def test_uwsgi_is_told_what_the_warning_asks_for(
         class Module:
             opt = given
 
-        monkeypatch.setitem(sys.modules, "uwsgi", Module)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "uwsgi", Module)
         forks._look_at_uwsgi()
         assert bool(caplog.messages) is not bool(given)
     (quoted,) = re.findall(r'names each missing option: "(.*?)"', PAGE)
