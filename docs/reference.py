@@ -33,6 +33,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "adapters.quart": ["SessionInterface"],
         "adapters.django": ["SessionMiddleware", "SessionStore"],
         "adapters.aiohttp": ["setup", "get_session", "new_session"],
+        "adapters.aiohttp_session": ["Session"],
         "web.options": ["Options", "CodecOptions"],
         "web.request_session": ["RequestSession"],
     },

@@ -18,7 +18,7 @@ from tokensession import (
     StoreError,
 )
 from tokensession.adapters.aiohttp import SESSION, get_session, new_session, setup
-from tokensession.web.request_session import RequestSession
+from tokensession.adapters.aiohttp_session import Session
 
 from .conformance import (
     COOKIE,
@@ -46,10 +46,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-KEYS = {
-    key: SESSION if key == "session" else web.RequestKey(key, RequestSession[Any])
-    for key in SESSIONS
-}
+KEYS = {key: SESSION if key == "session" else web.RequestKey(key, Session) for key in SESSIONS}
 
 
 async def operation(request: web.Request) -> web.Response:

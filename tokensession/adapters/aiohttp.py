@@ -9,6 +9,8 @@ A handler asks for its session by ``session = await get_session(request)``.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -21,11 +23,11 @@ except ImportError as _missing:
         "tokensession.adapters.aiohttp needs aiohttp: pip install 'tokensession[aiohttp]'"
     ) from _missing
 
+from tokensession.adapters.aiohttp_session import Session
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.caching import add_vary, forbid_storing, is_merged
 from tokensession.web.options import manager_of
-from tokensession.web.request_session import RequestSession
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
@@ -40,11 +42,13 @@ if TYPE_CHECKING:
     from tokensession.web.options import Options
     from tokensession.web.unavailable import Refusal
 
+# Packages that build on aiohttp-session look there, by its function.
+_AIOHTTP_SESSION: Final = "aiohttp_session"
 # Where the session stands in a request; another for each further session of one application.
-SESSION: Final = web.RequestKey("tokensession", RequestSession[Any])
+SESSION: Final = web.RequestKey("tokensession", Session)
 
 # Each session's response, with what that says of it; None for nothing.
-_SavedWith = WeakKeyDictionary[RequestSession[Any], "tuple[web.StreamResponse, Headers | None]"]
+_SavedWith = WeakKeyDictionary[Session, "tuple[web.StreamResponse, Headers | None]"]
 
 
 def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
@@ -52,7 +56,7 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
     keys: KeyRing | KeyRingWatcher | SessionManager[Any],
     *,
     cookie_name: str | None = None,
-    key: web.RequestKey[RequestSession[Any]] = SESSION,
+    key: web.RequestKey[Session] = SESSION,
     **options: Unpack[Options],
 ) -> None:
     """Give each request of an application its session, and each response what it needs.
@@ -95,7 +99,10 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
                 "once, for the outermost application, or give setup another key"
             )
         headers = [(name.lower(), value) for name, value in request.raw_headers]
-        session = request[key] = manager.open(headers)
+        session = request[key] = Session(manager, headers, None)
+        if key is SESSION and _AIOHTTP_SESSION in sys.modules:
+            with warnings.catch_warnings(action="ignore"):  # aiohttp asks for keys of another type
+                request[_AIOHTTP_SESSION] = session
         if manager.can_wait(session):
             await run_beside(manager.opening(session))
         try:
@@ -120,15 +127,13 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
     app.on_response_prepare.append(save)
 
 
-async def get_session(
-    request: web.BaseRequest, key: web.RequestKey[RequestSession[Any]] = SESSION
-) -> RequestSession[Any]:
+async def get_session(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION) -> Session:
     """Return the session of a request.
 
     Raises:
         ConfigError: An application without `setup`.
     """
-    session: RequestSession[Any] | None = request.get(key)
+    session: Session | None = request.get(key)
     if session is None:
         raise ConfigError(
             "this application has no sessions: call tokensession.adapters.aiohttp.setup(app, keys)"
@@ -136,9 +141,7 @@ async def get_session(
     return session
 
 
-async def new_session(
-    request: web.BaseRequest, key: web.RequestKey[RequestSession[Any]] = SESSION
-) -> RequestSession[Any]:
+async def new_session(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION) -> Session:
     """Return the session of a request, cleared: a new, anonymous one.
 
     Raises:
@@ -151,7 +154,7 @@ async def new_session(
 
 async def _save(
     manager: SessionManager[Any],
-    session: RequestSession[Any],
+    session: Session,
     request: web.BaseRequest,
     response: web.StreamResponse,
 ) -> tuple[web.StreamResponse, Headers | None]:
@@ -195,7 +198,7 @@ def _vary_late(manager: SessionManager[Any], response: web.StreamResponse) -> No
 
 def _carry_over(
     manager: SessionManager[Any],
-    session: RequestSession[Any] | None,
+    session: Session | None,
     saved: _SavedWith,
     response: web.StreamResponse,
 ) -> None:
