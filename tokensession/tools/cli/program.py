@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from tokensession.errors import TokenSessionError
 from tokensession.keys.names import check_path
@@ -118,12 +118,13 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser: ArgumentParser = Parser(
+    own = Parser(
         prog="tokensession",
         description="Make and read session tokens, and look after their keys.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
+    parser: ArgumentParser = cast("ArgumentParser", own)  # as the types of its verbs are
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=None)
     commands: Commands = parser.add_subparsers(metavar="COMMAND")
