@@ -10,9 +10,11 @@ from tests.stores.revocation_contract import ADA, LIFE, NOW, sid
 from tokensession import StoreError
 from tokensession.revocation.decision import (
     CLOCK_SKEW,
+    MIN_LEEWAY,
     Entries,
     Keep,
     Mark,
+    check_moved,
     everyone_before,
     first_start,
     is_revoked,
@@ -60,20 +62,44 @@ def test_a_spared_session_is_spared_by_its_mark_alone() -> None:
 def test_the_next_mark_is_the_greatest_of_three() -> None:
     """After the last mark, after the instant for everyone, and five seconds ahead."""
     assert next_mark(None, -1, None, NOW, LIFE) == Mark(NOW + 5, None, NOW + 5 + LIFE, 1)
-    former = Mark(NOW + 50, sid(1), 0, 7)
-    assert next_mark(former, -1, Keep(sid(2), NOW + 51), NOW, LIFE) == Mark(
-        NOW + 51, sid(2), NOW + 51 + LIFE, 8
+    former = Mark(NOW + 7, sid(1), 0, 7)
+    assert next_mark(former, -1, Keep(sid(2), NOW + 8), NOW, LIFE) == Mark(
+        NOW + 8, sid(2), NOW + 8 + LIFE, 8
     )
-    assert next_mark(former, -1, Keep(sid(2), NOW + 50), NOW, LIFE).kept is None
-    assert next_mark(former, -1, Keep(sid(1), NOW + 50), NOW, LIFE).kept == sid(1)
+    assert next_mark(former, -1, Keep(sid(2), NOW + 7), NOW, LIFE).kept is None
+    assert next_mark(former, -1, Keep(sid(1), NOW + 7), NOW, LIFE).kept == sid(1)
     assert next_mark(former, NOW + 90, None, NOW, LIFE).instant == NOW + 91
 
 
+@pytest.mark.parametrize(("ahead", "moves"), [(8, True), (9, False), (10, False), (3600, False)])
+def test_a_mark_goes_nine_seconds_ahead(ahead: int, *, moves: bool) -> None:
+    """Then it stays, the call is refused, and what it spares is replaced all the same."""
+    former = Mark(NOW + ahead, sid(1), NOW + ahead + LIFE, 7)
+    mark = next_mark(former, -1, Keep(sid(2), NOW + ahead + 1), NOW, LIFE)
+    assert (mark.instant, mark.kept) == (NOW + ahead + moves, sid(2))
+    assert mark.revision == 8
+    if moves:
+        check_moved(former.instant, mark, NOW)
+    else:
+        with pytest.raises(StoreError, match=f"repeat the call in {ahead - 8} s"):
+            check_moved(former.instant, mark, NOW)
+        assert next_mark(mark, -1, Keep(sid(2), NOW + ahead + 1), NOW, LIFE) is mark
+        later = NOW + ahead - 8
+        assert next_mark(mark, -1, None, later, LIFE).instant == NOW + ahead + 1
+    # Right after the instant for everyone it can always be.
+    assert next_mark(former, NOW + ahead, None, NOW, LIFE).instant == NOW + ahead + 1
+
+
 def test_the_next_instant_for_everyone_is_the_greatest_of_three() -> None:
-    """After the last one, after the greatest mark ever, and eleven seconds ahead."""
+    """After the last one, after the greatest mark ever, and eleven seconds ahead; or refused."""
     assert next_everyone(-1, -1, NOW) == NOW + 11
-    assert next_everyone(NOW + 50, -1, NOW) == NOW + 51
+    assert next_everyone(NOW + 10, -1, NOW) == NOW + 11
+    assert next_everyone(NOW + 50, NOW + 50, NOW) == NOW + 51
     assert next_everyone(NOW + 50, NOW + 60, NOW) == NOW + 61
+    for everyone, highest in ((NOW + 11, -1), (NOW + 50, NOW + 49)):
+        wait = everyone + 1 - max(highest + 1, NOW + 11)
+        with pytest.raises(StoreError, match=f"repeat the call in {wait} s"):
+            next_everyone(everyone, highest, NOW)
 
 
 def test_everyone_before_is_one_less() -> None:
@@ -171,15 +197,21 @@ class Node:
 
 
 class Fleet:
-    """Nodes that begin and end sessions of one subject at random."""
+    """Nodes that begin and end sessions of one subject at random, some of them in a loop.
+
+    With the least leeway only marks are set, which keep no node from beginning a session.
+    """
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311  # no secret
         self.nodes = [Node(self.random.uniform(0, CLOCK_SKEW)) for _ in range(4)]
+        self.leeway = self.random.choice((MIN_LEEWAY, LEEWAY))
         self.store = RevocationEntries()
         self.time, self.last_call = float(NOW), -1000.0
         self.begun: list[tuple[int, bytes, bool]] = []  # start, session id, has to live
         self.dead: set[bytes] = set()
+        self.lost: set[bytes] = set()  # no longer spared, by a call that was refused
+        self.refused = 0
 
     def step(self, number: int) -> None:
         """Let time pass and one node do something."""
@@ -188,29 +220,40 @@ class Fleet:
         node.hear(self.time)
         if self.random.random() < 0.7:
             self._begin(node, sid(number))
-        else:
-            self._end(node)
+            return
+        for left in range(self.random.choice((0, 0, 0, 20)), -1, -1):
+            self._end(node, everyone=not left)
+            self.time += 0.01
 
     def _begin(self, node: Node, session: bytes) -> None:
         found = node.heard.look_up(session, ADA)
-        start = first_start(found, now=int(self.time + node.offset), leeway=LEEWAY)
+        start = first_start(found, now=int(self.time + node.offset), leeway=self.leeway)
         knows = found == self.store.look_up(session, ADA)
         late = self.time > self.last_call + 2 * CLOCK_SKEW + 2
         self.begun.append((start, session, knows or late))
 
-    def _end(self, node: Node) -> None:
+    def _end(self, node: Node, *, everyone: bool) -> None:
         now, store = int(self.time + node.offset), self.store
-        mark, keep = None, None
-        if self.random.random() < 0.7:
+        mark, keep, moved = None, None, True
+        if not everyone or self.leeway == MIN_LEEWAY or self.random.random() < 0.7:
             known = [Keep(session, start) for start, session, _ in self.begun]
             kept = self.random.choice([*known[-9:], None])  # some of them are ended already
-            mark = next_mark(store.mark_of(ADA), store.everyone, kept, now, LIFE)
+            former = store.mark_of(ADA)
+            mark = next_mark(former, store.everyone, kept, now, LIFE)
             keep = mark.kept
             store.put_mark(ADA, mark)
+            moved = former is None or mark.instant > former.instant
+            if former is not None and former.kept is not None and former.kept != keep:
+                self.lost.add(former.kept)
         else:
-            store.raise_to(everyone=next_everyone(store.everyone, store.highest, now))
+            try:
+                store.raise_to(everyone=next_everyone(store.everyone, store.highest, now))
+            except StoreError:
+                moved = False
+        self.refused += not moved
         self.last_call = self.time
-        self.dead |= {session for _, session, _ in self.begun if session != keep}
+        if moved:
+            self.dead |= {session for _, session, _ in self.begun if session != keep}
         for other in self.nodes:
             delay = 0.0 if other is node else self.random.uniform(0, 3)
             other.pending.append((self.time + delay, mark, store.everyone))
@@ -222,8 +265,14 @@ def test_what_was_ended_stays_ended_and_nothing_else_is(seed: int) -> None:
     """Whatever the nodes' clocks (up to 5 s apart) and delays (up to 3 s).
 
     What began before a call, all but the kept session, is revoked; what begins on a node that has
-    heard of it, or later than 5 s and the difference of the clocks after it, lives.
+    heard of it, or later than 5 s and the difference of the clocks after it, lives. No session
+    is kept from beginning.
     """
+    run_history(seed)
+
+
+def run_history(seed: int) -> Fleet:
+    """Run a history and judge it."""
     fleet = Fleet(seed)
     for number in range(60):
         fleet.step(number)
@@ -231,5 +280,6 @@ def test_what_was_ended_stays_ended_and_nothing_else_is(seed: int) -> None:
         verdict = revoked(start, fleet.store.look_up(session, ADA), session=session)
         if session in fleet.dead:
             assert verdict, f"seed {seed}: ended, and accepted"
-        elif has_to_live:
+        elif has_to_live and session not in fleet.lost:
             assert not verdict, f"seed {seed}: never ended, and refused"
+    return fleet

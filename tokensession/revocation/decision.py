@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 CLOCK_SKEW: Final = 5  # seconds; the largest difference between two clocks for which all this holds
 MIN_LEEWAY: Final = 20  # seconds; a session begun after revoke_all is dated up to 12 s ahead
+# Seconds that a mark moves ahead of the clock that sets it at the most: a session that begins after
+# it on a clock CLOCK_SKEW behind is dated within the least leeway.
+FARTHEST_MARK: Final = MIN_LEEWAY - 2 * CLOCK_SKEW - 1
 NEVER: Final = -1  # where there is no mark, or no instant for everyone: no session starts before 0
 _CACHED_SUBJECTS: Final = 4096  # about 300 bytes each
 
@@ -59,6 +62,8 @@ class Denial(NamedTuple):
         started_at: When the session began, or None where that is not known.
         until: Unix second until which the entry must live.
         successor: The session that takes its place, or None.
+        life: Seconds after its start that a session of this writer can last, with the skew. A
+            store keeps entries as long as the greatest life that a writer has named.
     """
 
     sid: bytes
@@ -66,6 +71,12 @@ class Denial(NamedTuple):
     started_at: int | None
     until: int
     successor: Successor | None = None
+    life: int = 0
+
+    def lasting(self, life: int, now: int) -> Denial:
+        """Return it with an end that fits sessions of this life too."""
+        start = now if self.started_at is None else self.started_at
+        return self._replace(until=max(self.until, start + life))
 
 
 class Keep(NamedTuple):
@@ -130,6 +141,9 @@ def is_revoked(
 def next_mark(mark: Mark | None, everyone: int, keep: Keep | None, now: int, life: int) -> Mark:
     """Return the mark that ends all sessions of a subject but `keep`.
 
+    A mark that is too far ahead stays, so that its subject can go on signing in. What it spares
+    is replaced all the same; see `check_moved`.
+
     Args:
         mark: The one before it, or None.
         everyone: The instant for everyone, or -1.
@@ -140,10 +154,35 @@ def next_mark(mark: Mark | None, everyone: int, keep: Keep | None, now: int, lif
     """
     before = NEVER if mark is None else mark.instant
     instant = max(before + 1, everyone + 1, now + CLOCK_SKEW)
+    if instant > max(now + FARTHEST_MARK, everyone + 1):
+        instant = before
     kept = None if keep is None else keep.sid
     if mark is not None and keep is not None and keep.started_at <= before and kept != mark.kept:
         kept = None
-    return Mark(instant, kept, instant + life, 1 if mark is None else mark.revision + 1)
+    if mark is None:
+        return Mark(instant, kept, instant + life, 1)
+    until = max(mark.until, instant + life)
+    if (instant, kept, until) == mark[:3]:
+        return mark
+    return Mark(instant, kept, until, mark.revision + 1)
+
+
+def check_moved(before: int, mark: Mark, now: int) -> None:
+    """Refuse to acknowledge a mark that has not moved: sessions begun since then live on.
+
+    Args:
+        before: The instant of the mark before it, or -1.
+        mark: The mark that `next_mark` has made of that.
+        now: Unix second.
+
+    Raises:
+        StoreError: It stands where it stood.
+    """
+    if mark.instant == before:
+        raise StoreError(
+            "the sessions of this subject are ended more than once a second, so those begun since "
+            f"the last time may live on: repeat the call in {before + 1 - FARTHEST_MARK - now} s"
+        )
 
 
 def replaced(mark: Mark | None, old: bytes, new: bytes) -> Mark | None:
@@ -197,8 +236,17 @@ def next_everyone(everyone: int, highest: int, now: int) -> int:
         everyone: The one before it, or -1.
         highest: The greatest mark ever set, or -1: sessions begun after a mark are dated after it.
         now: Unix second.
+
+    Raises:
+        StoreError: It would be further ahead than sessions can be dated after it.
     """
-    return max(everyone + 1, highest + 1, now + 2 * CLOCK_SKEW + 1)
+    instant = max(highest + 1, now + 2 * CLOCK_SKEW + 1)
+    if instant <= everyone:
+        raise StoreError(
+            "all sessions are ended more than once a second, so those begun since the last time "
+            f"may live on: repeat the call in {everyone + 1 - instant} s"
+        )
+    return instant
 
 
 def everyone_before(everyone: int, instant: int) -> int:

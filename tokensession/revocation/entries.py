@@ -91,7 +91,9 @@ class RevocationEntries:
         # First what it is found by: a reader sees the mark at once, or not yet.
         self.highest = max(self.highest, mark.instant)
         self._marks[subject] = mark
-        self._leaving(span_of(mark.until)).subjects.append(subject)
+        span = span_of(mark.until)
+        if known is None or span != span_of(known.until):  # else it stands in that span already
+            self._leaving(span).subjects.append(subject)
 
     def raise_to(self, *, everyone: int = NEVER, highest: int = NEVER) -> None:
         """Raise the instant for everyone and the greatest mark, where they are below."""

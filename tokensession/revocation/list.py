@@ -114,18 +114,31 @@ class RevocationList:
         started_at: int,
         now: int,
         successor: Successor | None = None,
+        *,
+        cap: int | None = None,
     ) -> Ended:
-        """End the session of an id; its `successor` takes its place."""
-        denial = self._denial(sid, subject, started_at)._replace(successor=successor)
+        """End the session of an id, which has a cap; its `successor` takes its place."""
+        denial = self._denial(sid, subject, started_at, cap)._replace(successor=successor)
         return self._record("session", partial(self._check.deny, denial, now=now))
 
-    def replace(self, sid: bytes, new: bytes, subject: Subject, started_at: int, now: int) -> Ended:
-        """Let `new` continue the session of an id."""
-        denial = self._denial(sid, subject, started_at)
+    def replace(
+        self,
+        sid: bytes,
+        new: bytes,
+        subject: Subject,
+        started_at: int,
+        now: int,
+        *,
+        cap: int | None = None,
+    ) -> Ended:
+        """Let `new` continue the session of an id, which has a cap."""
+        denial = self._denial(sid, subject, started_at, cap)
         return self._record("session", partial(self._check.replace, denial, new, now=now))
 
-    def _denial(self, sid: bytes, subject: Subject, started_at: int) -> Denial:
-        return Denial(sid, subject_key(subject), started_at, started_at + self._life)
+    def _denial(self, sid: bytes, subject: Subject, started_at: int, cap: int | None) -> Denial:
+        # Another codec that grants more may have given the session its cap.
+        until = started_at + max(self._life, (cap or 0) + CLOCK_SKEW)
+        return Denial(sid, subject_key(subject), started_at, until, life=self._life)
 
     def mark(self, subject: Subject, keep: Keep | None, now: int) -> None:
         """End all sessions of a subject that have begun, but `keep`."""
@@ -138,7 +151,7 @@ class RevocationList:
         if not isinstance(session, Session):
             raise ConfigError(f"revoke takes a session, not {type(session).__name__}")
         at = whole_seconds(now)
-        self.deny(session.sid, session.subject, session.started_at, at)
+        self.deny(session.sid, session.subject, session.started_at, at, cap=session.cap)
         if session.subject is not None and session.authenticated_at is None:
             # Taken over from a legacy cookie, of which each copy is a session of its own.
             self.mark(session.subject, None, at)
@@ -148,7 +161,7 @@ class RevocationList:
         if not isinstance(sid, bytes) or len(sid) != SID_BYTES:
             raise ConfigError(f"a session id is {SID_BYTES} bytes; for its text use bytes.fromhex")
         at = whole_seconds(now)
-        denial = Denial(sid, None, None, at + self._life)
+        denial = Denial(sid, None, None, at + self._life, life=self._life)
         self._record("session", partial(self._check.deny, denial, now=at))
 
     def denies(self, sid: bytes) -> bool:

@@ -94,6 +94,7 @@ class Store(Protocol):
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session id and the current id of its chain, in one step.
 
+        The entry lives as long as the greatest life that any writer has named, this one included.
         Where the mark of the denial's subject spares one of these ids and the denial's successor
         has the same subject, the mark spares the successor instead. To repeat it is a no-op; of
         two ends the later counts.
@@ -114,7 +115,11 @@ class Store(Protocol):
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set a subject's mark to `decision.next_mark` of what is there, in one step.
 
-        It is after every instant for everyone that was acknowledged before the call began.
+        It is after every instant for everyone that was acknowledged before the call began. It
+        lives as `deny` says.
+
+        Raises:
+            StoreError: The mark stays, as `decision.check_moved` says; what it spares is replaced.
         """
         ...
 

@@ -21,10 +21,12 @@ class Transaction(Protocol):
     Attributes:
         everyone: The instant for everyone, or -1.
         highest: The greatest mark ever set, or -1.
+        life: The greatest life of a session that any writer has named, in seconds.
     """
 
     everyone: int
     highest: int
+    life: int
 
     def end(self, denial: Denial) -> tuple[bytes, ...]:
         """Deny an id and the current one of its chain; return them."""
@@ -54,6 +56,10 @@ class Transaction(Protocol):
         """Raise the greatest mark ever set."""
         ...
 
+    def raise_life(self, to: int) -> None:
+        """Raise the greatest life of a session."""
+        ...
+
 
 class TransactionalStore(Store, Protocol):
     """A store whose writes are transactions."""
@@ -77,7 +83,7 @@ class TransactionalStore(Store, Protocol):
         moves = subject is not None and subject == denial.subject
 
         def write(step: Transaction) -> Ended:
-            ids = step.end(denial)
+            ids = step.end(denial.lasting(_life(step, denial.life), now))
             kept = ids if moves else ()
             mark = None if successor is None else _spare(step, subject, kept, successor.sid)
             return Ended(ids, step.everyone, mark)
@@ -88,7 +94,7 @@ class TransactionalStore(Store, Protocol):
         """Decide and write in one transaction."""
 
         def write(step: Transaction) -> Ended:
-            step.continue_as(denial, new)
+            step.continue_as(denial.lasting(_life(step, denial.life), now), new)
             mark = _spare(step, denial.subject, (denial.sid,), new)
             return Ended((denial.sid,), step.everyone, mark)
 
@@ -97,13 +103,17 @@ class TransactionalStore(Store, Protocol):
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set the mark in one transaction."""
 
-        def write(step: Transaction) -> Mark:
-            mark = decision.next_mark(step.mark(subject), step.everyone, keep, now, life)
-            step.put_mark(subject, mark)
-            step.raise_highest(mark.instant)
-            return mark
+        def write(step: Transaction) -> tuple[Mark | None, Mark]:
+            known, lasting = step.mark(subject), _life(step, life)
+            mark = decision.next_mark(known, step.everyone, keep, now, lasting)
+            if mark != known:
+                step.put_mark(subject, mark)
+                step.raise_highest(mark.instant)
+            return known, mark
 
-        return self._write(write, now)
+        known, mark = self._write(write, now)
+        decision.check_moved(decision.NEVER if known is None else known.instant, mark, now)
+        return mark
 
     def revoke_all(self, *, now: int) -> int:
         """Raise the instant for everyone in one transaction."""
@@ -120,6 +130,13 @@ class TransactionalStore(Store, Protocol):
             return everyone
 
         return self._write(write, None)
+
+
+def _life(step: Transaction, named: int) -> int:
+    """Return the greatest life that any writer has named, this one included."""
+    if named > step.life:
+        step.raise_life(named)
+    return max(named, step.life)
 
 
 def _spare(

@@ -76,7 +76,8 @@ class Revoker:
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            StoreError: It could not be recorded, so the sessions may live on.
+            StoreError: It could not be recorded, so the sessions may live on. Calls for one subject
+                that come faster than once a second fail after a few: repeat them in seconds.
             ConfigError: The codec has no `revocation`, or `keep` is another subject's.
             StateError: Not a subject.
         """

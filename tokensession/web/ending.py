@@ -91,7 +91,8 @@ class Ending(Generic[StateT]):
             return
         found = opened.claims
         replace = self._revocations.replace
-        yield partial(replace, found.sid, value.sid, found.sub, opened.started_at, at)
+        ids = (found.sid, value.sid)
+        yield partial(replace, *ids, found.sub, opened.started_at, at, cap=found.cap)
 
     def succeeding(self, value: SessionValue[StateT], at: int) -> Steps[Entries | None]:
         """Record the end of the session that was found, whose place another takes.
@@ -120,7 +121,8 @@ class Ending(Generic[StateT]):
         assert value.opened is not None
         deny, opened = self._revocations.deny, value.opened
         found = opened.claims
-        ended: Ended = yield partial(deny, found.sid, found.sub, opened.started_at, at, successor)
+        found_one = (found.sid, found.sub, opened.started_at)
+        ended: Ended = yield partial(deny, *found_one, at, successor, cap=found.cap)
         return ended
 
     def dating(self, value: SessionValue[StateT], entries: Entries, at: int) -> None:

@@ -155,13 +155,13 @@ def _operation(
 
 def _operations() -> list[Case]:
     def subject(
-        slug: str, comment: str, instant: int, mark: int | None, everyone: int | None
+        slug: str, comment: str, instant: int | None, mark: int | None, everyone: int | None
     ) -> Case:
         given: dict[str, Json] = {"mark": mark, "everyone": everyone, "now": NOW}
         return _operation(slug, comment, "revoke_subject", given, instant, "L2")
 
     def every(
-        slug: str, comment: str, instant: int, everyone: int | None, highest: int | None
+        slug: str, comment: str, instant: int | None, everyone: int | None, highest: int | None
     ) -> Case:
         given: dict[str, Json] = {"everyone": everyone, "highest": highest, "now": NOW}
         return _operation(slug, comment, "revoke_all", given, instant, "L2")
@@ -175,8 +175,20 @@ def _operations() -> list[Case]:
         subject("mark-again", "One after the last.", NOW + 6, NOW + 5, None),
         subject("mark-old", "The last is long ago.", NOW + 5, NOW - 100, NOW - 100),
         subject("mark-after-everyone", "After the instant for everyone.", NOW + 12, None, NOW + 11),
+        subject("mark-last", "As far ahead as all writers can date a session after it.", NOW + 9,
+                NOW + 8, None),
+        subject("mark-too-far", "One second further.", None, NOW + 9, None),
+        subject("mark-much-too-far", "An hour ahead: somebody's clock is wrong.", None, NOW + 3600,
+                None),
+        subject("mark-next-to-everyone", "Right after the instant for everyone it may be.",
+                NOW + 31, NOW + 30, NOW + 30),
+        subject("mark-beyond-everyone", "Further after it, not.", None, NOW + 31, NOW + 30),
         every("all-first", "Eleven seconds ahead.", NOW + 11, None, None),
-        every("all-again", "One after the last.", NOW + 12, NOW + 11, None),
+        every("all-later", "The last is seconds ago.", NOW + 11, NOW + 10, None),
+        every("all-again", "It is as far ahead already.", None, NOW + 11, None),
+        every("all-after-last-mark", "One after the last, as a mark is there.", NOW + 31, NOW + 30,
+              NOW + 30),
+        every("all-beyond-marks", "It is after every mark already.", None, NOW + 31, NOW + 30),
         every("all-after-marks", "After the greatest mark of anybody.", NOW + 31, NOW + 11,
               NOW + 30),
         before("before-first", "One less, exactly.", NOW - 1, NOW, None),

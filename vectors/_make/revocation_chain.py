@@ -59,11 +59,16 @@ class Listed:
         """Do what a call says, and return its word."""
         name, subject = call["call"], str(call.get("sub"))
         if name == "revoke_subject":
-            self.marks[subject] = max(self.marks.get(subject, -1) + 1, self.everyone + 1, NOW + 5)
-            self.kept.pop(subject, None)
-            if isinstance(call["keep"], dict):
-                self.kept[subject] = str(call["keep"]["sid"])
-            return "ok"
+            former = self.marks.get(subject, -1)
+            mark = max(former + 1, self.everyone + 1, NOW + 5)
+            moves = mark <= max(NOW + 9, self.everyone + 1)
+            self.marks[subject] = mark if moves else former
+            spared, keep = self.kept.pop(subject, None), call["keep"]
+            if isinstance(keep, dict):
+                assert isinstance(keep["start"], int)
+                if keep["start"] > former or keep["sid"] == spared:
+                    self.kept[subject] = str(keep["sid"])
+            return "ok" if moves else "store_error"
         if name == "revoke_before":
             assert isinstance(call["before"], int)
             self.everyone = max(self.everyone, call["before"] - 1)
@@ -110,9 +115,9 @@ def replace(session: str, new: str, *, sub: Json = ADA, start: int = NOW) -> Cal
     return {"call": "replace", "sid": session, "start": start, "sub": sub, "new": new}
 
 
-def mark(keep: str | None = None, sub: str = ADA) -> Call:
+def mark(keep: str | None = None, sub: str = ADA, start: int = NOW) -> Call:
     """End the sessions of a subject, perhaps all but one."""
-    kept: Json = None if keep is None else {"sid": keep, "start": NOW}
+    kept: Json = None if keep is None else {"sid": keep, "start": start}
     return {"call": "revoke_subject", "sub": sub, "keep": kept}
 
 
@@ -127,6 +132,7 @@ def chain() -> Iterator[Case]:
     yield from _ended()
     yield from _marked()
     yield from _followed()
+    yield from _kept()
 
 
 def _case(slug: str, comment: str, calls: list[Call], *after: str | tuple[str, int, Json]) -> Case:
@@ -268,5 +274,23 @@ def _followed() -> Iterator[Case]:
          [deny(A, (B, ADA)), deny(A), replace(A, C)], [A, B]),
         ("successor-replaced", "It gets a new id as any other session does.",
          [deny(A, (B, ADA)), replace(B, C)], [A, B, C]),
+    ):  # fmt: skip
+        yield _case(slug, comment, calls, *after)
+
+
+def _kept() -> Iterator[Case]:
+    again = [mark(A)] * 5
+    for slug, comment, calls, after in (
+        ("kept-ended", "What the former mark has ended is not spared.", [mark(A), mark(B)], [A, B]),
+        ("kept-again", "What it spared is spared again.", [mark(A), mark(A)], [A, B]),
+        ("kept-later", "What began after it is spared in place of the former.",
+         [mark(A), mark(B, start=MARK + 1)], [A, (B, MARK + 1, ADA)]),
+        ("kept-none", "And nothing, if none is named.", [mark(A), mark()], [A]),
+        ("mark-stays", "A mark that cannot move ends nothing more.",
+         [*again, mark(A)], [A, B, (C, MARK + 4, ADA), (D, MARK + 5, ADA)]),
+        ("mark-stays-kept", "What it spares is replaced all the same.",
+         [*again, mark(B, start=MARK + 5)], [A, (B, MARK + 5, ADA)]),
+        ("mark-stays-kept-none", "By nothing, too.", [*again, mark()], [A]),
+        ("mark-stays-kept-ended", "Not by what it has ended.", [*again, mark(B)], [A, B]),
     ):  # fmt: skip
         yield _case(slug, comment, calls, *after)

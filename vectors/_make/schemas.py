@@ -177,7 +177,7 @@ def _chain() -> Schema:
         }),
         record({"call": {"const": "revoke_before"}, "before": SECONDS}),
     ]  # fmt: skip
-    expected = words(("ok", "revoked"))
+    expected = words(("ok", "revoked", "store_error"))
     return record({
         "now": SECONDS,
         "calls": array({"oneOf": calls}, 1),

@@ -91,6 +91,17 @@ class TestMemcached(StoreContract):
     test_sweeping_is_bounded = test_sweeping_takes_what_has_ended
     test_what_has_long_ended_leaves_by_itself = test_sweeping_takes_what_has_ended
 
+    def test_the_greatest_life_counts(self, store: Any) -> None:
+        """That any writer has named."""
+        store.deny(denial(1)._replace(until=NOW + 10, life=LIFE), now=NOW)
+        store.deny(denial(2)._replace(until=NOW + 10, life=10), now=NOW)
+        store.replace(denial(3)._replace(until=NOW + 10), sid(4), now=NOW)
+        for number in (1, 2, 3):
+            text = get(store, f"d:{sid(number).hex()}")
+            assert text is not None
+            assert text.split()[0] == b"%d" % (NOW + LIFE)
+        assert store.mark(ADA, None, now=NOW, life=10).until == NOW + 5 + LIFE
+
     def test_the_later_end_counts(self, store: Any) -> None:
         """In whatever order they were told."""
         for ends in ((10, 50), (50, 10)):
@@ -98,7 +109,7 @@ class TestMemcached(StoreContract):
                 store.deny(denial(1, until=NOW + end), now=NOW)
             assert get(store, f"d:{sid(1).hex()}") == b"%d" % (NOW + 50)
         store.mark(ADA, None, now=NOW, life=LIFE)
-        assert store.mark(ADA, None, now=NOW, life=10).until == NOW + 5 + LIFE
+        assert store.mark(ADA, None, now=NOW, life=10).until == NOW + 6 + LIFE
 
     def test_a_chain_lives_as_long_as_its_entries(self, store: Any) -> None:
         """The entry of the first id lives as long as the last one of the chain."""

@@ -56,7 +56,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return Capabilities(durable=False, lists_changes=False, loss_accepted=self._may_forget)
 
     def create(self) -> None:
-        text = values.marker_text(values.Marker(secrets.token_hex(8), NEVER, NEVER))
+        text = values.marker_text(values.Marker(secrets.token_hex(8), NEVER, NEVER, 0))
         self._run(lambda client: client.add(self._prefix + "store", text, noreply=False))
         self._marker()
 
@@ -75,7 +75,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny the ids, then let the mark spare the successor."""
         successor = denial.successor
-        self._marker()
+        denial = denial.lasting(self._life(denial.life), now)
         denied = self._end(denial, now)
         subject = None if successor is None else successor.subject
         if successor is not None and subject is not None and subject == denial.subject:
@@ -88,7 +88,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
         A writer that dies half way leaves the old id denied. It repeats the call, or the user
         signs in again.
         """
-        self._marker()
+        denial = denial.lasting(self._life(denial.life), now)
         sid, subject, until = denial.sid, denial.subject, denial.until
         self._claim(denial, new, now)
         first = self._sid("f", sid) or sid
@@ -159,22 +159,23 @@ class MemcachedStore(Role[MemcachedServer], Store):
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set the mark, after the marker has its instant."""
-        made: Mark | None = None
+        before, made = NEVER, Mark(NEVER, None, NEVER, 0)
+        life = self._life(life)
 
-        def later(former: bytes | None) -> tuple[bytes, int]:
-            nonlocal made
+        def later(former: bytes | None) -> tuple[bytes, int] | None:
+            nonlocal before, made
             known = values.mark_of(former)
-            marker = self._marker()
-            made = decision.next_mark(known, marker.everyone, keep, now, life)
-            until = made.until if known is None else max(made.until, known.until)
-            made = made._replace(until=until)
+            before = NEVER if known is None else known.instant
+            made = decision.next_mark(known, self._marker().everyone, keep, now, life)
+            if made == known:
+                return None
             # The greatest mark first, so that every revoke_all after this call sees it.
             highest = made.instant
             self._raise(lambda marker: marker._replace(highest=max(marker.highest, highest)))
-            return values.mark_text(made), until
+            return values.mark_text(made), made.until
 
         self._change(self._key("m", subject), later, now)
-        assert made is not None
+        decision.check_moved(before, made, now)
         return made
 
     def revoke_all(self, *, now: int) -> int:
@@ -203,6 +204,13 @@ class MemcachedStore(Role[MemcachedServer], Store):
 
     def _marker(self) -> values.Marker:
         return self._found(None)[0]
+
+    def _life(self, named: int) -> int:
+        """Return the greatest life that any writer has named, this one included."""
+        marker = self._marker()
+        if named > marker.life:
+            marker = self._raise(lambda marker: marker._replace(life=max(marker.life, named)))
+        return marker.life
 
     def _raise(self, change: Callable[[values.Marker], values.Marker]) -> values.Marker:
         """Change the marker, by compare-and-swap."""

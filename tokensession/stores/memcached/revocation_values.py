@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from tokensession.errors import StoreError
 from tokensession.revocation.decision import NEVER, Mark
 
-VERSION: Final = 2
+VERSION: Final = 3
 
-_MARKER = re.compile(rb"(\d{1,9}) ([0-9a-f]{16}) (-?\d{1,17}) (-?\d{1,17})")
+_MARKER = re.compile(rb"(\d{1,9}) ([0-9a-f]{16}) (-?\d{1,17}) (-?\d{1,17}) (\d{1,17})")
 _MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
 _DENIED = re.compile(rb"(\d{1,17})(?: ([0-9a-f]{32}))?")
 _SID = re.compile(rb"[0-9a-f]{32}")
@@ -22,6 +22,7 @@ class Marker(NamedTuple):
     epoch: str
     everyone: int
     highest: int
+    life: int
 
 
 class Denied(NamedTuple):
@@ -33,7 +34,8 @@ class Denied(NamedTuple):
 
 def marker_text(marker: Marker) -> bytes:
     """Return the text of a marker."""
-    return b"%d %b %d %d" % (VERSION, marker.epoch.encode(), marker.everyone, marker.highest)
+    numbers = (marker.everyone, marker.highest, marker.life)
+    return b"%d %b %d %d %d" % (VERSION, marker.epoch.encode(), *numbers)
 
 
 def marker_of(text: bytes | None) -> Marker:
@@ -49,7 +51,7 @@ def marker_of(text: bytes | None) -> Marker:
         raise StoreError(
             f"the revocation store (memcached) is of another version; this library knows {VERSION}"
         )
-    return Marker(found[2].decode(), int(found[3]), int(found[4]))
+    return Marker(found[2].decode(), int(found[3]), int(found[4]), int(found[5]))
 
 
 def mark_text(mark: Mark) -> bytes:

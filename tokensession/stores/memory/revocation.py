@@ -47,6 +47,7 @@ class MemoryStore(Store):
         self._entries = RevocationEntries()
         self._chains = Chains()
         self._epoch = secrets.token_hex(8)
+        self._life = 0  # the greatest that any codec has named
         self._number = 0
         # Each with random bytes: a forked child counts on too.
         self._changes: deque[tuple[str, Batch]] = deque(maxlen=_KEPT_CHANGES)
@@ -70,6 +71,7 @@ class MemoryStore(Store):
         successor = denial.successor
         with self._lock():
             self._expire(now)
+            denial = self._lasting(denial, now)
             ids = [denial.sid]
             current = self._chains.current(denial.sid)
             if current is not None and current != denial.sid:
@@ -84,6 +86,7 @@ class MemoryStore(Store):
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         with self._lock():
             self._expire(now)
+            denial = self._lasting(denial, now)
             entries, sid = self._entries, denial.sid
             current = self._chains.current(sid)
             if current is not None and entries.look_up(current, None).denied:
@@ -105,9 +108,12 @@ class MemoryStore(Store):
             self._expire(now)
             entries = self._entries
             known = entries.mark_of(subject)
-            mark = decision.next_mark(known, entries.everyone, keep, now, life)
-            self._put(subject, mark)
-            return mark
+            self._life = max(self._life, life)
+            mark = decision.next_mark(known, entries.everyone, keep, now, self._life)
+            if mark != known:
+                self._put(subject, mark)
+        decision.check_moved(decision.NEVER if known is None else known.instant, mark, now)
+        return mark
 
     def revoke_all(self, *, now: int) -> int:
         with self._lock():
@@ -151,6 +157,10 @@ class MemoryStore(Store):
         with self._lock():
             self._chains.expire(now, limit)
             return self._entries.expire(now, limit)
+
+    def _lasting(self, denial: Denial, now: int) -> Denial:
+        self._life = max(self._life, denial.life)
+        return denial.lasting(self._life, now)
 
     def _expire(self, now: int) -> None:
         self._chains.expire(now - SWEEP_MARGIN, SWEEP_BATCH)

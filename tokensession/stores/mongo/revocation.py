@@ -74,7 +74,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         entries.create_index("current", sparse=True)
         entries.create_index("ends", expireAfterSeconds=0)
         new: Document = {"version": VERSION, "epoch": secrets.token_hex(8), "position": 0}
-        new |= {"everyone": NEVER, "highest": NEVER}
+        new |= {"everyone": NEVER, "highest": NEVER, "life": 0}
         made = entries.update_one({"_id": STORE}, {"$setOnInsert": new}, upsert=True)
         if made.upserted_id is not None:
             entries.replace_one({"_id": change_name(0)}, new_change(), upsert=True)

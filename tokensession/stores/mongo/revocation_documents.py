@@ -50,6 +50,7 @@ class Step:
         )
         self.everyone: int = store["everyone"]
         self.highest: int = store["highest"]
+        self.life: int = store["life"]
         self._position: int = store["position"]
         self._append_change()
 
@@ -94,6 +95,9 @@ class Step:
 
     def raise_highest(self, to: int) -> None:
         self._raise("highest", to)
+
+    def raise_life(self, to: int) -> None:
+        self._raise("life", to)
 
     def _raise(self, name: str, to: int) -> None:
         self._entries.update_one({"_id": STORE}, {"$max": {name: to}}, session=self._session)
@@ -147,7 +151,8 @@ def checked_store(store: Document | None) -> Document:
         raise StoreError(
             f"the revocation store (mongodb) is of another version; this library knows {VERSION}"
         )
-    if not all(isinstance(store.get(name), int) for name in ("everyone", "highest", "position")):
+    numbers = ("everyone", "highest", "life", "position")
+    if not all(isinstance(store.get(name), int) for name in numbers):
         raise StoreError("the revocation store (mongodb) holds no numbers where some belong")
     return store
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
+from tokensession.revocation import decision
 from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.limits import BATCH, CHANGE_BYTES, SWEEP_BATCH, SWEEP_MARGIN
 from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
@@ -84,24 +85,28 @@ class RedisStore(Role[RedisServer], Store):
     def deny(self, denial: Denial, *, now: int) -> Ended:
         successor = denial.successor
         follows = (b"", b"") if successor is None else (successor.sid, successor.subject or b"")
-        values = (denial.sid, denial.until, denial.subject or b"", *follows)
+        values = (denial.sid, denial.until, denial.subject or b"", *follows, *_lasts(denial, now))
         return _ended(self._write(scripts.DENY, now - SWEEP_MARGIN, *values))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         values = (denial.sid, denial.until, denial.subject or b"", new, denial.started_at or 0)
-        answer = self._write(scripts.REPLACE, now - SWEEP_MARGIN, *values)
+        lasts = _lasts(denial, now)
+        answer = self._write(scripts.REPLACE, now - SWEEP_MARGIN, *values, *lasts)
         if answer is None:
             raise Revoked("the session was ended meanwhile, so no other id continues it")
         return _ended(answer)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
-        return _answered_mark(
-            self._write(scripts.MARK, now - SWEEP_MARGIN, subject, *kept, now, life)
-        )
+        values = (subject, *kept, now, life)
+        before, text = self._write(scripts.MARK, now - SWEEP_MARGIN, *values)
+        mark = _answered_mark(text)
+        decision.check_moved(before, mark, now)
+        return mark
 
     def revoke_all(self, *, now: int) -> int:
-        return int(self._write(scripts.REVOKE_ALL, now))
+        everyone, highest = self._write(scripts.REVOKE_ALL, now)
+        return decision.next_everyone(everyone, highest, now)
 
     def revoke_before(self, instant: int) -> int:
         return int(self._write(scripts.REVOKE_BEFORE, instant))
@@ -190,6 +195,11 @@ def _position(text: bytes, fields: dict[bytes, bytes]) -> Position:
     """Return the position of a change in the stream."""
     milliseconds, _, number = text.partition(b"-")
     return int(milliseconds), int(number), fields.get(b"i", b"").hex()
+
+
+def _lasts(denial: Denial, now: int) -> tuple[int, int]:
+    """Return the start of a session, or now, and the life that its writer names."""
+    return now if denial.started_at is None else denial.started_at, denial.life
 
 
 def _kept(text: bytes) -> bytes | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tokensession.revocation.decision import CLOCK_SKEW
+from tokensession.revocation.decision import CLOCK_SKEW, FARTHEST_MARK
 from tokensession.revocation.limits import MAX_CHANGES, SWEPT_BY_A_WRITE
 
 VERSION: Final = 3
@@ -23,15 +23,15 @@ VERSION: Final = 3
 # evicts drops them one by one, and each alone would look like a list with nothing on it.
 _OPEN: Final = f"""
 local store, denied, marks, ends, changes, chains = unpack(KEYS)
-local held = redis.call('HMGET', store, 'version', 'epoch', 'everyone', 'highest')
+local held = redis.call('HMGET', store, 'version', 'epoch', 'everyone', 'highest', 'life')
 if not held[1] or not redis.call('ZSCORE', denied, 'epoch') or
    redis.call('HEXISTS', marks, 'epoch') == 0 or
    redis.call('HEXISTS', chains, 'epoch') == 0 then
   return redis.error_reply('TSEMPTY')
 end
 if held[1] ~= '{VERSION}' then return redis.error_reply('TSVERSION') end
-local everyone, highest = tonumber(held[3]), tonumber(held[4])
-if not everyone or not highest then return redis.error_reply('TSGARBAGE') end
+local everyone, highest, life = tonumber(held[3]), tonumber(held[4]), tonumber(held[5])
+if not everyone or not highest or not life then return redis.error_reply('TSGARBAGE') end
 local function mark_of(subject)
   local text = redis.call('HGET', marks, subject)
   if not text then return nil end
@@ -67,6 +67,10 @@ local function changed(...)
   redis.call('XADD', changes, 'MAXLEN', '~', {MAX_CHANGES}, '*', 'i', ARGV[#ARGV], ...)
 end
 local function number(value) return string.format('%.0f', value) end
+local function lasting(named)
+  if named > life then redis.call('HSET', store, 'life', number(named)) end
+  return math.max(named, life)
+end
 local function mark_text(instant, ending, revision, kept)
   return table.concat({{number(instant), number(ending), number(revision), kept}}, ' ')
 end
@@ -125,6 +129,7 @@ end
 redis.call('HSET', store, 'version', '{VERSION}', 'epoch', ARGV[1])
 redis.call('HSETNX', store, 'everyone', '-1')
 redis.call('HSETNX', store, 'highest', '-1')
+redis.call('HSETNX', store, 'life', '0')
 redis.call('ZADD', denied, '+inf', 'epoch')
 redis.call('HSET', marks, 'epoch', '')
 redis.call('HSET', chains, 'epoch', '')
@@ -145,12 +150,14 @@ return {found and 1 or 0, everyone, mark[1], mark[4]}
 """
 )
 
-# Its arguments: sweep before, sid, until, subject, successor, its subject (or '' for each), change.
+# Its arguments: sweep before, sid, until, subject, successor, its subject (or '' for each), start
+# of the session (or now), life, change.
 DENY: Final = (
     _WRITE
     + _SWEEP_A_LITTLE
     + """
-local sid, ending, subject, successor = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local sid, subject, successor = ARGV[2], ARGV[4], ARGV[5]
+local ending = number(math.max(ARGV[3], ARGV[7] + lasting(tonumber(ARGV[8]))))
 local first, current = chain_of(sid)
 local mark = nil
 if ARGV[6] ~= '' then mark = mark_of(ARGV[6]) end
@@ -169,13 +176,15 @@ return {everyone, text, unpack(ids)}
 """
 )
 
-# Its arguments: sweep before, sid, until, subject (or ''), new sid, the session's start, change.
+# Its arguments: sweep before, sid, until, subject (or ''), new sid, the session's start (or 0),
+# the same (or now), life, change.
 # It returns nothing where the session has ended: see `decision.is_recorded`.
 REPLACE: Final = (
     _WRITE
     + _SWEEP_A_LITTLE
     + """
-local sid, ending, subject, new, start = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local sid, subject, new, start = ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local ending = number(math.max(ARGV[3], ARGV[7] + lasting(tonumber(ARGV[8]))))
 local first, current = chain_of(sid)
 local mark = nil
 if subject ~= '' then mark = mark_of(subject) end
@@ -197,6 +206,7 @@ return {everyone, text, sid}
 )
 
 # Its arguments: sweep before, subject, kept id in hex or -, its start, now, life, change.
+# It returns the instant of the former mark and the mark: see `decision.next_mark`.
 MARK: Final = (
     _WRITE
     + _SWEEP_A_LITTLE
@@ -205,20 +215,28 @@ local mark = mark_of(ARGV[2])
 if mark == false then return redis.error_reply('TSGARBAGE') end
 local before, ending, revision = -1, 0, 0
 if mark then before, ending, revision = mark[1], mark[2], mark[3] end
-local instant = math.max(before + 1, everyone + 1, tonumber(ARGV[5]) + {CLOCK_SKEW})
+local now = tonumber(ARGV[5])
+local instant = math.max(before + 1, everyone + 1, now + {CLOCK_SKEW})
+if instant > math.max(now + {FARTHEST_MARK}, everyone + 1) then instant = before end
 if instant > highest then redis.call('HSET', store, 'highest', number(instant)) end
-ending = math.max(ending, instant + tonumber(ARGV[6]))
 local kept = ARGV[3]
 if mark and tonumber(ARGV[4]) <= before and kept ~= mark[4] then kept = '-' end
-return put_mark(ARGV[2], instant, ending, revision + 1, kept)
+local ends_at = math.max(ending, instant + lasting(tonumber(ARGV[6])))
+if mark and instant == before and kept == mark[4] and ends_at == ending then
+  return {{before, mark_text(unpack(mark))}}
+end
+return {{before, put_mark(ARGV[2], instant, ends_at, revision + 1, kept)}}
 """
 )
 
-# Its arguments: now, change.
+# Its arguments: now, change. It returns the former instant and the greatest mark, from which
+# `decision.next_everyone` tells what it has done.
 REVOKE_ALL: Final = (
     _WRITE
     + f"""
-return raise(math.max(everyone + 1, highest + 1, tonumber(ARGV[1]) + {2 * CLOCK_SKEW + 1}))
+local instant = math.max(highest + 1, tonumber(ARGV[1]) + {2 * CLOCK_SKEW + 1})
+if instant > everyone then raise(instant) end
+return {{everyone, highest}}
 """
 )
 

@@ -32,6 +32,7 @@ class Step:
         store = checked(connection.execute(query).first())
         self.everyone: int = seconds(store.everyone)
         self.highest: int = seconds(store.highest)
+        self.life: int = seconds(store.life)
 
     def end(self, denial: Denial) -> tuple[bytes, ...]:
         sid = denial.sid
@@ -89,6 +90,9 @@ class Step:
 
     def raise_highest(self, to: int) -> None:
         self._connection.execute(self._tables.raise_highest, {"to": to})
+
+    def raise_life(self, to: int) -> None:
+        self._connection.execute(self._tables.raise_life, {"to": to})
 
     def _chain(self, sid: bytes) -> Any:
         return self._connection.execute(self._tables.chain, {"sid": sid}).first()

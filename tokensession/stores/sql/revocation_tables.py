@@ -44,6 +44,7 @@ class Tables:
             sa.Column("epoch", sa.String(32), nullable=False),
             sa.Column("everyone", seconds, nullable=False),
             sa.Column("highest", seconds, nullable=False),
+            sa.Column("life", seconds, nullable=False),
         )
         self.changes = sa.Table(
             f"{prefix}revocation_changes",
@@ -220,6 +221,7 @@ class Tables:
         )
         self.raise_everyone = self._raise("everyone")
         self.raise_highest = self._raise("highest")
+        self.raise_life = self._raise("life")
         self.sweeps = (self._sweep(denied), self._sweep(marks))
         self.append_change = self._append_change()
         self.trim_changes = self._trim_changes()
@@ -267,7 +269,7 @@ class Tables:
     def new_store(self, epoch: str) -> Any:
         """Return the statement that makes the one row of the store, unless there is one."""
         values = {"id": 1, "version": VERSION, "epoch": epoch, "everyone": -1, "highest": -1}
-        return self._insert(self.store).values(**values).on_conflict_do_nothing()
+        return self._insert(self.store).values(**values, life=0).on_conflict_do_nothing()
 
 
 def _snapshot(end: str) -> sa.ColumnElement[Any]:

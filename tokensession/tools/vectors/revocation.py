@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import Revoked
+from tokensession.errors import Revoked, StoreError
 from tokensession.revocation import decision
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tools.vectors.tagged import compare
@@ -47,7 +47,9 @@ def _instant(value: int | None) -> int:
 def _next_mark(given: Case) -> int:
     mark = given["mark"]
     former = None if mark is None else decision.Mark(mark, None, 0, 1)
-    return decision.next_mark(former, _instant(given["everyone"]), None, given["now"], 1).instant
+    new = decision.next_mark(former, _instant(given["everyone"]), None, given["now"], 1)
+    decision.check_moved(_instant(mark), new, given["now"])
+    return new.instant
 
 
 def _begin(given: Case) -> int:
@@ -82,6 +84,8 @@ def _call(store: MemoryStore, call: Case, now: int) -> str:
         _CALLS[call["call"]](store, call, now)
     except Revoked as error:
         return error.code
+    except StoreError:
+        return "store_error"
     return "ok"
 
 
