@@ -226,6 +226,21 @@ def test_permanent_sessions_live_their_lifetime() -> None:
     assert (session.ttl, session.cap) == (LIFETIME, LIFETIME)
 
 
+@pytest.mark.parametrize(("days", "lines"), [(30, 1), (0.1, 0)])
+def test_a_limit_that_the_settings_raise_is_logged_once(
+    days: float, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other services of the revocation store must keep their entries as long."""
+    app = Flask("shared")
+    app.permanent_session_lifetime = timedelta(days=days)
+    app.session_interface = SessionInterface(RING, revocation=MemoryStore())
+    app.add_url_rule("/", view_func=lambda: str(len(flask.session)))
+    with caplog.at_level("INFO", "tokensession"):
+        for _ in range(2):
+            assert app.test_client().get("/").text == "0"
+    assert caplog.text.count(f"Policy(longest={days * 86_400:.0f})") == lines
+
+
 def test_signing_in_keeps_a_session_permanent() -> None:
     """A new session of the same kind, unless it is given a lifetime of its own."""
     client = shop(PERMANENT_SESSION_LIFETIME=LIFETIME).test_client()

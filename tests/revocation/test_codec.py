@@ -208,6 +208,49 @@ class TestRevoking:
         ((_, until),) = next(iter(store.read(None))).denied
         assert until >= NOW + 30 * 86_400 + 5
 
+    def test_a_longer_cap_counts(self) -> None:
+        """A session that another codec has granted more ends for as long as that."""
+        month = 30 * 86_400
+        store = MemoryStore()
+        longer: SessionCodec[Any] = SessionCodec(
+            RING, policy=Policy(absolute_timeout=28_800, longest=month), revocation=store
+        )
+        codec: SessionCodec[Any] = SessionCodec(
+            RING, policy=Policy(absolute_timeout=28_800), revocation=store
+        )
+        token = longer.encode({}, cap=month, now=NOW)
+        codec.revoke(codec.decode(token, now=NOW), now=NOW)
+        ((_, until),) = next(one for one in store.read(None) if one.denied).denied
+        assert until >= NOW + month + 5
+        # Once a codec has named it, other entries live as long.
+        longer.revoke_subject("bob", now=NOW)
+        codec.revoke_subject("ada", now=NOW)
+        marks = [mark for batch in store.read(None) for _, mark in batch.marks]
+        assert [mark.until for mark in marks] == [NOW + 5 + month + 5] * 2
+        codec.revoke_sid(bytes(16), now=NOW)
+        ends = [until for batch in store.read(None) for _, until in batch.denied]
+        assert all(until >= NOW + month + 5 for until in ends)
+
+    def test_who_repeats_it_keeps_nobody_out(
+        self, codec: SessionCodec[Any], store: MemoryStore
+    ) -> None:
+        """A thief who ends the others in a loop is refused; the owner signs in, and then keeps."""
+        stolen, refused = begin(codec), 0
+        for number in range(500):
+            try:
+                codec.revoke_subject("ada", keep=stolen, now=NOW + number // 100)
+            except StoreError:
+                refused += 1
+        assert refused > 480
+        owner = begin(codec, now=NOW + 4)
+        assert lives(codec, owner, now=NOW + 5)
+        with pytest.raises(StoreError, match="repeat the call in 1 s"):
+            codec.revoke_subject("ada", keep=owner, now=NOW + 4)
+        assert not lives(codec, stolen, now=NOW + 5)
+        codec.revoke_subject("ada", keep=owner, now=NOW + 5)
+        assert lives(codec, owner, now=NOW + 5)
+        assert store.count() == (0, 1)
+
     def test_the_expired_is_expired(self, codec: SessionCodec[Any]) -> None:
         """Step 8 comes before step 9, and nobody is asked."""
         session = begin(codec)

@@ -166,6 +166,14 @@ class TestEntries:
                     expected = revoked(start, found, session=sid(number))
                     assert entries.revokes(sid(number), start, subject) == expected
 
+    def test_one_subject_takes_one_place(self) -> None:
+        """However often it is marked within a span, and whatever its mark spares."""
+        entries = RevocationEntries()
+        for number in range(1000):
+            entries.put_mark(bytes(bytearray(ADA)), Mark(NOW, sid(number), NOW + LIFE, number))
+        assert entries.mark_count == 1
+        assert sum(len(span.subjects) for span in entries._spans.values()) == 1
+
     def test_what_is_put_again_lives_longer(self) -> None:
         """An entry leaves when its last end has come, and the others stay."""
         entries = RevocationEntries()

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from tokensession.web.cookies import Headers
     from tokensession.web.options import Options
     from tokensession.web.unavailable import Refusal
+
+_log = logging.getLogger("tokensession")
 
 _PRESERVED = "werkzeug.debug.preserve_context"  # of a test client that looks at the session after
 
@@ -168,7 +171,15 @@ class ManagersByApp:
             options = options.copy()
             options.setdefault("cookie", cookie_of(app.config))
             if options.get("policy") is None:
-                options["policy"] = Policy(longest=max(lifetime, DEFAULT_ABSOLUTE))
+                options["policy"] = policy = Policy(longest=max(lifetime, DEFAULT_ABSOLUTE))
+                if lifetime > DEFAULT_ABSOLUTE and options.get("revocation") is not None:
+                    _log.info(
+                        "PERMANENT_SESSION_LIFETIME raises the policy's longest to %d s: give "
+                        "Policy(longest=%d) to every other service that shares the revocation "
+                        "store",
+                        policy.longest,
+                        policy.longest,
+                    )
         manager = manager_of(self._keys, options)
         return Managers(manager, manager.until_closed(), lifetime)
 

@@ -55,11 +55,14 @@ class Plan:
         kind: The store: ``postgres``, ``valkey``, ``redis`` or ``mongo``.
         seed: Decides what is done, though not when: processes race.
         seconds: How long it goes on.
+        backends: Whether single processes of PostgreSQL are killed, while other applications of
+            the server roll transactions back: it gives their ids again.
     """
 
     kind: str
     seed: int
     seconds: float
+    backends: bool = False
 
 
 class Note:
@@ -203,6 +206,23 @@ def hold_transactions(plan: Plan, url: str) -> None:
         sleep(0.1)
 
 
+def spend_transactions(plan: Plan, url: str) -> None:
+    """Roll transactions back, which leave nothing but ids that are gone."""
+    random = Random(plan.seed * 4000)  # noqa: S311  # no secret
+    while True:
+        with (
+            contextlib.suppress(psycopg.Error),
+            psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection,
+        ):
+            while True:
+                connection.execute(
+                    f"do $$ begin for n in 1..{random.randrange(1, 40)} loop "
+                    "perform pg_current_xact_id(); rollback; end loop; end $$"
+                )
+                sleep(random.uniform(0, 0.05))
+        sleep(0.1)
+
+
 class Fleet:
     """The processes of a history, killed and started again at random."""
 
@@ -223,6 +243,8 @@ class Fleet:
             self._start("reader", number)
         if self._plan.kind == "postgres":
             self._start("holder", 0)
+        if self._plan.backends:
+            self._start("spender", 0)
         until = monotonic() + self._plan.seconds
         try:
             while monotonic() < until:
@@ -244,14 +266,19 @@ class Fleet:
             self._folder,
         )
         if work is None:
-            work, arguments = hold_transactions, (self._plan, self._server.url)
+            work = {"holder": hold_transactions, "spender": spend_transactions}[kind]
+            arguments = (self._plan, self._server.url)
         process = _spawn.Process(target=_die_with_parent, args=(work, arguments), daemon=True)
         process.start()
         self._processes[kind, number] = process
 
     def _break_something(self) -> None:
         what = self._random.random()
-        if what < 0.1:
+        if self._plan.backends and isinstance(self._server, Postgres):
+            if what < 0.5:
+                self.killed["backend"] += 1
+                self._server.kill_a_backend()
+        elif what < 0.1:
             self.killed["server"] += 1
             self._server.restart()
         elif what < 0.2:  # it hangs
@@ -367,8 +394,11 @@ def main() -> int:
     parser.add_argument("--store", choices=sorted(SERVERS), default="postgres")
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=int(time()))
+    parser.add_argument(
+        "--backends", action="store_true", help="kill single processes of PostgreSQL, nothing else"
+    )
     args = parser.parse_args()
-    plan = Plan(args.store, args.seed, args.seconds)
+    plan = Plan(args.store, args.seed, args.seconds, args.backends and args.store == "postgres")
     print(plan, flush=True)  # noqa: T201  # a program's output
     judgement, killed = run_history(plan)
     print(f"done: {dict(judgement.counts)}\nkilled: {dict(killed)}")  # noqa: T201
