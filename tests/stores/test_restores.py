@@ -292,6 +292,26 @@ class TestPostgreSQL:
         assert near.read() == 1
 
 
+@pytest.mark.parametrize("name", ["new_sqlite", "new_postgres"])
+def test_an_entry_that_changes_while_it_is_read(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts as it is then: its former state was acknowledged before the reading began."""
+    store = request.getfixturevalue(name)()
+    follower = Follower(store)
+    store.mark(BOB, None, now=NOW, life=LIFE)
+    read_page = store._page
+
+    def page_after_a_change(*arguments: Any) -> Any:
+        monkeypatch.setattr(store, "_page", read_page)
+        store.mark(BOB, None, now=NOW, life=LIFE)
+        return read_page(*arguments)
+
+    monkeypatch.setattr(store, "_page", page_after_a_change)
+    follower.read()
+    assert follower.copy.look_up(sid(0), BOB).mark >= NOW + 5
+
+
 def deny_again(store: Store, number: int) -> None:
     """Deny an id until that is acknowledged."""
     for _ in range(600):

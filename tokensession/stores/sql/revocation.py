@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 
 _TRIM_EVERY: Final = 1000  # writes, on average: changes are trimmed by the thousand
-_BEYOND: Final = 2**63 - 1  # no position
 _Result = TypeVar("_Result")
 
 
@@ -124,13 +123,12 @@ class SQLStore(Role[Database], TransactionalStore):
             with contextlib.suppress(StoreError):  # such as a standby, where nobody can write
                 self._write(lambda step: step.position(), None)
                 row = self._run(lambda connection: self._where(connection, position))
-        since, end = (int(position[0]), row.end) if position and row.follows else (NEVER, _BEYOND)
+        since = int(position[0]) if position and row.follows else NEVER
         for table, entry in ((self._tables.denied, denied_in), (self._tables.marks, marks_in)):
             last = b""
             while True:
-                query = self._tables.page(table)
-                values = {"since": since, "end": end, "last": last, "limit": BATCH}
-                page = self._page(query, values)
+                query = self._tables.page(table, everything=since == NEVER)
+                page = self._page(query, {"since": since, "last": last, "limit": BATCH})
                 if not page:
                     break
                 yield entry(page)

@@ -132,8 +132,7 @@ class Tables:
     def _here(self) -> sa.Executable:
         """Return the statement for where the store is, and whether it has a reader's last change.
 
-        All of it is of one instant. What is not seen yet has a position from `settled` on; what is
-        not seen yet and begins later has one from `end` on.
+        All of it is of one instant. What is not seen yet has a position from `settled` on.
         """
         store, newest, known = self.store, self.changes.alias("newest"), self.changes.alias("known")
         last = (
@@ -148,9 +147,7 @@ class Tables:
             & (known.c.id == sa.bindparam("change", type_=sa.LargeBinary))
             & self._was_made_here("known", known)
         )
-        after = last.c.position + 1
-        settled = _snapshot("xmin") if self._postgresql else after
-        end = _snapshot("xmax") if self._postgresql else after
+        settled = _snapshot("xmin") if self._postgresql else last.c.position + 1
         return (
             sa.select(
                 store.c.version,
@@ -161,7 +158,6 @@ class Tables:
                 last.c.id.label("change"),
                 known.c.id.is_not(None).label("follows"),
                 settled.label("settled"),
-                end.label("end"),
             )
             .select_from(store.outerjoin(last, sa.true()).outerjoin(known, is_known))
             .where(store.c.id == 1)
@@ -175,21 +171,20 @@ class Tables:
         position = changes.c.position
         return (position < _snapshot("xmax")) & (made_by == position.bitwise_and(_XID))
 
-    def page(self, table: sa.Table) -> sa.Select[Any]:
-        """Return the statement for a page of a table's rows between positions, by their keys."""
+    def page(self, table: sa.Table, *, everything: bool) -> sa.Select[Any]:
+        """Return the statement for a page of a table's rows since a position, by their keys.
+
+        Beyond the end of its own snapshot there are only rows that a dump brought.
+        """
         unread = ("position", "first", "current")  # replicas need no chains
         columns = [column for column in table.c if column.name not in unread]
-        key = columns[0]
-        return (
-            sa.select(*columns)
-            .where(
-                table.c.position >= sa.bindparam("since"),
-                table.c.position < sa.bindparam("end"),
-                key > sa.bindparam("last"),
-            )
-            .order_by(key)
-            .limit(sa.bindparam("limit"))
+        key, position = columns[0], table.c.position
+        query = sa.select(*columns).where(
+            position >= sa.bindparam("since"), key > sa.bindparam("last")
         )
+        if self._postgresql and not everything:
+            query = query.where(position < _snapshot("xmax"))
+        return query.order_by(key).limit(sa.bindparam("limit"))
 
     def _make_writes(self) -> None:
         denied, marks = self.denied, self.marks
