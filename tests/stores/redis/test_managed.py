@@ -91,6 +91,7 @@ def test_without_info(server: Redis) -> None:
     accepting.create()
     accepting.deny(denial(1), now=NOW)
     assert accepting.look_up(sid(1), None).denied
+    list(accepting.read(None))
     store.close()
 
 
