@@ -17,6 +17,7 @@ from tokensession import StoreError
 from tokensession.revocation.decision import Denial
 from tokensession.stores.connection import MAX_AGE
 from tokensession.stores.sql.database import Database, Messages
+from tokensession.stores.sql.engine import _connected
 from tokensession.stores.sql.keys import SQLKeySource
 from tokensession.stores.sql.overflow import SQLStore as OverflowStore
 from tokensession.stores.sql.revocation import SQLStore as RevocationStore
@@ -161,6 +162,14 @@ def test_an_old_connection_is_made_anew(
         pids.append(database.run(Messages(""), lambda one: one.execute(query).scalar()))
     assert pids[0] == pids[1] != pids[2] == pids[3]
     database.close()
+
+
+def test_every_engine_is_watched() -> None:
+    """A new one can lie where a former one lay in memory."""
+    for _ in range(100):
+        database = Database("postgresql://nobody@127.0.0.1:1/none")
+        assert _connected in list(database.engine.pool.dispatch.connect)
+        del database
 
 
 def test_keys_by_an_engine_whose_server_hangs(own_postgres: Postgres) -> None:

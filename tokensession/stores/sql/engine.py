@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from sqlalchemy.engine import Connection, Engine, ExceptionContext
+    from sqlalchemy.pool import Pool
 
 _LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a process that hangs can hold a lock
 _READ_ONLY: Final = "25006"  # PostgreSQL's code for a write on a standby
@@ -33,6 +35,7 @@ _NO_URL: Final = (
     "@ : / # in a password are written %40 %3A %2F %23"
 )
 
+_watched: WeakSet[Pool] = WeakSet()
 _here = threading.local()  # its `limit` is that of the call for which a thread connects
 
 
@@ -79,7 +82,9 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
 
 def watch(engine: Engine) -> None:
     """Let an engine's new connections be limited, and give up those to the wrong server."""
-    if not event.contains(engine, "connect", _connected):
+    # Not by `event.contains`, which takes a new pool for a former one at the same address.
+    if engine.pool not in _watched:
+        _watched.add(engine.pool)
         # First, because SQLAlchemy itself asks a new database some questions.
         event.listen(engine, "connect", _connected, insert=True)
     event.listen(engine, "handle_error", _failed)
