@@ -117,7 +117,7 @@ def read_claims(plaintext: bytes) -> Claims[Any]:
         check_nesting(plaintext)
     try:
         claims: Claims[Any] = _decode(plaintext)
-        if claims.iat >= claims.age >= (claims.auth or 0):
+        if claims.age <= claims.iat and (not claims.auth or claims.auth <= claims.age):
             return claims
         reason = UNORDERED
     except msgspec.ValidationError as error:

@@ -84,7 +84,7 @@ class TypedState(Generic[StateT]):
             if still is None:
                 return msgspec.structs.replace(untyped, state=state), None
             return cast("Claims[StateT]", untyped), f"{misfit} does not fit {self._name}"
-        if claims.iat >= claims.age >= (claims.auth or 0):
+        if claims.age <= claims.iat and (not claims.auth or claims.auth <= claims.age):
             return claims, None
         raise BadClaims(UNORDERED)
 
