@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ALGORITHMS, NOW
-from tokensession import ConfigError, KeyRing, Policy, SessionCodec
+from tokensession import ConfigError, KeyRing, Policy, SessionCodec, decode, encode
 from tokensession.keys.forecast import check, upcoming
 from tokensession.keys.jwk import generate_key
 from tokensession.keys.rotation import Schedule, next_rotation, plan, revoke_key
 
 DAY = 86400
 SCHEDULE = Schedule(period=90 * DAY, propagation=900, token_lifetime=43200, algorithm="HS256")
-GRACE = 43260
+GRACE = 900 + 43260  # propagation, token_lifetime and leeway
 
 
 def ring_of(**keys: tuple[int, int | None]) -> KeyRing:
@@ -144,8 +144,8 @@ class TestAdding:
         """A key with an exp gets its successor early enough for its last tokens."""
         end = NOW + 50 * DAY
         ring = ring_of(a=(NOW, end))
-        due = end - GRACE - 900
-        assert plan(ring, due - 1, SCHEDULE) == (ring, ())
+        due = end - GRACE - 900  # published then, it signs 900 s later
+        assert words(plan(ring, NOW, SCHEDULE)[1]) == ["added"], "a key without an end is left"
         after, events = plan(ring, due, SCHEDULE)
         assert words(events) == ["added"]
         late, events = plan(ring, due + 500, SCHEDULE)
@@ -205,7 +205,7 @@ class TestGrace:
         for late in (0, 7, 30 * DAY):
             after, (event,) = plan(ring, NOW + 5000 + late, SCHEDULE)
             assert event.change == "retired"
-            assert after["a"].exp == event.at == NOW + 5000 + late + 900 + GRACE
+            assert after["a"].exp == event.at == NOW + 5000 + late + GRACE
             assert plan(after, NOW + 5000 + late, SCHEDULE) == (after, ())
 
     @pytest.mark.parametrize("end", [-1, 0, 1])
@@ -248,6 +248,29 @@ class TestRemoving:
             assert "added" in words(events)
 
 
+class TestReaders:
+    @pytest.mark.parametrize("spoil", ["expired", "revoked", "fresh"])
+    def test_a_reader_never_becomes_a_minter(self, spoil: str) -> None:
+        """Whatever has become of its keys, no key that signs is added to its document."""
+        key = generate_key("Ed25519", kid="a", nbf=1)
+        if spoil == "expired":
+            key = key.with_members(exp=NOW - 5)
+        ring = KeyRing([key])
+        reader = (ring.revoke("a", now=NOW) if spoil == "revoked" else ring).reader()
+        with pytest.raises(ConfigError, match="only reads"):
+            plan(reader, NOW, SCHEDULE)
+        with pytest.raises(ConfigError, match="only reads"):
+            revoke_key(reader, "a", NOW, activate_new_now=True)
+
+    def test_a_minter_stays_one(self) -> None:
+        """Though its own key has expired, and another minter's is still read."""
+        other = KeyRing.generate("Ed25519", kid="other").reader()
+        ring = KeyRing([generate_key(kid="a", nbf=1).with_members(exp=NOW - 5), *other])
+        after, events = plan(ring, NOW, SCHEDULE)
+        assert "added" in words(events)
+        assert after.active(NOW) is not None
+
+
 class TestRevoking:
     def test_the_only_key(self) -> None:
         """A new one signs at once."""
@@ -282,8 +305,54 @@ class TestRevoking:
         ring = ring_of(a=(1, None), b=(2, None))
         once, _ = revoke_key(ring, "a", NOW)
         assert revoke_key(once, "a", NOW) == (once, ())
-        with pytest.raises(ConfigError, match="no key 'c'"):
+        with pytest.raises(ConfigError, match=r"no key 'c'.*--unlisted"):
             revoke_key(ring, "c", NOW)
+
+    def test_a_key_that_can_sign_and_has_no_end_is_left(self) -> None:
+        """One is published, and what the present signer signs until then lives to its end."""
+        ring = ring_of(a=(0, NOW + 3600), b=(NOW - 5, None))
+        after, events = revoke_key(ring, "b", NOW)
+        assert words(events) == ["revoked", "added", "extended"]
+        for at in range(NOW, NOW + 9000, 300):
+            token = encode({}, after, ttl=1800, now=at)
+            assert decode(token, after, now=at + 1799).issued_at == at
+
+    @pytest.mark.parametrize(
+        "rotation",
+        [
+            {"token_lifetime": 1800, "period": 600},
+            {"token_lifetime": 1800, "algorithm": "ML-DSA-44"},
+            {"token_lifetime": 1800, "leeway": "60"},
+            {"period": 5},
+        ],
+    )
+    def test_a_wrong_rotation_config_stands_in_the_way_of_nothing(self, rotation: Any) -> None:
+        """The key is revoked, another signs, and the config stays for its author to mend."""
+        ring = ring_of(a=(1, None))
+        ring = KeyRing.from_jwks(ring.to_jwks(private=True) | {"rotation": rotation})
+        after, events = revoke_key(ring, "a", NOW)
+        assert words(events) == ["revoked", "added"]
+        assert after.active(NOW) is not None
+        assert after.members["rotation"] == rotation
+        assert any("tokensession keys schedule" in result.text for result in check(after, NOW))
+        assert SessionCodec(after).encode({}, now=NOW)
+
+    @pytest.mark.parametrize("reads", [False, True])
+    def test_a_kid_that_is_listed_no_more(self, reads: bool) -> None:  # noqa: FBT001
+        """Its tombstone is added, in a reader's ring too, and readers are given it."""
+        ring = KeyRing.generate("Ed25519", kid="a")
+        ring = ring.reader() if reads else ring
+        after, events = revoke_key(ring, "gone", NOW, reason="leaked", unlisted=True)
+        assert words(events) == ["revoked"]
+        for made in (after, after.reader()):
+            (jwk,) = made["gone"].to_jwks(private=True)
+            assert jwk == {
+                "kty": "oct", "kid": "gone", "alg": "HS256",
+                "revoked": {"revoked_at": NOW, "reason": "leaked"},
+            }  # fmt: skip
+        KeyRing.from_jwks(after.to_json(), running=ring)
+        with pytest.raises(ConfigError, match="kid must be"):
+            revoke_key(ring, "no kid", NOW, unlisted=True)
 
 
 @st.composite
@@ -320,19 +389,20 @@ def test_the_laws_of_planning(ring: KeyRing, schedule: Schedule, times: list[int
         assert (after is ring) == (not events)
         active = after.active(now)
         assert active is not None
+        assert any(key.exp is None for key in after if key.can_mint and not key.revoked)
         if before is not None:
             assert active.kid == before.kid, "a plan never changes who signs at its moment"
         for key in ring:
             kept = key.kid in after
-            unsigned = key.nbf > now + 3 * schedule.period  # out of reach
-            assert kept or not key.verifies(now) or unsigned
+            assert kept or not key.verifies(now)
             if kept and key.exp is not None and key.verifies(now):
                 assert (after[key.kid].exp or 0) >= min(key.exp, now + schedule.grace)
             assert kept or not key.revoked
         for key in after:
             if key.kid not in ring and before is not None:
                 assert key.nbf >= now + schedule.propagation
-        after.check_grace(schedule.token_lifetime, leeway=schedule.leeway, now=now)
+        dated = after.with_schedule(schedule)
+        dated.check_grace(schedule.token_lifetime, leeway=schedule.leeway, now=now)
         ring = after
 
 

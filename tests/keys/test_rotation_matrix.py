@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PERIOD, DELAY, LIFETIME = 1000, 100, 300
-POLICY = Policy(idle_timeout=LIFETIME, absolute_timeout=86400, leeway=60)
+POLICY = Policy(idle_timeout=LIFETIME, absolute_timeout=14 * PERIOD, leeway=60)
 
 
 class Document:

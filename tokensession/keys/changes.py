@@ -6,12 +6,25 @@ Each function takes the keys of a ring and returns those of the next one, or rai
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
 from tokensession.errors import ConfigError
 from tokensession.format.seconds import check_seconds
+from tokensession.keys.continuity import (
+    Keys,
+    by_age,
+    check_minter,
+    extend,
+    publish,
+    replace_key,
+    within_reach,
+)
 from tokensession.keys.jwk import Key, generate_key, tombstone
 from tokensession.keys.signer import signer_of
 
-Keys = tuple[Key, ...]
+if TYPE_CHECKING:
+    from tokensession.keys.schedule import Schedule
 
 
 def add(keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: int, now: int) -> Keys:
@@ -39,35 +52,24 @@ def add(keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: int, 
     return (*keys, key)
 
 
-def retire(keys: Keys, key: Key, *, token_lifetime: int | None, leeway: int, now: int) -> Keys:
-    """Return the keys, in which a superseded one expires once its last tokens have."""
-    check_seconds("leeway", leeway, least=0)
-    if token_lifetime is None:
-        raise ConfigError(
-            "retire needs token_lifetime, the longest ttl in seconds that any codec mints: "
-            'pass it, or set "rotation": {"token_lifetime": ...} in the document'
-        )
-    check_seconds("token_lifetime", token_lifetime)
+def retire(keys: Keys, key: Key, schedule: Schedule, *, now: int) -> Keys:
+    """Return the keys, in which one expires once its last tokens have.
+
+    Where that would leave no key that can sign after it and has no end, one more is published.
+    """
     if not key.verifies(now):
         state = "revoked" if key.revoked else f"expired since {key.exp}"
         raise ConfigError(f"key {key.kid!r} is {state}, which is more than retired")
-    successor = _successor(keys, key, now)
-    if successor is None:
-        raise ConfigError(
-            f"key {key.kid!r} has no successor, so retiring it would end all sign-ins: "
-            "add a key first"
-        )
-    if key.exp is None and not _lasts(keys, without=key):
-        raise ConfigError(
-            f"key {key.kid!r} is the only one without an end; once all keys have expired, your "
-            "users could not sign in: add a key first"
-        )
-    exp = max(now, successor.nbf) + token_lifetime + leeway
-    if key.exp is not None:
-        exp = min(exp, key.exp)
-    retired = _replace(keys, key.with_members(exp=exp))
-    check_grace(retired, token_lifetime, leeway=leeway, now=now)
-    return retired
+    check_minter(keys)
+    others = within_reach((other for other in keys if other is not key), now, schedule)
+    lasts = any(other.exp is None for other in others)
+    if not lasts or _successor(keys, key, schedule, now) is None:
+        keys = publish(keys, now, schedule)
+    successor = _successor(keys, key, schedule, now)
+    exp = (now if successor is None else max(now, successor.nbf)) + schedule.grace
+    if key.exp is None or key.exp > exp:
+        keys = replace_key(keys, key.with_members(exp=exp))
+    return extend(keys, now, schedule)
 
 
 def revoke(keys: Keys, key: Key, *, reason: str | None, now: int) -> Keys:
@@ -77,7 +79,7 @@ def revoke(keys: Keys, key: Key, *, reason: str | None, now: int) -> Keys:
         if not isinstance(reason, str):
             raise ConfigError(f"reason must be a str, not {type(reason).__name__}")
         revoked["reason"] = reason
-    return keys if key.revoked else _replace(keys, key.with_members(revoked=revoked))
+    return keys if key.revoked else replace_key(keys, key.with_members(revoked=revoked))
 
 
 def revoke_like(keys: Keys, others: Keys) -> Keys:
@@ -105,39 +107,21 @@ def _believed(key: Key) -> dict[str, object]:
     return {name: item for name, item in key.revocation.items() if name != "used"}
 
 
-def check_grace(keys: Keys, token_lifetime: int, *, leeway: int, now: int) -> None:
+def check_grace(keys: Keys, schedule: Schedule, *, now: int) -> None:
     """Refuse a key that expires before its last tokens do."""
-    for key in keys:
-        if key.exp is None or not key.can_mint or not key.verifies(now):
-            continue
-        successor = _successor(keys, key, now)
-        if successor is None:
-            continue
-        needed = successor.nbf + token_lifetime + leeway
-        if key.exp < needed:
+    for key, successor in pairwise(within_reach(keys, now, schedule)):
+        needed = successor.nbf + schedule.grace
+        if key.exp is not None and key.exp < needed:
             raise ConfigError(
-                f"key {key.kid!r} expires at {key.exp}, but tokens that it signed until "
-                f"{successor.kid!r} took over at {successor.nbf} live up to {token_lifetime} s "
-                f"(+ {leeway} s leeway), until {needed}: set its exp to {needed} or later, "
+                f"key {key.kid!r} expires at {key.exp}, but tokens that it signed until every "
+                f"process knew {successor.kid!r} (nbf {successor.nbf} + propagation "
+                f"{schedule.propagation} s) live up to {schedule.token_lifetime} s (+ "
+                f"{schedule.leeway} s leeway), until {needed}: set its exp to {needed} or later, "
                 "or shorten the idle timeout"
             )
 
 
-def _successor(keys: Keys, key: Key, now: int) -> Key | None:
-    """Return the key that takes over from `key`: the next in the order of (nbf, kid)."""
-    later = [
-        other
-        for other in keys
-        if other.can_mint and other.verifies(now) and (other.nbf, other.kid) > (key.nbf, key.kid)
-    ]
-    return min(later, key=lambda other: (other.nbf, other.kid), default=None)
-
-
-def _lasts(keys: Keys, *, without: Key) -> bool:
-    """Tell whether another key than `without` can sign and has no end."""
-    others = (key for key in keys if key is not without)
-    return any(key.can_mint and not key.revoked and key.exp is None for key in others)
-
-
-def _replace(keys: Keys, changed: Key) -> Keys:
-    return tuple(changed if key.kid == changed.kid else key for key in keys)
+def _successor(keys: Keys, key: Key, schedule: Schedule, now: int) -> Key | None:
+    """Return the key that takes over from `key`."""
+    order = within_reach(keys, now, schedule)
+    return next((other for other in order if by_age(other) > by_age(key)), None)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tokensession.errors import ConfigError
 from tokensession.format.seconds import whole_seconds
-from tokensession.keys.rotation import by_age, horizon, next_rotation, signers
+from tokensession.keys.continuity import by_age, horizon, signers
+from tokensession.keys.rotation import next_rotation, schedule_is_right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +53,8 @@ def upcoming(ring: KeyRing, now: float) -> tuple[Moment, ...]:
         if at < key.nbf and ring.active(key.nbf) is key
     ]
     moments += [Moment(key.exp, "expires", key.kid) for key in alive if key.exp is not None]
-    if ring.schedule is not None and ring.can_mint:
-        moments.append(Moment(next_rotation(ring, at, ring.schedule), "due", ""))
+    if ring.can_mint and schedule_is_right(ring):
+        moments.append(Moment(next_rotation(ring, at, ring.numbers), "due", ""))
     return tuple(sorted(moments))
 
 
@@ -68,11 +70,14 @@ def check(
         idle_timeout: Seconds of the longest idle timeout or ttl of any codec.
     """
     at = whole_seconds(now)
-    alive = [key for key in ring if key.verifies(at)]
-    if alive and not any(key.can_mint for key in alive):
+    if not any(key.can_mint for key in ring):
         return (Check(holds=True, text="a reader's ring: its minter's document is checked"),)
     checks = list(_signing(ring, at))
-    schedule = ring.schedule
+    try:
+        schedule = ring.schedule
+    except ConfigError as error:
+        text = f"{error}: set it with `tokensession keys schedule`"
+        return (*checks, Check(holds=False, text=text))
     if schedule is None:
         text = "no rotation config: set it with `tokensession keys schedule`"
         return (*checks, Check(holds=False, text=text))
@@ -116,8 +121,8 @@ def _grace(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
         needed = successor.nbf + schedule.grace
         text = (
             f"key {key.kid!r}: exp {key.exp} >= {needed} = nbf {successor.nbf} of "
-            f"{successor.kid!r} + token_lifetime {schedule.token_lifetime} s + leeway "
-            f"{schedule.leeway} s"
+            f"{successor.kid!r} + propagation {schedule.propagation} s + token_lifetime "
+            f"{schedule.token_lifetime} s + leeway {schedule.leeway} s"
         )
         fits = key.exp >= needed
         yield Check(holds=fits, text=text if fits else f"{text}: rotate, which moves it")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tokensession.errors import ConfigError
@@ -13,7 +15,12 @@ from tokensession.keys.document import Document, check_serial, parse_document, w
 from tokensession.keys.jwk import Key
 from tokensession.keys.jwk_pair import is_kid
 from tokensession.keys.reuse import check_reuse, check_succession
-from tokensession.keys.schedule import Schedule, parse_schedule, token_lifetime
+from tokensession.keys.schedule import (
+    Schedule,
+    parse_schedule,
+    schedule_for_revoking,
+    token_lifetime,
+)
 from tokensession.keys.signer import Signer, State, signer_of, states_of
 
 if TYPE_CHECKING:
@@ -130,6 +137,11 @@ class KeySet:
         return self._serial
 
     @property
+    def members(self) -> Mapping[str, Any]:
+        """The document's further members, the rotation config among them."""
+        return MappingProxyType(self._members)
+
+    @property
     def token_lifetime(self) -> int | None:
         """The longest ttl in seconds that the document's rotation config allows, or None."""
         return self._token_lifetime
@@ -142,6 +154,11 @@ class KeySet:
             ConfigError: The config is wrong; with the reason.
         """
         return parse_schedule(self._members)
+
+    @property
+    def numbers(self) -> Schedule:
+        """The rotation config, with defaults where it is missing or wrong."""
+        return schedule_for_revoking(self._members)
 
     @property
     def fingerprint(self) -> str:
@@ -209,7 +226,8 @@ class KeySet:
         Raises:
             ConfigError: With the numbers and the remedy.
         """
-        changes.check_grace(tuple(self), token_lifetime, leeway=leeway, now=now)
+        schedule = replace(self.numbers, token_lifetime=token_lifetime, leeway=leeway)
+        changes.check_grace(tuple(self), schedule, now=now)
 
     def check_successor_of(self, running: KeySet) -> None:
         """Refuse to replace `running` by this ring when that would be a step back.

@@ -7,6 +7,7 @@ the module `changes` decides what the new ring holds.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import ConfigError
@@ -199,40 +200,47 @@ class KeyRing(KeySet):
         kid: str,
         *,
         token_lifetime: int | None = None,
-        leeway: int = 60,
+        leeway: int | None = None,
         now: float | None = None,
     ) -> KeyRing:
-        """Return a ring in which a superseded key expires once its last tokens have.
+        """Return a ring in which a key expires once its last tokens have.
+
+        Where no other key without an end can sign after it, one is added: publish before use.
 
         Args:
-            kid: The key; another must sign now or from a known time on.
+            kid: The key.
             token_lifetime: The longest ttl in seconds that any codec mints; by default that of
                 the document's rotation config.
-            leeway: Seconds by which clocks may differ.
+            leeway: Seconds by which clocks may differ; by default that of the rotation config.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            ConfigError: No such kid, it is revoked, no successor, none that stays, or no lifetime
-                known.
+            ConfigError: No such kid, it verifies no more, no lifetime known, or a reader's ring.
         """
-        lifetime = self.token_lifetime if token_lifetime is None else token_lifetime
-        at = whole_seconds(now)
         key = self[kid]
-        keys = changes.retire(tuple(self), key, token_lifetime=lifetime, leeway=leeway, now=at)
+        if token_lifetime is None and self.token_lifetime is None:
+            raise ConfigError(
+                "retire needs token_lifetime, the longest ttl in seconds that any codec mints: "
+                'pass it, or set "rotation": {"token_lifetime": ...} in the document'
+            )
+        schedule = self.numbers
+        if token_lifetime is not None:
+            schedule = replace(schedule, token_lifetime=token_lifetime)
+        if leeway is not None:
+            schedule = replace(schedule, leeway=leeway)
+        keys = changes.retire(tuple(self), key, schedule, now=whole_seconds(now))
         return self.with_keys(keys)
 
     def revoke(self, kid: str, *, reason: str | None = None, now: float | None = None) -> KeyRing:
         """Return a ring in which a key signs and verifies nothing any more, for good.
 
         The ring still lists the kid, so that its tokens are told from those of unknown keys.
+        `rotation.revoke_key` also sees to it that another key can sign.
 
         Args:
-            kid: The key.
+            kid: The key; one that the ring does not list is a ConfigError.
             reason: Words for the record.
             now: Unix seconds; the system's clock when None.
-
-        Raises:
-            ConfigError: No such kid.
         """
         keys = tuple(self)
         revoked = changes.revoke(keys, self[kid], reason=reason, now=whole_seconds(now))
@@ -248,16 +256,14 @@ class KeyRing(KeySet):
     def with_keys(self, keys: Iterable[Key]) -> KeyRing:
         """Return a ring of other keys, with the next serial.
 
-        Dangerous: publishing before use is up to the caller; `add`, `retire`, `revoke` and
-        `rotation.plan` see to it.
+        Dangerous: publishing before use is up to the caller.
         """
         return self._changed(keys, self._members)
 
     def with_revocations_of(self, other: KeyRing) -> KeyRing:
         """Return this ring without the keys that another document of it revokes.
 
-        The serial and the material stay. A process can believe this much of a document that it
-        cannot take over, because a revocation is for good.
+        A process can believe this much of a document that it cannot take over.
         """
         keys = tuple(self)
         revoked = changes.revoke_like(keys, tuple(other))

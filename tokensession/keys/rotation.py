@@ -8,11 +8,21 @@ clock; a run that comes late makes a key stay longer, and never one sign too ear
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tokensession.errors import ConfigError
 from tokensession.format.seconds import whole_seconds
-from tokensession.keys.jwk import Key, generate_key
+from tokensession.keys.continuity import (
+    Maker,
+    by_age,
+    check_minter,
+    horizon,
+    keep_signing,
+    new_key,
+    signers,
+    within_reach,
+)
+from tokensession.keys.jwk import Key, generate_key, tombstone
 from tokensession.keys.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -20,11 +30,18 @@ if TYPE_CHECKING:
 
     from tokensession.keys.ring import KeyRing
 
-__all__ = ["Change", "Event", "Schedule", "next_rotation", "plan", "revoke_key", "signers"]
+__all__ = [
+    "Change",
+    "Event",
+    "Schedule",
+    "changed_keys",
+    "next_rotation",
+    "plan",
+    "revoke_key",
+    "schedule_is_right",
+]
 
 Change = Literal["added", "retired", "extended", "removed", "cleared", "revoked"]
-
-_READS_ONLY: Final = "this ring only reads: change the document that the reader's was made from"
 
 
 class Event(NamedTuple):
@@ -32,8 +49,8 @@ class Event(NamedTuple):
 
     Attributes:
         change: ``added`` (it signs from `at`), ``retired`` or ``extended`` (it verifies until
-            `at`), ``removed`` (it had expired at `at`, or `at` was a date out of reach),
-            ``revoked``, or ``cleared`` (the material of a revoked key is gone).
+            `at`), ``removed`` (it had expired at `at`), ``revoked``, or ``cleared`` (the material
+            of a revoked key is gone).
         kid: The key.
         at: Unix second.
     """
@@ -43,12 +60,8 @@ class Event(NamedTuple):
     at: int
 
 
-class _Maker(Protocol):
-    def __call__(self, algorithm: str, *, nbf: int) -> Key: ...
-
-
 def plan(
-    ring: KeyRing, now: float, schedule: Schedule, *, make_key: _Maker = generate_key
+    ring: KeyRing, now: float, schedule: Schedule, *, make_key: Maker = generate_key
 ) -> tuple[KeyRing, tuple[Event, ...]]:
     """Return the ring as it should be from now on, and what was changed; the same ring if nothing.
 
@@ -56,13 +69,13 @@ def plan(
        propagation delay, and signs after that delay, however late this is. A ring in which no key
        can sign gets one that signs at once.
     2. Grace: a key whose successor signs gets an `exp`, when its last tokens have expired; an
-       `exp` that would come before that is moved.
-    3. What verifies nothing any more is removed; of a revoked key the tombstone stays.
+       `exp` that would come before that is moved. One key that can sign has no `exp`.
+    3. A key is removed once its `exp` has passed; of a revoked key the tombstone stays.
 
     While the active key is older than two periods, or younger than it can be, nothing gets an end
     and nothing is removed: either the clock has jumped, or no rotation has run for long. What a
-    clock years ahead has left behind is put right: a key dated out of reach has signed nothing and
-    goes, and an end out of reach is moved.
+    clock years ahead has left behind is put right: a key dated out of reach may have signed, so
+    it gets an end, and an end out of reach is moved.
 
     Args:
         ring: The ring of the document as it is.
@@ -76,12 +89,10 @@ def plan(
     at = whole_seconds(now)
     if not isinstance(schedule, Schedule):
         raise ConfigError(f"schedule must be a Schedule, not {type(schedule).__name__}")
-    candidates = signers(ring, at)
-    if not candidates and any(key.verifies(at) for key in ring):
-        raise ConfigError(_READS_ONLY)
+    check_minter(ring)
     keys = {key.kid: key for key in ring}
     events: list[Event] = []
-    added = _next_key(ring, candidates, at, schedule, make_key)
+    added = _next_key(ring, at, schedule, make_key)
     if added is not None:
         keys[added.kid] = added
         events.append(Event("added", added.kid, added.nbf))
@@ -89,7 +100,9 @@ def plan(
     trusted = active is not None and 0 <= at - active.nbf <= 2 * schedule.period
     if trusted:
         _remove(keys, at, schedule, events)
-    _give_grace(keys, at, schedule, events, trusted=trusted)
+        _pull_back(keys, at, schedule)
+        _give_ends(keys, at, schedule, events)
+    _keep_signing(keys, at, schedule, events, make_key=make_key)
     _clear(keys, at, events)
     return (ring.with_keys(keys.values()), tuple(events)) if events else (ring, ())
 
@@ -97,9 +110,10 @@ def plan(
 def next_rotation(ring: KeyRing, now: float, schedule: Schedule) -> int:
     """Return the Unix second from which a plan adds the next key; one that is past is overdue."""
     at = whole_seconds(now)
-    newest = _newest(signers(ring, at), at, schedule)
-    if newest is None or not newest.nbf:  # a key of unknown age counts as old
+    order = within_reach(ring, at, schedule)
+    if not order or not order[-1].nbf:  # a key of unknown age counts as old
         return at
+    newest = order[-1]
     return _successor_due(newest, at, schedule) - schedule.propagation
 
 
@@ -110,12 +124,14 @@ def revoke_key(
     *,
     reason: str | None = None,
     activate_new_now: bool = False,
-    make_key: _Maker = generate_key,
+    unlisted: bool = False,
+    make_key: Maker = generate_key,
 ) -> tuple[KeyRing, tuple[Event, ...]]:
     """Return the ring in which a key that leaked is revoked, and what else that made necessary.
 
-    Where the document has a rotation config, what is due by `plan` is done in the same step: the
-    key that takes over may have been about to expire.
+    Some key that can sign and has no end is left; where there is none, one is added. Where the
+    document has a rotation config, what is due by `plan` is done in the same step. A wrong config
+    stands in the way of nothing.
 
     Args:
         ring: The ring of the document as it is.
@@ -125,49 +141,48 @@ def revoke_key(
         activate_new_now: Add a key that signs at once even if others can sign. Processes that do
             not have it yet refuse its tokens until they reload, which the first of them brings
             about. Without it, that happens only when no other key can sign.
+        unlisted: Accept a kid that the ring does not list, in a reader's ring too: its tombstone
+            ends what was renewed from its tokens.
         make_key: Makes new keys, for replays.
 
     Raises:
         ConfigError: No such kid, or a ring that reads only.
     """
     at = whole_seconds(now)
+    if unlisted and kid not in ring:
+        why = {"revoked_at": at} if reason is None else {"revoked_at": at, "reason": reason}
+        return ring.with_keys([*ring, tombstone(kid, why)]), (Event("revoked", kid, at),)
+    if kid not in ring:
+        raise ConfigError(
+            f"the ring has no key {kid!r}, it has {', '.join(key.kid for key in ring)}; to revoke "
+            "one that is listed no more, pass --unlisted (in Python unlisted=True)"
+        )
     algorithm: str = ring[kid].algorithm
-    if not ring.can_mint and any(key.verifies(at) for key in ring):
-        raise ConfigError(_READS_ONLY)
+    check_minter(ring)
     changed = ring.revoke(kid, reason=reason, now=at)
     events = [] if changed is ring else [Event("revoked", kid, at)]
-    schedule = ring.schedule
+    schedule = ring.numbers
+    keys = {key.kid: key for key in changed}
     if activate_new_now or changed.active(at) is None:
-        if schedule is not None and schedule.algorithm is not None:
-            algorithm = schedule.algorithm
-        key = _make(ring, make_key, algorithm, nbf=max(at, 0))
-        changed = changed.with_keys([*changed, key])
+        key = new_key(changed, schedule.algorithm or algorithm, nbf=max(at, 0), make_key=make_key)
+        keys[key.kid] = key
         events.append(Event("added", key.kid, key.nbf))
-    if schedule is not None:
-        changed, due = plan(changed, at, schedule, make_key=make_key)
-        events += due
-    return (ring.with_keys(changed), tuple(events)) if events else (ring, ())
+    _keep_signing(keys, at, schedule, events, algorithm=algorithm, make_key=make_key)
+    if not events:
+        return ring, ()
+    changed = ring.with_keys(keys.values())
+    if schedule_is_right(ring):
+        planned, due = plan(changed, at, schedule, make_key=make_key)
+        changed, events = ring.with_keys(planned), [*events, *due]
+    return changed, tuple(events)
 
 
-def by_age(key: Key) -> tuple[int, str]:
-    return key.nbf, key.kid
-
-
-def signers(keys: Iterable[Key], at: int) -> list[Key]:
-    """Return the keys that may sign at or after the Unix second `at`, in the order of that."""
-    return sorted((key for key in keys if key.can_mint and key.verifies(at)), key=by_age)
-
-
-def horizon(at: int, schedule: Schedule) -> int:
-    """Return the last Unix second for which a plan made at `at` would date a key."""
-    return at + schedule.period + schedule.propagation
-
-
-def _newest(candidates: list[Key], at: int, schedule: Schedule) -> Key | None:
-    """Return the last in order, but for those that a jumping clock has put out of reach."""
-    # Where all are out of reach the first of them signs already, and one dated before it would too.
-    within = [key for key in candidates if key.nbf <= horizon(at, schedule)] or candidates[:1]
-    return within[-1] if within else None
+def schedule_is_right(ring: KeyRing) -> bool:
+    """Tell whether the document has a rotation config that plans can follow."""
+    try:
+        return ring.schedule is not None
+    except ConfigError:
+        return False
 
 
 def _successor_due(newest: Key, at: int, schedule: Schedule) -> int:
@@ -178,27 +193,17 @@ def _successor_due(newest: Key, at: int, schedule: Schedule) -> int:
     return due if newest.exp is None else min(due, newest.exp - schedule.grace)
 
 
-def _next_key(
-    ring: KeyRing, candidates: list[Key], at: int, schedule: Schedule, make_key: _Maker
-) -> Key | None:
-    newest = _newest(candidates, at, schedule)
-    if newest is not None:
-        due = _successor_due(newest, at, schedule)
-        nbf = max(due, at + schedule.propagation, newest.nbf + 1)
+def _next_key(ring: KeyRing, at: int, schedule: Schedule, make_key: Maker) -> Key | None:
+    order = within_reach(ring, at, schedule)
+    if order:
+        due = _successor_due(order[-1], at, schedule)
+        nbf = max(due, at + schedule.propagation, order[-1].nbf + 1)
         if due - schedule.propagation > at or nbf > horizon(at, schedule):
             return None
     else:
         nbf = max(at, 0)  # nobody can sign: at once
-    last = max(ring, key=by_age)
-    algorithm = schedule.algorithm or (newest or last).algorithm
-    return _make(ring, make_key, algorithm, nbf=nbf)
-
-
-def _make(ring: KeyRing, make_key: _Maker, algorithm: str, *, nbf: int) -> Key:
-    key = make_key(algorithm, nbf=nbf)
-    while key.kid in ring:
-        key = make_key(algorithm, nbf=nbf)
-    return key
+    last = order[-1] if order else max(ring, key=by_age)
+    return new_key(ring, schedule.algorithm or last.algorithm, nbf=nbf, make_key=make_key)
 
 
 def _out_of_reach(second: int, at: int, schedule: Schedule) -> bool:
@@ -206,24 +211,47 @@ def _out_of_reach(second: int, at: int, schedule: Schedule) -> bool:
     return second > at + 3 * schedule.period + schedule.propagation + schedule.grace
 
 
-def _give_grace(
-    keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event], *, trusted: bool
-) -> None:
-    order = signers(keys.values(), at)
-    for key, successor in pairwise(order):
-        needed = successor.nbf + schedule.grace
+def _give_ends(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]) -> None:
+    for key, successor in pairwise(signers(keys.values(), at)):
         endless = key.exp is None or _out_of_reach(key.exp, at, schedule)
-        if endless and successor.nbf <= at and trusted:
-            # From now on, if that is later, and longer by the delay: who has not heard of a
-            # successor that signs at once (after an emergency) goes on signing for so long.
-            exp = max(successor.nbf, at) + schedule.propagation + schedule.grace
+        if endless and successor.nbf <= at:
+            # From now on, if that is later: an end is never set in the past of its own tokens.
+            exp = max(successor.nbf, at) + schedule.grace
             events.append(Event("retired", key.kid, exp))
-        elif key.exp is not None and key.exp < needed:
-            exp = needed
-            events.append(Event("extended", key.kid, exp))
-        else:
-            continue
-        keys[key.kid] = key.with_members(exp=exp)
+            keys[key.kid] = key.with_members(exp=exp)
+
+
+def _pull_back(keys: dict[str, Key], at: int, schedule: Schedule) -> None:
+    """Date keys that are out of reach as the oldest, so that they get an end."""
+    for key in list(keys.values()):
+        if key.can_mint and not key.revoked and _out_of_reach(key.nbf, at, schedule):
+            keys[key.kid] = key.with_members(nbf=0)
+
+
+def _keep_signing(
+    keys: dict[str, Key],
+    at: int,
+    schedule: Schedule,
+    events: list[Event],
+    *,
+    make_key: Maker,
+    algorithm: str | None = None,
+) -> None:
+    former = tuple(keys.values())
+    kept = keep_signing(former, at, schedule, algorithm=algorithm, make_key=make_key)
+    keys.update({key.kid: key for key in kept})
+    events += changed_keys(former, kept)
+
+
+def changed_keys(former: Iterable[Key], keys: Iterable[Key]) -> tuple[Event, ...]:
+    """Return the events that have led from keys to others: added ones, and ends."""
+    before = {key.kid: key for key in former}
+    events = [Event("added", key.kid, key.nbf) for key in keys if key.kid not in before]
+    for key in keys:
+        if key.kid in before and key.exp is not None and key.exp != before[key.kid].exp:
+            change: Change = "retired" if before[key.kid].exp is None else "extended"
+            events.append(Event(change, key.kid, key.exp))
+    return tuple(events)
 
 
 def _remove(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]) -> None:
@@ -234,9 +262,6 @@ def _remove(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Even
         if key.exp is not None and key.exp + late <= at:
             del keys[key.kid]
             events.append(Event("removed", key.kid, key.exp))
-        elif key.can_mint and _out_of_reach(key.nbf, at, schedule):
-            del keys[key.kid]
-            events.append(Event("removed", key.kid, key.nbf))
 
 
 def _clear(keys: dict[str, Key], at: int, events: list[Event]) -> None:

@@ -16,6 +16,7 @@ DEFAULT_PERIOD: Final = 90 * 86400
 # Refresh interval + distribution + the largest difference between two clocks.
 DEFAULT_PROPAGATION: Final = 900
 DEFAULT_LEEWAY: Final = 60  # that of a policy
+DEFAULT_LIFETIME: Final = 1800  # the idle timeout of the default policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,12 @@ class Schedule:
 
     @property
     def grace(self) -> int:
-        """Seconds from its successor's nbf for which a key must go on verifying."""
-        return self.token_lifetime + self.leeway
+        """Seconds from its successor's nbf for which a key must go on verifying.
+
+        The nbf stands for the publication, which is never later: a process that has not heard of
+        the successor goes on signing until then.
+        """
+        return self.propagation + self.token_lifetime + self.leeway
 
     def to_member(self) -> dict[str, Any]:
         """Return the config as the member ``rotation`` of a document."""
@@ -107,6 +112,18 @@ def parse_schedule(members: Mapping[str, Any]) -> Schedule | None:
             "codec mints: superseded keys are kept for so long"
         )
     return Schedule(**known)
+
+
+def schedule_for_revoking(members: Mapping[str, Any]) -> Schedule:
+    """Return the rotation config, with defaults for what is wrong or missing in it.
+
+    In an emergency a wrong config must not keep a key from being revoked.
+    """
+    try:
+        schedule = parse_schedule(members)
+    except ConfigError:
+        schedule = None
+    return schedule or Schedule(token_lifetime=token_lifetime(members) or DEFAULT_LIFETIME)
 
 
 def _config(members: Mapping[str, Any]) -> dict[str, Any]:

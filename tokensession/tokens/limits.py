@@ -11,6 +11,7 @@ from tokensession.observer import tell
 
 if TYPE_CHECKING:
     from tokensession.keys.ring import KeyRing
+    from tokensession.keys.schedule import Schedule
     from tokensession.observer import Observer
     from tokensession.sessions.policy import Policy
 
@@ -71,7 +72,7 @@ def check_ttl(name: str, seconds: int, ring: KeyRing) -> None:
 
 def _check_signers(policy: Policy, ring: KeyRing) -> None:
     """Hold the longest life of a session against the rotation of the keys that sign for it."""
-    schedule, longest = ring.schedule, policy.longest_cap
+    schedule, longest = _schedule(ring), policy.longest_cap
     # A session that begins just before a rotation meets one more key than it outlives periods.
     most = (MAX_SIGNERS - 1) * (0 if schedule is None else schedule.period)
     if most and longest is not None and longest > most:
@@ -84,10 +85,18 @@ def _check_signers(policy: Policy, ring: KeyRing) -> None:
 
 
 def _check_leeway(leeway: int, ring: KeyRing) -> None:
-    schedule = ring.schedule
+    schedule = _schedule(ring)
     if schedule is not None and leeway > schedule.leeway:
         raise ConfigError(
             f"the policy's leeway ({leeway} s) exceeds that of the ring's rotation config "
             f"({schedule.leeway} s), after which keys are removed: lower it, or set "
             f'"leeway": {leeway} in the rotation config'
         )
+
+
+def _schedule(ring: KeyRing) -> Schedule | None:
+    """Return the rotation config, or None: what is wrong with it concerns the rotation alone."""
+    try:
+        return ring.schedule
+    except ConfigError:
+        return None

@@ -165,13 +165,49 @@ class TestRevoke:
         cli("keys", "revoke", path, "first", "--dry-run")
         assert not load(path)["first"].revoked
 
+    def test_it_says_what_ends_and_when(self, cli: Cli, path: Path) -> None:
+        """For each way in which processes get the document."""
+        out = cli("keys", "revoke", path, "first", "--now", NOW).out
+        for words in ("renewed under other keys", "refresh", "restart", "deploy", "exported"):
+            assert words in out
+
+    def test_a_kid_that_is_listed_no_more(self, cli: Cli, path: Path) -> None:
+        """It needs a word, so that a slip of the pen does not succeed."""
+        assert_complaint(cli("keys", "revoke", path, "gone", "--now", NOW), "--unlisted")
+        result = cli("keys", "revoke", path, "gone", "--unlisted", "--now", NOW)
+        assert result.code == DONE
+        assert load(path)["gone"].revoked
+        assert load(path).active(NOW) is not None
+
+    @pytest.mark.parametrize(
+        ("wrong", "fix"),
+        [
+            ({"token_lifetime": 1800, "period": 600}, ["--period", "86400"]),
+            ({"token_lifetime": 1800, "algorithm": "ML-DSA-44"}, ["--next-algorithm", "HS256"]),
+            ({"token_lifetime": 1800, "leeway": "60"}, ["--leeway", "60"]),
+            ({"period": 86400}, ["--token-lifetime", "1800"]),
+        ],
+    )
+    def test_a_wrong_rotation_config(self, cli: Cli, wrong: Any, fix: list[str]) -> None:
+        """A key is revoked all the same; one option mends the config, and its error names it."""
+        document = KeyRing.generate(kid="k1").to_jwks(private=True) | {"rotation": wrong}
+        path = cli.keys(KeyRing.from_jwks(document | {"serial": 1}))
+        assert cli("keys", "status", path).code == REFUSED
+        assert cli("keys", "revoke", path, "k1").code == DONE
+        assert load(path)["k1"].revoked
+        if "--token-lifetime" not in fix:
+            assert_complaint(cli("keys", "schedule", path, "--token-lifetime", "900"), "")
+        assert cli("keys", "schedule", path, *fix).code == DONE
+        assert load(path).schedule is not None
+        assert cli("keys", "rotate", path).code == DONE
+
 
 class TestRetire:
     def test_by_hand(self, cli: Cli, ring: KeyRing) -> None:
         """A superseded key gets its end; twice it is the same one; the only key has none."""
         path = cli.keys(ring.add(now=NOW))
         result = cli("keys", "retire", path, "first", "--now", NOW)
-        assert "retired   first     verifies until 2026-07-26T05:36:00Z" in result.out
+        assert "retired   first     verifies until 2026-07-26T05:51:00Z" in result.out
         assert "nothing to do" in cli("keys", "retire", path, "first", "--now", NOW).out
         only = cli.keys(KeyRing.generate(kid="a"), "only.json")
         assert_complaint(cli("keys", "retire", only, "a"), "tokensession keys schedule")

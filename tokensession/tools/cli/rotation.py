@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tokensession.format.seconds import whole_seconds
 from tokensession.keys.forecast import upcoming
 from tokensession.keys.jwk import Algorithm
-from tokensession.keys.rotation import Event, plan, revoke_key
+from tokensession.keys.rotation import Event, changed_keys, plan, revoke_key, schedule_is_right
 from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION, Schedule
 from tokensession.keys.source import KeySource, load_ring, update
 from tokensession.stores.urls import source_from_url
@@ -18,7 +18,7 @@ from tokensession.tools.wording import moment
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tokensession.keys.ring import KeyRing
 
@@ -32,6 +32,15 @@ _WORDS = {
 }
 
 
+_REVOKED: Final = """\
+what ends, and when
+  every session that the key ever signed for, renewed under other keys too; no store is needed
+  processes that follow this document: within their refresh (60 s by default)
+  processes that read a file once: when you restart them
+  processes that read the environment: when you deploy the new document
+  readers: when you have exported to them again (keys export-reader)"""
+
+
 def add_commands(verbs: Commands) -> None:
     """Add the verbs to the noun ``keys``."""
     parser = status.add_verb(verbs, "rotate", "do what is due: add, retire and remove keys", rotate)
@@ -39,8 +48,13 @@ def add_commands(verbs: Commands) -> None:
     status.add_commands(verbs)
     parser = status.add_verb(verbs, "schedule", "set how often keys rotate", set_schedule)
     add_schedule(parser)
+    parser.add_argument(
+        "--leeway", type=int, metavar="S", help="seconds of the greatest leeway of your policies"
+    )
     _add_changing(parser)
-    parser = status.add_verb(verbs, "revoke", "end a key and all of its sessions", revoke)
+    parser = status.add_verb(
+        verbs, "revoke", "end a key, and every session that it ever signed for", revoke
+    )
     parser.add_argument("kid", metavar="KID", help="the key's id")
     parser.add_argument("--reason", metavar="TEXT", help="words for the record")
     parser.add_argument(
@@ -48,10 +62,14 @@ def add_commands(verbs: Commands) -> None:
         action="store_true",
         help="add a key that signs at once, although others could: for keys that leaked with it",
     )
-    _add_changing(parser)
-    parser = status.add_verb(
-        verbs, "retire", "let a superseded key expire after its last tokens", retire
+    parser.add_argument(
+        "--unlisted",
+        action="store_true",
+        help="accept a KID that the document does not list any more: what was renewed from its "
+        "tokens ends",
     )
+    _add_changing(parser)
+    parser = status.add_verb(verbs, "retire", "let a key expire after its last tokens", retire)
     parser.add_argument("kid", metavar="KID", help="the key's id")
     _add_changing(parser)
 
@@ -73,19 +91,20 @@ def add_schedule(parser: ArgumentParser) -> None:
     )
 
 
-def schedule_of(args: Namespace, former: Schedule | None = None) -> Schedule | None:
-    """Return the rotation config that the arguments make of a former one, or None for none."""
-    given = {
+def schedule_of(args: Namespace, former: Mapping[str, Any] | None = None) -> Schedule | None:
+    """Return the rotation config that the arguments make of a former member, or None for none."""
+    given: dict[str, Any] = {
         "token_lifetime": args.token_lifetime,
         "period": args.period,
         "propagation": args.propagation,
         "algorithm": args.next_algorithm,
+        "leeway": getattr(args, "leeway", None),
     }
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return None
-    if former is not None:
-        given = {name: getattr(former, name) for name in Schedule.__slots__} | given
+    if former is not None:  # which may be wrong: then the error names what to pass as well
+        given = {name: former[name] for name in Schedule.__slots__ if name in former} | given
     if "token_lifetime" not in given:
         raise InputError(
             "a rotation config needs --token-lifetime, the longest ttl in seconds that any codec "
@@ -124,7 +143,12 @@ def revoke(args: Namespace) -> int:
     return _change(
         args,
         lambda ring, now: revoke_key(
-            ring, args.kid, now, reason=args.reason, activate_new_now=args.activate_new_now
+            ring,
+            args.kid,
+            now,
+            reason=args.reason,
+            activate_new_now=args.activate_new_now,
+            unlisted=args.unlisted,
         ),
     )
 
@@ -133,11 +157,10 @@ def retire(args: Namespace) -> int:
     """Let a superseded key expire."""
 
     def change(ring: KeyRing, now: int) -> tuple[KeyRing, tuple[Event, ...]]:
-        retired = ring.retire(args.kid, now=now, leeway=_schedule(ring).leeway)
-        exp = retired[args.kid].exp
-        if exp is None or exp == ring[args.kid].exp:
-            return ring, ()
-        return retired, (Event("retired", args.kid, exp),)
+        _schedule(ring)
+        retired = ring.retire(args.kid, now=now)
+        events = changed_keys(ring, retired)
+        return (retired, events) if events else (ring, ())
 
     return _change(args, change)
 
@@ -146,8 +169,8 @@ def set_schedule(args: Namespace) -> int:
     """Set the rotation config."""
 
     def change(ring: KeyRing, _: int) -> tuple[KeyRing, tuple[Event, ...]]:
-        schedule = schedule_of(args, ring.schedule)
-        if schedule is None or schedule == ring.schedule:
+        schedule = schedule_of(args, ring.members.get("rotation"))
+        if schedule is None or (schedule_is_right(ring) and schedule == ring.schedule):
             return ring, ()
         return ring.with_schedule(schedule), ()
 
@@ -186,6 +209,8 @@ def _change(
     for event in events:
         say(f"{event.change:8}  {event.kid:8}  {_WORDS[event.change]} {moment(event.at, now)}")
     status.say_timeline(upcoming(after, now), now)
+    if any(event.change == "revoked" for event in events):
+        say(_REVOKED)
     return DONE
 
 

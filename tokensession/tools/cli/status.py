@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import whole_seconds
+from tokensession.keys.continuity import by_age
 from tokensession.keys.forecast import Moment, check, upcoming
-from tokensession.keys.rotation import by_age
+from tokensession.keys.rotation import schedule_is_right
 from tokensession.keys.source import KeySource, load_ring
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli.arguments import (
@@ -72,8 +73,8 @@ def status(args: Namespace) -> int:
         say_json(_status_document(source, ring, now, faults))
         return REFUSED if faults else DONE
     say(f"source       {source.name}\nserial       {ring.serial}\nfingerprint  {ring.fingerprint}")
-    if ring.schedule is not None:
-        say(f"period       {duration(ring.schedule.period)}")
+    if schedule_is_right(ring):
+        say(f"period       {duration(ring.numbers.period)}")
     for row in key_rows(ring, now):
         dates = [f"{name} {iso(row[name])}" for name in ("nbf", "exp") if row[name]]
         line = f"{row['kid']:11}  {row['algorithm']:7}  {row['state']:8}  {'  '.join(dates)}"
