@@ -19,6 +19,7 @@ from _make.heritage import heritage
 from _make.keys import keys
 from _make.lifetimes import lifetimes
 from _make.overflow import overflow
+from _make.published import published
 from _make.revocation import revocation
 from _make.schemas import schemas
 from _make.states import states
@@ -53,7 +54,8 @@ def files() -> dict[str, str]:
     texts = {f"{content['name']}.json": _text(content) for content in contents}
     for name, schema in schemas().items():
         texts[f"schema/{name}.schema.json"] = _text(schema)
-    return texts
+    lists = published(contents, FOLDER.parent)
+    return texts | {f"../{path}": text for path, text in lists.items()}
 
 
 def _refuse_repeated_ids(contents: list[dict[str, Json]]) -> None:

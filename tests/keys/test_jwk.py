@@ -7,6 +7,7 @@ import contextlib
 import copy
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,6 +193,20 @@ def test_key_ops_of_a_reader_are_narrowed() -> None:
     ring = KeyRing.from_jwks({"keys": [signature, encryption]})
     assert jwks(ring.reader())[0]["key_ops"] == ["verify"]
     assert ring.to_jwks()["keys"][0]["key_ops"] == ["verify"]
+
+
+def test_no_secret_of_the_vectors_is_taken_from_a_file() -> None:
+    """Whichever of its documents it stands in."""
+    path = Path(__file__).parents[2] / "vectors" / "keys.json"
+    taken = []
+    for case in json.loads(path.read_text())["cases"]:
+        if case["expect"] == "ok" and "document" in case:
+            ring = KeyRing.from_jwks(case["document"])
+            if any(key.secret is not None for key in ring):
+                with contextlib.suppress(ConfigError):
+                    check_unpublished(ring)
+                    taken.append(case["id"])
+    assert taken == []
 
 
 def test_published_secrets_are_known_by_their_bytes() -> None:
