@@ -46,12 +46,12 @@ class UWSGI(Server):
 
     def command(self) -> list[str]:
         """Return the command."""
-        paths = [f"--pythonpath={path}" for path in (ROOT, *site.getsitepackages())]
+        paths = [f"--pythonpath={path}" for path in (*site.getsitepackages(), ROOT)]
         return [
             sys.executable, "-c", "import sys; from pyuwsgi import run; sys.exit(run())",
             f"--http-socket=127.0.0.1:{self._port}", "--master", f"--processes={WORKERS}",
             "--need-app", "--die-on-term", "--disable-logging", *paths, *self._options,
-            "--module=tests.adapters.uwsgi_app",
+            f"--wsgi-file={Path(__file__).with_name('uwsgi_app.py')}",
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
