@@ -6,8 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import subprocess
-import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,56 +207,6 @@ def test_a_lock_that_is_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     finally:
         os.close(holder)
     replace_private_file(path, b"new", check=lambda _: None)
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from tokensession import KeyRing
-
-path, step = sys.argv[1], int(sys.argv[2])
-ring = KeyRing.open(path).add()
-calls = 0
-
-def dying(call):
-    def wrapped(*arguments, **named):
-        global calls
-        if calls == step:
-            os.kill(os.getpid(), 9)
-        calls += 1
-        return call(*arguments, **named)
-    return wrapped
-
-for name in ("open", "fsync", "fchown", "fchmod", "close"):
-    setattr(os, name, dying(getattr(os, name)))
-Path.replace = dying(Path.replace)
-Path.unlink = dying(Path.unlink)
-ring.save(path)
-print("saved")
-"""
-
-
-def test_killed_at_every_step(tmp_path: Path) -> None:
-    """Whichever step of a write is the last, the file is the old document or the new one."""
-    outcomes = []
-    for step in range(40):
-        path = tmp_path / f"keys-{step}.json"
-        serial = KeyRing.open(path).serial
-        done = subprocess.run(  # noqa: S603  # our own interpreter and text
-            [sys.executable, "-c", KILLED, str(path), str(step)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        outcomes.append((done.returncode, KeyRing.open(path).serial - serial))
-        if done.returncode == 0:
-            break
-        assert done.returncode == -9
-    assert outcomes[-1] == (0, 1)
-    assert {outcome for _, outcome in outcomes} == {0, 1}
-    assert (-9, 0) in outcomes
-    assert (-9, 1) in outcomes
 
 
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

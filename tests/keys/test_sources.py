@@ -118,7 +118,7 @@ update(FileSource(path), change)
 
 
 def test_killed_at_every_step(tmp_path: Path) -> None:
-    """Whichever step of a write is the last, the file is the old document or the new one."""
+    """A writer that is killed at any step leaves the old document or the new one."""
     serials = []
     for step in range(40):
         path = tmp_path / f"{step}.json"
