@@ -74,6 +74,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if slow and config.getoption("fast") else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the modules that wait for servers and programs first.
+
+    They have few tests that take long, so that one of them at the end keeps one worker busy alone.
+    """
+    first = [FOLDER / name for name in (*SLOW, "adapters/test_uwsgi.py", "stores", "adapters")]
+    items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in first))
+
+
 @pytest.fixture(params=ALGORITHMS)
 def algorithm(request: pytest.FixtureRequest) -> str:
     """Give each algorithm in turn."""
