@@ -24,6 +24,8 @@ DOORS = {
     "django": {"adapters/django", "legacy/django"},
     "flask": {"adapters/flask", "adapters/flask_login", "adapters/flask_session", "adapters/quart"},
     "litestar": {"adapters/litestar"},
+    "pyramid": {"adapters/pyramid"},
+    "zope": {"adapters/pyramid"},
     "markupsafe": {"adapters/flask_session"},
     "quart": {"adapters/quart"},
     "werkzeug": {"adapters/flask"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask, flash, session
-from flask_login import (  # type: ignore[import-untyped]  # it has no types
+from flask_login import (
     LoginManager,
     UserMixin,
     confirm_login,

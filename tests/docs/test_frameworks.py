@@ -30,7 +30,8 @@ SERVERS: dict[str, Callable[[Any], AbstractContextManager[Site]]] = {
     "FastAPI": serve_asgi,
     "Litestar": serve_asgi,
     "aiohttp": lambda app: serve_aiohttp(lambda: app),
-    "Bottle, Falcon, Pyramid and any other WSGI framework": serve_wsgi,
+    "Pyramid": serve_wsgi,
+    "Bottle, Falcon and any other WSGI framework": serve_wsgi,
 }
 DJANGO = "Django"
 SWITCHED = ("Flask", DJANGO, "Starlette")

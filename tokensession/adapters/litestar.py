@@ -19,9 +19,9 @@ try:
     from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
     from litestar.plugins import InitPlugin
 except ImportError as _missing:
-    raise ImportError("tokensession.adapters.litestar needs Litestar: pip install litestar") from (
-        _missing
-    )
+    raise ImportError(
+        "tokensession.adapters.litestar needs Litestar: pip install 'tokensession[litestar]'"
+    ) from (_missing)
 
 from tokensession.adapters import asgi
 from tokensession.adapters.replaced import take_over

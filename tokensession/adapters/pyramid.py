@@ -1,0 +1,229 @@
+"""Sessions for Pyramid, as a session factory.
+
+>>> from tokensession import KeyRing
+>>> from tokensession.adapters.pyramid import SessionFactory
+>>> config.set_session_factory(SessionFactory(KeyRing.follow("session-keys.json")))
+
+``request.session`` is the session, with Pyramid's flash messages and CSRF tokens.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+try:
+    from pyramid.httpexceptions import HTTPServiceUnavailable
+    from pyramid.interfaces import ISession, ISessionFactory
+    from zope.interface import implementer
+except ImportError as _missing:
+    raise ImportError(
+        "tokensession.adapters.pyramid needs Pyramid: pip install 'tokensession[pyramid]'"
+    ) from (_missing)
+
+from tokensession.adapters.sign_in_key import SignsInByKey
+from tokensession.adapters.wsgi import RequestHeaders
+from tokensession.errors import ConfigError, StoreError, TokenSessionError
+from tokensession.web.caching import is_merged
+from tokensession.web.options import manager_of
+from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Unpack
+
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
+    from tokensession.sessions.value import SessionValue
+    from tokensession.web.cookies import Headers
+    from tokensession.web.manager import SessionManager
+    from tokensession.web.options import Options
+    from tokensession.web.unavailable import Refusal
+
+_CSRF = "_csrft_"  # Pyramid's own key
+_CSRF_BYTES = 20
+
+
+class UnavailableError(HTTPServiceUnavailable, StoreError):  # type: ignore[misc]  # no types
+    """A StoreError that Pyramid answers by 503, if no view of yours does."""
+
+
+@implementer(ISession)
+class Session(SignsInByKey):
+    """The session of one request, as Pyramid's users know it.
+
+    `SessionAuthenticationHelper` signs in and out by it for real. Where a store cannot be asked,
+    the StoreError is Pyramid's `HTTPServiceUnavailable` too.
+    """
+
+    _sign_in_key = "auth.userid"
+
+    def _open(self) -> SessionValue[Any]:
+        try:
+            return super()._open()
+        except StoreError as error:
+            answer = UnavailableError(str(error))
+            _replace(answer, unavailable(self._manager, error))
+            raise answer from error
+
+    _manager: SessionManager[Any]
+    _is_answered = False  # whether Pyramid has a response
+
+    @property
+    def new(self) -> bool:
+        """Whether the session has no token yet."""
+        return not self.kid
+
+    @property
+    def created(self) -> int:
+        """Unix second at which the session began."""
+        return self.started_at
+
+    def invalidate(self) -> None:
+        """Sign out; see `clear`."""
+        self.clear()
+
+    def changed(self) -> None:
+        """Note that the session has changed; every change is saved in any case."""
+        self.mark_modified()
+
+    def flash(self, msg: Any, queue: str = "", allow_duplicate: bool = True) -> None:  # noqa: FBT001, FBT002  # as Pyramid
+        """Keep a message for the next page."""
+        messages = self.setdefault(f"_f_{queue}", [])
+        if allow_duplicate or msg not in messages:
+            messages.append(msg)
+
+    def pop_flash(self, queue: str = "") -> list[Any]:
+        """Return the messages of a queue, and forget them."""
+        messages: list[Any] = self.pop(f"_f_{queue}", [])
+        return messages
+
+    def peek_flash(self, queue: str = "") -> list[Any]:
+        """Return the messages of a queue."""
+        messages: list[Any] = self.get(f"_f_{queue}", [])
+        return messages
+
+    def new_csrf_token(self) -> str:
+        """Make a new CSRF token."""
+        token = self[_CSRF] = os.urandom(_CSRF_BYTES).hex()
+        return token
+
+    def get_csrf_token(self) -> str:
+        """Return the CSRF token, which is made where there is none."""
+        token: str | None = self.get(_CSRF)
+        return self.new_csrf_token() if token is None else token
+
+
+@implementer(ISessionFactory)
+class SessionFactory:
+    """Pyramid's sessions in tokens: give it to ``config.set_session_factory``.
+
+    The session is opened on first access, and can be changed until Pyramid has the response.
+
+    Args:
+        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        cookie_name: The cookie, ``__Host-session`` by default.
+        options: As for `SessionManager`.
+
+    Raises:
+        ConfigError: Wrong arguments.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing | KeyRingWatcher | SessionManager[Any],
+        *,
+        cookie_name: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._manager = manager_of(keys, options, cookie_name=cookie_name)
+
+    def __call__(self, request: Any) -> Session:
+        """Return the session of a request; nothing is read before it is touched."""
+        manager = self._manager
+        session = Session(manager, RequestHeaders(request.environ, manager.vary), None)
+        session._manager = manager
+        request.add_response_callback(partial(self._save, session))
+        request.add_finished_callback(partial(self._end, session))
+        return session
+
+    def _save(self, session: Session, request: Any, response: Any) -> None:
+        """Write what the response must say; see `SessionManager.save`."""
+        manager = self._manager
+        session._is_answered = True
+        claim(response, session)
+        own = [
+            (name.lower().encode(), text.encode("latin-1")) for name, text in response.headerlist
+        ]
+        fields = [(name, text) for name, text in own if is_merged(name.decode())]
+        try:
+            manager.save(session, fields, status=response.status_int, method=request.method)
+        except TokenSessionError as error:
+            release(response, session)
+            answer = refusal(manager, error, own + fields)
+            if answer is None:
+                raise
+            _replace(response, answer)
+            manager.complete(session)
+            return
+        if session.opened:
+            _write(response, session, fields)
+        session._late = partial(_vary, response, manager.vary.decode())
+        if isinstance(response.app_iter, list | tuple):
+            manager.complete(session)  # the body has been made
+        else:
+            response.app_iter = _watched(response.app_iter, manager, session)
+
+    def _end(self, session: Session, request: Any) -> None:
+        """Refuse to lose a change that came when the response had gone.
+
+        Raises:
+            ConfigError: The session has changed, and nothing carries that.
+        """
+        if session._is_answered:
+            return
+        changed = self._manager.is_changed(session)
+        self._manager.complete(session)
+        if changed and request.exception is None:
+            raise ConfigError(
+                "the session was changed after the response had been made, and that change is "
+                "lost: change it in the view"
+            )
+
+
+def _watched(
+    chunks: Iterable[bytes], manager: SessionManager[Any], session: Session
+) -> Iterator[bytes]:
+    """Give a body as it comes, and see at its end whether a change came too late."""
+    try:
+        yield from chunks
+    finally:  # also where the client has gone
+        manager.complete(session)
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+    manager.check_unchanged(session)
+
+
+def _vary(response: Any, name: str) -> None:
+    response.vary = (*(response.vary or ()), name)
+
+
+def _write(response: Any, session: Session, fields: Headers) -> None:
+    """Write headers into a response."""
+    if any(name == b"set-cookie" for name, _ in fields):
+        mark(response, session)
+    else:
+        release(response, session)
+    response.headerlist = [
+        *((name, text) for name, text in response.headerlist if not is_merged(name)),
+        *((name.decode().title(), text.decode("latin-1")) for name, text in fields),
+    ]
+
+
+def _replace(response: Any, answer: Refusal) -> None:
+    """Put an answer of ours into a response."""
+    response.status_int = answer.status
+    response.headerlist = [(n.decode().title(), t.decode("latin-1")) for n, t in answer.headers]
+    response.app_iter = [answer.body]
