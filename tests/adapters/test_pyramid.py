@@ -95,10 +95,13 @@ def application() -> Any:
     return config.make_wsgi_app()
 
 
+ABSOLUTE = {"test_redirect": "WebOb makes the location of a redirect absolute"}
+
+
 class TestPyramid(Conformance, Revocation, Overflowing, RaisesFailures):
     title = "Pyramid"
     unable = WSGI_UNABLE
-    notes = WSGI_NOTES | ERRORS_INSIDE | ONE_SESSION
+    notes = WSGI_NOTES | ERRORS_INSIDE | ONE_SESSION | ABSOLUTE
     sees_several_cookie_lines = False
 
     @pytest.fixture(scope="class")
