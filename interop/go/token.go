@@ -183,15 +183,19 @@ func (k *Key) signatureBytes() int {
 func (k *Key) signatureFits(context string, signed, signature []byte) bool {
 	switch k.Algorithm {
 	case "HS256":
-		mac := hmac.New(sha256.New, derive(k.secret, "sig", context, nil))
-		mac.Write(signed)
-		return hmac.Equal(mac.Sum(nil), signature)
+		return sameMAC(derive(k.secret, "sig", context, nil), signed, signature)
 	case "Ed25519":
 		return ed25519.Verify(k.x, signed, signature)
 	}
 	hash := sha256.Sum256(signed)
 	r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
 	return ecdsa.Verify(k.p256(), hash[:], r, s)
+}
+
+func sameMAC(key, signed, signature []byte) bool {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(signed)
+	return hmac.Equal(mac.Sum(nil), signature)
 }
 
 func open(key, payload []byte, header string) ([]byte, error) {

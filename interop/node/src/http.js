@@ -11,7 +11,7 @@ const PREFIX = /^__(?:host-http|host|secure|http)-/i;
  */
 export function decodeCookie(header, name, ring, options = {}) {
   const strip = (text) => text.replace(/^[ \t]+|[ \t]+$/g, "");
-  const values = [header ?? []].flat().join("; ").split(";").flatMap((part) => {
+  const values = [header ?? ""].flat().join("; ").split(";").flatMap((part) => {
     const equals = part.indexOf("=");
     return equals >= 0 && strip(part.slice(0, equals)) === name ? [strip(part.slice(equals + 1))] : [];
   });

@@ -126,21 +126,36 @@ export function seal(claims, key, { context, salt, nonce }) {
   return token;
 }
 
+function makeMac(key, signed) {
+  return createHmac("sha256", key).update(signed).digest();
+}
+
 function makeSignature(key, context, signed) {
-  if (key.algorithm === "HS256") return createHmac("sha256", derive(key.secret, "sig", context)).update(signed).digest();
+  if (key.algorithm === "HS256") return makeMac(derive(key.secret, "sig", context), signed);
   if (key.algorithm === "Ed25519") return sign(null, signed, key.halves.privateKey);
   return sign("sha256", signed, { key: key.halves.privateKey, dsaEncoding: "ieee-p1363" });
 }
 
 function signatureFits(key, context, signed, signature) {
-  if (key.algorithm === "HS256") return timingSafeEqual(makeSignature(key, context, signed), signature);
+  if (key.algorithm === "HS256") return sameMac(derive(key.secret, "sig", context), signed, signature);
+  return verifySignature(key, signed, signature);
+}
+
+/** Compares in constant time. */
+export function sameMac(key, signed, mac) {
+  return timingSafeEqual(makeMac(key, signed), mac);
+}
+
+/** Verifies a signature of Ed25519 or ES256. */
+export function verifySignature(key, signed, signature) {
   if (key.algorithm === "Ed25519") return verify(null, signed, key.halves.publicKey, signature);
   return verify("sha256", signed, { key: key.halves.publicKey, dsaEncoding: "ieee-p1363" }, signature);
 }
 
-function open(key, payload, header) {
+/** Opens a payload; the header segment is bound to it. */
+export function open(key, payload, header) {
   const decipher = createDecipheriv("aes-256-gcm", key, payload.subarray(9, 21), { authTagLength: 16 });
-  decipher.setAAD(Buffer.from(header, "ascii"));
+  decipher.setAAD(Buffer.from(header));
   decipher.setAuthTag(payload.subarray(-16));
   try {
     return Buffer.concat([decipher.update(payload.subarray(21, -16)), decipher.final()]);
