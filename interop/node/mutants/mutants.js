@@ -65,12 +65,19 @@ function copy(folder) {
   symlinkSync(join(PACKAGE, "node_modules"), join(folder, "node_modules"));
 }
 
+/** Prints a mutant. */
+function tell({ file, text, index, was, now }) {
+  const before = text.slice(0, index).split("\n");
+  const line = text.split("\n")[before.length - 1].trim();
+  console.log(`${file}:${before.length}  ${was.trim()} -> ${now || "nothing"}  in  ${line}`);
+}
+
 async function work(folder, jobs, survivors) {
   for (let job = jobs.pop(); job !== undefined; job = jobs.pop()) {
     const { file, text, index, was, now } = job;
     const path = join(folder, "src", file);
     writeFileSync(path, text.slice(0, index) + now + text.slice(index + was.length));
-    if (!(await isNoticed(folder, FIRST[file]))) survivors.push(job);
+    if (!(await isNoticed(folder, FIRST[file]))) survivors.push(tell(job));
     writeFileSync(path, text);
   }
 }
@@ -95,10 +102,4 @@ for (const folder of folders) {
 }
 if (await isNoticed(folders[0])) throw new Error("a vector fails without any change");
 await Promise.all(folders.map((folder) => work(folder, jobs, survivors)));
-survivors.sort((one, other) => (one.file < other.file ? -1 : one.file > other.file ? 1 : one.index - other.index));
-for (const { file, text, index, was, now } of survivors) {
-  const before = text.slice(0, index).split("\n");
-  const line = text.split("\n")[before.length - 1].trim();
-  console.log(`${file}:${before.length}  ${was.trim()} -> ${now || "nothing"}  in  ${line}`);
-}
 console.log(`${total} mutants, ${survivors.length} survive`);
