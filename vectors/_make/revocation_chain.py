@@ -247,11 +247,8 @@ def _marked() -> Iterator[Case]:
         ("keep-again", "A second mark spares the same session.", [mark(A), mark(A)], [A, B]),
         ("keep-ended", "What the former mark has ended no later one spares.",
          [mark(A), mark(B)], [A, B]),
-        ("keep-none", "A second mark spares nothing.", [mark(A), mark()], [A, B]),
         ("keep-new-id", "A second mark spares the id that the spared session has got.",
          [mark(A), replace(A, B), mark(B)], [A, B]),
-        ("keep-old-id", "Its former id is denied, and sparing that spares nothing.",
-         [mark(A), replace(A, B), mark(A)], [A, B]),
         ("denied-old-kept", "What the mark spares ends with the old id.",
          [replace(A, B), mark(B), deny(A), replace(B, C)], [A, B]),
     ):  # fmt: skip
