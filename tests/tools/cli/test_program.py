@@ -307,7 +307,7 @@ class TestKeysList:
             "algorithm": "HS256",
             "state": "active",
             "nbf": 0,
-            "exp": NOW + 900 + 1800 + 60,
+            "exp": NOW + 900 + 900 + 1800 + 60,
             "may_sign": True,
         }
         assert [key["may_sign"] for key in listed["keys"]] == [True, False, True]
@@ -318,7 +318,7 @@ class TestKeysList:
         heading, *rows = [line.split("  ") for line in result.out.splitlines()]
         assert heading[0] == "kid"
         assert rows[0][0] == "first"
-        assert "2026-07-25T18:06:00Z" in result.out
+        assert "2026-07-25T18:21:00Z" in result.out
         assert [row[-1].strip() for row in rows] == ["yes", "no", "yes"]
 
     def test_from_the_environment(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
