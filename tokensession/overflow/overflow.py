@@ -50,9 +50,24 @@ class Overflow:
         self.limit: int = limit
 
     def put(
-        self, packed: bytes, sid: bytes, context: bytes, *, dies_at: int, now: int
+        self,
+        packed: bytes,
+        sid: bytes,
+        context: bytes,
+        *,
+        former: Overflowed | None = None,
+        dies_at: int,
+        now: int,
     ) -> Overflowed:
         """Write a state, for a token that dies at `dies_at`.
+
+        Args:
+            packed: The state in msgpack.
+            sid: Its session.
+            context: The purpose of its tokens.
+            former: Where the session's state was; kept longer where that is this one still.
+            dies_at: Unix second.
+            now: Unix second.
 
         Raises:
             SessionTooLarge: More than the limit.
@@ -65,8 +80,15 @@ class Overflow:
                 size=len(packed),
                 limit=self.limit,
             )
+        until = dies_at + KEPT_LONGER
+        if (
+            former is not None
+            and (former.sid, former.packed) == (sid, packed)
+            and self._store.keep(former.reference.name, until=until, now=now)
+        ):
+            return former
         reference, entry = seal(packed, sid, context)
-        self._store.put(reference.name, entry, until=dies_at + KEPT_LONGER, now=now)
+        self._store.put(reference.name, entry, until=until, now=now)
         return Overflowed(reference, sid, packed)
 
     def get(self, reference: Reference, sid: bytes, context: bytes) -> Overflowed:
@@ -78,14 +100,6 @@ class Overflow:
         """
         packed = unseal(reference, self._store.get(reference.name), sid, context)
         return Overflowed(reference, sid, packed)
-
-    def keep(self, reference: Reference, *, dies_at: int, now: int) -> bool:
-        """Keep an entry for a token that dies at `dies_at`; False when it is gone.
-
-        Raises:
-            StoreError: The store cannot be asked.
-        """
-        return self._store.keep(reference.name, until=dies_at + KEPT_LONGER, now=now)
 
     def drop(self, reference: Reference) -> None:
         """Remove an entry that is not read again; where that fails, it leaves by itself."""

@@ -258,7 +258,11 @@ class TokenWriter(Generic[StateT]):
         )
         plaintext = pack_claims(state=checked)
         if key.token_length(len(plaintext)) > room and self._has_room(key, pack_claims, room):
-            overflowed = yield from self._put(bytes(checked), sid, iat, iat + ttl, former)
+            assert self.overflow is not None
+            overflowed = yield partial(
+                self.overflow.put, bytes(checked), sid, self._encoded_context,
+                former=former, dies_at=iat + ttl, now=iat,
+            )  # fmt: skip
             plaintext = pack_claims(state=overflowed.reference.state)
         return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed, plaintext)
 
@@ -266,21 +270,6 @@ class TokenWriter(Generic[StateT]):
     def _has_room(key: TokenKey, pack_claims: Callable[..., bytes], room: int) -> bool:
         """Tell whether a reference fits: where the subject takes the room, no entry helps."""
         return key.token_length(len(pack_claims(state=SOME_REFERENCE.state))) <= room
-
-    def _put(
-        self, packed: bytes, sid: bytes, iat: int, dies_at: int, former: Overflowed | None
-    ) -> Steps[Overflowed]:
-        """Put a state into the store, or keep it there longer if it has not changed."""
-        overflow = self.overflow
-        assert overflow is not None
-        if former is not None and (former.sid, former.packed) == (sid, packed):
-            kept = yield partial(overflow.keep, former.reference, dies_at=dies_at, now=iat)
-            if kept:
-                return former
-        put: Overflowed = yield partial(
-            overflow.put, packed, sid, self._encoded_context, dies_at=dies_at, now=iat
-        )
-        return put
 
     @staticmethod
     def _token(key: TokenKey, plaintext: bytes, iat: int, nonce: bytes) -> str:

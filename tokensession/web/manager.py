@@ -108,8 +108,6 @@ class SessionManager(Generic[StateT]):
         """What reads and writes the tokens."""
         return self._codec
 
-    # -- opening -----------------------------------------------------------------------------
-
     def open(
         self, headers: Iterable[tuple[bytes, bytes]], *, now: float | None = None
     ) -> RequestSession[StateT]:
@@ -164,8 +162,6 @@ class SessionManager(Generic[StateT]):
         except StoreError as error:
             session._unknown = error
             raise
-
-    # -- saving ------------------------------------------------------------------------------
 
     def save(
         self,
