@@ -112,9 +112,9 @@ class Step:
 
     def position(self) -> int:
         """Return the position of this step; the first call appends the change."""
-        if self._position is None:
+        position = self._position
+        if position is None:
             change = {"change": secrets.token_bytes(CHANGE_BYTES)}
-            self._position = self._connection.execute(
-                self._tables.append_change, change
-            ).scalar_one()
-        return self._position
+            appended = self._connection.execute(self._tables.append_change, change)
+            position = self._position = int(appended.scalar_one())
+        return position
