@@ -31,7 +31,7 @@ from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
 from tokensession.sessions.steps import run
 from tokensession.web.caching import is_merged
 from tokensession.web.cookies import Cookie
-from tokensession.web.manager import SessionManager
+from tokensession.web.manager import SessionManager, until_closed
 from tokensession.web.options import manager_of
 from tokensession.web.request_session import BEFORE_HEAD
 from tokensession.web.unavailable import claim, mark, refusal, release
@@ -181,7 +181,7 @@ class ManagersByApp:
                         policy.longest,
                     )
         manager = manager_of(self._keys, options)
-        return Managers(manager, manager.until_closed(), lifetime)
+        return Managers(manager, until_closed(manager), lifetime)
 
 
 class SessionInterface(sessions.SessionInterface):

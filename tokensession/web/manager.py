@@ -47,6 +47,7 @@ class SessionManager(Generic[StateT]):
             `SessionCodec`. The tokens' context is the cookie's.
 
     Attributes:
+        codec: Reads and writes the tokens.
         cookie: As given.
         storeless: Whether no request ever waits for a store.
         fixed_keys: The keys, where no watcher replaces them.
@@ -58,7 +59,7 @@ class SessionManager(Generic[StateT]):
     """
 
     __slots__ = (
-        "_codec", "_opening", "_saving", "cookie", "fixed_keys", "legacy", "storeless", "vary",
+        "_opening", "_saving", "codec", "cookie", "fixed_keys", "legacy", "storeless", "vary",
     )  # fmt: skip
 
     @overload
@@ -91,8 +92,8 @@ class SessionManager(Generic[StateT]):
         **options: Unpack[CodecOptions],
     ) -> None:
         cookie = Cookie() if cookie is None else cookie
-        self._codec: SessionCodec[StateT] = codec_of(keys, cookie, state_type, options)
-        codec = self._codec
+        self.codec: SessionCodec[StateT] = codec_of(keys, cookie, state_type, options)
+        codec = self.codec
         codec.changes.check_begins()
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
@@ -102,11 +103,6 @@ class SessionManager(Generic[StateT]):
         takeover = takeover_of(codec, cookie, self.legacy)
         self._opening: Opening[StateT] = Opening(codec.reader, cookie, takeover)
         self._saving: Saving[StateT] = Saving(codec, cookie, takeover)
-
-    @property
-    def codec(self) -> SessionCodec[StateT]:
-        """What reads and writes the tokens."""
-        return self._codec
 
     def open(
         self, headers: Iterable[tuple[bytes, bytes]], *, now: float | None = None
@@ -122,7 +118,7 @@ class SessionManager(Generic[StateT]):
     @property
     def lags(self) -> bool:
         """Whether the keys must be read again before the next token."""
-        return self.fixed_keys is None and self._codec.rings.lags
+        return self.fixed_keys is None and self.codec.rings.lags
 
     def can_wait(self, session: RequestSession[StateT]) -> bool:
         """Tell whether opening a session can wait for a store, or for the source of its keys."""
@@ -135,9 +131,9 @@ class SessionManager(Generic[StateT]):
         vary. An error is held in the same way.
         """
         try:
-            if (reading := self._codec.rings.due()) is not None:
+            if (reading := self.codec.rings.due()) is not None:
                 yield reading
-            session._keys = keys = self._codec.rings.current()
+            session._keys = keys = self.codec.rings.current()
             session._held = yield from self._opening.steps(session._headers, session._at, keys)
         except StoreError as error:
             session._held = error
@@ -155,7 +151,7 @@ class SessionManager(Generic[StateT]):
             if held is not None:
                 return held
             if self.fixed_keys is None:
-                keys = self._codec.rings.current()
+                keys = self.codec.rings.current()
                 if session._phase == BEFORE_HEAD:
                     session._keys = keys
             return self._opening.now(session._headers, session._at, session._keys)
@@ -286,12 +282,13 @@ class SessionManager(Generic[StateT]):
         at = int(time()) if session._now is None else session._at
         run(self._saving.trial(session, session._open(), at))
 
-    def until_closed(self) -> SessionManager[StateT]:
-        """Return a manager whose cookie browsers forget when they close; its tokens are the same.
 
-        A header's client keeps its token in any case.
-        """
-        if not isinstance(self.cookie, Cookie):
-            return self
-        cookie = replace(self.cookie, persistent=False)
-        return SessionManager(self._codec, cookie=cookie, legacy=self.legacy)
+def until_closed(manager: SessionManager[StateT]) -> SessionManager[StateT]:
+    """Return a manager whose cookie browsers forget when they close; its tokens are the same.
+
+    A header's client keeps its token in any case.
+    """
+    if not isinstance(manager.cookie, Cookie):
+        return manager
+    cookie = replace(manager.cookie, persistent=False)
+    return SessionManager(manager.codec, cookie=cookie, legacy=manager.legacy)

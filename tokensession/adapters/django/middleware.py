@@ -16,6 +16,7 @@ from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import StoreError, TokenSessionError
 from tokensession.sessions.steps import run
 from tokensession.web.caching import add_vary, is_merged
+from tokensession.web.manager import until_closed
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         self._manager = configured_manager()
-        self._until_closed = self._manager.until_closed()
+        self._until_closed = until_closed(self._manager)
 
     def process_request(self, request: Any) -> None:
         """Give the request its session."""
