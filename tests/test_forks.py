@@ -102,6 +102,7 @@ def test_a_warning_names_what_uwsgi_lacks(
 @pytest.mark.parametrize(
     ("worker", "master", "expected"),
     [(0, os.getpid(), True), (0, 0, True), (1, os.getppid(), False), (0, os.getppid(), False)],
+    ids=["master", "no master", "worker", "worker without an id"],
 )
 def test_which_process_of_uwsgi_forks(
     worker: int, master: int, *, expected: bool, monkeypatch: pytest.MonkeyPatch
