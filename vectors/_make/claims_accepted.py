@@ -79,6 +79,11 @@ def _good_forms() -> Iterator[Case]:
         numbered,
         numbered.pack(wide),
     )
+    ends = Claims(ttl=127, age=127, sub=-32)
+    yield ok("integers-fixint", "C10", "The ends of the forms of one byte.", ends)
+    for length, form in ((32, "str8"), (256, "str16")):
+        content = Claims(sub="s" * length)
+        yield ok(f"sub-{form}", "C6", f"A subject of {length} characters, a {form}.", content)
     yield ok("array16", "C1", "The array's header is array16.", Claims(), Claims().pack(bits=16))
     yield ok("array32", "C1", "The array's header is array32.", Claims(), Claims().pack(bits=32))
     yield ok(

@@ -109,7 +109,8 @@ def _lengths() -> list[Case]:
     }
     cases: list[Case] = []
     for name, whole in wholes.items():
-        for count in (15, 16, 31, 32, 255, 256, 65535, 65536):
+        more = [0x010203] if name == "array" else []  # each byte of a length counts
+        for count in (15, 16, 31, 32, 255, 256, 65535, 65536, *more):
             state: Json = {"$repeat": [tagged(whole(1)), count]}
             if name == "map":
                 state = {"$numbered": count}

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
-const VECTORS = fileURLToPath(new URL("../../../vectors", import.meta.url));
 const PATIENCE = 120_000; // milliseconds; a mutant that loops for ever is noticed
 
 // What is left alone: comments, templates, regular expressions, and texts that are messages.
@@ -55,13 +54,14 @@ function* mutants(text) {
 /** Tells whether some vector fails in the folder. */
 function isNoticed(folder, first = []) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["mutants/run.js", ...first], { cwd: folder, env: { ...process.env, VECTORS }, stdio: "ignore", timeout: PATIENCE });
+    const child = spawn(process.execPath, ["mutants/run.js", ...first], { cwd: folder, env: { ...process.env, VECTORS: join(folder, "vectors") }, stdio: "ignore", timeout: PATIENCE });
     child.on("exit", (code) => resolve(code !== 0));
   });
 }
 
 function copy(folder) {
   for (const part of ["src", "test", "mutants", "package.json"]) cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
+  cpSync(fileURLToPath(new URL("../../../vectors", import.meta.url)), join(folder, "vectors"), { recursive: true });
   symlinkSync(join(PACKAGE, "node_modules"), join(folder, "node_modules"));
 }
 
