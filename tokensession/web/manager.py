@@ -43,11 +43,9 @@ class SessionManager(Generic[StateT]):
         legacy: Readers of the cookies of other libraries (`tokensession.legacy`), whose sessions
             are taken over where a request has no cookie of ours.
         state_type: The type of the state; see `SessionCodec`.
-        options: `policy`, `revocation`, `overflow`, `padding`, `observer` and `convert`, as for
-            `SessionCodec`. The tokens' context is the cookie's.
+        options: See `CodecOptions`. The tokens' context is the cookie's.
 
     Attributes:
-        codec: Reads and writes the tokens.
         cookie: As given.
         storeless: Whether no request ever waits for a store.
         fixed_keys: The keys, where no watcher replaces them.
@@ -59,7 +57,7 @@ class SessionManager(Generic[StateT]):
     """
 
     __slots__ = (
-        "_opening", "_saving", "codec", "cookie", "fixed_keys", "legacy", "storeless", "vary",
+        "_codec", "_opening", "_saving", "cookie", "fixed_keys", "legacy", "storeless", "vary",
     )  # fmt: skip
 
     @overload
@@ -92,8 +90,8 @@ class SessionManager(Generic[StateT]):
         **options: Unpack[CodecOptions],
     ) -> None:
         cookie = Cookie() if cookie is None else cookie
-        self.codec: SessionCodec[StateT] = codec_of(keys, cookie, state_type, options)
-        codec = self.codec
+        self._codec: SessionCodec[StateT] = codec_of(keys, cookie, state_type, options)
+        codec = self._codec
         codec.changes.check_begins()
         self.cookie: Cookie | Header = cookie
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
@@ -103,6 +101,11 @@ class SessionManager(Generic[StateT]):
         takeover = takeover_of(codec, cookie, self.legacy)
         self._opening: Opening[StateT] = Opening(codec.reader, cookie, takeover)
         self._saving: Saving[StateT] = Saving(codec, cookie, takeover)
+
+    @property
+    def codec(self) -> SessionCodec[StateT]:
+        """What reads and writes the tokens."""
+        return self._codec
 
     def open(
         self, headers: Iterable[tuple[bytes, bytes]], *, now: float | None = None
@@ -118,7 +121,7 @@ class SessionManager(Generic[StateT]):
     @property
     def lags(self) -> bool:
         """Whether the keys must be read again before the next token."""
-        return self.fixed_keys is None and self.codec.rings.lags
+        return self.fixed_keys is None and self._codec.rings.lags
 
     def can_wait(self, session: RequestSession[StateT]) -> bool:
         """Tell whether opening a session can wait for a store, or for the source of its keys."""
@@ -131,9 +134,9 @@ class SessionManager(Generic[StateT]):
         vary. An error is held in the same way.
         """
         try:
-            if (reading := self.codec.rings.due()) is not None:
+            if (reading := self._codec.rings.due()) is not None:
                 yield reading
-            session._keys = keys = self.codec.rings.current()
+            session._keys = keys = self._codec.rings.current()
             session._held = yield from self._opening.steps(session._headers, session._at, keys)
         except StoreError as error:
             session._held = error
@@ -151,7 +154,7 @@ class SessionManager(Generic[StateT]):
             if held is not None:
                 return held
             if self.fixed_keys is None:
-                keys = self.codec.rings.current()
+                keys = self._codec.rings.current()
                 if session._phase == BEFORE_HEAD:
                     session._keys = keys
             return self._opening.now(session._headers, session._at, session._keys)
@@ -253,9 +256,9 @@ class SessionManager(Generic[StateT]):
 
     @staticmethod
     def complete(session: RequestSession[StateT]) -> None:
-        """Let a session be read that the response did not need: it is complete, or has failed.
+        """Let loggers and background tasks read a session, as it was when the request began.
 
-        Loggers, toolbars and background tasks then open it as it was when the request began.
+        Its response is complete, or has failed.
         """
         session._phase = COMPLETE
 
