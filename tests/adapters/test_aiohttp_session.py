@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import Any
 
 import aiohttp_security
@@ -15,6 +16,7 @@ from aiohttp_session import get_session as get_session_of_package
 
 from tokensession import ConfigError, Cookie, KeyRing, SessionCodec, SessionManager
 from tokensession.adapters.aiohttp import get_session, setup
+from tokensession.adapters.aiohttp_session import Session
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.testing import session_cookie, set_on_aiohttp
 
@@ -132,6 +134,41 @@ def test_another_identity_begins_empty() -> None:
         assert (await ask(client, stolen))["user"] is None
 
     shop.run(story)
+
+
+class Role(StrEnum):
+    """A user of an enum."""
+
+    CLERK = "clerk"
+
+
+@pytest.mark.parametrize("identity", ["None", Role.CLERK, 7, "7"])
+def test_each_identity_signs_in_every_time(identity: Any) -> None:
+    """Under a new id, so that the user has authenticated again."""
+    session = Session(Shop().manager, (), None)
+    ids = set()
+    for _ in range(2):
+        session["AIOHTTP_SECURITY"] = identity
+        assert session.subject == identity
+        ids.add(session.sid)
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("way", ["del", "pop", "popitem", "None"])
+def test_each_way_to_take_the_identity_out_signs_out(way: str) -> None:
+    """A session without the key has no subject."""
+    session = Session(Shop().manager, (), None)
+    session["AIOHTTP_SECURITY"] = "ada"
+    former = session.sid
+    ways: dict[str, Callable[[], object]] = {
+        "del": lambda: session.__delitem__("AIOHTTP_SECURITY"),
+        "pop": lambda: session.pop("AIOHTTP_SECURITY"),
+        "popitem": session.popitem,
+        "None": lambda: session.__setitem__("AIOHTTP_SECURITY", None),
+    }
+    ways[way]()
+    assert session.subject is None
+    assert session.sid != former
 
 
 def test_the_members_of_aiohttp_session() -> None:

@@ -18,14 +18,34 @@ class SignsInByKey(RequestSession[Any]):
 
     def __setitem__(self, key: str, item: Any) -> None:
         """Set a value of the state; that of the key signs in."""
-        if key == self._sign_in_key and str(item) != str(self.subject):
-            self.sign_in(item if isinstance(item, str | int) else str(item))
+        if key == self._sign_in_key and item is not None:
+            self.sign_in(subject_of(item))
         super().__setitem__(key, item)
+        if key == self._sign_in_key and item is None and self.subject is not None:
+            self._sign_out()
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state; that of the key signs out."""
         super().__delitem__(key)
         if key == self._sign_in_key:
-            kept = self.copy()
-            self.clear()
-            self.update(kept)
+            self._sign_out()
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return the newest pair of the state; that of the key signs out."""
+        key, item = super().popitem()
+        if key == self._sign_in_key:
+            self._sign_out()
+        return key, item
+
+    def _sign_out(self) -> None:
+        """End the session, and keep the rest of its state in a new one."""
+        kept = self.copy()
+        self.clear()
+        self.update(kept)
+
+
+def subject_of(user: Any) -> str | int:
+    """Return the subject for what a library takes for the user; an enum of str is its value."""
+    if isinstance(user, str):
+        return str.__str__(user)
+    return int.__index__(user) if isinstance(user, int) else str(user)
