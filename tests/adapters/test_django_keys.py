@@ -14,9 +14,12 @@ from django.urls import path
 from django.utils.module_loading import import_string
 
 from tokensession import ConfigError, Revoked, SessionCodec, encode
+from tokensession.adapters.django.session import RUNNING
 from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.testing import FixedClock
 
 from .conformance import COOKIE, RING
+from .django_site import User
 from .test_django import ada, cookie_after, database, request_with_session
 
 if TYPE_CHECKING:
@@ -59,6 +62,19 @@ def cycle(request: Any) -> JsonResponse:
     return JsonResponse({"first": first, "old": old, "closed": store.closed})
 
 
+def fail(request: Any) -> HttpResponse:
+    """Sign out, write into the new session, and fail."""
+    logout(request)
+    login(request, User.objects.create(username="eve"), "django.contrib.auth.backends.ModelBackend")
+    raise ValueError
+
+
+def put(request: Any) -> HttpResponse:
+    """Put a session of a package's own into the place of the request's."""
+    request.session = SessionStore()
+    return HttpResponse()
+
+
 def keep(request: Any, status: int) -> HttpResponse:
     """Change the session, and answer with a status."""
     request.session["kept"] = status
@@ -66,7 +82,8 @@ def keep(request: Any, status: int) -> HttpResponse:
 
 
 urlpatterns = [
-    path("who", who), path("end", end), path("cycle", cycle), path("keep/<int:status>", keep),
+    path("who", who), path("end", end), path("cycle", cycle), path("fail", fail), path("put", put),
+    path("keep/<int:status>", keep),
 ]  # fmt: skip
 
 
@@ -228,6 +245,20 @@ class TestOutside:
         with pytest.raises(ConfigError, match="no response gives the browser its new token"):
             session.save()
 
+    @pytest.mark.usefixtures("store")
+    def test_its_end_holds_when_its_token_has_died(self) -> None:
+        """A WebSocket outlives its token, while other requests renew the session."""
+        with FixedClock() as clock:
+            token = encode({"n": 1}, RING, subject="ada", now=clock.now)
+            session = SessionStore(token)
+            browser = Client()
+            browser.cookies[COOKIE] = token
+            for _ in range(2):
+                clock.advance(1000)
+                assert browser.get("/who").json()["user"] == "ada"
+            session.flush()
+            assert browser.get("/who").json()["user"] is None
+
     def test_a_session_that_has_ended_stays_so(self) -> None:
         """A new id is refused to a session that was signed out meanwhile."""
         codec: SessionCodec[Any] = SessionCodec(RING, revocation=MemoryStore())
@@ -251,6 +282,14 @@ class TestTheTestClient:
             session["n"] = n
             session.save()
             assert client.session["n"] == n
+
+    @pytest.mark.usefixtures("_no_store")
+    def test_its_session_can_be_flushed(self, ada: Any) -> None:
+        """The client forgets the cookie, as nothing else ends a session without a list."""
+        client = Client()
+        client.force_login(ada)
+        client.session.flush()
+        assert client.get("/who").json()["user"] is None
 
     @pytest.mark.usefixtures("_no_store")
     def test_it_signs_in_and_out(self, ada: Any) -> None:
@@ -299,6 +338,27 @@ def test_what_django_writes_by_its_status() -> None:
         client = Client(raise_request_exception=False)
         client.get(f"/keep/{status}")
         assert (COOKIE in client.cookies) is kept
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_sign_out_holds_with_an_error(ada: Any, listed: bool) -> None:  # noqa: FBT001
+    """What was written after it does not."""
+    store = MemoryStore() if listed else None
+    with override_settings(ROOT_URLCONF=__name__, TOKENSESSION_REVOCATION=store):
+        client = Client(raise_request_exception=False)
+        client.force_login(ada)
+        copied = client.cookies[COOKIE].value
+        assert client.get("/fail").status_code == 500
+        assert client.get("/who").json()["user"] is None
+        assert SessionStore(copied).refused == ("revoked" if listed else None)
+
+
+@pytest.mark.usefixtures("_no_store")
+def test_another_session_in_the_place_of_the_requests() -> None:
+    """The request's session is not taken for the running one after its response."""
+    before = RUNNING.get()
+    Client().get("/put")
+    assert RUNNING.get() is before
 
 
 def test_a_request_within_a_request() -> None:
@@ -410,6 +470,25 @@ class TestExpiry:
         with override_settings(SESSION_COOKIE_AGE=60 * 86400):
             request_with_session().session.set_expiry(60 * 86400)
 
+    def test_an_instant_counts_from_now(self) -> None:
+        """A session that began before may be given as much as one that begins now."""
+        with FixedClock() as clock:
+            session = request_with_session(encode({"n": 1}, RING)).session
+            session.set_expiry(timedelta(hours=1))
+            assert (session.ttl, session.cap) == (3600, 3600)
+            clock.advance(1000)
+            session.set_expiry(timedelta(days=14))
+            assert session.cap == 14 * 86400
+            with pytest.raises(ConfigError, match="longest"):
+                session.set_expiry(timedelta(days=14, seconds=1))
+
+    @pytest.mark.parametrize("value", [-1, timedelta(days=-1)])
+    def test_it_ends_the_session_by_the_requests_store_too(self, value: Any) -> None:
+        """A store of the running request's id is that session."""
+        request = request_with_session(encode({"n": 1}, RING))
+        SessionStore(request.session.session_key).set_expiry(value)
+        assert cookie_after(request)["max-age"] == "0"
+
     @pytest.mark.parametrize("value", [-1, -0.5, timedelta(days=-1)])
     def test_one_that_has_passed_ends_the_session(self, value: Any) -> None:
         """With its response, which deletes the cookie; until then it can be read."""
@@ -447,6 +526,16 @@ def test_signing_in_by_hand_and_out() -> None:
     logout(request)
     assert request.session.subject is None
     assert request.session.session_key is None
+
+
+def test_taking_the_user_out_of_the_session_signs_out() -> None:
+    """As views do that know nothing of `logout`; the rest of the state stays."""
+    request = request_with_session()
+    request.session.update({SESSION_KEY: "7", "n": 1})
+    former = request.session.sid
+    del request.session[SESSION_KEY]
+    assert (request.session.subject, dict(request.session)) == (None, {"n": 1})
+    assert request.session.sid != former
 
 
 def test_options_in_the_settings() -> None:

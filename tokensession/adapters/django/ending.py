@@ -25,12 +25,14 @@ def sid_named(session_key: object) -> bytes | None:
     return None
 
 
-def end_session(manager: SessionManager[Any], session_key: str) -> None:
+def end_session(manager: SessionManager[Any], session_key: str, found: bytes | None = None) -> None:
     """End the session that a key names; a key that names none ends nothing.
 
     Args:
         manager: Has the revocation list.
         session_key: An id in hexadecimal, or a token.
+        found: The id that the token carried when it was read. A token can have expired since,
+            while its browser has got a newer one of the same session.
 
     Raises:
         ConfigError: There is no revocation list.
@@ -42,7 +44,9 @@ def end_session(manager: SessionManager[Any], session_key: str) -> None:
         try:
             session = manager.codec.decode(session_key)
         except TokenError:
-            return  # it has ended already, or never was a session of ours
+            if found is None:
+                return  # it has ended already, or never was a session of ours
+            sid = found
     if manager.codec.revocations is None:
         raise ConfigError(NO_LIST)
     if session is not None:

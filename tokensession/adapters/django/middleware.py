@@ -16,6 +16,7 @@ from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import StoreError, TokenSessionError
 from tokensession.sessions.steps import run
 from tokensession.web.caching import add_vary, is_merged
+from tokensession.web.change import is_signed_out
 from tokensession.web.manager import until_closed
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
@@ -35,7 +36,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
     The session is opened on first access, and can be changed until the middleware returns the
     response; later changes raise a ConfigError. As with Django's own, a response whose status is
-    500 or more saves nothing.
+    500 or more saves nothing. A sign-out holds nevertheless.
     """
 
     def __init__(self, get_response: Any) -> None:
@@ -49,6 +50,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         scope = getattr(request, "scope", None)  # of ASGI
         headers = RequestHeaders(request.META, manager.vary) if scope is None else scope["headers"]
         session = request.session = SessionOfRequest(manager, headers)
+        request._session_of_request = session  # a view can put another into `request.session`
         RUNNING.set(session)
         if scope is not None and manager.can_wait(session):
             # Django calls this in a thread, and an asynchronous view in the event loop.
@@ -63,11 +65,9 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
     def process_response(self, request: Any, response: Any) -> Any:
         """Write what the response must say; see `SessionManager.save`."""
-        session = getattr(request, "session", None)
+        session = _left(request)
         if not isinstance(session, DjangoSession):
             return response
-        if isinstance(session, SessionOfRequest):
-            RUNNING.set(session.outer)
         manager = self._manager
         claim(response, session)
         fields = [
@@ -76,6 +76,9 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             if is_merged(name)
         ]
         failed = response.status_code >= _FAILED and session._unknown is None
+        if failed and _has_signed_out(session):
+            session.clear()  # the sign-out holds, and what came after it does not
+            failed = False
         if failed or session.closed:
             if session.opened:
                 add_vary(fields, manager.vary)
@@ -137,6 +140,19 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         answered = _answer(answer, response.cookies)
         answered._resource_closers.extend(response._resource_closers)  # or it stays
         return answered
+
+
+def _left(request: Any) -> Any:
+    """Return the session of a request that has run, whose outer one is the running one again."""
+    running = getattr(request, "_session_of_request", None)
+    if running is not None:
+        RUNNING.set(running.outer)
+    return getattr(request, "session", None)
+
+
+def _has_signed_out(session: DjangoSession) -> bool:
+    """Tell whether a view has signed out, and the response has still to say so."""
+    return session._value is not None and not session.closed and is_signed_out(session._value)
 
 
 def _answer(refused: Refusal, cookies: SimpleCookie | None = None) -> Any:

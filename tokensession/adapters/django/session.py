@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -13,11 +14,10 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from tokensession.adapters.django.ending import end_session, sid_named
-from tokensession.web.request_session import RequestSession
+from tokensession.adapters.sign_in_key import SignsInByKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import timedelta
 
     from tokensession.web.manager import SessionManager
 
@@ -25,15 +25,15 @@ _EXPIRY: Final = "_session_expiry"  # Django's own key for what set_expiry was g
 _CREATED: Final = "_session_created"  # what keeps a session of which nothing else is to be kept
 
 
-class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # Django has no types
+class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django has no types
     """A session as Django's users and applications know it.
 
     Signing in through ``django.contrib.auth`` begins a new session, whose subject is the user's
     primary key; signing out ends it. The token itself keeps what `set_expiry` is given.
     """
 
+    _sign_in_key = SESSION_KEY
     _manager: SessionManager[Any]
-    _is_over = False  # whether the expiry that it was given has passed
 
     @property
     def _session(self) -> DjangoSession:
@@ -54,24 +54,18 @@ class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # 
         That of the user's id begins a new session of theirs, and that of the expiry is what
         `set_expiry` sets.
         """
-        if key == SESSION_KEY:
-            self.sign_in(value)
-            if _EXPIRY in self:
-                self._expire(self[_EXPIRY])
         super().__setitem__(key, value)
-        if key == _EXPIRY:
-            self._expire(value)
+        if key in (_EXPIRY, SESSION_KEY) and _EXPIRY in self:
+            self._expire(self[_EXPIRY])
 
     def __delitem__(self, key: str) -> None:
-        """Remove a value of the state; without an expiry of its own the policy's times hold."""
+        """Remove a value of the state.
+
+        Removing the user's id signs out. Without an expiry of its own the policy's times hold.
+        """
         super().__delitem__(key)
         if key == _EXPIRY:
             self._expire(None)
-
-    def clear(self) -> None:
-        """Drop state and subject: sign out. What is written after it is a new session."""
-        super().clear()
-        self._is_over = False
 
     # -- expiry --
 
@@ -87,6 +81,8 @@ class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # 
             ConfigError: Beyond what the policy allows (``longest``, by default
                 SESSION_COOKIE_AGE) or the keys do (``token_lifetime``).
         """
+        if isinstance(value, timedelta):
+            value = datetime.fromtimestamp(time(), UTC) + value
         SessionBase.set_expiry(self, value)
 
     async def aset_expiry(self, value: float | datetime | timedelta | str | None) -> None:
@@ -95,24 +91,25 @@ class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # 
 
     def _expire(self, expiry: float | str | None) -> None:
         """Set the times that an expiry means, as Django keeps it under its own key."""
-        self._is_over = False
+        if _has_passed(expiry):
+            return
         if isinstance(expiry, str):
-            instant = datetime.fromisoformat(expiry)
-            if instant.tzinfo is None:
-                instant = timezone.make_aware(instant)
-            ends = int(instant.timestamp())
-            left = ends - int(timezone.now().timestamp())
-            self._is_over = left < 1
-            if left > 0:
-                self.set_lifetime(left, cap=ends - self.started_at)
-        elif expiry is not None and expiry < 0:
-            self._is_over = True
+            ends = _second_of(expiry)
+            left, cap = ends - int(time()), ends - self.started_at
+            longest = self._manager.codec._policy.longest_cap
+            # The session may have begun before it was given this much.
+            self.set_lifetime(left, cap=cap if longest is None else min(cap, max(left, longest)))
         else:
             self.set_lifetime(max(1, int(expiry)) if expiry else None)
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether the expiry that the session was given has passed."""
+        return (self._value or self._open()).is_mapping and _has_passed(self.get(_EXPIRY))
+
     def end_if_over(self) -> None:
         """Sign out where the expiry that the session was given has passed."""
-        if self._is_over and not self.closed:
+        if self.opened and not self.closed and self._is_over:
             self.clear()
 
     def get_expire_at_browser_close(self) -> bool:
@@ -129,15 +126,14 @@ class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # 
         """Return the seconds until the session expires unless it is renewed."""
         if given:
             return int(SessionBase.get_expiry_age(self, **given))
-        now = int(timezone.now().timestamp())
-        return 0 if self._is_over else max(0, self.expires_at - now)
+        return 0 if self._is_over else max(0, self.expires_at - int(time()))
 
     def get_expiry_date(self, **given: Any) -> datetime:
         """Return the instant at which the session expires unless it is renewed."""
         if given:
             date: datetime = SessionBase.get_expiry_date(self, **given)
             return date
-        ends = int(timezone.now().timestamp()) if self._is_over else self.expires_at
+        ends = int(time()) if self._is_over else self.expires_at
         return datetime.fromtimestamp(ends, UTC)
 
     async def aget_expiry_age(self, **given: Any) -> int:
@@ -177,6 +173,21 @@ class DjangoSession(RequestSession[Any], SessionBase):  # type: ignore[misc]  # 
     @classmethod
     def clear_expired(cls) -> None:
         """Do nothing: no store holds expired sessions."""
+
+
+def _second_of(expiry: str) -> int:
+    """Return the Unix second of an expiry that Django keeps as text."""
+    instant = datetime.fromisoformat(expiry)
+    if instant.tzinfo is None:
+        instant = timezone.make_aware(instant)
+    return int(instant.timestamp())
+
+
+def _has_passed(expiry: float | str | None) -> bool:
+    """Tell whether an expiry has passed, as Django keeps it under its own key."""
+    if isinstance(expiry, str):
+        return _second_of(expiry) <= int(time())
+    return expiry is not None and expiry < 0
 
 
 class SessionOfRequest(DjangoSession):

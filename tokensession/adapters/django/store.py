@@ -136,6 +136,8 @@ class SessionStore(DjangoSession):
         if self._name is None:
             self.clear()
         self._key = None
+        if self._client is not None:
+            self._client.cookies.pop(getattr(self._manager.cookie, "name", ""), None)
 
     async def aflush(self) -> None:
         """End the session; see `flush`."""
@@ -164,9 +166,16 @@ class SessionStore(DjangoSession):
         if self._key is None:
             return
         if self._manager.codec.revocations is not None:
-            end_session(self._manager, self._key)
+            end_session(self._manager, self._key, None if self._name else self._sid_found())
         elif self._client is None and (self._name is not None or self._is_carried):
             raise ConfigError(NO_LIST)
+
+    def _sid_found(self) -> bytes | None:
+        """Return the id of the session as it was opened or made; None where it was refused."""
+        value = self._value or self._open()
+        if value.opened is not None:
+            return value.opened.claims.sid
+        return value.sid if value.refused is None else None
 
     def cycle_key(self) -> None:
         """Give the session a new id, and a new token where it had one.
