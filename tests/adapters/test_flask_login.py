@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,6 +36,12 @@ class User(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
         self.id = name
 
 
+class Role(StrEnum):
+    """Users of an enum."""
+
+    CLERK = "clerk"
+
+
 class Shop:
     """An application with Flask-Login, a revocation list and a "remember me" box."""
 
@@ -44,11 +51,13 @@ class Shop:
         self.app = Flask("shop")
         self.app.secret_key = "for the cookie of remember me"
         self.app.session_interface = SessionInterface(self.keys, revocation=self.store)
-        LoginManager(self.app).user_loader(User)
+        self.manager = LoginManager(self.app)
+        self.manager.user_loader(User)
         views: dict[str, Any] = {
             "/": self.home, "/in/<name>": self.sign_in, "/out": logout_user_and_say,
             "/out-and-clear": self.out_and_clear, "/clear-and-out": self.clear_and_out,
-            "/cart": self.cart, "/confirm": self.confirm,
+            "/cart": self.cart, "/confirm": self.confirm, "/message": self.message,
+            "/clerk": lambda: self.sign_in(Role.CLERK),
         }  # fmt: skip
         for path, view in views.items():
             self.app.add_url_rule(path, path, view)
@@ -87,6 +96,12 @@ class Shop:
         """Put something into the session."""
         session["cart"] = [1]
         return "in the cart"
+
+    def message(self) -> str:
+        """Leave something for the user's next page."""
+        flash("for your eyes")
+        session["_cart"] = [1]
+        return "left"
 
     def confirm(self) -> str:
         """Authenticate again."""
@@ -172,6 +187,35 @@ def test_another_users_session_is_not_inherited() -> None:
     seen = ask(client)
     assert (seen["user"], seen["subject"]) == ("bob", "bob")
     assert "cart" not in seen["state"]
+    assert ask(with_token(shop, stolen))["user"] is None
+
+
+def test_another_users_messages_are_not_inherited() -> None:
+    """Nor what the application keeps under a name that begins with an underscore."""
+    client = Shop().client()
+    ask(client, "/in/ada")
+    ask(client, "/message")
+    ask(client, "/in/bob")
+    assert set(ask(client)["state"]) == {"_user_id", "_fresh", "_id"}
+
+
+def test_a_user_of_a_subclass_of_str_signs_in() -> None:
+    """Its base value is the subject."""
+    client = Shop().client()
+    ask(client, "/clerk")
+    assert ask(client)["subject"] == "clerk"
+
+
+def test_a_protected_session_that_is_stolen_ends() -> None:
+    """Flask-Login's strong protection takes the user out of it."""
+    shop = Shop()
+    shop.manager.session_protection = "strong"
+    client = shop.client()
+    ask(client, "/in/ada")
+    stolen = token_of(client)
+    answer = client.get("/", base_url=BASE, headers={"User-Agent": "other"}).json
+    assert answer is not None
+    assert (answer["user"], answer["subject"]) == (None, None)
     assert ask(with_token(shop, stolen))["user"] is None
 
 

@@ -57,6 +57,7 @@ class TestFlashes:
             (LazyMarkup(), "[<b>Bitte</b>]"),
             ({"title": "x"}, "[{&#39;title&#39;: &#39;x&#39;}]"),
             (7, "[7]"),
+            ({" m": "<i>"}, "[{&#39; m&#39;: &#39;&lt;i&gt;&#39;}]"),  # as markup is kept
             (ValueError("no"), "[no]"),
         ],
     )
@@ -172,10 +173,17 @@ class TestTemplates:
             n: int = 3
 
         def home() -> str:
-            return render_template_string("{{ session.state.n }}")
+            return render_template_string("{{ 'yes' if session }} {{ session.state.n }}")
 
         app = serve(home, state_type=Cart)
-        assert app.test_client().get("/", base_url=BASE).text == "3"
+        assert app.test_client().get("/", base_url=BASE).text == "yes 3"
+
+    def test_outside_of_a_request(self) -> None:
+        """A template finds no session there, as with Flask's own."""
+        app = serve(lambda: "x")
+        app.test_client().get("/", base_url=BASE)
+        with app.app_context():
+            assert render_template_string("{{ 'yes' if session else 'no' }}") == "no"
 
 
 class TestGetters:

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import has_request_context, session
 
 from tokensession.adapters.flask_session import Session
+from tokensession.adapters.sign_in_key import subject_of
 
 if TYPE_CHECKING:
     from flask.sansio.app import App
 
 _USER: Final = "_user_id"  # Flask-Login's key for who has signed in
-_REMEMBER: Final = "_remember"  # its note of what is to be done to its "remember me" cookie
+_REMEMBER: Final = "_remember"  # its note of what to do to its "remember me" cookie
+# What a sign-in has just set: Flask-Login's keys, and Flask's own for a session that is permanent.
+_NOTED: Final = (_USER, "_fresh", "_id", _REMEMBER, "_remember_seconds", "_permanent")
 
 
 def follow_flask_login(app: App) -> None:
@@ -28,6 +31,7 @@ def follow_flask_login(app: App) -> None:
         signals.user_loaded_from_cookie.connect(_signed_in, app)
         signals.user_logged_out.connect(_signed_out, app)
         signals.user_login_confirmed.connect(_confirmed, app)
+        signals.session_protected.connect(_protected, app)
 
 
 def _current() -> Session | None:
@@ -42,9 +46,9 @@ def _signed_in(_app: App, **_: Any) -> None:
     if current is None or user is None:
         return
     # Over another user's session nothing is carried over but what has just been noted.
-    kept = {key: item for key, item in current.items() if key.startswith("_")}
+    kept = {key: current[key] for key in _NOTED if key in current}
     current._pending = None
-    current.sign_in(user if isinstance(user, str | int) else str(user))
+    current.sign_in(subject_of(user))
     for key, item in kept.items():
         if key not in current:
             current[key] = item
@@ -58,6 +62,13 @@ def _signed_out(_app: App, **_: Any) -> None:
     current._pending = {key: kept[key] for key in (_REMEMBER,) if key in kept}
     current.clear()
     current.update(kept)
+
+
+def _protected(app: App, **_: Any) -> None:
+    """Sign out where the strong protection of sessions has taken the user out of one."""
+    current = _current()
+    if current is not None and current.subject is not None and _USER not in current:
+        _signed_out(app)
 
 
 def _confirmed(_app: App, **_: Any) -> None:

@@ -112,18 +112,27 @@ def _read_one(entry: Any) -> Any:
     """Return a message and its category as Flask gives them."""
     if not isinstance(entry, list | tuple):
         return entry
-    return tuple(
-        # What our own token says is as trusted as what the application put in.
-        Markup(part[_MARKUP])  # noqa: S704
-        if isinstance(part, dict) and [*part] == [_MARKUP]
-        else part
-        for part in entry
-    )
+    return tuple(_read_part(part) for part in entry)
+
+
+def _read_part(part: Any) -> Any:
+    if not isinstance(part, dict) or [*part] != [_MARKUP]:
+        return part
+    kept = part[_MARKUP]
+    # What our own token says is as trusted as what the application put in.
+    return Markup(kept) if isinstance(kept, str) else kept  # noqa: S704
 
 
 def _kept(entry: Any) -> Any:
     """Return a message and its category as core values; lazy texts are looked up here."""
-    return [_kept_part(part) for part in entry] if isinstance(entry, list | tuple) else entry
+    if isinstance(entry, tuple):  # as `flash` and reading leave it; a list is kept already
+        entry = [_escaped(part) for part in entry]
+    return [_kept_part(part) for part in entry] if isinstance(entry, list) else entry
+
+
+def _escaped(part: Any) -> Any:
+    """Return a part; a map of the application's that looks like marked-up text is put into one."""
+    return {_MARKUP: part} if isinstance(part, dict) and [*part] == [_MARKUP] else part
 
 
 def _kept_part(part: Any) -> Any:

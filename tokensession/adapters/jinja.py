@@ -33,6 +33,10 @@ class SessionInTemplates(Mapping[str, Any]):
         """Count the keys of the state."""
         return len(self._session)
 
+    def __bool__(self) -> bool:
+        """Tell whether there is any state; False outside of a request."""
+        return bool(self._session)
+
     def __getattr__(self, name: str) -> Any:
         """Return a value of the state, or an attribute of the session."""
         try:
