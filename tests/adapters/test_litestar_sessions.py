@@ -1,5 +1,6 @@
 """Litestar's own session features over our sessions: each verb does what its name says."""
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ class Seen(msgspec.Struct):
     user: str = "ada"
 
 
-STATES: dict[str, Any] = {"dict": {"user": "ada"}, "pydantic": Visit(), "struct": Seen()}
+STATES: dict[str, Any] = {"dict": {"user": "ada"}, "pydantic": Visit(), "struct": Seen(),
+    "ordered": OrderedDict(user="ada")}  # fmt: skip
 
 
 @post("/in/{kind:str}", sync_to_thread=False)
@@ -128,6 +130,17 @@ def test_setting_and_clearing(way: str, kind: str, listed: bool) -> None:  # noq
         for token in (first, second) if listed else ():
             client.cookies.set(COOKIE, token, domain="test.local")
             assert client.get("/me").json() == {}
+
+
+@pytest.mark.parametrize("subject", [None, lambda session: session.state.user or None])
+def test_a_state_of_a_type(subject: Any) -> None:
+    """It is set as it is, and a handler returns it as JSON."""
+    config = SessionConfig(
+        KeyRing.generate(), revocation=MemoryStore(), state_type=Seen, subject=subject
+    )
+    with TestClient(Litestar(HANDLERS, plugins=[config]), base_url=BASE) as client:
+        assert client.post("/in/struct").status_code == 201
+        assert client.get("/me").json() == {"user": "ada"}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 try:
@@ -100,7 +101,8 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the middleware to an application, and what makes JSON of a session."""
         app_config.middleware.insert(0, self.middleware)
-        app_config.type_encoders = {RequestSession: dict, **(app_config.type_encoders or {})}
+        encoders = {RequestSession: attrgetter("state")}
+        app_config.type_encoders = {**encoders, **(app_config.type_encoders or {})}
         return app_config
 
 
@@ -188,9 +190,9 @@ def _follow(session: RequestSession[Any], subject_of: Any) -> None:
     subject = subject_of(session) if session else None
     if subject == session.subject:
         return
-    kept = session.copy()
+    kept = session.state
     if subject is None:
         session.clear()
     else:
         session.sign_in(subject)
-    session.update(kept)
+    session.state = kept

@@ -38,7 +38,8 @@ def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession
         if other is None or getattr(other, "name", None) == "EMPTY":
             session.clear()
             return
-        if type(other) is dict or not isinstance(other, Mapping):
+        # Starlette's session, as a second middleware puts it there, tells whether it was modified.
+        if not isinstance(other, Mapping) or not hasattr(other, "modified"):
             _replace(session, other)
             return
     if not isinstance(other, Mapping):
@@ -50,7 +51,9 @@ def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession
 
 def _replace(session: RequestSession[Any], state: Any) -> None:
     """Let a session hold another state, under a new id where it had one."""
-    if not isinstance(state, dict):
+    if isinstance(state, Mapping):
+        state = dict(state)
+    elif (session._value or session._open()).is_mapping:  # as opposed to a state of a type
         try:
             dump = getattr(state, "model_dump", None)  # of a pydantic model
             state = dump(mode="json") if callable(dump) else msgspec.to_builtins(state)
