@@ -32,6 +32,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "adapters.flask_session": ["Session"],
         "adapters.quart": ["SessionInterface"],
         "adapters.pyramid": ["SessionFactory", "Session"],
+        "adapters.tornado": ["setup", "SessionMixin"],
         "adapters.django": ["SessionMiddleware", "SessionStore"],
         "adapters.aiohttp": ["setup", "get_session", "new_session"],
         "adapters.aiohttp_session": ["Session"],

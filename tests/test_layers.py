@@ -26,6 +26,7 @@ DOORS = {
     "litestar": {"adapters/litestar"},
     "pyramid": {"adapters/pyramid"},
     "zope": {"adapters/pyramid"},
+    "tornado": {"adapters/tornado"},
     "markupsafe": {"adapters/flask_session"},
     "quart": {"adapters/quart"},
     "werkzeug": {"adapters/flask"},

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import io
+import logging
 import queue
 import socket
 import threading
@@ -16,6 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import httpx
 import uvicorn
 from aiohttp import web
+from tornado.httpserver import HTTPServer
 
 from tokensession import TokenSessionError
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from aiohttp.typedefs import Handler
+    from tornado.web import Application
 
     from tokensession.adapters.asgi import App, Receive, Scope, Send
 
@@ -256,3 +259,52 @@ def serve_aiohttp(make_app: Callable[[], web.Application]) -> Iterator[Site]:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(PATIENCE)
             loop.close()
+
+
+class _Noting(logging.Handler):
+    """Notes what left the handlers of a Tornado application, by what Tornado logs."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self._site = site
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note an uncaught error."""
+        error = (record.exc_info or (None, None))[1]
+        if error is not None and record.args and isinstance(record.args, tuple):
+            _, path, *_ = str(record.args[0]).split()  # such as "GET /path (127.0.0.1)"
+            self._site.failed(path, error)
+
+
+@contextlib.contextmanager
+def serve_tornado(app: Application) -> Iterator[Site]:
+    """Serve a Tornado application by its own server, on a port that the system chooses."""
+    loop = asyncio.new_event_loop()
+    log = logging.getLogger("tornado.application")
+    with _listen("127.0.0.1") as listener, _client() as client:
+        site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", client)
+        noting = _Noting(site)
+        log.addHandler(noting)
+        listener.listen()
+        listener.setblocking(False)
+
+        async def start() -> HTTPServer:
+            server = HTTPServer(app, max_header_size=1 << 20)
+            server.add_socket(listener)
+            return server
+
+        async def stop(server: HTTPServer) -> None:
+            server.stop()
+            await server.close_all_connections()
+
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        server = asyncio.run_coroutine_threadsafe(start(), loop).result(PATIENCE)
+        try:
+            yield site
+        finally:
+            asyncio.run_coroutine_threadsafe(stop(server), loop).result(PATIENCE)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(PATIENCE)
+            loop.close()
+            log.removeHandler(noting)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.adapters.servers import Site, serve_aiohttp, serve_asgi, serve_wsgi
+from tests.adapters.servers import Site, serve_aiohttp, serve_asgi, serve_tornado, serve_wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ SERVERS: dict[str, Callable[[Any], AbstractContextManager[Site]]] = {
     "Litestar": serve_asgi,
     "aiohttp": lambda app: serve_aiohttp(lambda: app),
     "Pyramid": serve_wsgi,
+    "Tornado": serve_tornado,
     "Bottle, Falcon and any other WSGI framework": serve_wsgi,
 }
 DJANGO = "Django"
@@ -178,7 +179,7 @@ def test_django(tmp_path: Path, *, before: bool, cookie: str) -> None:
     assert done.stdout.split() == [cookie]
 
 
-@pytest.mark.parametrize("name", ["aiohttp", "django", "flask", "quart"])
+@pytest.mark.parametrize("name", ["aiohttp", "django", "flask", "quart", "tornado"])
 def test_a_framework_that_is_missing(name: str) -> None:
     """The import fails by a line that names the extra."""
     code = f"import sys; sys.modules[{name!r}] = None; import tokensession.adapters.{name}"
