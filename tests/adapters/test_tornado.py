@@ -356,8 +356,9 @@ def test_set_up() -> None:
     setup(app, KeyRing.generate())
     with pytest.raises(ConfigError, match="another key"):
         setup(app, KeyRing.generate())
+    bases: tuple[type, ...] = (RequestHandler, SessionMixin)  # the other way round
     with pytest.raises(TypeError):
-        type("Wrong", (RequestHandler, SessionMixin), {})
+        type("Wrong", bases, {})
     with serve_tornado(Application([("/(.*)", Handler)])) as site:
         assert site.get("/who").status_code == 500
         assert "setup(app, keys)" in str(site.failure("/who"))
