@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from itertools import repeat
+from threading import Barrier
 from typing import Any
 
 import msgspec
@@ -153,3 +158,46 @@ def test_another_codec_writes_it_whole(hs256: KeyRing) -> None:
     assert type(session._changing().state) is Members
     plain: SessionCodec[Any] = SessionCodec(hs256)
     assert plain.decode(plain.renew(session)).state == state
+
+
+class Key(Enum):
+    """Keys of an application."""
+
+    CART = "not as it is written"
+
+
+def test_keys_that_are_converted(hs256: KeyRing) -> None:
+    """They are written as `convert` says, beside members that were not read."""
+    codec: SessionCodec[Any] = SessionCodec(
+        hs256, overflow=Overflow(MemoryStore()), convert=lambda value: value.name
+    )
+    given = codec.new()
+    given.state = {**BASKET, "n": 1}
+    manager = SessionManager(codec)
+    session = manager.open([(b"cookie", b"__Host-session=" + codec.renew(given).encode())])
+    session[Key.CART] = Key.CART  # type: ignore[index]  # no str
+    headers: list[tuple[bytes, bytes]] = []
+    manager.save(session, headers)
+    token = dict(headers)[b"set-cookie"].partition(b"=")[2].partition(b";")[0]
+    assert codec.decode(token).state == {**BASKET, "n": 1, "CART": "CART"}
+
+
+def test_threads_read_the_same_member() -> None:
+    """A change that one makes within it is seen by the others."""
+    packed = pack_state({"a": [0] * 2000})
+    start = Barrier(3)
+
+    def look(members: Members, name: str) -> Any:
+        start.wait()
+        return members.whole()["a"] if name == "whole" else members["a"]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            for _ in range(100):
+                members = repeat(Members(packed), 3)
+                seen = [*threads.map(look, members, ("item", "item", "whole"))]
+                assert seen[0] is seen[1] is seen[2]
+    finally:
+        sys.setswitchinterval(interval)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,6 +44,13 @@ def is_changed(codec: SessionCodec[Any], session: Session[Any]) -> bool:
     return codec.changes.is_changed(session._changing())
 
 
+class One(IntEnum):
+    """Values that are written as their base values."""
+
+    ONE = 1
+    TWO = 2
+
+
 UNTYPED: dict[str, tuple[Callable[[Any], object], bool]] = {
     "nothing": (lambda s: None, False),
     "read": (lambda s: (s["a"], s.get("b"), list(s)), False),
@@ -62,6 +70,8 @@ UNTYPED: dict[str, tuple[Callable[[Any], object], bool]] = {
     "default_and_set": (lambda s: (s.get("gone", []), s.update(gone=[])), True),
     "set_and_taken_back": (lambda s: (s.update(a=2), s.update(a=1)), False),
     "set_and_removed": (lambda s: (s.update(new=1), s.pop("new")), False),
+    "same_by_its_base": (lambda s: s.update(a=One.ONE), False),
+    "another_by_its_base": (lambda s: s.update(a=One.TWO), True),
     "true_for_one": (lambda s: s.update(a=True), True),
     "no_state_nested": (lambda s: s["b"].update(d=object()), True),
     "no_state": (lambda s: s.update(a=object()), True),

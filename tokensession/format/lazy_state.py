@@ -8,6 +8,7 @@ neither read nor replaced are as they were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
+from threading import Lock
 from typing import Any, Final
 
 import msgspec
@@ -29,10 +30,11 @@ class Members(MutableMapping[str, Any]):
         ValueError: It is something else.
     """
 
-    __slots__ = ("_found", "_members", "_packed")
+    __slots__ = ("_found", "_lock", "_members", "_packed")
 
     def __init__(self, packed: bytes) -> None:
         self._packed = packed
+        self._lock = Lock()  # held while a member is read or replaced, so that all see one object
         self._found: dict[str, msgspec.Raw] = _read_members(packed)
         self._members: dict[str, Any] = dict(self._found)  # those that were read as their values
 
@@ -43,25 +45,31 @@ class Members(MutableMapping[str, Any]):
             BadState: It is not well-formed msgpack, which its writer has sealed nevertheless.
         """
         value = self._members[key]
-        if type(value) is msgspec.Raw and value is self._found.get(key):
+        if type(value) is not msgspec.Raw:
+            return value
+        with self._lock:
+            value = self._members[key]
+            if type(value) is not msgspec.Raw or value is not self._found.get(key):
+                return value
             try:
                 value = _read(value)
             except (ValueError, RecursionError, MemoryError):
-                value = None
+                pass
             else:
                 self._members[key] = value
                 return value
-            # Said here, so that no exception behind this one holds the state.
-            raise BadState("a member of the state is not well-formed msgpack")
-        return value
+        # Said here, so that no exception behind this one holds the state.
+        raise BadState("a member of the state is not well-formed msgpack")
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a member."""
-        self._members[key] = value
+        with self._lock:
+            self._members[key] = value
 
     def __delitem__(self, key: str) -> None:
         """Remove a member."""
-        del self._members[key]
+        with self._lock:
+            del self._members[key]
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there is a member."""
@@ -80,8 +88,10 @@ class Members(MutableMapping[str, Any]):
         return len(self._members)
 
     def whole(self) -> dict[str, Any]:
-        """Return a dict of all members; those that were read before are the same objects."""
-        return {key: self[key] for key in self._members}
+        """Return the dict of all members, which is the same one each time and stays theirs."""
+        for key in list(self._members):
+            self[key]
+        return self._members
 
     def changed(self) -> dict[str, Any]:
         """Return the members that are not what was found."""

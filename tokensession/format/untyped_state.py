@@ -92,6 +92,10 @@ class UntypedState:
             if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
                 core = checked_state(part, self._convert)  # which says what is wrong, if anything
                 if core is not part:
+                    if part is not state and any(not isinstance(key, str) for key in part):
+                        # Keys that `convert` writes: only in the whole is each one's place known.
+                        state = part = state.whole() if type(state) is Members else state
+                        core = checked_state(state, self._convert)
                     state = core if part is state else _merged(state, core)
                     packed = None if packed is None else checked_text(state, state)
         return state if packed is None else msgspec.Raw(packed)

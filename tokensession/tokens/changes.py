@@ -8,8 +8,9 @@ import msgspec
 
 from tokensession.errors import ConfigError, StateError
 from tokensession.format.claims import StateT, packed_members, packed_state
+from tokensession.format.core_values import base_value
 from tokensession.format.state import encode_msgpack
-from tokensession.sessions.value import ABSENT, CHANGEABLE
+from tokensession.sessions.value import ABSENT, CHANGEABLE, FIXED
 
 if TYPE_CHECKING:
     from tokensession.format.state_format import StateFormat
@@ -107,7 +108,7 @@ class Changes(Generic[StateT]):
                 suspects.append(key)
             else:
                 item = state.get(key, ABSENT)
-                if item is not former and (type(item) is not type(former) or item != former):
+                if item is not former and not _is_written_as(item, former):
                     return True
         if not suspects:
             return False
@@ -125,3 +126,10 @@ class Changes(Generic[StateT]):
             return raw is not None or key in state
         packed = self._format.pack(state[key])
         return packed is None or (packed != bytes(raw) and packed != encode_msgpack(_decode(raw)))
+
+
+def _is_written_as(item: Any, former: Any) -> bool:
+    """Tell whether a member is written as a former one, whose type is one of `FIXED`."""
+    if type(item) not in FIXED and isinstance(item, type(former)):
+        item = base_value(item)
+    return type(item) is type(former) and bool(item == former)
