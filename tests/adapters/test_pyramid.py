@@ -231,6 +231,17 @@ def test_signing_in_and_out_by_pyramids_helper() -> None:
     assert answered(factory, who, stolen).text == "None"
 
 
+def test_a_view_that_fails_is_reported_itself() -> None:
+    """What it had changed is not kept."""
+
+    def view(request: Any) -> Response:
+        request.session["n"] = 1
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        answered(SessionFactory(KeyRing.generate()), view)
+
+
 def test_a_change_after_the_response_raises() -> None:
     """In a callback that runs when the response has been made, nothing would carry it."""
 

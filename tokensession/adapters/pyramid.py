@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +186,8 @@ class SessionFactory:
             return
         changed = self._manager.is_changed(session)
         self._manager.complete(session)
-        if changed and request.exception is None:
+        # Where the view failed, that error is the one to report, and no change is kept.
+        if changed and request.exception is None and sys.exc_info()[1] is None:
             raise ConfigError(
                 "the session was changed after the response had been made, and that change is "
                 "lost: change it in the view"
