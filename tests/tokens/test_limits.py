@@ -189,10 +189,10 @@ def test_a_key_must_outlive_its_last_tokens() -> None:
     (old,) = KeyRing.generate(kid="old")
     new = generate_key(kid="new", nbf=now + 1000)
     for seconds, policy, fits in (
-        (2860, None, True),
-        (2859, None, False),
-        (2859, Policy(idle_timeout=1799), True),
-        (2859, UNLIMITED, True),  # the functions learn of each ttl when it is minted
+        (3760, None, True),
+        (3759, None, False),
+        (3759, Policy(idle_timeout=1799), True),
+        (3759, UNLIMITED, True),  # the functions learn of each ttl when it is minted
     ):
         ring = KeyRing([old.with_members(exp=now + seconds), new])
         if fits:
