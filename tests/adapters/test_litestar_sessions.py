@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar, Request, WebSocket, get, post, websocket
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.exceptions import LitestarException
+from litestar.exceptions import LitestarException, WebSocketDisconnect
 from litestar.middleware import DefineMiddleware
 from litestar.params import FromPath
 from litestar.plugins.flash import FlashConfig, FlashPlugin, flash
@@ -141,6 +141,34 @@ def test_a_state_of_a_type(subject: Any) -> None:
     with TestClient(Litestar(HANDLERS, plugins=[config]), base_url=BASE) as client:
         assert client.post("/in/struct").status_code == 201
         assert client.get("/me").json() == {"user": "ada"}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("verb", ["set", "clear"])
+def test_after_the_handshake_the_verbs_raise(verb: str, listed: bool) -> None:  # noqa: FBT001
+    """Nothing would carry what they do."""
+
+    @websocket("/late")
+    async def late(socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        if verb == "set":
+            socket.set_session({"user": "ada"})
+        else:
+            socket.clear_session()
+        with pytest.raises(ConfigError, match="before it is accepted"):
+            await socket.send_text("x")
+        seen.append(verb)
+
+    seen: list[str] = []
+    config = SessionConfig(KeyRing.generate(), revocation=MemoryStore() if listed else None)
+    app = Litestar([late], plugins=[config])
+    with (
+        TestClient(app, base_url=BASE) as client,
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("/late") as opened,
+    ):
+        opened.receive_text()
+    assert seen == [verb]
 
 
 @pytest.mark.parametrize("way", WAYS)

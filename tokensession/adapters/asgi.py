@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.adapters.replaced import take_over
+from tokensession.adapters.replaced import check_in_place, take_over
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.options import manager_of
@@ -96,11 +96,13 @@ class SessionMiddleware:
         key = self._scope_key
         session = scope[key] = manager.open(scope["headers"])
         begun = replaced = False
+        begun_with: object = None
 
         def sending(message: Message) -> Awaitable[None]:
-            nonlocal begun, replaced
+            nonlocal begun, begun_with, replaced
             kind = message["type"]
             if begun:
+                check_in_place(scope, key, begun_with)
                 if kind in _ENDS and not message.get("more_body"):
                     session._phase = COMPLETE
                 return send(message)
@@ -117,7 +119,7 @@ class SessionMiddleware:
                     raise
                 replaced = True
                 return _answer(send, answer, error)
-            begun = True
+            begun, begun_with = True, scope.get(key)
             # A copy: the application can keep its own for other requests, as Litestar's cache does.
             return send({**message, "headers": headers})
 
@@ -131,6 +133,7 @@ class SessionMiddleware:
             await _answer(send, unavailable(manager, error), error)
         session._phase = COMPLETE
         if begun:
+            check_in_place(scope, key, begun_with)
             manager.check_unchanged(session)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,6 +156,7 @@ class SessionMiddleware:
             raise
         if exchange.begun:
             manager.complete(session)
+            check_in_place(scope, self._scope_key, exchange.begun_with)
             manager.check_unchanged(session)
 
 
@@ -173,10 +177,20 @@ class _Exchange:
 
     Attributes:
         begun: Whether the application's response has begun.
+        begun_with: What stood in the session's place then.
         replaced: Whether another answer took its place.
     """
 
-    __slots__ = ("_key", "_manager", "_scope", "_send", "_session", "begun", "replaced")
+    __slots__ = (
+        "_key",
+        "_manager",
+        "_scope",
+        "_send",
+        "_session",
+        "begun",
+        "begun_with",
+        "replaced",
+    )
 
     def __init__(
         self,
@@ -192,12 +206,15 @@ class _Exchange:
         self._scope = scope
         self._send = send
         self.begun = self.replaced = False
+        self.begun_with: object = None
 
     async def send(self, message: Message) -> None:
         """Send what the application sends, where that can need a store or is a WebSocket's."""
         kind = message["type"]
         if self.replaced:
             return
+        if self.begun:
+            check_in_place(self._scope, self._key, self.begun_with)
         if self.begun or kind not in _BEGINS:
             if kind in _ENDS and not message.get("more_body"):
                 self._manager.complete(self._session)
@@ -225,7 +242,7 @@ class _Exchange:
             if not isinstance(error, StoreError):
                 raise
             return
-        self.begun = True
+        self.begun, self.begun_with = True, self._scope.get(self._key)
         await self._send(message if refuses else {**message, "headers": headers})
         if changed and headers:
             raise ConfigError(

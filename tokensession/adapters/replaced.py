@@ -49,6 +49,25 @@ def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession
     _warn(other, key)
 
 
+def check_in_place(scope: MutableMapping[str, Any], key: str, begun_with: object) -> None:
+    """Refuse to lose what Litestar's verbs have done after the response had begun.
+
+    Args:
+        scope: The ASGI scope.
+        key: Where the session stands in it.
+        begun_with: What stood there when the response began.
+
+    Raises:
+        ConfigError: Something else stands there now.
+    """
+    if scope.get(key) is not begun_with and _LITESTAR in scope:
+        raise ConfigError(
+            "the session was set or cleared after the response had begun, and that change is lost: "
+            "call set_session() or clear_session() before the first byte is sent (for a WebSocket: "
+            "before it is accepted)"
+        )
+
+
 def _replace(session: RequestSession[Any], state: Any) -> None:
     """Let a session hold another state, under a new id where it had one."""
     if isinstance(state, Mapping):
