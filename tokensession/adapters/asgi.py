@@ -177,7 +177,7 @@ class _Exchange:
 
     Attributes:
         begun: Whether the application's response has begun.
-        begun_with: What stood in the session's place then.
+        begun_with: The object that stood in the session's place then.
         replaced: Whether another answer took its place.
     """
 

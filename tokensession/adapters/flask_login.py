@@ -17,7 +17,7 @@ from tokensession.adapters.sign_in_key import subject_of
 if TYPE_CHECKING:
     from flask.sansio.app import App
 
-_USER: Final = "_user_id"  # Flask-Login's key for who has signed in
+_USER: Final = "_user_id"  # Flask-Login's key for the user
 _REMEMBER: Final = "_remember"  # its note of what to do to its "remember me" cookie
 # What a sign-in has just set: Flask-Login's keys, and Flask's own for a session that is permanent.
 _NOTED: Final = (_USER, "_fresh", "_id", _REMEMBER, "_remember_seconds", "_permanent")

@@ -25,7 +25,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
 
     # Seconds that it lives once it is permanent: PERMANENT_SESSION_LIFETIME.
     _lifetime: int
-    # What a sign-in extension has still to do to its own cookie, and `clear` must not drop.
+    # A sign-in extension's note for its own cookie, which `clear` must keep.
     _pending: dict[str, Any] | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""What an application has put into the place of its session, before the response begins."""
+"""An object that an application has put in place of its session, as Litestar's verbs do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LITESTAR: Final = "litestar_app"  # of a scope: Litestar serves it
 
 
 def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession[Any]) -> None:
-    """Carry out what the application meant by putting something into its session's place.
+    """Do to the session what the application meant by putting an object in its place.
 
     Litestar's ``set_session`` and ``clear_session`` do that, and so does a second session
     middleware. A session of ours is that of a mounted application.

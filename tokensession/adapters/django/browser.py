@@ -1,4 +1,4 @@
-"""The browser of a test: Django's test client, which keeps the token of a session by itself."""
+"""Django's test client, which keeps the token of a session in its own cookies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from typing import Any, Final
 
 _CLIENT: Final = "django.test.client"
-_FRAMES: Final = 3  # from here to what made the session
+_FRAMES: Final = 3  # from this function to the caller that makes the session
 
 
 def client_that_asks() -> Any:

@@ -1,4 +1,4 @@
-"""Django's system checks: what is unsafe in the settings, or has no effect here."""
+"""Django's system checks: settings that are unsafe, or that have no effect."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENDS_SESSIONS: Final = (
 
 @checks.register("security")  # type: ignore[untyped-decorator]
 def check_settings(**_: Any) -> list[checks.CheckMessage]:
-    """Return what is wrong with the settings of the sessions."""
+    """Return the errors and warnings about the settings of the sessions."""
     return [*_errors(), *_warnings()]
 
 
@@ -57,8 +57,8 @@ def _errors() -> Iterator[checks.CheckMessage]:
     classes = [import_string(name) for name in settings.MIDDLEWARE]
     if not any(isinstance(c, type) and issubclass(c, SessionMiddleware) for c in classes):
         yield checks.Error(
-            "Django's own SessionMiddleware takes cookies that it should not, and knows nothing of "
-            "renewal",
+            "MIDDLEWARE has Django's own SessionMiddleware, which accepts ambiguous cookies and "
+            "renews no session",
             hint=f"put {_ENGINE}.SessionMiddleware into MIDDLEWARE in its place",
             id="tokensession.E004",
         )
@@ -87,7 +87,7 @@ def _warnings() -> Iterator[checks.CheckMessage]:
 
 
 def _traps() -> Iterator[tuple[str, str]]:
-    """Return what other packages will fail at, and the remedy."""
+    """Return the settings at which other packages fail, each with its remedy."""
     policy = getattr(settings, "TOKENSESSION_POLICY", None)
     age = int(settings.SESSION_COOKIE_AGE)
     longest = policy.longest_cap if isinstance(policy, Policy) else None

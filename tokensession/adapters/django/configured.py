@@ -1,4 +1,4 @@
-"""What Django's settings ask for."""
+"""The manager that Django's settings describe."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def configured_manager() -> SessionManager[Any]:
     known = (id(keys), cookie, age, *(id(value) for value in given.values()))
     made = _made.get(known)
     if made is None:
-        # What set_expiry(SESSION_COOKIE_AGE) asks for, as "remember me" does, is allowed.
+        # "Remember me" boxes call set_expiry(SESSION_COOKIE_AGE), so allow that much.
         options.setdefault("policy", Policy(longest=max(age, DEFAULT_ABSOLUTE)))
         manager: SessionManager[Any] = SessionManager(keys, cookie=cookie, **options)
         if len(_made) >= _SIZE:

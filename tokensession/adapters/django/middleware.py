@@ -1,4 +1,4 @@
-"""Django's session middleware, reading the raw cookie and writing what the manager says."""
+"""Django's session middleware: it reads the raw cookie and writes the manager's headers."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     @staticmethod
     def _mark(request: Any, response: Any, session: DjangoSession, fields: Headers) -> None:
         if any(name == b"set-cookie" for name, _ in fields):
-            # Django's own cache for whole sites, which is around this middleware, knows nothing
-            # of no-store in its older versions, and would give the cookie to others.
+            # Older versions of Django's cache for whole sites ignore no-store, and would give the
+            # cookie to others. That cache is around this middleware.
             request._cache_update_cache = False
             mark(response, session)
         else:
@@ -143,7 +143,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
 
 def _left(request: Any) -> Any:
-    """Return the session of a request that has run, whose outer one is the running one again."""
+    """Return the session of a request that has run, and let the outer one be the running one."""
     running = getattr(request, "_session_of_request", None)
     if running is not None:
         RUNNING.set(running.outer)

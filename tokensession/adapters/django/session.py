@@ -1,4 +1,4 @@
-"""A session as Django's users and applications know it, and that of a request."""
+"""Sessions with the members of Django's own, and the session of a request."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from tokensession.web.manager import SessionManager
 
-_EXPIRY: Final = "_session_expiry"  # Django's own key for what set_expiry was given
-_CREATED: Final = "_session_created"  # what keeps a session of which nothing else is to be kept
+_EXPIRY: Final = "_session_expiry"  # Django's own key for the value of set_expiry
+_CREATED: Final = "_session_created"  # keeps a session that has no other state
 
 
 class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django has no types
@@ -37,7 +37,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
 
     @property
     def _session(self) -> DjangoSession:
-        """What Django's base class reads and writes."""
+        """The session itself, because Django's base class reads and writes its state here."""
         return self
 
     async def _aget_session(self, no_load: bool = False) -> DjangoSession:  # noqa: ARG002, FBT001, FBT002
@@ -51,8 +51,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value of the state.
 
-        That of the user's id begins a new session of theirs, and that of the expiry is what
-        `set_expiry` sets.
+        Setting the user's id signs in. Setting the expiry gives the token these times.
         """
         super().__setitem__(key, value)
         if key in (_EXPIRY, SESSION_KEY) and _EXPIRY in self:
@@ -90,7 +89,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         self.set_expiry(value)
 
     def _expire(self, expiry: float | str | None) -> None:
-        """Set the times that an expiry means, as Django keeps it under its own key."""
+        """Set idle window and limit by an expiry in the form of Django's own key."""
         if _has_passed(expiry):
             return
         if isinstance(expiry, str):
@@ -151,10 +150,10 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         return not self and self.subject is None
 
     def exists(self, session_key: str) -> bool:
-        """Tell whether there can be a session of an id.
+        """Tell whether a session of this id can exist.
 
-        True for 32 hexadecimal digits that are not in the revocation list. Neither expired
-        sessions nor those that ended with all of their subject's are known, as nothing is stored.
+        True for 32 hexadecimal digits that are not in the revocation list. Nothing else is stored,
+        so an expired session counts as existing, and one that ended with all of its subject's too.
 
         Args:
             session_key: As a request's session gives it.
@@ -222,18 +221,18 @@ class SessionOfRequest(DjangoSession):
     def session_key(self) -> str | None:
         """The session id in hexadecimal, which is no secret; None where there is nothing to keep.
 
-        `create` and `save` keep such a session too: what an application stores under this key is
-        then one visitor's, and never that of everybody who has none.
+        `create` and `save` keep an empty session too. Then each visitor has a key of their own,
+        under which an application can store data.
         """
         return self.sid.hex() if self.kid or not self.is_empty() else None
 
     def create(self) -> None:
-        """Let the session be written with the response, though there may be nothing in it."""
+        """Write the session with the response, even if it is empty."""
         if self.session_key is None:
             self[_CREATED] = True
 
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
-        """Do what `create` does, and raise now what writing the session would raise."""
+        """Do what `create` does, and raise now each error that writing would raise."""
         self.create()
         self.check()
 

@@ -23,7 +23,7 @@ class SessionStore(DjangoSession):
     """A session outside of its request, or that of the running request by its id.
 
     Args:
-        session_key: What the session is found by:
+        session_key: The key of the session:
 
             - None: a new session, whose token `save` makes.
             - A token, such as the test client's cookie: the session in it.
@@ -46,7 +46,7 @@ class SessionStore(DjangoSession):
 
     @property
     def session_key(self) -> str | None:
-        """The key it was found by, or the token that `save` made since; None after `flush`."""
+        """The given key, or the token that `save` has made since; None after `flush`."""
         return self._key if self._running is None else self._running.session_key
 
     def _open(self) -> SessionValue[Any]:
@@ -62,7 +62,7 @@ class SessionStore(DjangoSession):
         return super()._changing()
 
     def _check_is_known(self) -> None:
-        """Refuse to take a session that is elsewhere for an empty one.
+        """Refuse to read or change a session whose token is elsewhere.
 
         Raises:
             ConfigError: Only its id is known.
