@@ -73,6 +73,17 @@ def test_retiring_later_counts_from_now(hs256: KeyRing) -> None:
     assert ring.retire(old.kid, token_lifetime=3600, now=NOW + 6000)[old.kid].exp == NOW + 9560
 
 
+@pytest.mark.parametrize("late", [-1, 0, 1, 10**8])
+def test_a_key_that_would_sign_in_a_far_future_can_be_retired(late: int) -> None:
+    """It gets an end, whether or not a plan would have dated it so; its successor follows it."""
+    ring = ring_of(now=(NOW, None), far=(NOW + 90 * 86400 + 900 + late, None))
+    after = ring.retire("far", token_lifetime=3600, now=NOW)
+    (new,) = (key for key in after if key.kid not in ring)
+    assert after["far"].nbf < new.nbf
+    assert after["far"].exp == new.nbf + 900 + 3600 + 60
+    assert after.active(NOW) is after["now"]
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

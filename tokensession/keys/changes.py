@@ -16,6 +16,7 @@ from tokensession.keys.continuity import (
     by_age,
     check_minter,
     extend,
+    horizon,
     publish,
     replace_key,
     within_reach,
@@ -61,6 +62,9 @@ def retire(keys: Keys, key: Key, schedule: Schedule, *, now: int) -> Keys:
         state = "revoked" if key.revoked else f"expired since {key.exp}"
         raise ConfigError(f"key {key.kid!r} is {state}, which is more than retired")
     check_minter(keys)
+    if key.nbf >= horizon(now, schedule):  # as `publish`: its end must come after its nbf
+        key = key.with_members(nbf=now + schedule.propagation)
+        keys = replace_key(keys, key)
     others = within_reach((other for other in keys if other is not key), now, schedule)
     lasts = any(other.exp is None for other in others)
     if not lasts or _successor(keys, key, schedule, now) is None:
