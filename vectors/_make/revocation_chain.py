@@ -1,7 +1,4 @@
-"""Calls on a list of revocations, in order: how a session ends and how it gets a new id.
-
-The list is a model of its own, which shares no code with the library.
-"""
+"""Calls on a model of a revocation list, which shares no code with the library."""
 
 from __future__ import annotations
 
