@@ -155,6 +155,7 @@ def test_one_database_for_all_roles(sqlite_url: str) -> None:
         "shop_keys",
         "shop_overflow",
         "shop_revocation",
+        "shop_revocation_changes",
         "shop_revoked_sids",
         "shop_revoked_subjects",
     ]

@@ -617,12 +617,14 @@ class TestCommand:
         assert error.count("\n") == 1
 
     def test_another_missing_module_is_no_missing_extra(
-        self, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A broken installation is not explained away."""
+        """A broken installation is reported as a fault, and not explained away."""
         monkeypatch.setitem(sys.modules, "tokensession.tools.demo.server", None)
-        with pytest.raises(ModuleNotFoundError):
-            main(["demo"])
+        assert main(["demo"]) == 70
+        error = capsys.readouterr().err
+        assert "ModuleNotFoundError" in error
+        assert "pip install" not in error
 
     def test_the_other_commands_need_no_extra(self) -> None:
         """The command line alone loads neither server nor framework."""
