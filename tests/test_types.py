@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Django has no types of its own, so neither has what is derived from it; and how SQLAlchemy types
-# statements differs between its versions, so internal modules leave them to inference.
+# Django and Pyramid have no types of their own, so neither has what is derived from them. How
+# SQLAlchemy types statements differs between its versions, so internal modules infer them.
 UNTYPED = (
     "tokensession.adapters.django",
+    "tokensession.adapters.pyramid",
     "tokensession.stores.sql.revocation_step",
     "tokensession.stores.sql.revocation_tables",
 )

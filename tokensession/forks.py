@@ -88,7 +88,7 @@ def _look_at_uwsgi() -> bool:
     return True
 
 
-warn_of_uwsgi = PerProcess(_look_at_uwsgi)  # once in each process
+warn_of_uwsgi: PerProcess[bool] = PerProcess(_look_at_uwsgi)  # once in each process
 
 
 def call_in_child(one: _Object, call: Callable[[_Object], object]) -> None:

@@ -222,8 +222,8 @@ class TestReading:
     def test_what_has_ended_leaves(self) -> None:
         """An hour after its end: the memory is bounded by what is revoked within a lifetime."""
         store = MemoryStore()
-        store.deny(denial(1, until=NOW - 3600 - 1025), now=NOW - LIFE)
-        store.deny(denial(2, until=NOW - 3600 + 1), now=NOW - LIFE)
+        store.deny(denial(1, until=NOW - 3600 - 1025, start=NOW - LIFE), now=NOW - LIFE)
+        store.deny(denial(2, until=NOW - 3600 + 1, start=NOW - LIFE), now=NOW - LIFE)
         replica = Replica(store)
         replica.read()
         assert replica.size == 1

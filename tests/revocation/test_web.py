@@ -202,7 +202,7 @@ def fresh_replica(store: Store) -> Replica:
 class Cart:
     """A state of a type."""
 
-    items: int
+    items: int = 0
 
 
 @pytest.fixture(params=[Lookup, fresh_replica], ids=["lookup", "replica"])

@@ -87,11 +87,15 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
         if scopes is not None:
             self.scopes = scopes
         # What Litestar and its documents of OpenAPI ask of a configuration.
-        self.key = cookie.name
-        self.max_age = self.manager.codec.new().ttl
-        self.path, self.domain = cookie.path, cookie.domain
-        self.secure, self.httponly = not cookie.http_development, True
-        self.samesite = cast("Literal['lax', 'strict', 'none']", cookie.same_site.lower())
+        self.key: str = cookie.name
+        self.max_age: int = self.manager.codec.new().ttl
+        self.path: str = cookie.path
+        self.domain: str | None = cookie.domain
+        self.secure: bool = not cookie.http_development
+        self.httponly: bool = True
+        self.samesite: Literal["lax", "strict", "none"] = cast(
+            "Literal['lax', 'strict', 'none']", cookie.same_site.lower()
+        )
 
     @property
     def middleware(self) -> DefineMiddleware:

@@ -26,10 +26,10 @@ MAX_INT: Final = 2**53 - 1  # the largest integer that every JSON and JavaScript
 MIN_INT: Final = -MAX_INT
 MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself is level 1
 
-TEXT: Final = frozenset({str, bool, bytes, NoneType})
-SCALARS: Final = TEXT | {int, float}
-CONTAINERS: Final = frozenset({dict, list, tuple})
-_CORE: Final = SCALARS | CONTAINERS | {datetime}
+TEXT: Final[frozenset[type]] = frozenset({str, bool, bytes, NoneType})
+SCALARS: Final[frozenset[type]] = TEXT | {int, float}
+CONTAINERS: Final[frozenset[type]] = frozenset({dict, list, tuple})
+_CORE: Final[frozenset[type]] = SCALARS | CONTAINERS | {datetime}
 _FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
 
 

@@ -12,7 +12,7 @@ from tokensession.format.claims import SID_BYTES, StateT, Subject
 from tokensession.format.seconds import whole_seconds
 from tokensession.format.state_format import state_format
 from tokensession.observer import SILENT, Observer
-from tokensession.overflow.overflow import overflow_of
+from tokensession.overflow.overflow import Overflow, overflow_of
 from tokensession.sessions.policy import Policy
 from tokensession.sessions.session import Session
 from tokensession.sessions.steps import run
@@ -108,7 +108,8 @@ class SessionCodec(Revoker, Generic[StateT]):
         elif not isinstance(policy, Policy):
             raise ConfigError(f"policy must be a Policy, not {type(policy).__name__}")
         self._policy = limits = policy.within(ring.token_lifetime)
-        self.overflow = overflow = overflow_of(options.get("overflow"))
+        overflow = overflow_of(options.get("overflow"))
+        self.overflow: Overflow | None = overflow
         purpose = context, context_bytes(context)
         self.context: str = context
         padding = checked_padding(options.get("padding", 0))

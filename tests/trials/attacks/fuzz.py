@@ -230,6 +230,13 @@ LEGACY_SEEDS = (
 LONGEST = {"claims": 700, "legacy": 2000}
 
 
+def _document(case: dict[str, Any]) -> bytes:
+    """Return the document of a case as it is read."""
+    if "bytes" in case:
+        return bytes.fromhex(case["bytes"])
+    return str(case["text"] if "text" in case else json.dumps(case["document"])).encode()
+
+
 def seeds(target: str) -> list[bytes]:
     """Return what the vectors have to begin with."""
     files = {
@@ -241,10 +248,7 @@ def seeds(target: str) -> list[bytes]:
     if target == "claims":
         return plaintexts
     if target == "keys":
-        return [
-            case["text"].encode() if "text" in case else json.dumps(case["document"]).encode()
-            for case in files["keys"]
-        ]
+        return [_document(case) for case in files["keys"]]
     if target == "cookies":
         return [b"a=b; __Host-session=" + token + b"\n__Host-session=x" for token in tokens]
     if target == "legacy":

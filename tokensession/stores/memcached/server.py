@@ -75,7 +75,7 @@ class MemcachedServer(Connection):
         self.prefix = prefix
         self.item_limit = item_limit
         self._timeout = timeout
-        self.client = PerProcess(self._new_client)
+        self.client: PerProcess[Any] = PerProcess(self._new_client)
         self._turns = PerProcess(lambda: BoundedSemaphore(_MOST))
 
     @property

@@ -93,7 +93,11 @@ class RedisServer(Connection):
         return source
 
     def close(self) -> None:
-        self.client.close()
+        if isinstance(self.client, redis.RedisCluster):
+            cluster: Any = self.client
+            cluster.disconnect_connection_pools()  # once closed, it would find no node again
+        else:
+            self.client.close()
 
     def check_bytes(self) -> None:
         """Refuse a client that returns text."""
