@@ -353,6 +353,8 @@ class TestRevoking:
         KeyRing.from_jwks(after.to_json(), running=ring)
         with pytest.raises(ConfigError, match="kid must be"):
             revoke_key(ring, "no kid", NOW, unlisted=True)
+        with pytest.raises(ConfigError, match="reason must be a str, not int"):
+            revoke_key(ring, "gone", NOW, reason=5, unlisted=True)  # type: ignore[arg-type]
 
 
 @st.composite

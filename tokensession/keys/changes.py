@@ -6,7 +6,7 @@ Each function takes the keys of a ring and returns those of the next one, or rai
 
 from __future__ import annotations
 
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
@@ -15,13 +15,15 @@ from tokensession.keys.continuity import (
     Keys,
     by_age,
     check_minter,
+    end_too_early,
     extend,
     horizon,
+    new_key,
     publish,
     replace_key,
     within_reach,
 )
-from tokensession.keys.jwk import Key, generate_key, tombstone
+from tokensession.keys.jwk import Key, generate_key, revocation_at, tombstone
 from tokensession.keys.signer import signer_of
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 def add(keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: int, now: int) -> Keys:
     """Return the keys and one more: publish before use."""
     check_seconds("propagation", propagation, least=0)
-    kids = {key.kid for key in keys}
     # A key that replaces none has nothing to wait for: no process can sign without it.
     alone = signer_of(keys, now) is None
     if isinstance(algorithm, Key):
@@ -39,10 +40,8 @@ def add(keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: int, 
     else:
         if nbf is None and not alone:
             nbf = now + propagation
-        key = generate_key(algorithm, nbf=nbf)
-        while key.kid in kids:
-            key = generate_key(algorithm, nbf=nbf)
-    if key.kid in kids:
+        key = new_key(keys, partial(generate_key, algorithm, nbf=nbf))
+    if any(key.kid == other.kid for other in keys):
         raise ConfigError(f"the ring has a key {key.kid!r} already; a kid is used once")
     if key.can_mint and not key.revoked and not alone and key.nbf < now + propagation:
         raise ConfigError(
@@ -78,11 +77,7 @@ def retire(keys: Keys, key: Key, schedule: Schedule, *, now: int) -> Keys:
 
 def revoke(keys: Keys, key: Key, *, reason: str | None, now: int) -> Keys:
     """Return the keys with one revoked; `keys` itself if it already was."""
-    revoked: dict[str, object] = {"revoked_at": now}
-    if reason is not None:
-        if not isinstance(reason, str):
-            raise ConfigError(f"reason must be a str, not {type(reason).__name__}")
-        revoked["reason"] = reason
+    revoked = revocation_at(now, reason)
     return keys if key.revoked else replace_key(keys, key.with_members(revoked=revoked))
 
 
@@ -113,16 +108,15 @@ def _believed(key: Key) -> dict[str, object]:
 
 def check_grace(keys: Keys, schedule: Schedule, *, now: int) -> None:
     """Refuse a key that expires before its last tokens do."""
-    for key, successor in pairwise(within_reach(keys, now, schedule)):
+    for key, successor in end_too_early(keys, now, schedule):
         needed = successor.nbf + schedule.grace
-        if key.exp is not None and key.exp < needed:
-            raise ConfigError(
-                f"key {key.kid!r} expires at {key.exp}, but tokens that it signed until every "
-                f"process knew {successor.kid!r} (nbf {successor.nbf} + propagation "
-                f"{schedule.propagation} s) live up to {schedule.token_lifetime} s (+ "
-                f"{schedule.leeway} s leeway), until {needed}: set its exp to {needed} or later, "
-                "or shorten the idle timeout"
-            )
+        raise ConfigError(
+            f"key {key.kid!r} expires at {key.exp}, but tokens that it signed until every "
+            f"process knew {successor.kid!r} (nbf {successor.nbf} + propagation "
+            f"{schedule.propagation} s) live up to {schedule.token_lifetime} s (+ "
+            f"{schedule.leeway} s leeway), until {needed}: set its exp to {needed} or later, "
+            "or shorten the idle timeout"
+        )
 
 
 def _successor(keys: Keys, key: Key, schedule: Schedule, now: int) -> Key | None:

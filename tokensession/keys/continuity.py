@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,7 +10,7 @@ from tokensession.errors import ConfigError
 from tokensession.keys.jwk import Key, generate_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tokensession.keys.schedule import Schedule
 
@@ -58,12 +59,12 @@ def check_minter(keys: Iterable[Key]) -> None:
         )
 
 
-def new_key(keys: Iterable[Key], algorithm: str, *, nbf: int, make_key: Maker) -> Key:
+def new_key(keys: Iterable[Key], make: Callable[[], Key]) -> Key:
     """Return a new key whose kid the keys do not have."""
     kids = {key.kid for key in keys}
-    key = make_key(algorithm, nbf=nbf)
+    key = make()
     while key.kid in kids:
-        key = make_key(algorithm, nbf=nbf)
+        key = make()
     return key
 
 
@@ -86,7 +87,7 @@ def publish(
     order = within_reach(keys, at, schedule)
     nbf = max(soon, order[-1].nbf + 1) if order else max(at, 0)
     algorithm = schedule.algorithm or algorithm or max(order or keys, key=by_age).algorithm
-    return (*keys, new_key(keys, algorithm, nbf=nbf, make_key=make_key))
+    return (*keys, new_key(keys, partial(make_key, algorithm, nbf=nbf)))
 
 
 def keep_signing(
@@ -109,11 +110,16 @@ def keep_signing(
 
 def extend(keys: Keys, at: int, schedule: Schedule) -> Keys:
     """Return the keys, whose ends are moved behind the last tokens that they sign."""
-    for key, successor in pairwise(within_reach(keys, at, schedule)):
-        needed = successor.nbf + schedule.grace
-        if key.exp is not None and key.exp < needed:
-            keys = replace_key(keys, key.with_members(exp=needed))
+    for key, successor in end_too_early(keys, at, schedule):
+        keys = replace_key(keys, key.with_members(exp=successor.nbf + schedule.grace))
     return keys
+
+
+def end_too_early(keys: Keys, at: int, schedule: Schedule) -> Iterator[tuple[Key, Key]]:
+    """Yield each key that expires before its last tokens do, and the key that takes over."""
+    for key, successor in pairwise(within_reach(keys, at, schedule)):
+        if key.exp is not None and key.exp < successor.nbf + schedule.grace:
+            yield key, successor
 
 
 def replace_key(keys: Keys, changed: Key) -> Keys:

@@ -45,8 +45,10 @@ def access_of(file: int | str) -> Access:
     return Access(status.st_uid, status.st_gid, mode, _lists_of(file))
 
 
-def check_private(file: int | str, path: str, *, name: str) -> None:
-    """Refuse a file that others than its owner can use; say what this process's user can do.
+def check_private(file: int | str, path: str, *, name: str) -> Access:
+    """Return the access of a file that its owner alone can use, and refuse any other.
+
+    The error says what this process's user can do.
 
     Args:
         file: Its descriptor or path.
@@ -59,7 +61,7 @@ def check_private(file: int | str, path: str, *, name: str) -> None:
     access = access_of(file)
     readers = _readers_of(access) if os.name == "posix" else []
     if not readers:
-        return
+        return access
     if os.statvfs(file).f_flag & os.ST_RDONLY:
         remedy = f"its mount is read-only: have the platform mount it with mode 0400, or {_SHARED}"
     elif os.geteuid() not in (0, access.owner):

@@ -223,6 +223,19 @@ def generate_key(
     return parse_key(kid, [signature, encryption])
 
 
+def revocation_at(second: int, reason: str | None) -> dict[str, object]:
+    """Return the member ``revoked`` of a key that is revoked at a Unix second.
+
+    Raises:
+        ConfigError: A reason that is no str.
+    """
+    if reason is None:
+        return {"revoked_at": second}
+    if not isinstance(reason, str):
+        raise ConfigError(f"reason must be a str, not {type(reason).__name__}")
+    return {"revoked_at": second, "reason": reason}
+
+
 def tombstone(kid: str, revoked: Mapping[str, object]) -> Key:
     """Return what stands for a revoked key of which only the name is known."""
     return parse_key(kid, [{"kty": "oct", "kid": kid, "alg": "HS256", "revoked": dict(revoked)}])

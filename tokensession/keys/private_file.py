@@ -59,9 +59,10 @@ def _read(path: str | os.PathLike[str], *, shared_file: bool) -> _Found:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ConfigError(f"key file {path}: not a regular file")
-        if not shared_file:
-            check_private(descriptor, os.fsdecode(path), name=f"key file {path}")
-        access = access_of(descriptor)
+        if shared_file:
+            access = access_of(descriptor)
+        else:
+            access = check_private(descriptor, os.fsdecode(path), name=f"key file {path}")
         with open(descriptor, "rb", closefd=False) as file:  # opened above
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:

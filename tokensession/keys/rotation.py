@@ -7,6 +7,7 @@ clock; a run that comes late makes a key stay longer, and never one sign too ear
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -22,7 +23,7 @@ from tokensession.keys.continuity import (
     signers,
     within_reach,
 )
-from tokensession.keys.jwk import Key, generate_key, tombstone
+from tokensession.keys.jwk import Key, generate_key, revocation_at, tombstone
 from tokensession.keys.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -146,12 +147,12 @@ def revoke_key(
         make_key: Makes new keys, for replays.
 
     Raises:
-        ConfigError: No such kid, or a ring that reads only.
+        ConfigError: No such kid, a ring that reads only, or a reason that is no str.
     """
     at = whole_seconds(now)
     if unlisted and kid not in ring:
-        why = {"revoked_at": at} if reason is None else {"revoked_at": at, "reason": reason}
-        return ring.with_keys([*ring, tombstone(kid, why)]), (Event("revoked", kid, at),)
+        gone = tombstone(kid, revocation_at(at, reason))
+        return ring.with_keys([*ring, gone]), (Event("revoked", kid, at),)
     if kid not in ring:
         raise ConfigError(
             f"the ring has no key {kid!r}, it has {', '.join(key.kid for key in ring)}; to revoke "
@@ -164,7 +165,8 @@ def revoke_key(
     schedule = ring.numbers
     keys = {key.kid: key for key in changed}
     if activate_new_now or changed.active(at) is None:
-        key = new_key(changed, schedule.algorithm or algorithm, nbf=max(at, 0), make_key=make_key)
+        own = schedule.algorithm or algorithm
+        key = new_key(changed, partial(make_key, own, nbf=max(at, 0)))
         keys[key.kid] = key
         events.append(Event("added", key.kid, key.nbf))
     _keep_signing(keys, at, schedule, events, algorithm=algorithm, make_key=make_key)
@@ -201,9 +203,9 @@ def _next_key(ring: KeyRing, at: int, schedule: Schedule, make_key: Maker) -> Ke
         if due - schedule.propagation > at or nbf > horizon(at, schedule):
             return None
     else:
-        nbf = max(at, 0)  # nobody can sign: at once
+        nbf = max(at, 0)  # no key can sign: at once
     last = order[-1] if order else max(ring, key=by_age)
-    return new_key(ring, schedule.algorithm or last.algorithm, nbf=nbf, make_key=make_key)
+    return new_key(ring, partial(make_key, schedule.algorithm or last.algorithm, nbf=nbf))
 
 
 def _out_of_reach(second: int, at: int, schedule: Schedule) -> bool:
@@ -257,9 +259,7 @@ def changed_keys(former: Iterable[Key], keys: Iterable[Key]) -> tuple[Event, ...
 def _remove(keys: dict[str, Key], at: int, schedule: Schedule, events: list[Event]) -> None:
     late = schedule.propagation + schedule.leeway  # other clocks may be behind this one
     for key in list(keys.values()):
-        if key.revoked:
-            continue
-        if key.exp is not None and key.exp + late <= at:
+        if key.exp is not None and key.exp + late <= at and not key.revoked:
             del keys[key.kid]
             events.append(Event("removed", key.kid, key.exp))
 
