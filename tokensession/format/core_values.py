@@ -127,31 +127,25 @@ def _core_key(key: Any, path: str, convert: Convert | None) -> str:
 
 def _replaced(value: Any, path: str, depth: int, convert: Convert | None) -> Any:
     """Return the value of exactly a core type that is written for this one."""
-    kind = type(value)
+    kind, core = type(value), _UNEQUAL
     reason = None
-    if isinstance(value, tuple(_BASES)):
+    if isinstance(value, _SUBCLASSED):
         if depth > MAX_DEPTH:
             raise StateError(path, f"nested deeper than {MAX_DEPTH} levels")
-        base = _equal_base(value)
-        if base is not _UNEQUAL:
-            return base
+        core = _equal_base(value)
     elif convert is not None:
-        converted: Any = None
         try:
             converted = convert(value)
         except Exception as error:  # noqa: BLE001  # of the application
             reason = f"a {kind.__name__}, for which convert raised {type(error).__name__}"
-        if reason is None:
-            if type(converted) in _CORE:
-                return converted
-            if isinstance(converted, tuple(_BASES)):
-                base = _equal_base(converted)
-                if base is not _UNEQUAL:
-                    return base
+        else:
+            core = converted if type(converted) in _CORE else _equal_base(converted)
             reason = (
                 f"a {kind.__name__}, for which convert returned a {type(converted).__name__}; "
                 "return core values, such as str"
             )
+    if core is not _UNEQUAL:
+        return core
     # Said here, so that no exception behind this one holds the value.
     raise StateError(path, reason or _unsupported(value))
 
@@ -163,7 +157,7 @@ def _equal_base(value: Any) -> Any:
     """Return the base value of an instance of a subclass if the two are equal, else `_UNEQUAL`."""
     try:
         base = base_value(value)
-        if not bool(value == base):  # `!=` can be another method
+        if type(base) not in _CORE or not bool(value == base):  # `!=` can be another method
             return _UNEQUAL
         if type(base) is dict and [*value.items()] != [*base.items()]:
             return _UNEQUAL
@@ -190,6 +184,7 @@ _BASES: Final[dict[type, Callable[[Any], Any]]] = {
     list: lambda value: [*list.__iter__(value)],
     datetime: _base_datetime,
 }
+_SUBCLASSED: Final = tuple(_BASES)
 
 
 def _check_float(number: float, path: str) -> None:

@@ -171,6 +171,11 @@ class Poller:
 
     # -- reading -----------------------------------------------------------------------------
 
+    @property
+    def lags(self) -> bool:
+        """Whether the next use is one that comes too late, or in another process."""
+        return uptime() >= self.fresh_until or self.running_in != getpid()
+
     def confirm(self, begun: float, bound: float) -> None:
         """Note that a good reading began at `begun`, and counts for `bound` seconds."""
         self._here().has_read = True

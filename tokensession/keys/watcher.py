@@ -129,7 +129,7 @@ class KeyRingWatcher:
         Raises:
             StoreError: As for `start`: a ring that nothing follows is not used.
         """
-        poller = self._poller  # not `lags`, for speed
+        poller = self._poller  # its `lags` stands here, for speed
         if uptime() >= poller.fresh_until or poller.running_in != getpid():
             reading = self.due()
             if reading is not None:
@@ -139,8 +139,7 @@ class KeyRingWatcher:
     @property
     def lags(self) -> bool:
         """Whether the next use can wait for the source, as the ring was not confirmed lately."""
-        poller = self._poller
-        return uptime() >= poller.fresh_until or poller.running_in != getpid()
+        return self._poller.lags
 
     def due(self) -> Callable[[], None] | None:
         """Return the reading that must come before a token is accepted, or None.

@@ -92,12 +92,13 @@ class Replica(Check):
     # -- asking --------------------------------------------------------------------------------
 
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
+        # The poller's `lags` stands here, for speed.
         if uptime() >= self._poller.fresh_until or self._poller.running_in != getpid():
             yield from self._freshening()
         return self._entries.revokes(sid, started_at, subject)
 
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        if uptime() >= self._poller.fresh_until or self._poller.running_in != getpid():
+        if self._poller.lags:
             yield from self._freshening()
         return self._entries.look_up(sid, subject)
 
