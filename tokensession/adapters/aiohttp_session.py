@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from tokensession.adapters.sign_in_key import SignsInByKey
+from tokensession.adapters.sign_in_key import SharedMembers
 from tokensession.errors import ConfigError
 
 
-class Session(SignsInByKey):
+class Session(SharedMembers):
     """The session of one request, with the members of aiohttp-session's.
 
     aiohttp-security signs in and out by it for real.
     """
 
     _sign_in_key = "AIOHTTP_SECURITY"
-
-    @property
-    def new(self) -> bool:
-        """Whether the session has no token yet."""
-        return not self.kid
-
-    @property
-    def created(self) -> int:
-        """Unix second at which the session began."""
-        return self.started_at
 
     @property
     def identity(self) -> str:
@@ -42,14 +32,6 @@ class Session(SignsInByKey):
     @max_age.setter
     def max_age(self, value: int | None) -> None:
         self.set_lifetime(value)
-
-    def changed(self) -> None:
-        """Note that the session has changed; every change is saved in any case."""
-        self.mark_modified()
-
-    def invalidate(self) -> None:
-        """Sign out; see `clear`."""
-        self.clear()
 
     def set_new_identity(self, identity: object) -> None:
         """Refuse to choose the id of a session.

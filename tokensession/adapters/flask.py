@@ -29,7 +29,7 @@ from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, TokenSessionError
 from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
 from tokensession.sessions.steps import run
-from tokensession.web.caching import is_merged
+from tokensession.web.caching import encoded, is_merged, merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager, until_closed
 from tokensession.web.options import manager_of
@@ -94,13 +94,12 @@ class Managers(NamedTuple):
         if session.opened and not session.permanent:
             manager = self.until_closed
         headers = response.headers
-        fields = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers if is_merged(n)]
+        fields = merged(headers)
         try:
             yield from manager.saving(session, fields, status=response.status_code, method=method)
         except TokenSessionError as error:
             release(response, session)
-            own = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers]
-            answer = refusal(manager, error, own + fields)
+            answer = refusal(manager, error, encoded(headers) + fields)
             if answer is None:
                 raise
             _refuse(response, answer)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import has_request_context, session
 
 from tokensession.adapters.flask_session import Session
-from tokensession.adapters.sign_in_key import subject_of
+from tokensession.adapters.sign_in_key import sign_out, subject_of
 
 if TYPE_CHECKING:
     from flask.sansio.app import App
@@ -57,11 +57,9 @@ def _signed_in(_app: App, **_: Any) -> None:
 def _signed_out(_app: App, **_: Any) -> None:
     current = _current()
     if current is None or (current.subject is None and not current.kid):
-        return  # nobody was signed in
-    kept = current.copy()
-    current._pending = {key: kept[key] for key in (_REMEMBER,) if key in kept}
-    current.clear()
-    current.update(kept)
+        return  # no user was signed in
+    current._pending = {key: current[key] for key in (_REMEMBER,) if key in current}
+    sign_out(current)
 
 
 def _protected(app: App, **_: Any) -> None:

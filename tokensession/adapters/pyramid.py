@@ -23,10 +23,10 @@ except ImportError as _missing:
         "tokensession.adapters.pyramid needs Pyramid: pip install 'tokensession[pyramid]'"
     ) from (_missing)
 
-from tokensession.adapters.sign_in_key import SignsInByKey
+from tokensession.adapters.sign_in_key import SharedMembers
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
-from tokensession.web.caching import is_merged
+from tokensession.web.caching import encoded, is_merged, merged
 from tokensession.web.options import manager_of
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
@@ -51,7 +51,7 @@ class UnavailableError(HTTPServiceUnavailable, StoreError):  # type: ignore[misc
 
 
 @implementer(ISession)
-class Session(SignsInByKey):
+class Session(SharedMembers):
     """The session of one request, as Pyramid's users know it.
 
     `SessionAuthenticationHelper` signs in and out by it for real. Where a store cannot be asked,
@@ -68,26 +68,7 @@ class Session(SignsInByKey):
             _replace(answer, unavailable(self._manager, error))
             raise answer from error
 
-    _manager: SessionManager[Any]
     _is_answered = False  # whether Pyramid has a response
-
-    @property
-    def new(self) -> bool:
-        """Whether the session has no token yet."""
-        return not self.kid
-
-    @property
-    def created(self) -> int:
-        """Unix second at which the session began."""
-        return self.started_at
-
-    def invalidate(self) -> None:
-        """Sign out; see `clear`."""
-        self.clear()
-
-    def changed(self) -> None:
-        """Note that the session has changed; every change is saved in any case."""
-        self.mark_modified()
 
     def flash(self, msg: Any, queue: str = "", allow_duplicate: bool = True) -> None:  # noqa: FBT001, FBT002  # as Pyramid
         """Keep a message for the next page."""
@@ -144,7 +125,6 @@ class SessionFactory:
         """Return the session of a request; nothing is read before it is touched."""
         manager = self._manager
         session = Session(manager, RequestHeaders(request.environ, manager.vary), None)
-        session._manager = manager
         request.add_response_callback(partial(self._save, session))
         request.add_finished_callback(partial(self._end, session))
         return session
@@ -154,15 +134,12 @@ class SessionFactory:
         manager = self._manager
         session._is_answered = True
         claim(response, session)
-        own = [
-            (name.lower().encode(), text.encode("latin-1")) for name, text in response.headerlist
-        ]
-        fields = [(name, text) for name, text in own if is_merged(name.decode())]
+        fields = merged(response.headerlist)
         try:
             manager.save(session, fields, status=response.status_int, method=request.method)
         except TokenSessionError as error:
             release(response, session)
-            answer = refusal(manager, error, own + fields)
+            answer = refusal(manager, error, encoded(response.headerlist) + fields)
             if answer is None:
                 raise
             _replace(response, answer)

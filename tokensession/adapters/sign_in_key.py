@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tokensession.web.request_session import RequestSession
+
+if TYPE_CHECKING:
+    from tokensession.web.manager import SessionManager
 
 
 class SignsInByKey(RequestSession[Any]):
@@ -16,32 +19,59 @@ class SignsInByKey(RequestSession[Any]):
 
     _sign_in_key: ClassVar[str]
 
+    @property
+    def _manager(self) -> SessionManager[Any]:
+        return cast("SessionManager[Any]", self._opener)
+
     def __setitem__(self, key: str, item: Any) -> None:
         """Set a value of the state; that of the key signs in."""
         if key == self._sign_in_key and item is not None:
             self.sign_in(subject_of(item))
         super().__setitem__(key, item)
         if key == self._sign_in_key and item is None and self.subject is not None:
-            self._sign_out()
+            sign_out(self)
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state; that of the key signs out."""
         super().__delitem__(key)
         if key == self._sign_in_key:
-            self._sign_out()
+            sign_out(self)
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the newest pair of the state; that of the key signs out."""
         key, item = super().popitem()
         if key == self._sign_in_key:
-            self._sign_out()
+            sign_out(self)
         return key, item
 
-    def _sign_out(self) -> None:
-        """End the session, and keep the rest of its state in a new one."""
-        kept = self.copy()
+
+class SharedMembers(SignsInByKey):
+    """A session with the members that Pyramid's sessions and aiohttp-session's have in common."""
+
+    @property
+    def new(self) -> bool:
+        """Whether the session has no token yet."""
+        return not self.kid
+
+    @property
+    def created(self) -> int:
+        """Unix second at which the session began."""
+        return self.started_at
+
+    def changed(self) -> None:
+        """Note that the session has changed; every change is saved in any case."""
+        self.mark_modified()
+
+    def invalidate(self) -> None:
+        """Sign out; see `clear`."""
         self.clear()
-        self.update(kept)
+
+
+def sign_out(session: RequestSession[Any]) -> None:
+    """End a session, and keep its state in a new one."""
+    kept = session.copy()
+    session.clear()
+    session.update(kept)
 
 
 def subject_of(user: Any) -> str | int:

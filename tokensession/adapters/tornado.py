@@ -25,7 +25,7 @@ except ImportError as _missing:
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run, run_beside
-from tokensession.web.caching import is_merged
+from tokensession.web.caching import encoded, is_merged, merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import FAILED
 from tokensession.web.options import manager_of
@@ -231,12 +231,12 @@ class SessionMixin(RequestHandler):
     def _saving(self, manager: _Manager, session: RequestSession[Any]) -> Iterator[Steps[None]]:
         """Give the steps that save a session, and write what they say."""
         method, status = self.request.method, self.get_status()
-        own = [(n.lower().encode(), text.encode("latin-1")) for n, text in self._headers.get_all()]
-        fields = [(name, text) for name, text in own if is_merged(name.decode())]
+        fields = merged(self._headers.get_all())
         varies = status != _UPGRADE
         try:
             yield manager.saving(session, fields, status=status, method=method, varies=varies)
         except TokenSessionError as error:
+            own = encoded(self._headers.get_all())
             self._session_failure = error, refusal(manager, error, own + fields)
             self._complete()
             if not varies:  # where Tornado drops a ValueError, and the connection with it

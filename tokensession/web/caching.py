@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tokensession.web.cookies import Headers
 
@@ -30,6 +30,16 @@ def is_merged(name: str) -> bool:
     """Tell whether a response header of this name is merged with what a session needs."""
     name = name.lower()
     return name == "vary" or name.endswith(_FIELDS)
+
+
+def merged(lines: Iterable[tuple[str, str]]) -> Headers:
+    """Return those of a response's headers that are merged with what a session needs."""
+    return encoded((name, text) for name, text in lines if is_merged(name))
+
+
+def encoded(lines: Iterable[tuple[str, str]]) -> Headers:
+    """Return the headers that a framework keeps as text, in bytes (RFC 9110, section 5.5)."""
+    return [(name.lower().encode(), text.encode("latin-1")) for name, text in lines]
 
 
 def add_vary(headers: Headers, name: bytes) -> None:

@@ -15,7 +15,7 @@ from tokensession.adapters.django.session import RUNNING, DjangoSession, Session
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import StoreError, TokenSessionError
 from tokensession.sessions.steps import run
-from tokensession.web.caching import add_vary, is_merged
+from tokensession.web.caching import add_vary, is_merged, merged
 from tokensession.web.change import is_signed_out
 from tokensession.web.manager import until_closed
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
@@ -70,11 +70,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             return response
         manager = self._manager
         claim(response, session)
-        fields = [
-            (name.lower().encode(), value.encode("latin-1"))
-            for name, value in response.headers.items()
-            if is_merged(name)
-        ]
+        fields = merged(response.headers.items())
         failed = response.status_code >= _FAILED and session._unknown is None
         if failed and _has_signed_out(session):
             session.clear()  # the sign-out holds, and what came after it does not

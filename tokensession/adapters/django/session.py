@@ -33,7 +33,6 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     """
 
     _sign_in_key = SESSION_KEY
-    _manager: SessionManager[Any]
 
     @property
     def _session(self) -> DjangoSession:
@@ -95,7 +94,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         if isinstance(expiry, str):
             ends = _second_of(expiry)
             left, cap = ends - int(time()), ends - self.started_at
-            longest = self._manager.codec._policy.longest_cap
+            longest = self._manager.codec.writer.policy.longest_cap
             # The session may have begun before it was given this much.
             self.set_lifetime(left, cap=cap if longest is None else min(cap, max(left, longest)))
         else:
@@ -204,7 +203,6 @@ class SessionOfRequest(DjangoSession):
         self, manager: SessionManager[Any], headers: Iterable[tuple[bytes, bytes]]
     ) -> None:
         super().__init__(manager, headers, None)
-        self._manager = manager
         self.outer = RUNNING.get()
 
     def is_named(self, sid: bytes | None) -> bool:

@@ -35,7 +35,6 @@ class SessionStore(DjangoSession):
     def __init__(self, session_key: str | None = None) -> None:
         manager = configured_manager()
         super().__init__(manager, _headers(manager, session_key), None)
-        self._manager = manager
         self._client = client_that_asks()
         self._key = session_key
         self._name = sid_named(session_key)
