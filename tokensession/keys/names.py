@@ -75,7 +75,7 @@ def looks_secret(text: str) -> bool:
 
 def _what(text: str) -> tuple[str, str] | None:
     """Return what stands in the place of a path, and what to do instead."""
-    if "{" in text and '"' in text:
+    if _holds_json(text):
         return "a key document", _DOCUMENT
     if _written_secret(text):
         return "a token or a key", _GIVE
@@ -88,9 +88,13 @@ def _what(text: str) -> tuple[str, str] | None:
     return None
 
 
+def _holds_json(text: str) -> bool:
+    return "{" in text and '"' in text
+
+
 def _written_secret(text: str) -> bool:
     """Tell whether a text holds JSON, PEM, or the beginning of JSON in base64url."""
-    return ("{" in text and '"' in text) or "-----BEGIN" in text or "eyJ" in text
+    return _holds_json(text) or "-----BEGIN" in text or "eyJ" in text
 
 
 def _random(text: str) -> bool:

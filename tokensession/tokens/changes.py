@@ -81,7 +81,7 @@ class Changes(Generic[StateT]):
         return self._differs(value, saved)
 
     def _differs(self, value: SessionValue[StateT], former: bytes | None) -> bool:
-        packed = self._format.pack(value.state)
+        packed = self.packed(value)
         if packed is None or former is None:
             return True
         return packed != former and packed != self._format.repacked(former)

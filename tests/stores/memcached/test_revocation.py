@@ -28,22 +28,29 @@ if TYPE_CHECKING:
 POLICY = Policy(idle_timeout=1800, absolute_timeout=7200)
 
 
+class Server(MemcachedServer):
+    """A server that remembers which keys a store has changed, as it lists none."""
+
+    def __init__(self, where: str, **options: Any) -> None:
+        super().__init__(where, **options)
+        self.changed: set[str] = set()
+
+    def change(self, key: str, *arguments: Any, **options: Any) -> bytes | None:
+        """Change a key."""
+        self.changed.add(key)
+        return super().change(key, *arguments, **options)
+
+
 class Counted(MemcachedStore):
-    """A store that remembers which keys it has written, as its server lists none."""
+    """A store that counts its entries."""
 
-    def __init__(self, where: MemcachedServer) -> None:
+    def __init__(self, where: Server) -> None:
         super().__init__(where, may_forget=True)
-        self.keys: set[str] = set()
-
-    def _swap(self, key: str, text: bytes, token: bytes | None, expire: int) -> bool:
-        done = super()._swap(key, text, token, expire)
-        if done:
-            self.keys.add(key)
-        return done
+        self.server = where
 
     def count(self) -> Counts:
         """Count what is still there of all that was written."""
-        found = self._run(lambda client: client.get_many(sorted(self.keys)))
+        found = self._run(lambda client: client.get_many(sorted(self.server.changed)))
         names = [key.removeprefix(self._prefix)[:2] for key in found]
         return Counts(names.count("d:"), names.count("m:"))
 
@@ -51,10 +58,10 @@ class Counted(MemcachedStore):
 @pytest.fixture
 def new_memcached(memcached: Memcached) -> Iterator[Callable[[], Counted]]:
     """Make an empty store per call."""
-    made: list[MemcachedServer] = []
+    made: list[Server] = []
 
     def make() -> Counted:
-        made.append(MemcachedServer(memcached.url, prefix=new_prefix(), timeout=60))
+        made.append(Server(memcached.url, prefix=new_prefix(), timeout=60))
         store = Counted(made[-1])
         store.create()
         return store
@@ -325,7 +332,7 @@ def test_what_others_have_written_is_refused(
     with pytest.raises(Revoked):
         store.replace(denial(2, None), sid(3), now=NOW)
     assert store.deny(denial(2), now=NOW).denied == (sid(2),)
-    monkeypatch.setattr(store, "_swap", lambda *_: False)
+    monkeypatch.setattr(store.server, "_swap", lambda *_: False)
     with pytest.raises(StoreError, match="too busy"):
         store.deny(denial(1), now=NOW)
     with pytest.raises(StoreError, match="too busy"):

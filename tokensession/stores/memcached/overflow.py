@@ -6,7 +6,6 @@ key still lives.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import StoreError
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _END_BYTES: Final = 8
-_TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
 _Result = TypeVar("_Result")
 
 
@@ -52,16 +50,15 @@ class MemcachedStore(Role[MemcachedServer], Store):
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
         """Write the entry again where its end is before `until`, by compare-and-swap."""
-        key, leaves = self._key(name), expiry(until, now)
-        for _ in range(_TRIES):
-            found, token = self._run(lambda client: client.gets(key))
+
+        def longer(found: bytes | None) -> tuple[bytes, int] | None:
             if found is None or int.from_bytes(found[:_END_BYTES]) >= until:
-                return found is not None
-            value = _value(until, found[_END_BYTES:])
-            swap = partial(_swap, key=key, value=value, token=token, leaves=leaves)
-            if self._run(swap):
-                return True
-        raise StoreError("the overflow store (memcached) is too busy")
+                return None
+            return _value(until, found[_END_BYTES:]), expiry(until, now)
+
+        key = self._key(name)
+        kept = self._connection.change(key, longer, store="overflow", again=True)
+        return kept is not None
 
     def delete(self, name: bytes) -> None:
         key = self._key(name)
@@ -76,7 +73,3 @@ class MemcachedStore(Role[MemcachedServer], Store):
 
 def _value(until: int, entry: bytes) -> bytes:
     return until.to_bytes(_END_BYTES) + entry
-
-
-def _swap(client: Any, *, key: str, value: bytes, token: bytes, leaves: int) -> bool:
-    return bool(client.cas(key, value, token, leaves, noreply=False))

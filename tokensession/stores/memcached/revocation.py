@@ -27,9 +27,7 @@ from tokensession.stores.memcached.server import MemcachedServer, expiry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
-_TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
-_BUSY: Final = "the revocation store (memcached) is too busy"
+_LINKS: Final = 200  # of a chain that one call follows
 _Result = TypeVar("_Result")
 
 
@@ -103,7 +101,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
     def _claim(self, denial: Denial, new: bytes, now: int) -> None:
         def claim(former: bytes | None) -> tuple[bytes, int] | None:
             found = self.look_up(denial.sid, denial.subject)._replace(denied=former is not None)
-            current = None if former is None else values.denied_of(former).new
+            current = values.denied_of(former).new
             if current is not None and self.look_up(current, None).denied:
                 current = None
             if decision.is_recorded(denial, new, found, current):
@@ -120,27 +118,24 @@ class MemcachedStore(Role[MemcachedServer], Store):
             return (sid,)
         first = self._sid("f", sid) or sid
         current = self._sid("c", first) or current
-        for _ in range(_TRIES):
+        for _ in range(_LINKS):
             new = self._deny(current, until, now)
             if new is None or new == current:
                 return (sid,) if current == sid else (sid, current)
             current = new
         self._put("c", first, current, until, now)  # the next call goes on from here
-        raise StoreError(_BUSY)
+        raise StoreError("the revocation store (memcached) is too busy")
 
     def _deny(self, sid: bytes, until: int, now: int) -> bytes | None:
         """Deny one id; return the id that continues it, or None."""
-        new: bytes | None = None
 
         def longer(former: bytes | None) -> tuple[bytes, int] | None:
-            nonlocal new
-            known, new = (NEVER, None) if former is None else values.denied_of(former)
+            known, new = values.denied_of(former)
             if known >= until:
                 return None
             return values.denied_text(values.Denied(until, new)), until
 
-        self._change(self._key("d", sid), longer, now)
-        return new
+        return values.denied_of(self._change(self._key("d", sid), longer, now)).new
 
     def _spare(self, subject: bytes, olds: tuple[bytes, ...], new: bytes, now: int) -> None:
         """Let a subject's mark spare `new` where it spared one of the old ids."""
@@ -213,37 +208,26 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return marker.life
 
     def _raise(self, change: Callable[[values.Marker], values.Marker]) -> values.Marker:
-        """Change the marker, by compare-and-swap."""
-        key = self._prefix + "store"
-        for _ in range(_TRIES):
-            text, token = self._run(lambda client: client.gets(key))
+        """Change the marker, and return what it is then."""
+
+        def raised(text: bytes | None) -> tuple[bytes, int] | None:
             marker = values.marker_of(text)
             changed = change(marker)
-            if changed == marker or self._swap(key, values.marker_text(changed), token, 0):
-                return changed
-        raise StoreError(_BUSY)
+            return None if changed == marker else (values.marker_text(changed), 0)
+
+        key = self._prefix + "store"
+        return values.marker_of(self._connection.change(key, raised, store="revocation"))
 
     def _change(
         self, key: str, change: Callable[[bytes | None], tuple[bytes, int] | None], now: int
-    ) -> None:
-        """Change an entry, by compare-and-swap; None leaves it alone."""
-        for _ in range(_TRIES):
-            former, token = self._run(lambda client: client.gets(key))
-            changed = change(former)
-            if changed is None:
-                return
-            text, until = changed
-            if self._swap(key, text, token, _expire(until, now)):
-                return
-        raise StoreError(_BUSY)
+    ) -> bytes | None:
+        """Change an entry, for which `change` gives its text and its end; return its text."""
 
-    def _swap(self, key: str, text: bytes, token: bytes | None, expire: int) -> bool:
-        def swap(client: Any) -> bool:
-            if token is None:
-                return bool(client.add(key, text, expire, noreply=False))
-            return bool(client.cas(key, text, token, expire, noreply=False))
+        def changed(former: bytes | None) -> tuple[bytes, int] | None:
+            entry = change(former)
+            return None if entry is None else (entry[0], _expire(entry[1], now))
 
-        return self._run(swap, again=False)
+        return self._connection.change(key, changed, store="revocation")
 
     def _sid(self, kind: str, sid: bytes) -> bytes | None:
         """Return the id that a key names."""
@@ -258,8 +242,8 @@ class MemcachedStore(Role[MemcachedServer], Store):
     def _key(self, kind: str, name: bytes) -> str:
         return f"{self._prefix}{kind}:{name.hex()}"
 
-    def _run(self, call: Callable[[Any], _Result], *, again: bool = True) -> _Result:
-        return self._connection.run(call, store="revocation", again=again)
+    def _run(self, call: Callable[[Any], _Result]) -> _Result:
+        return self._connection.run(call, store="revocation")
 
 
 def _expire(until: int, now: int) -> int:

@@ -76,9 +76,9 @@ def denied_text(entry: Denied) -> bytes:
     return b"%d" % entry.until + (b"" if entry.new is None else b" " + sid_text(entry.new))
 
 
-def denied_of(text: bytes) -> Denied:
+def denied_of(text: bytes | None) -> Denied:
     """Return the entry of a text; an invalid one denies, and is replaced by the next."""
-    found = _DENIED.fullmatch(text)
+    found = None if text is None else _DENIED.fullmatch(text)
     if found is None:
         return Denied(NEVER, None)
     return Denied(int(found[1]), sid_of(found[2]))

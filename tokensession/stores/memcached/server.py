@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from functools import partial
 from threading import BoundedSemaphore
 from time import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,6 +29,7 @@ _SCHEME: Final = "memcached://"
 _MOST: Final = 50  # connections of a process; the server takes 1024 of all (-c)
 _HOST: Final = re.compile(r"[\w.:\[\]%-]+")
 
+_TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
 _RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant by the server
 _LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
 
@@ -116,6 +118,44 @@ class MemcachedServer(Connection):
             return call(self.client())
         except _BROKEN as error:
             raise _failed(store, error) from error
+
+    def change(
+        self,
+        key: str,
+        change: Callable[[bytes | None], tuple[bytes, int] | None],
+        *,
+        store: str,
+        again: bool = False,
+    ) -> bytes | None:
+        """Change the value of a key by compare-and-swap, and return what it is then.
+
+        Args:
+            key: The key.
+            change: Returns, for the value that is there, the next one and its `expiry`; or None to
+                leave it alone. It is called again where another writer was faster.
+            store: What the role is called in messages.
+            again: Whether a swap whose answer was lost can be made twice.
+
+        Raises:
+            StoreError: Other writers have always been faster.
+        """
+        for _ in range(_TRIES):
+            former: bytes | None
+            former, token = self.run(lambda client: client.gets(key), store=store)
+            changed = change(former)
+            if changed is None:
+                return former
+            swap = partial(self._swap, key, *changed, token)
+            if self.run(swap, store=store, again=again):
+                return changed[0]
+        raise StoreError(f"the {store} store (memcached) is too busy")
+
+    @staticmethod
+    def _swap(key: str, value: bytes, leaves: int, token: bytes | None, client: Any) -> bool:
+        """Set a key if it is still as it was read; without a token there was none."""
+        if token is None:
+            return bool(client.add(key, value, leaves, noreply=False))
+        return bool(client.cas(key, value, token, leaves, noreply=False))
 
     @contextmanager
     def _turn(self, store: str) -> Iterator[None]:

@@ -19,8 +19,6 @@ MAX_INPUT: Final = 2**20  # bytes; a token has at most 8192 characters, and its 
 DONE, REFUSED, WRONG = 0, 1, 2  # exit codes
 
 _STANDARD: Final = "-"  # standard input or output
-
-
 _STANDARD_DESCRIPTORS: Final = range(3)
 
 
