@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parent
 # What --fast leaves out: other languages' programs, browsers, deployments and whole fleets.
 SLOW = (
     "browser",
+    "ecosystem",
     "interop",
     "legacy/test_express.py",
     "overflow/test_histories.py",

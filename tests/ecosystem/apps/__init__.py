@@ -1,0 +1,1 @@
+"""The applications, a folder for each group and a module for each package."""
