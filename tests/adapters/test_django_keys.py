@@ -161,6 +161,18 @@ def test_the_ids_of_the_running_request(ada: Any) -> None:
     assert client.get("/who").json()["user"] is None
 
 
+@pytest.mark.usefixtures("_no_store")
+def test_a_session_is_opened_again_by_its_class_and_key() -> None:
+    """Packages do so in the middle of a request, and put the result in its place."""
+    request = request_with_session(encode({"n": 1}, RING))
+    request.session["n"] += 1
+    request.session.save()
+    request.session = request.session.__class__(request.session.session_key)
+    request.session["n"] += 1
+    assert isinstance(request.session, SessionStore)
+    assert SessionStore(cookie_after(request).value)["n"] == 3
+
+
 def test_a_name_alone_is_no_empty_session() -> None:
     """The state of a session elsewhere cannot be read, and is not taken for empty."""
     named = SessionStore("00" * 16)

@@ -42,9 +42,17 @@ class Browser(httpx.Client):
         return thief
 
     def submit(self, path: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Open a page, and send its last form with its hidden fields and the given ones."""
-        page = self.get(path)
-        form = page.text[page.text.rindex("<form") :]
+        """Open a page, and fill in a form of it."""
+        return self.fill(self.get(path), fields)
+
+    def fill(self, page: httpx.Response, fields: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Send a form of an open page with its hidden fields and the given ones.
+
+        It is the last form that has the given fields; otherwise the last of all.
+        """
+        forms = re.findall(r"<form.*?</form", page.text, re.DOTALL)
+        having = [form for form in forms if all(f'name="{name}"' in form for name in fields or ())]
+        form = (having or forms)[-1]
         hidden = dict(map(_named, re.findall(r"<input[^>]*type=.hidden[^>]*>", form)))
         target = re.match(r'<form[^>]*action="([^"]*)"', form)
         where = page.url.join(target[1]) if target and target[1] else page.url

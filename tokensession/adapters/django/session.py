@@ -205,6 +205,12 @@ class SessionOfRequest(DjangoSession):
         super().__init__(manager, headers, None)
         self.outer = RUNNING.get()
 
+    @property  # type: ignore[misc]  # typeshed lets it be set
+    def __class__(self) -> type[SessionBase]:
+        """SESSION_ENGINE's class, as packages call it with a key to open the session again."""
+        engine: type[SessionBase] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+        return engine
+
     def is_named(self, sid: bytes | None) -> bool:
         """Tell whether an id is this session's, or was before."""
         if sid is None:

@@ -27,10 +27,18 @@ class SessionStore(DjangoSession):
 
             - None: a new session, whose token `save` makes.
             - A token, such as the test client's cookie: the session in it.
-            - The id of the running request's session, or one that it had before: that session.
+            - The id of the running request's session: that very object.
+            - One that it had before: a handle on it.
             - Another id: a name alone. `delete` and `flush` end that session, and its state can
               neither be read nor written.
     """
+
+    def __new__(cls, session_key: str | None = None) -> Any:
+        """Return the running request's session for its own id, or a new store."""
+        sid, running = sid_named(session_key), RUNNING.get()
+        if sid is not None and running is not None and sid == running.sid:
+            return running
+        return super().__new__(cls)
 
     def __init__(self, session_key: str | None = None) -> None:
         manager = configured_manager()
@@ -59,6 +67,11 @@ class SessionStore(DjangoSession):
             return self._running._changing()
         self._check_is_known()
         return super()._changing()
+
+    @property
+    def is_name(self) -> bool:
+        """Whether only its id is known here, so that it can be ended and not read."""
+        return self._name is not None and self._running is None
 
     def _check_is_known(self) -> None:
         """Refuse to read or change a session whose token is elsewhere.

@@ -1,0 +1,62 @@
+"""Packages that look into other sessions; `tests/ecosystem` runs the real ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.test import override_settings
+from django.utils.module_loading import import_string
+
+from tokensession import Policy, encode
+from tokensession.stores.memory.revocation import MemoryStore
+
+from .conformance import RING
+from .test_django_keys import SessionStore
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+packages: Any = import_string("tokensession.adapters.django.packages")
+KEY = "00" * 16
+
+
+@pytest.mark.parametrize(
+    ("age", "denied", "over"),
+    [(0, False, False), (0, True, True), (3599, False, False), (3700, False, True)],
+)
+def test_a_listed_session_is_over_or_not(*, age: int, denied: bool, over: bool) -> None:
+    """By the revocation list, and by the longest that a session lasts."""
+    store, deleted = MemoryStore(), []
+    listed = SimpleNamespace(
+        created_at=datetime.now(UTC) - timedelta(seconds=age),
+        exists=lambda: SessionStore().exists(KEY),
+        delete=lambda: deleted.append(1),
+    )
+    policy = Policy(idle_timeout=60, absolute_timeout=3600)
+    with override_settings(TOKENSESSION_REVOCATION=store, TOKENSESSION_POLICY=policy):
+        if denied:
+            SessionStore().delete(KEY)
+        assert packages.purge_if_over(listed) is over
+    assert deleted == [1] * over
+
+
+def test_the_packages_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are adapted: a session that is a name alone has a user that nobody knows."""
+    model = type("UserSession", (), {})
+    views = SimpleNamespace(get_user_from_session=lambda session: session["user"])
+    modules = {"django_cas_ng.views": views}
+
+    def import_(name: str) -> ModuleType | SimpleNamespace:
+        return modules.get(name) or real(name)
+
+    real = packages.import_module
+    installed = SimpleNamespace(is_installed=lambda _: True, get_model=lambda *_: model)
+    monkeypatch.setattr(packages, "apps", installed)
+    monkeypatch.setattr(packages, "import_module", import_)
+    packages.adapt_packages()
+    assert model.purge is packages.purge_if_over  # type: ignore[attr-defined]
+    assert views.get_user_from_session(SessionStore(KEY)).is_anonymous
+    assert views.get_user_from_session(SessionStore(encode({"user": "ada"}, RING))) == "ada"
