@@ -12,10 +12,39 @@ import pytest
 
 from tests.forks import fork
 from tokensession import forks
-from tokensession.forks import PerProcess, forks_in_c
+from tokensession.forks import PerProcess, forks_in_c, process_id
 from tokensession.revocation.replica import Replica
 from tokensession.sessions.steps import run
 from tokensession.stores.memory.revocation import MemoryStore
+
+
+@pytest.mark.parametrize("hooks", [True, False])
+@pytest.mark.parametrize("wipes", [True, False])
+def test_each_process_has_its_id(
+    *, hooks: bool, wipes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child and its own child know theirs, whether or not the kernel wipes a page in them."""
+    if not wipes:
+        monkeypatch.setattr(forks, "_page", b"\0")
+
+    def is_known() -> None:
+        assert [process_id(), process_id()] == [os.getpid()] * 2
+
+    def check() -> None:
+        is_known()
+        assert fork(is_known, hooks=hooks)()
+
+    is_known()
+    assert fork(check, hooks=hooks)()
+    is_known()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux wipes pages in a child")
+def test_the_kernel_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that knows its id makes no system call for it."""
+    process_id()
+    monkeypatch.setattr(forks, "getpid", lambda: pytest.fail("the kernel was asked again"))
+    assert process_id() == os.getpid()
 
 
 def test_it_is_made_on_first_use_and_kept() -> None:
@@ -120,8 +149,9 @@ def test_a_master_of_uwsgi_follows_without_a_thread(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "uwsgi", module)
     replica = Replica(MemoryStore())
     replica.read()
+    before = set(threading.enumerate())  # threads of other tests can be on their way out
     assert not run(replica.revoking(bytes(16), 0, None))
-    assert not [thread for thread in threading.enumerate() if thread.name == "tokensession-replica"]
+    assert set(threading.enumerate()) <= before
     replica.close()
 
 

@@ -292,7 +292,7 @@ class TestCodec:
         plain = calls(SessionCodec(ring))
         with KeyRingWatcher(shelf, 3600) as watcher:
             watched = calls(SessionCodec(watcher))
-        for name in ("KeyRingWatcher.current", "getpid"):
+        for name in ("KeyRingWatcher.current", "process_id"):
             watched.remove(name)
         assert watched == plain
 

@@ -77,12 +77,9 @@ def write_claims(
         check_subject(sub)
     claims: tuple[Any, ...] = (sid, iat, ttl, age, sub, state)
     later: tuple[Any, ...] = ()
-    if signers or auth != 0:
-        later = (signers or None, auth) if auth != 0 else (signers,)
-    if cap is not None or pad_to or later:
-        claims = (*claims, cap)
-    if later and not pad_to:
-        claims = (*claims, None, *later)
+    if cap is not None or signers or auth != 0 or pad_to:
+        later = (signers or None, auth) if auth != 0 else (signers,) if signers else ()
+        claims = (*claims, cap) if pad_to or not later else (*claims, cap, None, *later)
     try:
         packed = encode_msgpack(claims)
     except UnicodeEncodeError:

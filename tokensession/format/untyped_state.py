@@ -83,8 +83,12 @@ class UntypedState:
         Raises:
             StateError: A value that would be changed on the way; the path says where.
         """
-        if packed is None and type(state) is Members:
-            state = state.whole()
+        if packed is None:
+            if touched is None and type(state) is dict:  # the usual case first
+                if OVERFLOW_KEY not in state and is_plain(state, 1):
+                    return state
+            elif type(state) is Members:
+                state = state.whole()
         if touched is None or type(state) is not dict or not are_plain(state, touched):
             part = state
             if packed is not None or touched is not None:

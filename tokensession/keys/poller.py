@@ -13,11 +13,10 @@ import time
 from collections import deque
 from functools import partial
 from math import inf
-from os import getpid
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tokensession.forks import PerProcess, call_in_child, forks_in_c, warn_of_uwsgi
+from tokensession.forks import PerProcess, call_in_child, forks_in_c, process_id, warn_of_uwsgi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +113,7 @@ class Poller:
         """
         here = self._here()
         with here.starting:
-            if self.running_in == getpid() or self._stopped:
+            if self.running_in == process_id() or self._stopped:
                 return
             warn_of_uwsgi()
             if forks_in_c():
@@ -123,7 +122,7 @@ class Poller:
                 self.fresh_until = -inf  # that of the parent: it counts when this process has read
             thread = threading.Thread(target=self._run, args=(here,), name=self._name, daemon=True)
             thread.start()
-            here.thread, self.running_in, self._started = thread, getpid(), True
+            here.thread, self.running_in, self._started = thread, process_id(), True
 
     def wake(self) -> None:
         """Let the thread read now instead of at the end of its interval. Never waits."""
@@ -174,7 +173,7 @@ class Poller:
     @property
     def lags(self) -> bool:
         """Whether the next use is one that comes too late, or in another process."""
-        return uptime() >= self.fresh_until or self.running_in != getpid()
+        return uptime() >= self.fresh_until or self.running_in != process_id()
 
     def confirm(self, begun: float, bound: float) -> None:
         """Note that a good reading began at `begun`, and counts for `bound` seconds."""
@@ -210,7 +209,7 @@ class Poller:
             outcome = self._read_now(here)
         finally:
             here.reading.release()
-        if self.running_in == getpid():
+        if self.running_in == process_id():
             # The application is told by the thread: a callback that blocks blocks no request.
             here.untold.append(outcome.tell)
             here.wake.set()

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
-from os import getpid
 from time import time
 from typing import TYPE_CHECKING, Final, Self
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
+from tokensession.forks import process_id
 from tokensession.keys.poller import Outcome, Poller, uptime
 from tokensession.keys.source import KeySource, load_ring
 from tokensession.keys.succession import Verdict, judge
@@ -130,7 +130,7 @@ class KeyRingWatcher:
             StoreError: As for `start`: a ring that nothing follows is not used.
         """
         poller = self._poller  # its `lags` stands here, for speed
-        if uptime() >= poller.fresh_until or poller.running_in != getpid():
+        if uptime() >= poller.fresh_until or poller.running_in != process_id():
             reading = self.due()
             if reading is not None:
                 reading()

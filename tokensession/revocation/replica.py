@@ -6,12 +6,11 @@ import logging
 import threading
 from functools import partial
 from math import inf
-from os import getpid
 from time import time
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.forks import PerProcess
+from tokensession.forks import PerProcess, process_id
 from tokensession.format.seconds import check_number
 from tokensession.keys.poller import Outcome, Poller, uptime
 from tokensession.observer import SILENT, Observer, tell
@@ -93,7 +92,7 @@ class Replica(Check):
 
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
         # The poller's `lags` stands here, for speed.
-        if uptime() >= self._poller.fresh_until or self._poller.running_in != getpid():
+        if uptime() >= self._poller.fresh_until or self._poller.running_in != process_id():
             yield from self._freshening()
         return self._entries.revokes(sid, started_at, subject)
 

@@ -6,7 +6,6 @@ import math
 import os
 from hmac import compare_digest
 from itertools import count
-from os import getpid
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
 from tokensession.errors import ConfigError
+from tokensession.forks import process_id
 from tokensession.format.base64url import b64url_decode, b64url_encode
 
 if TYPE_CHECKING:
@@ -131,14 +131,14 @@ class Salt:
         self.cipher: AESGCM = cipher
         self._count = count()
         self._until = monotonic() + SECONDS_PER_SALT
-        self._pid = getpid()
+        self._pid = process_id()
 
     def take(self) -> bool:
         """Claim one token of this salt; False when it is used up, too old or of the parent."""
         return (
             next(self._count) < TOKENS_PER_SALT  # one step of the interpreter, so no lock
             and monotonic() < self._until
-            and self._pid == getpid()
+            and self._pid == process_id()
         )
 
 
