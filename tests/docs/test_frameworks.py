@@ -1,4 +1,4 @@
-"""The quick starts of docs/frameworks.md run, before and after the switch."""
+"""The quick starts of docs/frameworks run, before and after the switch."""
 
 from __future__ import annotations
 
@@ -17,37 +17,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text()
-SECTIONS = {
-    section.partition("\n")[0]: section
-    for section in re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)[1:]
-}
+FOLDER = Path(__file__).parents[2] / "docs" / "frameworks"
+SECTIONS = {path.stem: path.read_text() for path in FOLDER.glob("*.md") if path.name != "README.md"}
 MOST_CHANGED_LINES = 5
 SERVERS: dict[str, Callable[[Any], AbstractContextManager[Site]]] = {
-    "Flask": serve_wsgi,
-    "Quart": serve_asgi,
-    "Starlette": serve_asgi,
-    "FastAPI": serve_asgi,
-    "Litestar": serve_asgi,
+    "flask": serve_wsgi,
+    "quart": serve_asgi,
+    "starlette": serve_asgi,
+    "fastapi": serve_asgi,
+    "litestar": serve_asgi,
     "aiohttp": lambda app: serve_aiohttp(lambda: app),
-    "Pyramid": serve_wsgi,
-    "Tornado": serve_tornado,
-    "Bottle, Falcon and any other WSGI framework": serve_wsgi,
+    "pyramid": serve_wsgi,
+    "tornado": serve_tornado,
+    "wsgi": serve_wsgi,
 }
-DJANGO = "Django"
-SWITCHED = ("Flask", DJANGO, "Starlette")
+DJANGO = "django"
+SWITCHED = ("flask", DJANGO, "starlette")
 
 
 def changes(section: str) -> list[str]:
-    """Return the lines of a section's change."""
-    (block,) = re.findall(r"```diff\n(.*?)```", SECTIONS[section], re.DOTALL)
+    """Return the lines of a page's change, which is its first block."""
+    block, *_ = re.findall(r"```diff\n(.*?)```", SECTIONS[section], re.DOTALL)
     return str(block).splitlines()
 
 
 def program(section: str, *, before: bool = False) -> str:
-    """Return a section's application, after the switch or before it."""
+    """Return a page's application, its first block, after the switch or before it."""
     if "```diff" not in SECTIONS[section]:
-        (block,) = re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL)
+        block, *_ = re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL)
         return str(block)
     left_out = "+" if before else "-"
     return "\n".join(line[1:] for line in changes(section) if line[:1] != left_out)
@@ -106,9 +103,11 @@ def visit(browser: Browser) -> None:
     assert browser.ask("/") == {"user": None, "visits": 1}
 
 
-def test_every_section_is_run() -> None:
-    """A new one is to be served here."""
+def test_every_page_is_run() -> None:
+    """A new page needs a server here, and a row in the table of frameworks."""
     assert set(SECTIONS) == {*SERVERS, DJANGO}
+    table = (FOLDER / "README.md").read_text()
+    assert all(f"]({name}.md)" in table for name in SECTIONS)
 
 
 @pytest.mark.parametrize("section", SERVERS)
@@ -122,7 +121,7 @@ def test_quick_start(section: str, tmp_path: Path, load: Callable[[str], Any]) -
     assert (tmp_path / "session-keys.json").exists()
 
 
-@pytest.mark.parametrize("section", ["Flask", "Starlette"])
+@pytest.mark.parametrize("section", ["flask", "starlette"])
 def test_before_the_switch(section: str, load: Callable[[str], Any]) -> None:
     """The same application with the framework's own session does the same."""
     module = load(program(section, before=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,11 +60,3 @@ def test_numbers() -> None:
     """The defaults of the table are those of the code."""
     assert f"| `period` | {DEFAULT_PERIOD // 86400} days |" in TEXT
     assert f"| `propagation` | {DEFAULT_PROPAGATION} |" in TEXT
-
-
-def test_links_lead_somewhere() -> None:
-    """Every relative link names a file, and every path of the tests is there."""
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", TEXT):
-        assert (ROOT / "docs" / target).exists(), target
-    for path in re.findall(r"`(tests/[\w/.]+)`", TEXT):
-        assert (ROOT / path).exists(), path

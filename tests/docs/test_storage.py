@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import doctest
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tokensession.overflow import overflow
 from tokensession.overflow.store import SWEEP_EVERY, SWEEP_MARGIN
 from tokensession.stores import connection
 
-if TYPE_CHECKING:
-    import pytest
-
 PAGE = Path(__file__).parents[2] / "docs" / "storage.md"
-
-
-def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In order, with the output that is shown."""
-    monkeypatch.chdir(tmp_path)
-    results = doctest.testfile(str(PAGE), module_relative=False)
-    assert results.attempted > 5
-    assert results.failed == 0
 
 
 def test_every_store_is_named() -> None:

@@ -94,6 +94,6 @@ def _warn(other: Mapping[str, Any], key: str) -> None:
         _log.warning(
             "a second session middleware has put a %s into scope[%r], so the application's state "
             "travels in that middleware's cookie and not in tokensession's: remove the second "
-            "middleware (docs/frameworks.md has the lines for packages that add one)",
+            "middleware (docs/frameworks/fastapi.md has the lines for packages that add one)",
             name, key,
         )  # fmt: skip
