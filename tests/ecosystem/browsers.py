@@ -27,6 +27,7 @@ class Browser(httpx.Client):
 
     def __init__(self, url: str) -> None:
         self.jar = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
+        self._copies: list[Browser] = []
         # The client's own jar would keep the Secure cookies back.
         hooks: dict[str, list[Callable[..., Any]]] = {
             "request": [self._send_cookies],
@@ -39,7 +40,14 @@ class Browser(httpx.Client):
         thief = Browser(str(self.base_url))
         for cookie in self.jar:
             thief.jar.set_cookie(cookie)
+        self._copies.append(thief)
         return thief
+
+    def close(self) -> None:
+        """Close it and its copies."""
+        super().close()
+        for copy in self._copies:
+            copy.close()
 
     def submit(self, path: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
         """Open a page, and fill in a form of it."""

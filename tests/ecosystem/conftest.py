@@ -10,6 +10,7 @@ import pytest
 
 from . import environments
 from .browsers import Browser
+from .provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,3 +69,11 @@ def browser() -> Iterator[Callable[[str], Any]]:
     yield open_
     for one in opened:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """Give an OpenID Connect provider, where ada signs in."""
+    running = Provider()
+    yield running
+    running.close()

@@ -1,8 +1,8 @@
 """Serves an application on a free port of 127.0.0.1, and prints the port.
 
-Usage: `python serve.py asgi|wsgi MODULE`, where MODULE has an `app`.
+Usage: `python serve.py aiohttp|asgi|wsgi MODULE`, where MODULE has an `app`.
 
-Uses uvicorn for ASGI and wsgiref, a thread for each request, for WSGI.
+Uses uvicorn for ASGI, aiohttp's own server, and for WSGI wsgiref with a thread for each request.
 """
 
 from __future__ import annotations
@@ -25,13 +25,18 @@ def main(kind: str, module: str) -> None:
         with make_server("127.0.0.1", 0, app, server_class=_Threads) as threads:
             print(threads.server_port, flush=True)
             threads.serve_forever()
-    else:
-        import uvicorn  # noqa: PLC0415 - only in environments that have it
+        return
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        print(listening.getsockname()[1], flush=True)
+        if kind == "aiohttp":
+            from aiohttp import web  # noqa: PLC0415 - only in environments that have it
 
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen()
-            print(listening.getsockname()[1], flush=True)
+            web.run_app(app, sock=listening, print=None)
+        else:
+            import uvicorn  # noqa: PLC0415 - likewise
+
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
             server.run(sockets=[listening])
 

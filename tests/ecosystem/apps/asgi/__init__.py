@@ -1,0 +1,1 @@
+"""Applications of packages for Starlette and FastAPI."""
