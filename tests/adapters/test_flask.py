@@ -206,6 +206,9 @@ def test_the_test_client_changes_sessions() -> None:
     with client:
         client.get("/get")
         assert flask.session["n"] == 7
+        assert not flask.session.modified
+        client.get("/set")
+        assert flask.session.modified
 
 
 def test_without_permanent_the_cookie_ends_with_the_browser() -> None:

@@ -141,11 +141,13 @@ class RequestSession(Session[StateT]):
 
     @property
     def modified(self) -> bool:
-        """Whether the session has changed, or the application has said so.
+        """Whether the session has changed in this request, or the application has said so.
 
         Every change is saved, whether this is set or not.
         """
-        return self._flagged or (self._value is not None and self._opener.is_changed(self))
+        if self._flagged or self._saved is not None:
+            return True
+        return self._value is not None and self._opener.is_changed(self)
 
     @modified.setter
     def modified(self, value: bool) -> None:

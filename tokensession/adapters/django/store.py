@@ -118,7 +118,7 @@ class SessionStore(DjangoSession):
             return
         self.end_if_over()
         if self._client is None and self._is_carried:
-            if self.modified:
+            if self._flagged or self._manager.is_changed(self):
                 raise ConfigError(
                     "the session was changed outside of its request, where no response gives the "
                     "browser its new token: change request.session in a view"
