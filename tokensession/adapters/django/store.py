@@ -105,7 +105,7 @@ class SessionStore(DjangoSession):
         """Make the session's token, which is its `session_key` then.
 
         The test client whose session this is gets it. That of the running request is written with
-        the response.
+        the response. A middleware with a cookie of its own puts `session_key` there.
 
         Raises:
             ConfigError: It was opened with a token and has changed, and no response will carry
@@ -117,7 +117,7 @@ class SessionStore(DjangoSession):
             self._running.save()
             return
         self.end_if_over()
-        if self._client is None and self._is_carried:
+        if self._client is None and self._is_carried and not self._has_cookie_of_its_own:
             if self._flagged or self._manager.is_changed(self):
                 raise ConfigError(
                     "the session was changed outside of its request, where no response gives the "
@@ -133,6 +133,12 @@ class SessionStore(DjangoSession):
         """Whether a browser has the token that this session was opened with."""
         value = self._value or self._open()
         return value.opened is not None and not value.cleared
+
+    @property
+    def _has_cookie_of_its_own(self) -> bool:
+        """Whether it is a second session beside that of the running request."""
+        running = RUNNING.get()
+        return running is not None and not running.is_named(self._sid_found())
 
     def flush(self) -> None:
         """End the session, and begin an empty one that has no key.
