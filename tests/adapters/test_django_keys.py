@@ -173,6 +173,21 @@ def test_a_session_is_opened_again_by_its_class_and_key() -> None:
     assert SessionStore(cookie_after(request).value)["n"] == 3
 
 
+@pytest.mark.usefixtures("_no_store")
+def test_a_second_session_can_be_saved_in_a_request() -> None:
+    """A middleware with a cookie of its own puts the new token there; not the request's own."""
+    token = encode({"n": 1}, RING)
+    request_with_session(token)
+    second = SessionStore(encode({"n": 1}, RING))
+    second["n"] = 2
+    second.save()
+    assert SessionStore(second.session_key)["n"] == 2
+    own = SessionStore(token)
+    own["n"] = 2
+    with pytest.raises(ConfigError, match="no response gives the browser its new token"):
+        own.save()
+
+
 def test_a_name_alone_is_no_empty_session() -> None:
     """The state of a session elsewhere cannot be read, and is not taken for empty."""
     named = SessionStore("00" * 16)
@@ -192,6 +207,10 @@ def test_other_keys_name_no_session(key: Any) -> None:
 
 class TestOutside:
     """A session outside of any request, by its token."""
+
+    @pytest.fixture(autouse=True)
+    def _no_request(self) -> None:
+        RUNNING.set(None)  # other tests leave requests without a response
 
     @staticmethod
     def saved(**state: Any) -> str:
