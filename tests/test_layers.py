@@ -12,9 +12,9 @@ PACKAGE = Path(tokensession.__file__).parent
 
 # From the ground up: a module imports only from the folders before its own, and within its own.
 LAYERS = [
-    "errors", "observer", "forks", "format", "keys", "overflow", "sessions", "revocation", "stores",
-    "tokens", "legacy", "web", "adapters", "testing", "pytest_plugin", "tools", "__main__",
-    "__init__",
+    "errors", "extras", "observer", "forks", "format", "keys", "overflow", "sessions", "revocation",
+    "stores", "tokens", "legacy", "web", "adapters", "testing", "pytest_plugin", "tools",
+    "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {
     "msgspec": {"adapters/replaced", "format", "sessions/value", "tokens/changes", "tools/vectors"},

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from tokensession.errors import ConfigError
 from tokensession.format.base64url import b64url_encode
+from tokensession.format.seconds import fractional_seconds
 from tokensession.keys.ring import KeyRing
 from tokensession.web.cookies import Cookie
 from tokensession.web.options import manager_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from tokensession.format.claims import Subject
+    from tokensession.format.seconds import Duration
     from tokensession.sessions.session import Session
     from tokensession.web.cookies import Headers
     from tokensession.web.manager import SessionManager
@@ -51,9 +53,9 @@ class FixedClock:
         self.now: int = now
         self._stopped: list[ModuleType] = []
 
-    def advance(self, seconds: int) -> None:
-        """Let seconds pass."""
-        self.now += seconds
+    def advance(self, seconds: Duration) -> None:
+        """Let seconds, or a timedelta, pass."""
+        self.now += int(fractional_seconds("seconds", seconds))
 
     def __call__(self) -> float:
         """Return the time, as ``time.time`` does."""

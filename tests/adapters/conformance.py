@@ -46,6 +46,7 @@ from tokensession import (
 )
 from tokensession.revocation.replica import Replica
 from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.web import plain_http
 
 from .foreign import FOREIGN
 from .servers import PATIENCE
@@ -1120,6 +1121,24 @@ class Conformance:
         assert ADMIN_CODEC.decode(token_of(response, ADMIN_COOKIE)).state == {"new": 1}
         assert listed(response, "vary") == ["cookie"]
         assert listed(response, "cache-control") == ["no-store"]
+
+    # -- how it travels --
+
+    def test_a_cookie_that_plain_http_loses_is_told(
+        self,
+        site: Site,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Once in the log; not of localhost, nor behind a proxy that says that it ends TLS."""
+        monkeypatch.setattr(plain_http, "_told", set())
+        host = "Host", "shop.example"
+        site.get("/op/set_new")
+        site.get("/op/set_new", headers=(host, ("X-Forwarded-Proto", "https")))
+        assert "plain http" not in caplog.text
+        for _ in range(2):
+            site.get("/op/set_new", headers=(host,))
+        assert caplog.text.count(f"the Secure cookie {COOKIE} was answered over plain http") == 1
 
 
 class Revocation:

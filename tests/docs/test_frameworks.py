@@ -186,4 +186,4 @@ def test_a_framework_that_is_missing(name: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 1
-    assert f"pip install 'tokensession[{name}]'" in done.stderr
+    assert f"pip install '.[{name}]' in a clone" in done.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from tokensession import ConfigError
 from tokensession.format.claims import MAX_SECONDS
-from tokensession.format.seconds import check_number, check_seconds, duration, whole_seconds
+from tokensession.format.seconds import check_seconds, duration, fractional_seconds, whole_seconds
 
 
 @pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf, "1", True, 2**53, 1e300, [1]])
@@ -56,7 +56,7 @@ def test_a_duration_is_seconds_or_a_timedelta(value: int | timedelta, seconds: i
         (timedelta.max, "must be"),
         (timedelta(seconds=MAX_SECONDS + 1), "not 4294967296"),
         (timedelta(seconds=1.5), "ttl must be a whole number of seconds, not 0:00:01.500000"),
-        (1.0, "whole number of seconds .int., not float"),
+        (1.0, "whole number of seconds .int. or a timedelta, not float"),
         (True, "not bool"),
         ("1800", "not str"),
         (None, "not NoneType"),
@@ -82,11 +82,16 @@ def test_a_range_is_closed(value: int, *, fits: bool) -> None:
 @pytest.mark.parametrize("seconds", ["1", None, True, [1]])
 def test_what_is_not_a_number_is_refused(seconds: Any) -> None:
     """The error has the name and the type."""
-    with pytest.raises(ConfigError, match="timeout must be a number of seconds, not "):
-        check_number("timeout", seconds)
+    with pytest.raises(ConfigError, match=r"timeout must be a number .* or a timedelta, not "):
+        fractional_seconds("timeout", seconds)
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 0.5, -1])
 def test_a_number_is_an_int_or_a_float(seconds: float) -> None:
     """Its range is checked by the caller."""
-    check_number("timeout", seconds)
+    assert fractional_seconds("timeout", seconds) == seconds
+
+
+def test_a_timedelta_keeps_parts_of_a_second() -> None:
+    """Where a part of a second has a meaning, as in a timeout."""
+    assert fractional_seconds("timeout", timedelta(milliseconds=1500)) == 1.5

@@ -78,7 +78,7 @@ class TestVerbs:
     @pytest.mark.parametrize(
         ("before", "after", "kept"),
         [(None, "42", True), ("42", 42, True), (42, "42", True), ("42", "43", False),
-         (42, 43, False), ("", "a", False)],
+         (42, 43, False)],
     )  # fmt: skip
     def test_whose_state_is_carried_over(
         self, codec: SessionCodec[Any], before: Any, after: Any, *, kept: bool
@@ -102,7 +102,7 @@ class TestVerbs:
         session.set_lifetime(timedelta(hours=1), cap=timedelta(hours=2))
         assert (session.ttl, session.cap) == (3600, 7200)
 
-    @pytest.mark.parametrize("subject", [None, True, 1.5, b"42", 2**53, "\ud800"])
+    @pytest.mark.parametrize("subject", [None, "", True, 1.5, b"42", 2**53, "\ud800"])
     def test_what_is_no_subject(self, session: Session[Any], subject: Any) -> None:
         """It is refused before anything has changed."""
         with pytest.raises(StateError, match="subject"):

@@ -33,7 +33,7 @@ def test_a_client_that_is_missing(role: str, client: str) -> None:
         pytest.skip("it keeps no keys")
     last = last_line(client, f"import tokensession.stores.{module}.{role}")
     assert last.startswith("tokensession.errors.ConfigError: ")
-    assert last.endswith(f": pip install 'tokensession[{extra}]'")
+    assert last.endswith(f": run pip install '.[{extra}]' in a clone of tokensession")
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -42,4 +42,4 @@ def test_connecting_without_a_client(client: str) -> None:
     _, extra, url = CLIENTS[client]
     last = last_line(client, f"from tokensession import stores; stores.connect({url!r})")
     assert last.startswith("tokensession.errors.ConfigError: ")
-    assert last.endswith(f": pip install 'tokensession[{extra}]'")
+    assert last.endswith(f": run pip install '.[{extra}]' in a clone of tokensession")

@@ -68,6 +68,17 @@ def test_a_ttl_beyond_the_cap_is_refused(hs256: KeyRing) -> None:
         encode({}, hs256, ttl=61, cap=60)
 
 
+def test_a_codec_in_the_place_of_keys_is_told_from_other_mistakes(hs256: KeyRing) -> None:
+    """The error says that the codec has methods of these names."""
+    codec: Any = SessionCodec(hs256)
+    with pytest.raises(ConfigError, match=r"call codec.encode\(state\)"):
+        encode({}, codec)
+    with pytest.raises(ConfigError, match=r"codec.decode\(token\)"):
+        decode("a.b.c", codec)
+    with pytest.raises(ConfigError, match=r"SessionManager\(codec\)"):
+        SessionCodec(codec)
+
+
 def test_wrong_keys_are_refused_where_they_are_used() -> None:
     """What cannot be hashed too."""
     wrong: list[Any] = ["keys.json", ["keys.json"], None, {}]

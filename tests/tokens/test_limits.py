@@ -15,15 +15,19 @@ from tokensession import (
     Policy,
     SessionCodec,
     SessionManager,
+    SessionTooLarge,
+    StateError,
     decode,
     encode,
 )
+from tokensession.format.claims import write_claims
 from tokensession.keys.jwk import generate_key
 from tokensession.keys.rotation import Schedule
 from tokensession.observer import Observer
 from tokensession.stores.memory.overflow import MemoryStore
 from tokensession.tokens.codec import UNLIMITED
 from tokensession.tokens.limits import meet_ring
+from tokensession.tokens.sealing import TokenKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +78,28 @@ def test_wrong_configurations_are_refused(hs256: KeyRing, arguments: Any, reason
     """Where the codec is made, before any request."""
     with pytest.raises(ConfigError, match=reason):
         SessionCodec(arguments.pop("keys", hs256), **arguments)
+
+
+def test_a_session_of_the_empty_text_is_not_made(hs256: KeyRing) -> None:
+    """The error says what to pass; a token of another writer that has one is read."""
+    with pytest.raises(StateError, match=r"^subject: empty text; pass .* or None for no user$"):
+        encode({}, hs256, subject="")
+    (key,) = hs256
+    made = TokenKey(key, b"session")
+    claims = write_claims(bytes(16), NOW, 60, 0, "", {}, None)
+    token = made.token(claims, made.salt(), bytes(12)).decode()
+    assert decode(token, hs256, now=NOW).subject == ""
+
+
+def test_a_subject_that_leaves_no_room_is_named(hs256: KeyRing) -> None:
+    """A store for the state would not help, so the error does not speak of one."""
+    with_store: SessionCodec[Any] = SessionCodec(hs256, overflow=MemoryStore())
+    for codec in (with_store, SessionCodec(hs256)):
+        with pytest.raises(SessionTooLarge) as caught:
+            codec.encode({"a": "x" * 9000}, subject="s" * 9000)
+        message = str(caught.value)
+        assert ("shorten the subject" in message) is (codec is with_store)
+        assert ("overflow=stores.connect(url).overflow()" in message) is (codec is not with_store)
 
 
 @pytest.mark.parametrize("context", ["", "a\0b", "x" * 256, "ä" * 128, "\ud800", None, 5, b"x"])

@@ -165,7 +165,8 @@ class TestLimits:
             assert (caught.value.size, caught.value.limit) == (size, MAX_COOKIE)
             assert str(caught.value) == (
                 f"the cookie {cookie.name} has 4097 bytes (name and value); browsers keep 4096, "
-                "drop a larger one silently and go on sending the old one: keep less in the state"
+                "drop a larger one silently and go on sending the old one: keep less in the state, "
+                "or pass overflow=stores.connect(url).overflow()"
             )
 
     @pytest.mark.parametrize(("given", "written"), [(-1, -1), (0, 0), (1, 0)])

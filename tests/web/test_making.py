@@ -263,7 +263,8 @@ class TestSize:
         with pytest.raises(SessionTooLarge) as caught:
             response(manager, session)
         assert str(caught.value).endswith(
-            "keep less in the state (largest: 'd' 3003 bytes, 'b' 2003 bytes, 'a' 11 bytes)"
+            "keep less in the state, or pass overflow=stores.connect(url).overflow() "
+            "(largest: 'd' 3003 bytes, 'b' 2003 bytes, 'a' 11 bytes)"
         )
         assert "yy" not in str(caught.value)
 
@@ -274,7 +275,7 @@ class TestSize:
         with pytest.raises(SessionTooLarge) as caught:
             response(manager, session)
         assert caught.value.limit == 8192
-        assert str(caught.value).endswith("keep less in the state (largest: 'd' 9003 bytes)")
+        assert str(caught.value).endswith("overflow() (largest: 'd' 9003 bytes)")
 
     def test_a_typed_state_has_no_keys(self, hs256: KeyRing) -> None:
         """The message ends with the remedy."""
@@ -285,7 +286,7 @@ class TestSize:
         manager = SessionManager(SessionCodec(hs256, state_type=Visit))
         session = request(manager)
         session.state.text = "x" * 5000
-        with pytest.raises(SessionTooLarge, match=r"keep less in the state$"):
+        with pytest.raises(SessionTooLarge, match=r"keep less in the state, .*overflow\(\)$"):
             response(manager, session)
 
 

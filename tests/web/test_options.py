@@ -77,6 +77,21 @@ class TestManager:
         session.state.pages = 1
         assert request(manager, token_in(response(manager, session))).state == Visit(1)
 
+    def test_a_type_whose_first_session_would_lack_fields(self, hs256: KeyRing) -> None:
+        """The manager is refused where it is made, with the fields; a union with None is taken."""
+
+        class User(msgspec.Struct):
+            user_id: int
+            name: str
+            theme: str = "dark"
+
+        with pytest.raises(
+            ConfigError, match=r"\(User requires user_id, name\): give each field a default"
+        ):
+            SessionManager(hs256, state_type=User)
+        either: Any = User | None
+        assert request(SessionManager(hs256, state_type=either), None).state is None
+
     @pytest.mark.parametrize(
         "more",
         [

@@ -15,12 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from tokensession.extras import how_to_install
+
 try:
     from aiohttp import web
     from aiohttp.payload import AsyncIterablePayload
 except ImportError as _missing:
     raise ImportError(
-        "tokensession.adapters.aiohttp needs aiohttp: pip install 'tokensession[aiohttp]'"
+        f"tokensession.adapters.aiohttp needs aiohttp: {how_to_install('aiohttp')}"
     ) from _missing
 
 from tokensession.adapters.aiohttp_session import Session
@@ -99,7 +101,7 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
                 "once, for the outermost application, or give setup another key"
             )
         headers = [(name.lower(), value) for name, value in request.raw_headers]
-        session = request[key] = Session(manager, headers, None)
+        session = request[key] = Session(manager, headers, None, request.scheme)
         if key is SESSION and _AIOHTTP_SESSION in sys.modules:
             with warnings.catch_warnings(action="ignore"):  # aiohttp asks for keys of another type
                 request[_AIOHTTP_SESSION] = session

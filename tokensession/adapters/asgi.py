@@ -94,7 +94,7 @@ class SessionMiddleware:
             return
         # An HTTP request that needs no store: one function in place of an object and coroutines.
         key = self._scope_key
-        session = scope[key] = manager.open(scope["headers"])
+        session = scope[key] = manager.open(scope["headers"], scheme=scope.get("scheme"))
         begun = replaced = False
         begun_with: object = None
 
@@ -139,7 +139,8 @@ class SessionMiddleware:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that can need a store, or a WebSocket."""
         manager = self._manager
-        session = scope[self._scope_key] = manager.open(scope["headers"])
+        session = manager.open(scope["headers"], scheme=scope.get("scheme"))
+        scope[self._scope_key] = session
         if manager.can_wait(session):
             await run_beside(manager.opening(session))
         exchange = _Exchange(manager, session, scope, self._scope_key, send)

@@ -14,12 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from tokensession.extras import how_to_install
+
 try:
     from flask import session as current_session
     from flask import sessions
 except ImportError as _missing:
     raise ImportError(
-        "tokensession.adapters.flask needs Flask: pip install 'tokensession[flask]'"
+        f"tokensession.adapters.flask needs Flask: {how_to_install('flask')}"
     ) from _missing
 
 from tokensession.adapters.flask_login import follow_flask_login
@@ -74,9 +76,9 @@ class Managers(NamedTuple):
             raise ConfigError("tokens travel in a header, so there is no session cookie to ask for")
         return cookie
 
-    def open(self, headers: Any) -> Session:
+    def open(self, headers: Any, scheme: str | None) -> Session:
         """Return the session of a request with these raw headers."""
-        session = Session(self.permanent, headers, None)
+        session = Session(self.permanent, headers, None, scheme)
         session._lifetime = self.lifetime
         return session
 
@@ -173,11 +175,10 @@ class ManagersByApp:
                 options["policy"] = policy = Policy(longest=max(lifetime, DEFAULT_ABSOLUTE))
                 if lifetime > DEFAULT_ABSOLUTE and options.get("revocation") is not None:
                     _log.info(
-                        "PERMANENT_SESSION_LIFETIME raises the policy's longest to %d s: give "
-                        "Policy(longest=%d) to every other service that shares the revocation "
-                        "store",
-                        policy.longest,
-                        policy.longest,
+                        "PERMANENT_SESSION_LIFETIME raises the policy's longest to %(longest)d s: "
+                        "give Policy(longest=%(longest)d) to every other service that shares the "
+                        "revocation store",
+                        {"longest": policy.longest},
                     )
         manager = manager_of(self._keys, options)
         return Managers(manager, until_closed(manager), lifetime)
@@ -243,7 +244,8 @@ class SessionInterface(sessions.SessionInterface):
     def open_session(self, app: Flask, request: Request) -> Session:
         """Return the session of a request; nothing is read before it is touched."""
         managers = self._managers.of(app)
-        return managers.open(RequestHeaders(request.environ, managers.permanent.vary))
+        headers = RequestHeaders(request.environ, managers.permanent.vary)
+        return managers.open(headers, request.environ.get("wsgi.url_scheme"))
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write what the response must say; see `SessionManager.save`."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from tokensession.extras import how_to_install
+
 try:
     from litestar.middleware.base import DefineMiddleware
     from litestar.middleware.session import SessionMiddleware as LitestarMiddleware
@@ -21,7 +23,7 @@ try:
     from litestar.plugins import InitPlugin
 except ImportError as _missing:
     raise ImportError(
-        "tokensession.adapters.litestar needs Litestar: pip install 'tokensession[litestar]'"
+        f"tokensession.adapters.litestar needs Litestar: {how_to_install('litestar')}"
     ) from (_missing)
 
 from tokensession.adapters import asgi

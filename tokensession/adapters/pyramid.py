@@ -14,13 +14,15 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tokensession.extras import how_to_install
+
 try:
     from pyramid.httpexceptions import HTTPServiceUnavailable
     from pyramid.interfaces import ISession, ISessionFactory
     from zope.interface import implementer
 except ImportError as _missing:
     raise ImportError(
-        "tokensession.adapters.pyramid needs Pyramid: pip install 'tokensession[pyramid]'"
+        f"tokensession.adapters.pyramid needs Pyramid: {how_to_install('pyramid')}"
     ) from (_missing)
 
 from tokensession.adapters.sign_in_key import SharedMembers
@@ -124,7 +126,9 @@ class SessionFactory:
     def __call__(self, request: Any) -> Session:
         """Return the session of a request; nothing is read before it is touched."""
         manager = self._manager
-        session = Session(manager, RequestHeaders(request.environ, manager.vary), None)
+        environ = request.environ
+        headers = RequestHeaders(environ, manager.vary)
+        session = Session(manager, headers, None, environ.get("wsgi.url_scheme"))
         request.add_response_callback(partial(self._save, session))
         request.add_finished_callback(partial(self._end, session))
         return session

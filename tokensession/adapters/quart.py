@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tokensession.extras import how_to_install
+
 try:
     from quart import session as current_session
     from quart import sessions
     from quart.wrappers.response import IterableBody
 except ImportError as _missing:
     raise ImportError(
-        "tokensession.adapters.quart needs Quart: pip install 'tokensession[quart]'"
+        f"tokensession.adapters.quart needs Quart: {how_to_install('quart')}"
     ) from _missing
 
 from tokensession.adapters.flask import ManagersByApp
@@ -64,7 +66,7 @@ class SessionInterface(sessions.SessionInterface):
         """Return the session of a request; nothing is read before it is touched."""
         scope = request.scope
         managers = self._managers.of(app)
-        session = managers.open(scope["headers"])
+        session = managers.open(scope["headers"], scope.get("scheme"))
         manager = managers.permanent
         if manager.can_wait(session):
             await run_beside(manager.opening(session))

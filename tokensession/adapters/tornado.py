@@ -15,12 +15,14 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from tokensession.extras import how_to_install
+
 try:
     from tornado.web import HTTPError, RequestHandler
     from tornado.websocket import WebSocketError
 except ImportError as _missing:
     raise ImportError(
-        "tokensession.adapters.tornado needs Tornado: pip install 'tokensession[tornado]'"
+        f"tokensession.adapters.tornado needs Tornado: {how_to_install('tornado')}"
     ) from _missing
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
@@ -190,15 +192,12 @@ class SessionMixin(RequestHandler):
     def _managed(self) -> Collection[tuple[_Manager, RequestSession[Any]]]:
         """Return each session with its manager; nothing is read before it is touched."""
         if self._managed_sessions is None:
+            headers, scheme = encoded(self.request.headers.get_all()), self.request.protocol
             self._managed_sessions = {
-                key: (manager, manager.open(self._lines(b"cookie", manager.vary.lower())))
+                key: (manager, manager.open(headers, scheme=scheme))
                 for key, manager in self.settings.get(_SETTING, {}).items()
             }
         return self._managed_sessions.values()
-
-    def _lines(self, *names: bytes) -> Headers:
-        headers = self.request.headers
-        return [(n, v.encode("latin-1")) for n in {*names} for v in headers.get_list(n.decode())]
 
     def _saves_at_once(self) -> bool:
         """Save the sessions, unless that can wait for a store; return whether they are saved."""

@@ -10,12 +10,14 @@ The session is ``environ["tokensession.session"]``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import StoreError, TokenSessionError
 from tokensession.web.caching import add_vary
 from tokensession.web.manager import FAILED
 from tokensession.web.options import manager_of
+from tokensession.web.plain_http import EVIDENCE
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
@@ -45,15 +47,22 @@ class RequestHeaders:
 
     def __init__(self, environ: Mapping[str, Any], name: bytes) -> None:
         self.environ: Mapping[str, Any] = environ
-        self._names = {b"cookie", name.lower()}
+        self._names = _names_with(name)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """Give names in lower case, with their values."""
-        for name in self._names:
-            key = "HTTP_" + name.decode("ascii").replace("-", "_").upper()
-            if key in self.environ:
+        environ = self.environ
+        for name, key in self._names:
+            if key in environ:
                 # A server that breaks the rule shows text that is in no token.
-                yield name, self.environ[key].encode("latin-1", "replace")
+                yield name, environ[key].encode("latin-1", "replace")
+
+
+@lru_cache
+def _names_with(name: bytes) -> tuple[tuple[bytes, str], ...]:
+    """Return the headers that are given, with their keys in an environ."""
+    names = {b"cookie", name.lower(), *EVIDENCE}
+    return tuple((n, "HTTP_" + n.decode("ascii").replace("-", "_").upper()) for n in names)
 
 
 class SessionMiddleware:
@@ -92,7 +101,8 @@ class SessionMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         manager = self._manager
-        session = manager.open(RequestHeaders(environ, manager.vary))
+        headers = RequestHeaders(environ, manager.vary)
+        session = manager.open(headers, scheme=environ.get("wsgi.url_scheme"))
         environ[self.environ_key] = session
         exchange = _Exchange(manager, session, environ, start_response)
         try:

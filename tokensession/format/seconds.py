@@ -45,6 +45,11 @@ def duration(name: str, value: Duration, *, least: int = 1, most: int = MAX_SECO
         if value.microseconds:
             raise ConfigError(f"{name} must be a whole number of seconds, not {value}")
         value = value.days * 86400 + value.seconds
+    elif isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(
+            f"{name} must be a whole number of seconds (int) or a timedelta, "
+            f"not {type(value).__name__}"
+        )
     check_seconds(name, value, least=least, most=most)
     return value
 
@@ -64,11 +69,20 @@ def whole_seconds(now: float | None) -> int:
     return int(now // 1)
 
 
-def check_number(name: str, seconds: float) -> None:
-    """Refuse what is no number of seconds.
+def fractional_seconds(name: str, value: float | timedelta) -> float:
+    """Return a duration in seconds, of which a part can remain.
+
+    Args:
+        name: What it is called in an error.
+        value: Seconds, or a timedelta.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: Neither a number nor a timedelta.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise ConfigError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(
+            f"{name} must be a number of seconds or a timedelta, not {type(value).__name__}"
+        )
+    return value

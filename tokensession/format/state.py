@@ -157,6 +157,20 @@ def are_plain(state: dict[str, Any], keys: Iterable[Any]) -> bool:
     return True
 
 
+def check_given_subject(subject: Any) -> None:
+    """Refuse a subject that is not a str, int within ±(2**53 - 1) or None; and an empty one.
+
+    The format has the empty text for a subject. A form field that was left out gives it too, and
+    everybody who left it out would be one user.
+
+    Raises:
+        StateError: With the path ``subject``.
+    """
+    check_subject(subject)
+    if subject == "":
+        raise StateError("subject", "empty text; pass the user's id, or None for no user")
+
+
 def check_subject(subject: Any) -> None:
     """Refuse a subject that is no str, int within ±(2**53 - 1) or None.
 

@@ -23,6 +23,11 @@ class StateFormat(Protocol[StateT]):
         """What makes the state of a new session."""
         ...
 
+    @property
+    def lacks(self) -> str:
+        """Why the state of a new session does not fit, where that is known; else empty."""
+        ...
+
     def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
         """Return claims, and None or how the state misses the type, or raise BadClaims."""
         ...

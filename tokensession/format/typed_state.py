@@ -40,24 +40,28 @@ class TypedState(Generic[StateT]):
     Attributes:
         pack: As for an untyped state.
         empty: Makes the state of a new session.
+        lacks: The fields without a default, in words; empty where there are none.
 
     Raises:
         TypeError: A type that msgspec does not support, or in it one that it leaves to hooks, such
             as a pydantic model; the text says which.
     """
 
-    __slots__ = ("_decode", "_decode_state", "_name", "empty", "pack")
+    __slots__ = ("_decode", "_decode_state", "_name", "empty", "lacks", "pack")
 
     def __init__(self, state_type: type[StateT], convert: Convert | None = None) -> None:
         self.pack: Callable[[Any], bytes | None] = comparer(convert)
         self._name = getattr(state_type, "__name__", str(state_type))
         self._decode_state = Decoder(state_type).decode
-        for unknown in _custom_types(msgspec.inspect.type_info(state_type), set()):
+        described = msgspec.inspect.type_info(state_type)
+        for unknown in _custom_types(described, set()):
             raise TypeError(
                 f"msgspec cannot read {unknown.__name__} back; use a dataclass, a msgspec.Struct "
                 "or a pydantic dataclass"
             )
         self.empty: Callable[[], StateT] = _empty_of(state_type)
+        required = [field.name for field in getattr(described, "fields", ()) if field.required]
+        self.lacks: str = (required and f"{self._name} requires {', '.join(required)}") or ""
         self._decode = Decoder(
             Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
         ).decode

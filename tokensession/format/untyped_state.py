@@ -42,6 +42,7 @@ class UntypedState:
 
     __slots__ = ("_convert", "pack")
     empty = dict[str, Any]
+    lacks = ""
     _members = Decoder(dict[str, msgspec.Raw]).decode
 
     def __init__(self, convert: Convert | None = None) -> None:

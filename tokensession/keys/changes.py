@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
-from tokensession.format.seconds import check_seconds
+from tokensession.format.seconds import duration
 from tokensession.keys.continuity import (
     Keys,
     by_age,
@@ -27,12 +27,15 @@ from tokensession.keys.jwk import Key, generate_key, revocation_at, tombstone
 from tokensession.keys.signer import signer_of
 
 if TYPE_CHECKING:
+    from tokensession.format.seconds import Duration
     from tokensession.keys.schedule import Schedule
 
 
-def add(keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: int, now: int) -> Keys:
+def add(
+    keys: Keys, algorithm: str | Key, *, nbf: int | None, propagation: Duration, now: int
+) -> Keys:
     """Return the keys and one more: publish before use."""
-    check_seconds("propagation", propagation, least=0)
+    propagation = duration("propagation", propagation, least=0)
     # A key that replaces none has nothing to wait for: no process can sign without it.
     alone = signer_of(keys, now) is None
     if isinstance(algorithm, Key):

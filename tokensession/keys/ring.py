@@ -23,7 +23,9 @@ from tokensession.keys.schedule import DEFAULT_PROPAGATION, Schedule
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
 
+    from tokensession.format.seconds import Duration
     from tokensession.keys.watcher import KeyRingWatcher, WatcherStatus
 
 _log = logging.getLogger("tokensession")
@@ -105,7 +107,7 @@ class KeyRing(KeySet):
         cls,
         path: str | os.PathLike[str],
         *,
-        refresh: float = 60.0,
+        refresh: float | timedelta = 60.0,
         algorithm: str = "HS256",
         create: bool = True,
         shared_file: bool = False,
@@ -118,7 +120,7 @@ class KeyRing(KeySet):
 
         Args:
             path: The file. Its document must have a serial, as documents of this library do.
-            refresh: Seconds between two reloads, at most.
+            refresh: Seconds between two reloads, at most, or a timedelta.
             algorithm: The algorithm of the key in a new file.
             create: As for `open`.
             shared_file: As for `open`.
@@ -175,7 +177,7 @@ class KeyRing(KeySet):
         algorithm: str | Key = "HS256",
         *,
         nbf: int | None = None,
-        propagation: int = DEFAULT_PROPAGATION,
+        propagation: Duration = DEFAULT_PROPAGATION,
         now: float | None = None,
     ) -> KeyRing:
         """Return a ring with one key more: publish before use.
@@ -199,8 +201,8 @@ class KeyRing(KeySet):
         self,
         kid: str,
         *,
-        token_lifetime: int | None = None,
-        leeway: int | None = None,
+        token_lifetime: Duration | None = None,
+        leeway: Duration | None = None,
         now: float | None = None,
     ) -> KeyRing:
         """Return a ring in which a key expires once its last tokens have.
@@ -223,11 +225,9 @@ class KeyRing(KeySet):
                 "retire needs token_lifetime, the longest ttl in seconds that any codec mints: "
                 'pass it, or set "rotation": {"token_lifetime": ...} in the document'
             )
-        schedule = self.numbers
-        if token_lifetime is not None:
-            schedule = replace(schedule, token_lifetime=token_lifetime)
-        if leeway is not None:
-            schedule = replace(schedule, leeway=leeway)
+        numbers: dict[str, Any] = {"token_lifetime": token_lifetime, "leeway": leeway}
+        given = {name: number for name, number in numbers.items() if number is not None}
+        schedule = replace(self.numbers, **given)
         keys = changes.retire(tuple(self), key, schedule, now=whole_seconds(now))
         return self.with_keys(keys)
 

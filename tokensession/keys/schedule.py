@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from tokensession.errors import ConfigError
-from tokensession.format.seconds import MAX_LEEWAY, check_seconds
+from tokensession.format.claims import MAX_SECONDS
+from tokensession.format.seconds import MAX_LEEWAY, check_seconds, duration
 from tokensession.keys.jwk import Algorithm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tokensession.format.seconds import Duration
 
 DEFAULT_PERIOD: Final = 90 * 86400
 # Refresh interval + distribution + the largest difference between two clocks.
@@ -19,11 +22,13 @@ DEFAULT_LEEWAY: Final = 60  # that of a policy
 DEFAULT_LIFETIME: Final = 1800  # the idle timeout of the default policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Schedule:
     """When keys follow each other.
 
-    Attributes:
+    Durations are seconds, or a timedelta; the attributes hold seconds.
+
+    Args:
         token_lifetime: Seconds of the longest ttl that any codec mints: a superseded key verifies
             for so long.
         period: Seconds for which a key signs.
@@ -38,15 +43,29 @@ class Schedule:
     """
 
     token_lifetime: int
-    period: int = DEFAULT_PERIOD
-    propagation: int = DEFAULT_PROPAGATION
-    algorithm: str | None = None
-    leeway: int = DEFAULT_LEEWAY
+    period: int
+    propagation: int
+    algorithm: str | None
+    leeway: int
 
-    def __post_init__(self) -> None:
-        for name in ("token_lifetime", "period", "propagation"):
-            check_seconds(f'"{name}" of the rotation config', getattr(self, name))
-        check_seconds('"leeway" of the rotation config', self.leeway, least=0, most=MAX_LEEWAY)
+    def __init__(
+        self,
+        *,
+        token_lifetime: Duration,
+        period: Duration = DEFAULT_PERIOD,
+        propagation: Duration = DEFAULT_PROPAGATION,
+        algorithm: str | None = None,
+        leeway: Duration = DEFAULT_LEEWAY,
+    ) -> None:
+        for name, given, least, most in (
+            ("token_lifetime", token_lifetime, 1, MAX_SECONDS),
+            ("period", period, 1, MAX_SECONDS),
+            ("propagation", propagation, 1, MAX_SECONDS),
+            ("leeway", leeway, 0, MAX_LEEWAY),
+        ):
+            what = f'"{name}" of the rotation config'
+            object.__setattr__(self, name, duration(what, given, least=least, most=most))
+        object.__setattr__(self, "algorithm", algorithm)
         if self.period <= self.propagation:
             raise ConfigError(
                 f"the period ({self.period} s) must be longer than the propagation delay "

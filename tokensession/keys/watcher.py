@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.forks import process_id
+from tokensession.format.seconds import fractional_seconds
 from tokensession.keys.poller import Outcome, Poller, uptime
 from tokensession.keys.source import KeySource, load_ring
 from tokensession.keys.succession import Verdict, judge
@@ -22,6 +23,7 @@ from tokensession.observer import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
     from types import TracebackType
 
     from tokensession.keys.ring import KeyRing
@@ -77,8 +79,9 @@ class KeyRingWatcher:
 
     Args:
         source: Where the document is.
-        refresh: Seconds between two polls, at most; a fifth of it is random.
-        cooldown: Seconds between two reloads that unknown keys ask for; at most `refresh`.
+        refresh: Seconds between two polls, at most, or a timedelta; a fifth of it is random.
+        cooldown: Seconds between two reloads that unknown keys ask for, or a timedelta; at most
+            `refresh`.
         callback: Called when the ring or `last_error` has changed, by the watcher's thread or
             by `reload`. It can use the watcher; what it raises is logged.
 
@@ -90,9 +93,9 @@ class KeyRingWatcher:
     def __init__(
         self,
         source: KeySource,
-        refresh: float = DEFAULT_REFRESH,
+        refresh: float | timedelta = DEFAULT_REFRESH,
         *,
-        cooldown: float | None = None,
+        cooldown: float | timedelta | None = None,
         callback: Callable[[WatcherStatus], None] | None = None,
     ) -> None:
         refresh = _checked("refresh", refresh, MAX_REFRESH)
@@ -253,7 +256,8 @@ class KeyRingWatcher:
             report(problem, "keys stay at serial %d: %s", serial, problem, level=level)
 
 
-def _checked(name: str, seconds: float, most: float) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= most:
-        raise ConfigError(f"{name} must be a number of seconds above 0 and at most {most:g}")
+def _checked(name: str, value: float | timedelta, most: float) -> float:
+    seconds = fractional_seconds(name, value)
+    if not 0 < seconds <= most:
+        raise ConfigError(f"{name} must be above 0 and at most {most:g} seconds, not {seconds:g}")
     return seconds

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import BadClaims, BadSignature, ConfigError
+from tokensession.extras import how_to_install
 from tokensession.format.core_values import MAX_INT
 from tokensession.legacy.payload import inflated_text, json_object
 from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
@@ -18,13 +19,14 @@ try:
     from django.core import signing
 except ImportError as _missing:
     raise ConfigError(
-        "cookies of Django are verified by Django: pip install 'tokensession[legacy-django]'"
+        f"cookies of Django are verified by Django: {how_to_install('legacy-django')}"
     ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.format.claims import Subject
+    from tokensession.format.seconds import Duration
 
 _SALT: Final = "django.contrib.sessions.backends.signed_cookies"
 
@@ -41,13 +43,13 @@ class DjangoReader(LegacyReader):
     its serializer first. The other engines keep sessions in a store, and their cookies hold none.
 
     Attributes: those of `LegacyReader`, and
-        max_age: Seconds after which Django refuses a cookie: SESSION_COOKIE_AGE.
+        max_age: Seconds after which Django refuses a cookie, or a timedelta: SESSION_COOKIE_AGE.
         subject: By default the user that ``django.contrib.auth`` has signed in.
     """
 
     cookie_name: str = "sessionid"
     subject: Callable[[Any], Subject] = _auth_user_id
-    max_age: int | None = 14 * 86400
+    max_age: Duration | None = 14 * 86400
 
     def __post_init__(self) -> None:
         super().__post_init__()

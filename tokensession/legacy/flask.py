@@ -20,19 +20,22 @@ from tokensession.legacy.payload import decoded, inflated_text, json_object
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokensession.format.seconds import Duration
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FlaskReader(SignedReader):
     """Reads the cookies of Flask's own sessions.
 
     Attributes: those of `LegacyReader`, and
-        max_age: Seconds after which Flask refuses a cookie: PERMANENT_SESSION_LIFETIME.
+        max_age: Seconds after which Flask refuses a cookie, or a timedelta:
+            PERMANENT_SESSION_LIFETIME.
 
     Tuples become lists, as in any session here; datetimes and bytes stay. A UUID or Markup in the
     state is given to `convert` and `subject` as such, and refuses the cookie if it stays.
     """
 
-    max_age: int | None = 31 * 86400
+    max_age: Duration | None = 31 * 86400
     salt = b"cookie-session"
     key_derivation = "hmac"
 

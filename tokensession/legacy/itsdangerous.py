@@ -5,17 +5,21 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tokensession.errors import BadClaims, BadSignature, ConfigError
+from tokensession.extras import how_to_install
 from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
+
+if TYPE_CHECKING:
+    from tokensession.format.seconds import Duration
 
 try:
     import itsdangerous
 except ImportError as _missing:
     raise ConfigError(
-        "cookies of Flask and Starlette are verified by itsdangerous: "
-        "pip install 'tokensession[legacy-flask]' or 'tokensession[legacy-starlette]'"
+        f"cookies of Flask and Starlette are verified by itsdangerous: "
+        f"{how_to_install('legacy-flask')}"
     ) from _missing
 
 
@@ -24,13 +28,14 @@ class SignedReader(LegacyReader):
     """Reads one cookie, signed under any of the secrets.
 
     Attributes: those of `LegacyReader`, and
-        max_age: Seconds after which the other library refuses a cookie; None for no limit.
+        max_age: Seconds after which the other library refuses a cookie, or a timedelta; None for
+            no limit.
         salt: The purpose, as itsdangerous calls it.
         key_derivation: ``hmac`` or ``django-concat``.
     """
 
     cookie_name: str = "session"
-    max_age: int | None
+    max_age: Duration | None
     salt: ClassVar[bytes]
     key_derivation: ClassVar[str]
 

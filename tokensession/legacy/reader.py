@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Expired, Malformed
 from tokensession.format.core_values import MAX_INT
-from tokensession.format.seconds import check_seconds
+from tokensession.format.seconds import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tokensession.format.claims import Subject
+    from tokensession.format.seconds import Duration
 
 MAX_VALUE: Final = 8192  # bytes of a cookie's value, as of a token; browsers keep half of it
 
@@ -50,8 +51,9 @@ class LegacyReader(ABC):
         cookie_name: The cookie.
         convert: Returns what is to be kept of a state; all of it by default. For values that a
             session cannot hold, such as a UUID. A ValueError of it refuses the cookie.
-        cap: Seconds that a session may last from its start; by default the policy's limit holds.
-            Old sessions that are to live on longer than that need it, and `Policy(longest=...)`.
+        cap: Seconds that a session may last from its start, or a timedelta; by default the policy's
+            limit holds. Old sessions that are to live on longer than that need it, and
+            `Policy(longest=...)`.
         keep_cookie: Leave the old cookie until sign-in or sign-out. For a rolling deploy or a
             rollback: until then no session ends for being idle, since the old cookie brings it
             back.
@@ -69,11 +71,12 @@ class LegacyReader(ABC):
     cookie_name: str
     fallbacks: Sequence[str | bytes] = field(default=(), repr=False)
     convert: Callable[[Any], Any] | None = None
-    cap: int | None = None
+    cap: Duration | None = None
     keep_cookie: bool = False
     domain: str | None = None
     path: str = "/"
     ends_at: int = field(init=False)
+    cap_seconds: int | None = field(init=False, repr=False)
     secrets: tuple[bytes, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -84,8 +87,8 @@ class LegacyReader(ABC):
                               'lambda state: state.get("user_id")')  # fmt: skip
         if self.convert is not None and not callable(self.convert):
             raise ConfigError("convert must be a function of the state")
-        if self.cap is not None:
-            check_seconds("cap", self.cap)
+        cap = None if self.cap is None else duration("cap", self.cap)
+        object.__setattr__(self, "cap_seconds", cap)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,16 +134,18 @@ def instant(name: str, value: object) -> int:
     )
 
 
-def check_max_age(max_age: int | None) -> None:
+def check_max_age(max_age: Duration | None) -> None:
     """Refuse a `max_age` that is no duration; None stands for no limit."""
     if max_age is not None:
-        check_seconds("max_age", max_age)
+        duration("max_age", max_age)
 
 
-def check_age(start: int, max_age: int | None, now: int) -> None:
+def check_age(start: int, max_age: Duration | None, now: int) -> None:
     """Refuse a cookie that its own library would call too old."""
-    if max_age is not None and now >= start + max_age:
-        raise Expired(f"the old cookie expired {now - start - max_age} s ago")
+    if max_age is not None:
+        ends = start + duration("max_age", max_age)
+        if now >= ends:
+            raise Expired(f"the old cookie expired {now - ends} s ago")
 
 
 def _secrets(secret: object, fallbacks: object) -> tuple[bytes, ...]:

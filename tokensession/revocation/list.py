@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
 from tokensession.format.seconds import whole_seconds
-from tokensession.format.state import check_subject
+from tokensession.format.state import check_given_subject, check_subject
 from tokensession.observer import tell
 from tokensession.revocation.decision import (
     CLOCK_SKEW,
@@ -176,7 +176,7 @@ class RevocationList:
         self, subject: str | int, keep: Session[Any] | None, now: float | None
     ) -> None:
         """End all sessions of a subject, but `keep`."""
-        check_subject(subject)
+        check_given_subject(subject)
         if subject is None:
             raise ConfigError("None is no subject; revoke(session) ends a session without one")
         if keep is not None and subject_key(keep.subject) != subject_key(subject):

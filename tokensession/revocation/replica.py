@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess, process_id
-from tokensession.format.seconds import check_number
+from tokensession.format.seconds import fractional_seconds
 from tokensession.keys.poller import Outcome, Poller, uptime
 from tokensession.observer import SILENT, Observer, tell
 from tokensession.revocation.entries import RevocationEntries
@@ -19,6 +19,8 @@ from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.revocation.lookup import Check, WhenDown, check_word, checked_store
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from tokensession.format.claims import Subject
     from tokensession.revocation.decision import Entries
     from tokensession.revocation.store import Batch, Position, Store
@@ -47,8 +49,9 @@ class Replica(Check):
 
     Args:
         store: The store to follow; it must list its changes.
-        refresh: Seconds between two readings.
-        max_staleness: Seconds since the last good reading began after which it is stale.
+        refresh: Seconds between two readings, or a timedelta.
+        max_staleness: Seconds since the last good reading began after which it is stale, or a
+            timedelta.
         when_stale: What that means: ``"deny"`` raises StoreError (adapters answer 503, and the
             session is not lost); ``"allow"`` goes on with what it has heard.
         observer: Is told of readings and failures.
@@ -61,16 +64,16 @@ class Replica(Check):
         self,
         store: Store,
         *,
-        refresh: float = REFRESH,
-        max_staleness: float = MAX_STALENESS,
+        refresh: float | timedelta = REFRESH,
+        max_staleness: float | timedelta = MAX_STALENESS,
         when_stale: WhenDown = "deny",
         observer: Observer = SILENT,
     ) -> None:
         self.store: Store = checked_store(store)
         if not store.capabilities.lists_changes:
             raise ConfigError("this store cannot list its changes: use Lookup(store)")
-        check_number("refresh", refresh)
-        check_number("max_staleness", max_staleness)
+        refresh = fractional_seconds("refresh", refresh)
+        max_staleness = fractional_seconds("max_staleness", max_staleness)
         if not 0 < refresh < max_staleness < inf:
             raise ConfigError(
                 f"refresh must be above 0 and below max_staleness, not {refresh} and "

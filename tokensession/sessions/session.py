@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tokensession.errors import StateError
 from tokensession.format.claims import StateT, Subject
 from tokensession.format.seconds import duration
-from tokensession.format.state import check_subject
+from tokensession.format.state import check_given_subject
 from tokensession.sessions.mapping import StateMapping
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Session(StateMapping[StateT]):
         value = self._changing()
         if subject is None:
             raise StateError("subject", "None is not a subject: use clear() to sign out")
-        check_subject(subject)
+        check_given_subject(subject)
         window, limit = value.origin.lifetime(ttl, cap)
         if value.subject is not None and str(value.subject) != str(subject):
             value.replace_state(value.origin.empty_state())

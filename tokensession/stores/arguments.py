@@ -8,24 +8,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from tokensession.errors import ConfigError
-from tokensession.format.seconds import check_number
+from tokensession.extras import how_to_install
+from tokensession.format.seconds import fractional_seconds
 from tokensession.keys.names import check_variable, shown_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
 _LONGEST_TIMEOUT: Final = 3600  # seconds; no request waits for so long
 _AUTHORITY: Final = re.compile(r"([^/?#]*)(.*)", re.DOTALL)
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-def check_timeout(seconds: float) -> None:
-    """Refuse a timeout that is not above 0 and at most 3600 seconds."""
-    check_number("timeout", seconds)
+def timeout_seconds(timeout: float | timedelta) -> float:
+    """Return a timeout in seconds.
+
+    Raises:
+        ConfigError: Not above 0, or more than 3600 seconds.
+    """
+    seconds = fractional_seconds("timeout", timeout)
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         raise ConfigError(
             f"timeout must be above 0 and at most {_LONGEST_TIMEOUT} seconds, not {seconds}"
         )
+    return seconds
 
 
 def url_in(variable: str, environment: Mapping[str, str] | None = None) -> str:
@@ -92,4 +99,4 @@ def check_client(package: str, what: str, extra: str) -> None:
     try:
         import_module(package)
     except ImportError as missing:
-        raise ConfigError(f"{what}: pip install 'tokensession[{extra}]'") from missing
+        raise ConfigError(f"{what}: {how_to_install(extra)}") from missing

@@ -15,6 +15,7 @@ from tokensession.stores.arguments import check_url, url_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from tokensession.keys.source import KeySource
     from tokensession.overflow.store import Store as OverflowStore
@@ -179,7 +180,7 @@ def connect(
     where: object,
     *,
     prefix: str | None = None,
-    timeout: float | None = None,
+    timeout: float | timedelta | None = None,
     database: str | None = None,
     collection: str | None = None,
     item_limit: int | None = None,
@@ -194,7 +195,7 @@ def connect(
             ``memcached://HOST:PORT``, ``memcached:///SOCKET`` or ``memory:``; ``url:NAME`` for
             the URL in an environment variable; or an engine of SQLAlchemy or a client of redis-py.
         prefix: What the names of its tables or keys begin with (SQL, Redis, Memcached).
-        timeout: Seconds that a call can take at most (all but memory).
+        timeout: Seconds that a call can take at most, or a timedelta (all but memory).
         database: The name of the database (MongoDB).
         collection: The name of the collection (MongoDB).
         item_limit: The server's option ``-I`` in bytes (Memcached).

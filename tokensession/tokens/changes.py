@@ -42,8 +42,8 @@ class Changes(Generic[StateT]):
             self._format.checked(self._format.empty(), None, touched=None, former=None)
         except StateError as error:
             raise ConfigError(
-                f"a new session has no state of this state_type ({error}): give each field a "
-                "default, or use a union with None"
+                f"a new session has no state of this state_type ({self._format.lacks or error}): "
+                "give each field a default, or use a union with None"
             ) from None
 
     def is_empty(self, value: SessionValue[StateT]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, overload
 from tokensession.errors import ConfigError
 from tokensession.format.claims import SID_BYTES, StateT, Subject
 from tokensession.format.seconds import whole_seconds
+from tokensession.format.state import check_given_subject
 from tokensession.format.state_format import state_format
 from tokensession.observer import SILENT, Observer
 from tokensession.overflow.overflow import Overflow, overflow_of
@@ -101,6 +102,11 @@ class SessionCodec(Revoker, Generic[StateT]):
         **options: Unpack[CodecOptions],
     ) -> None:
         check_names(options, CodecOptions)
+        if isinstance(keys, SessionCodec):
+            raise ConfigError(
+                "keys is a SessionCodec, which has its keys: call codec.encode(state) and "
+                "codec.decode(token), or pass the codec to SessionManager(codec)"
+            )
         policy, observer = options.get("policy"), options.get("observer")
         ring = ring_of(keys)
         if policy is None:
@@ -171,6 +177,8 @@ class SessionCodec(Revoker, Generic[StateT]):
         window, limit = self._ttl, None
         if ttl is not None or cap is not None:
             window, limit = self._lifetime(ttl, cap)
+        if subject == "":
+            check_given_subject(subject)
         random = os.urandom(SID_BYTES + NONCE_BYTES)
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
         keys = self.rings.current()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tokensession.errors import ConfigError
+from tokensession.errors import ConfigError, SessionTooLarge
 from tokensession.format.claims import MAX_SIGNERS
 from tokensession.format.seconds import whole_seconds
 from tokensession.observer import tell
@@ -19,6 +19,7 @@ MAX_TOKEN: Final = 8192  # characters
 MIN_PAYLOAD: Final = 38  # version 1, salt 8, nonce 12, one byte of claims, tag 16
 MAX_PADDING: Final = 256  # what a pad of up to 255 zeros reaches
 CACHED_CIPHERS: Final = 1024  # about 1 kB each
+TOO_LARGE: Final = "keep less in the state, or pass overflow=stores.connect(url).overflow()"
 
 
 def checked_padding(padding: int) -> int:
@@ -32,6 +33,21 @@ def checked_padding(padding: int) -> int:
     if padding and not 2 <= padding <= MAX_PADDING:  # noqa: PLR2004
         raise ConfigError(f"padding must be 0 or from 2 to {MAX_PADDING} bytes, not {padding}")
     return padding
+
+
+def check_room(size: int, room: int) -> None:
+    """Refuse a token that is too large even where its state is elsewhere.
+
+    Raises:
+        SessionTooLarge: Its subject takes the room.
+    """
+    if size > room:
+        raise SessionTooLarge(
+            f"the token has {size} characters without its state, and {room} fit: shorten the "
+            "subject",
+            size=size,
+            limit=room,
+        )
 
 
 def meet_ring(

@@ -10,12 +10,10 @@ from tokensession.errors import ConfigError, Expired, SessionTooLarge
 from tokensession.format.claims import MAX_SIGNERS, StateT, write_claims
 from tokensession.observer import tell
 from tokensession.overflow.reference import SOME_REFERENCE
-from tokensession.tokens.limits import MAX_TOKEN
+from tokensession.tokens.limits import MAX_TOKEN, TOO_LARGE, check_room
 from tokensession.tokens.sealing import NONCE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tokensession.format.claims import Subject
     from tokensession.format.state_format import StateFormat
     from tokensession.observer import Observer
@@ -257,19 +255,15 @@ class TokenWriter(Generic[StateT]):
             write_claims, *claims, cap=cap, signers=signers, auth=auth, pad_to=self._padding
         )
         plaintext = pack_claims(state=checked)
-        if key.token_length(len(plaintext)) > room and self._has_room(key, pack_claims, room):
+        if key.token_length(len(plaintext)) > room:
             assert self.overflow is not None
+            check_room(key.token_length(len(pack_claims(state=SOME_REFERENCE.state))), room)
             overflowed = yield partial(
                 self.overflow.put, bytes(checked), sid, self._encoded_context,
                 former=former, dies_at=iat + ttl, now=iat,
             )  # fmt: skip
             plaintext = pack_claims(state=overflowed.reference.state)
         return Written(self._token(key, plaintext, iat, nonce), ttl, overflowed, plaintext)
-
-    @staticmethod
-    def _has_room(key: TokenKey, pack_claims: Callable[..., bytes], room: int) -> bool:
-        """Tell whether a reference fits: where the subject takes the room, no entry helps."""
-        return key.token_length(len(pack_claims(state=SOME_REFERENCE.state))) <= room
 
     @staticmethod
     def _token(key: TokenKey, plaintext: bytes, iat: int, nonce: bytes) -> str:
@@ -280,7 +274,7 @@ class TokenWriter(Generic[StateT]):
         if len(token) > MAX_TOKEN:
             raise SessionTooLarge(
                 f"the token has {len(token)} characters; the format allows {MAX_TOKEN}: "
-                "keep less in the state",
+                f"{TOO_LARGE}",
                 size=len(token),
                 limit=MAX_TOKEN,
             )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from tokensession.errors import ConfigError, SessionTooLarge
-from tokensession.tokens.limits import MAX_TOKEN
+from tokensession.tokens.limits import MAX_TOKEN, TOO_LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -160,7 +160,7 @@ class Cookie:
             raise SessionTooLarge(
                 f"the cookie {self.name} has {size} bytes (name and value); browsers keep "
                 f"{MAX_COOKIE}, drop a larger one silently and go on sending the old one: "
-                "keep less in the state",
+                f"{TOO_LARGE}",
                 size=size,
                 limit=MAX_COOKIE,
             )

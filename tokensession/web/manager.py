@@ -108,15 +108,17 @@ class SessionManager(Generic[StateT]):
         return self._codec
 
     def open(
-        self, headers: Iterable[tuple[bytes, bytes]], *, now: float | None = None
-    ) -> RequestSession[StateT]:
+        self, headers: Iterable[tuple[bytes, bytes]], *, scheme: str | None = None,
+        now: float | None = None,
+    ) -> RequestSession[StateT]:  # fmt: skip
         """Return the session of a request; nothing is read before it is touched.
 
         Args:
             headers: The raw request headers, with names in lower case, in a list.
+            scheme: The request's; the log says once that a Secure cookie went out over ``http``.
             now: Unix seconds; the system's clock when None.
         """
-        return RequestSession(self, headers, now)
+        return RequestSession(self, headers, now, scheme)
 
     @property
     def lags(self) -> bool:

@@ -76,6 +76,7 @@ class RequestSession(Session[StateT]):
         opener: Opens it.
         headers: The raw request headers.
         now: Unix seconds of the request; the system's clock when None.
+        scheme: That of the request, as its server tells it; None where it is not known.
 
     Attributes:
         renewable: Set it to False in a request that must not keep the session alive, such as a
@@ -84,7 +85,8 @@ class RequestSession(Session[StateT]):
 
     __slots__ = (
         "_at", "_ends_others_of", "_flagged", "_headers", "_held", "_keys", "_late", "_method",
-        "_now", "_opener", "_phase", "_published", "_response", "_saved", "_unknown", "renewable",
+        "_now", "_opener", "_phase", "_published", "_response", "_saved", "_scheme", "_unknown",
+        "renewable",
     )  # fmt: skip
 
     renewable: bool
@@ -103,10 +105,15 @@ class RequestSession(Session[StateT]):
     _saved: Snapshot | None
     _response: Headers | None  # the headers of the response that was handed on
     _method: str | None  # of the request, where the adapter knows it
+    _scheme: str | None
     _late: Callable[[], None] | None  # makes the response vary, where its headers are no list
 
     def __init__(
-        self, opener: Opener, headers: Iterable[tuple[bytes, bytes]], now: float | None
+        self,
+        opener: Opener,
+        headers: Iterable[tuple[bytes, bytes]],
+        now: float | None,
+        scheme: str | None = None,
     ) -> None:
         self._opener = opener
         self._headers = headers
@@ -118,6 +125,7 @@ class RequestSession(Session[StateT]):
         self._phase = BEFORE_HEAD
         self._published = {}
         self._value = self._held = self._ends_others_of = self._unknown = self._saved = None
+        self._scheme = scheme
         self._response = self._method = self._late = None
 
     @property

@@ -31,6 +31,7 @@ from tokensession.web.change import (
 )
 from tokensession.web.ending import Ending
 from tokensession.web.making import Making
+from tokensession.web.plain_http import tell_of_plain_http
 
 if TYPE_CHECKING:
     from tokensession.sessions.steps import Steps
@@ -286,6 +287,8 @@ class Saving(Generic[StateT]):
     ) -> None:
         """Append what the response says: step 3."""
         headers.append(header)
+        if not ends:
+            tell_of_plain_http(self._cookie, session._scheme, session._headers)
         if self._takeover is not None:
             value = session._value
             ends = ends or (value is not None and bool(value.given_up))

@@ -76,8 +76,8 @@ class Takeover(Generic[StateT]):
         self._reader, self._writer = codec.reader, codec.writer
         self._readers = [(reader, self._cookies_of(reader)) for reader in readers]
         for reader, _ in self._readers:
-            if reader.cap is not None:
-                codec.writer.policy.check_cap(reader.cap)
+            if reader.cap_seconds is not None:
+                codec.writer.policy.check_cap(reader.cap_seconds)
 
     def _cookies_of(self, reader: LegacyReader) -> list[Cookie]:
         if not isinstance(reader, LegacyReader):
@@ -154,7 +154,8 @@ class Takeover(Generic[StateT]):
         except StateError as error:
             raise _unfit(reader, f"{error}; or use the reader's convert") from None
         except SessionTooLarge as error:
-            raise _unfit(reader, f"{error}; use the reader's convert to keep less") from None
+            reason = f"it takes {error.size}, and {error.limit} fit into a cookie"
+            raise _unfit(reader, f"{reason}: keep less by the reader's convert") from None
         except ConfigError as error:  # the ring's last key that can sign has expired
             _warn(reader, str(error))
             raise UnknownKey("no key can sign a legacy session over") from None
@@ -173,11 +174,11 @@ class Takeover(Generic[StateT]):
         iat = max(at, found.start)
         age = iat - found.start
         policy = self._writer.policy
-        ttl = policy.ttl(policy.idle_timeout, age, reader.cap)
+        ttl = policy.ttl(policy.idle_timeout, age, reader.cap_seconds)
         if ttl < 1:
             raise Expired("the session has reached its end and is not taken over")
         claims = (sid, iat, ttl, age, subject)
-        return self._writer.adopted(claims, checked_state(state), reader.cap, keys)
+        return self._writer.adopted(claims, checked_state(state), reader.cap_seconds, keys)
 
 
 def _candidates(

@@ -613,7 +613,7 @@ class TestCommand:
         monkeypatch.setitem(sys.modules, package, None)
         assert main(["demo"]) == 2
         error = capsys.readouterr().err
-        assert f"needs {package}: pip install tokensession[demo]" in error
+        assert f"needs {package}: run pip install '.[demo]' in a clone" in error
         assert error.count("\n") == 1
 
     def test_another_missing_module_is_no_missing_extra(

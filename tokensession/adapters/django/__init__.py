@@ -15,11 +15,13 @@ system checks. ``request.session`` is the session, with all that Django's own ca
 its verbs besides.
 """
 
+from tokensession.extras import how_to_install
+
 try:
     import django  # noqa: F401  # asked for here, where its absence can be explained
 except ImportError as _missing:
     raise ImportError(
-        "tokensession.adapters.django needs Django: pip install 'tokensession[django]'"
+        f"tokensession.adapters.django needs Django: {how_to_install('django')}"
     ) from _missing
 
 from tokensession.adapters.django.middleware import SessionMiddleware

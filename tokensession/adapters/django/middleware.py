@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tokensession.web.unavailable import Refusal
 
 
+_TEST_SERVER: Final = "testserver"  # the host of Django's test client, which keeps Secure cookies
 _FAILED: Final = 500  # the status from which on Django saves nothing
 
 
@@ -50,6 +51,8 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         scope = getattr(request, "scope", None)  # of ASGI
         headers = RequestHeaders(request.META, manager.vary) if scope is None else scope["headers"]
         session = request.session = SessionOfRequest(manager, headers)
+        if request.META.get("SERVER_NAME") != _TEST_SERVER:
+            session._scheme = request.scheme
         request._session_of_request = session  # a view can put another into `request.session`
         RUNNING.set(session)
         if scope is not None and manager.can_wait(session):

@@ -15,11 +15,12 @@ from pymemcache.exceptions import MemcacheError
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess
 from tokensession.keys.names import looks_secret
-from tokensession.stores.arguments import check_prefix, check_size, check_timeout, first_line
+from tokensession.stores.arguments import check_prefix, check_size, first_line, timeout_seconds
 from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import timedelta
 
 TIMEOUT: Final = 1.0  # seconds
 ITEM_HEAD: Final = 1024  # bytes of an item that are not the entry: key, times, links
@@ -46,7 +47,7 @@ class MemcachedServer(Connection):
         where: ``memcached://HOST:PORT`` or ``memcached:///SOCKET``; or ``HOST:PORT`` or
             ``unix:/SOCKET``.
         prefix: What the names of the keys begin with.
-        timeout: Seconds that a call can take at most.
+        timeout: Seconds that a call can take at most, or a timedelta.
         item_limit: The server's option ``-I`` in bytes. The overflow store refuses larger entries.
 
     Attributes:
@@ -66,17 +67,17 @@ class MemcachedServer(Connection):
         where: str,
         *,
         prefix: str = "tokensession",
-        timeout: float = TIMEOUT,
+        timeout: float | timedelta = TIMEOUT,
         item_limit: int = _ITEM,
     ) -> None:
         super().__init__()
         self._server = _address(where)
-        check_timeout(timeout)
+        seconds = timeout_seconds(timeout)
         check_prefix(prefix)
         check_size("item_limit", item_limit, 2 * ITEM_HEAD, " bytes")
         self.prefix = prefix
         self.item_limit = item_limit
-        self._timeout = timeout
+        self._timeout = seconds
         self.client: PerProcess[Any] = PerProcess(self._new_client)
         self._turns = PerProcess(lambda: BoundedSemaphore(_MOST))
 

@@ -11,11 +11,12 @@ from pymongo.errors import NotPrimaryError, PyMongoError
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess, forks_in_c
-from tokensession.stores.arguments import check_timeout, check_url, first_line
+from tokensession.stores.arguments import check_url, first_line, timeout_seconds
 from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from pymongo.database import Database
 
@@ -36,7 +37,7 @@ class MongoDatabase(Connection):
         database: The name of the database.
         collection: The name of the collection, where the connection has a single role. Each role
             has a default name of its own.
-        timeout: Seconds that a call can take at most.
+        timeout: Seconds that a call can take at most, or a timedelta.
 
     Raises:
         ConfigError: An invalid argument.
@@ -52,10 +53,10 @@ class MongoDatabase(Connection):
         *,
         database: str = "tokensession",
         collection: str = "",
-        timeout: float = TIMEOUT,
+        timeout: float | timedelta = TIMEOUT,
     ) -> None:
         super().__init__()
-        check_timeout(timeout)
+        seconds = timeout_seconds(timeout)
         for name in (database, collection or database):
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ConfigError(
@@ -70,7 +71,7 @@ class MongoDatabase(Connection):
         self._database = database
         self._collection = collection
         self._taken_by = ""
-        self._timeout = timeout
+        self._timeout = seconds
         self._client = PerProcess(self._new_client)
 
     @property

@@ -1,6 +1,6 @@
 """A key document in Redis or Valkey, through redis-py.
 
-Needs the extra ``redis`` (``pip install 'tokensession[redis]'``). The server should not evict
+Needs the extra ``redis``. The server should not evict
 (``maxmemory-policy noeviction``) and should persist: a document that is lost is restored by hand.
 """
 

@@ -12,11 +12,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.stores.arguments import check_prefix, check_timeout, check_url, first_line
+from tokensession.stores.arguments import check_prefix, check_url, first_line, timeout_seconds
 from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
     from tokensession.keys.source import KeySource
 
@@ -43,7 +44,7 @@ class RedisServer(Connection):
         where: A URL: ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://`` or ``unix://``; or
             a client (``redis.Redis``, ``redis.RedisCluster``) with timeouts of its own.
         prefix: What the names of the keys begin with.
-        timeout: Seconds that a call can take at most.
+        timeout: Seconds that a call can take at most, or a timedelta.
 
     Attributes:
         client: The client of redis-py.
@@ -58,16 +59,20 @@ class RedisServer(Connection):
     can_forget = True
 
     def __init__(
-        self, where: str | Client, *, prefix: str = "tokensession", timeout: float = TIMEOUT
+        self,
+        where: str | Client,
+        *,
+        prefix: str = "tokensession",
+        timeout: float | timedelta = TIMEOUT,
     ) -> None:
         super().__init__()
-        check_timeout(timeout)
+        seconds = timeout_seconds(timeout)
         check_prefix(prefix)
-        self.client: Any = _new_client(where, timeout) if isinstance(where, str) else where
+        self.client: Any = _new_client(where, seconds) if isinstance(where, str) else where
         if not isinstance(self.client, Client):
             raise ConfigError(f"url must be text or a client, not {type(where).__name__}")
         self.prefix = prefix
-        self._timeout = timeout
+        self._timeout = seconds
 
     @property
     def name(self) -> str:

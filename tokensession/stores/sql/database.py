@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess, call_in_child
-from tokensession.stores.arguments import check_timeout, first_line
+from tokensession.stores.arguments import first_line, timeout_seconds
 from tokensession.stores.connection import Connection
 from tokensession.stores.sql.engine import (
     begin,
@@ -29,6 +29,7 @@ from tokensession.stores.sql.engine import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from datetime import timedelta
 
     from sqlalchemy.engine import Engine
 
@@ -58,7 +59,7 @@ class Database(Connection):
         where: A URL as SQLAlchemy reads it, such as ``sqlite:///sessions.db`` or
             ``postgresql://app@db.example/app``; or an engine.
         prefix: What the names of its tables begin with.
-        timeout: Seconds that a call can take at most.
+        timeout: Seconds that a call can take at most, or a timedelta.
 
     Attributes:
         dialect: ``postgresql`` or ``sqlite``.
@@ -77,15 +78,15 @@ class Database(Connection):
         where: str | sa.URL | Engine,
         *,
         prefix: str = "tokensession_",
-        timeout: float = TIMEOUT,
+        timeout: float | timedelta = TIMEOUT,
     ) -> None:
         super().__init__()
-        check_timeout(timeout)
+        seconds = timeout_seconds(timeout)
         if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
             raise ConfigError(
                 "prefix must be 1 to 40 lower-case letters, digits and _, a letter first"
             )
-        engine = new_engine(where, timeout) if isinstance(where, str | sa.URL) else where
+        engine = new_engine(where, seconds) if isinstance(where, str | sa.URL) else where
         if not isinstance(engine, sa.Engine):
             raise ConfigError(f"url must be text or an engine, not {type(where).__name__}")
         self.prefix: str = prefix
@@ -94,11 +95,11 @@ class Database(Connection):
             raise ConfigError(f"SQL stores know sqlite and postgresql, not {self.dialect}")
         self.engine: Engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         watch(self.engine)
-        self._begin = begin(self.dialect, timeout)
+        self._begin = begin(self.dialect, seconds)
         self._made_here = engine is not where
         if self._made_here:
             weakref.finalize(self, self.engine.dispose).atexit = False
-        self._timeout = timeout
+        self._timeout = seconds
         self._file = sqlite_file(engine)
         self._identity: tuple[int, int] | None = None  # of the file that is connected to
         self._own_pool = PerProcess(partial(_leave_parents_pool, self.engine, os.getpid()))

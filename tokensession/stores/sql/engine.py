@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from tokensession.errors import ConfigError
+from tokensession.extras import how_to_install
 from tokensession.stores.arguments import check_url
 from tokensession.stores.connection import MAX_AGE
 from tokensession.stores.deadline import DEADLINES
@@ -72,8 +73,7 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
     except ImportError as error:
         extra = "postgresql" if name == "postgresql" else "sql"
         raise ConfigError(
-            f"the driver of this database is missing ({error.name}): "
-            f"pip install 'tokensession[{extra}]'"
+            f"the driver of this database is missing ({error.name}): {how_to_install(extra)}"
         ) from error
     if engine is None:
         raise ConfigError(_NO_URL)

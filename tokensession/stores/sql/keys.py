@@ -1,6 +1,6 @@
 """A key document in a row of a SQL database: SQLite or PostgreSQL, through SQLAlchemy Core.
 
-Needs the extra ``sql`` (``pip install 'tokensession[sql]'``), and for PostgreSQL a driver, such
+Needs the extra ``sql``, and for PostgreSQL a driver, such
 as that of the extra ``postgresql``.
 """
 

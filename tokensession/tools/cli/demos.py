@@ -9,6 +9,7 @@ from argparse import ArgumentTypeError, Namespace
 from time import time
 from typing import Final
 
+from tokensession.extras import how_to_install
 from tokensession.tools.cli.arguments import Commands, add_command
 from tokensession.tools.cli.streams import DONE, REFUSED, InputError, say
 from tokensession.tools.tour import show
@@ -35,7 +36,7 @@ def add_commands(commands: Commands) -> None:
         _demo,
         description="Serve a page on this machine alone: sign in, see the cookie and the anatomy "
         "of its bytes, change a character and see which check refuses it. Ctrl-C ends it. "
-        "Needs the extra: pip install 'tokensession[demo]'.",
+        "Needs the extra demo.",
     )
     demo.add_argument(
         "--port",
@@ -64,8 +65,8 @@ def _demo(args: Namespace) -> int:
         if package not in _EXTRA:
             raise
         raise InputError(
-            f"the page needs {package}: pip install tokensession[demo]; "
-            "`tokensession tour` needs nothing more"
+            f"the page needs {package}: {how_to_install('demo')}; `tokensession tour` needs "
+            "nothing more"
         ) from None
     try:
         serve(args.port, _say_at_once)

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import check_seconds, whole_seconds
-from tokensession.format.state import check_subject
+from tokensession.format.state import check_given_subject
 from tokensession.revocation.decision import CLOCK_SKEW, Denial, is_revoked, subject_key
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
@@ -246,7 +246,7 @@ def _sid(text: str) -> bytes:
 
 
 def _key(subject: str) -> bytes:
-    check_subject(subject)
+    check_given_subject(subject)
     key = subject_key(subject)
     if key is None:
         raise InputError("there is no subject")
