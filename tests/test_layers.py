@@ -31,6 +31,7 @@ DOORS = {
     "quart": {"adapters/quart"},
     "werkzeug": {"adapters/flask"},
     "starlette": {"tools/demo"},
+    "shtab": {"tools/cli"},
     "sqlalchemy": {"stores/sql"},
     "redis": {"stores/redis"},
     "pymemcache": {"stores/memcached"},
@@ -101,7 +102,7 @@ def test_no_module_draws_from_the_applications_random_generator() -> None:
 
 def test_adapters_know_neither_keys_nor_crypto() -> None:
     """An adapter sequences: policy and tokens are the manager's and the codec's."""
-    allowed = {"errors", "sessions", "web", "adapters"}
+    allowed = {"errors", "extras", "sessions", "web", "adapters"}
     makers = {"tokens.codec.SessionCodec"}  # of what settings ask for
     for path, tree in MODULES.items():
         if layer(path) != "adapters":

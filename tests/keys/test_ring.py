@@ -357,5 +357,5 @@ class TestFollowing:
         """A document in place of its path, and an interval out of range, are named."""
         with pytest.raises(ConfigError, match="not a key document"):
             KeyRing.follow(KeyRing.generate().to_json().decode())
-        with pytest.raises(ConfigError, match="refresh must be a number of seconds"):
+        with pytest.raises(ConfigError, match="refresh must be above 0 and at most 86400 seconds"):
             KeyRing.follow(tmp_path / "keys.json", refresh=0)

@@ -90,7 +90,7 @@ class TestManager:
         ):
             SessionManager(hs256, state_type=User)
         either: Any = User | None
-        assert request(SessionManager(hs256, state_type=either), None).state is None
+        assert request(SessionManager(hs256, state_type=either)).state is None
 
     @pytest.mark.parametrize(
         "more",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import time
 from typing import Final, TypeAlias
 
@@ -12,6 +12,8 @@ from tokensession.format.core_values import MAX_INT
 
 Duration: TypeAlias = int | timedelta
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 MAX_LEEWAY: Final = 3600  # a clock that is an hour off needs repair, not tolerance
 
 
@@ -52,6 +54,32 @@ def duration(name: str, value: Duration, *, least: int = 1, most: int = MAX_SECO
         )
     check_seconds(name, value, least=least, most=most)
     return value
+
+
+def in_units(seconds: int, *, most: int = len(_UNITS)) -> str:
+    """Return seconds in their greatest units without a gap, such as ``1d12h``; the rest is cut off.
+
+    Args:
+        seconds: The duration.
+        most: How many units; all of them by default, so that nothing is cut off.
+    """
+    if seconds < 0:
+        return f"-{in_units(-seconds, most=most)}"
+    rest, words = seconds, list[str]()
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if words or count:
+            words.append(f"{count}{unit}" if count else "")
+    return "".join(words[:most]) or "0s"
+
+
+def in_utc(second: int) -> str:
+    """Return a Unix second as an ISO 8601 date and time in UTC."""
+    try:
+        date = _EPOCH + timedelta(seconds=second)
+    except OverflowError:
+        return f"{second} s after 1970, beyond the year 9999"
+    return f"{date:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def whole_seconds(now: float | None) -> int:

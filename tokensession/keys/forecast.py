@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tokensession.errors import ConfigError
-from tokensession.format.seconds import whole_seconds
+from tokensession.format.seconds import in_units, in_utc, whole_seconds
 from tokensession.keys.continuity import by_age, horizon, signers
 from tokensession.keys.rotation import next_rotation, schedule_is_right
 
@@ -99,19 +99,23 @@ def _signing(ring: KeyRing, at: int) -> Iterator[Check]:
 
 def _numbers(schedule: Schedule, refresh: int | None, idle_timeout: int | None) -> Iterator[Check]:
     yield Check(
-        holds=True, text=f"period {schedule.period} s > propagation {schedule.propagation} s"
+        holds=True,
+        text=f"period {in_units(schedule.period)} > propagation {in_units(schedule.propagation)}",
     )
     if refresh is not None:
         needed = refresh + schedule.leeway
-        text = f"propagation {schedule.propagation} s >= refresh {refresh} s + {schedule.leeway} s"
-        text += " between clocks"
+        text = (
+            f"propagation {in_units(schedule.propagation)} >= refresh {in_units(refresh)} + "
+            f"{in_units(schedule.leeway)} between clocks"
+        )
         if needed > schedule.propagation:
-            text += f" = {needed} s: raise propagation, and add what distribution takes"
+            text += f" = {in_units(needed)}: raise --propagation, and add what distribution takes"
         yield Check(holds=needed <= schedule.propagation, text=text)
     if idle_timeout is not None:
-        text = f"idle timeout {idle_timeout} s <= token_lifetime {schedule.token_lifetime} s"
+        lifetime = in_units(schedule.token_lifetime)
+        text = f"idle timeout {in_units(idle_timeout)} <= token lifetime {lifetime}"
         fits = idle_timeout <= schedule.token_lifetime
-        yield Check(holds=fits, text=text if fits else f"{text}: raise token_lifetime")
+        yield Check(holds=fits, text=text if fits else f"{text}: raise --token-lifetime")
 
 
 def _grace(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
@@ -120,9 +124,10 @@ def _grace(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
             continue
         needed = successor.nbf + schedule.grace
         text = (
-            f"key {key.kid!r}: exp {key.exp} >= {needed} = nbf {successor.nbf} of "
-            f"{successor.kid!r} + propagation {schedule.propagation} s + token_lifetime "
-            f"{schedule.token_lifetime} s + leeway {schedule.leeway} s"
+            f"key {key.kid!r}: exp {in_utc(key.exp)} >= {in_utc(needed)} = nbf "
+            f"{in_utc(successor.nbf)} of {successor.kid!r} + propagation "
+            f"{in_units(schedule.propagation)} + token lifetime "
+            f"{in_units(schedule.token_lifetime)} + leeway {in_units(schedule.leeway)}"
         )
         fits = key.exp >= needed
         yield Check(holds=fits, text=text if fits else f"{text}: rotate, which moves it")
@@ -134,8 +139,8 @@ def _due(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
     for key in order:
         if key.nbf > last:
             text = (
-                f"key {key.kid!r}: nbf {key.nbf} <= {last}, a period away: a clock was wrong when "
-                "it was added; revoke it"
+                f"key {key.kid!r}: nbf {in_utc(key.nbf)} <= {in_utc(last)}, a period away: a clock "
+                "was wrong when it was added; revoke it"
             )
             yield Check(holds=False, text=text)
     newest = max((key for key in order if key.nbf <= last), key=by_age, default=None)
@@ -148,6 +153,7 @@ def _due(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
     # A run may be late by one propagation delay without anybody having to look.
     due = next_rotation(ring, at, schedule)
     fits = at <= due + schedule.propagation
-    text = f"now {at} <= {due + schedule.propagation}, when the next key must have been added"
+    late = due + schedule.propagation
+    text = f"now {in_utc(at)} <= {in_utc(late)}, when the next key must have been added"
     remedy = ": does the scheduled `tokensession keys rotate` run?"
     yield Check(holds=fits, text=text if fits else text + remedy)

@@ -19,7 +19,7 @@ try:
 except ImportError as _missing:
     raise ConfigError(
         f"cookies of Flask and Starlette are verified by itsdangerous: "
-        f"{how_to_install('legacy-flask')}"
+        f"{how_to_install('legacy-flask')} (or legacy-starlette)"
     ) from _missing
 
 

@@ -295,7 +295,7 @@ class TestKeysList:
         return ring.add("ES256", now=NOW, nbf=NOW + 5000).revoke(second, now=NOW + 3000)
 
     def test_states_at_a_time(self, cli: Cli, rotating: KeyRing) -> None:
-        """Each key is listed with state, dates and whether it may sign."""
+        """Each key is listed with state, dates and when it signs."""
         path = cli.keys(rotating)
         listed = cli("keys", "list", path, "--json", "--now", NOW).json
         assert listed["serial"] == rotating.serial
@@ -308,9 +308,9 @@ class TestKeysList:
             "state": "active",
             "nbf": 0,
             "exp": NOW + 900 + 900 + 1800 + 60,
-            "may_sign": True,
+            "signs": "now",
         }
-        assert [key["may_sign"] for key in listed["keys"]] == [True, False, True]
+        assert [key["signs"] for key in listed["keys"]] == ["now", "no", "later"]
 
     def test_table(self, cli: Cli, rotating: KeyRing) -> None:
         """The table has a line for each key, in the order in which they begin to sign."""
@@ -319,7 +319,12 @@ class TestKeysList:
         assert heading[0] == "kid"
         assert rows[0][0] == "first"
         assert "2026-07-25T18:21:00Z" in result.out
-        assert [row[-1].strip() for row in rows] == ["yes", "no", "yes"]
+        assert [row[-1].strip() for row in rows] == ["now", "no", "later"]
+
+    def test_a_document_that_cannot_sign(self, cli: Cli) -> None:
+        """A reader's says so."""
+        result = cli("keys", "list", cli.keys(KeyRing.generate("Ed25519").reader()))
+        assert result.out.endswith("no key of this document can sign\n")
 
     def test_from_the_environment(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         """env:NAME reads the document from a variable."""
@@ -538,8 +543,8 @@ class TestDecode:
         for text in (
             session.sid.hex(),
             '"42"',
-            "2026-07-25T17:20:00Z (2 s ago)",
-            "(in 29 min 58 s)",
+            "2026-07-25T17:20:00Z (2s ago)",
+            "(in 29m58s)",
             session.kid,
             "active",
             f"{len(token)} characters; as cookie {len(token) + 14} of 4096 bytes",

@@ -47,10 +47,10 @@ class TestRotate:
         assert first.out.splitlines() == [
             f"source    key file {path}",
             "serial    1 -> 2, written",
-            f"added     {second}  signs from 2026-07-25T17:35:00Z (in 15 min)",
+            f"added     {second}  signs from 2026-07-25T17:35:00Z (in 15m)",
             "next",
-            f"  2026-07-25T17:35:00Z (in 15 min): {second} signs",
-            "  2026-10-23T17:20:00Z (in 90 d): the next key is due",
+            f"  2026-07-25T17:35:00Z (in 15m): {second} signs",
+            "  2026-10-23T17:20:00Z (in 90d): the next key is due",
         ]
         again = cli("keys", "rotate", path, "--now", NOW)
         assert "serial    2; nothing to do" in again.out
@@ -69,6 +69,17 @@ class TestRotate:
         assert "signs from" in result.out
         assert path.read_bytes() == before
 
+    def test_a_dry_run_shows_no_kid_that_is_not_used(self, cli: Cli, path: Path) -> None:
+        """The kid of a new key is drawn when it is made; keys that are there keep theirs."""
+        result = cli("keys", "rotate", path, "--now", NOW, "--dry-run")
+        assert "added     a new key  signs from 2026-07-25T17:35:00Z" in result.out
+        assert "(in 15m): a new key signs" in result.out
+        document = cli("keys", "rotate", path, "--now", NOW, "--dry-run", "--json").json
+        assert [change["kid"] for change in document["changes"]] == ["a new key"]
+        cli("keys", "rotate", path, "--now", NOW)
+        later = cli("keys", "rotate", path, "--now", NOW + 900, "--dry-run")
+        assert "retired   first" in later.out
+
     def test_json(self, cli: Cli, path: Path) -> None:
         """The same as data."""
         document = cli("keys", "rotate", path, "--now", NOW, "--json").json
@@ -81,7 +92,7 @@ class TestRotate:
     def test_without_a_config(self, cli: Cli, hs256: KeyRing) -> None:
         """The message says how to set one."""
         path = cli.keys(hs256)
-        assert_complaint(cli("keys", "rotate", path), "keys schedule SOURCE --token-lifetime")
+        assert_complaint(cli("keys", "rotate", path), "keys schedule SOURCE --token-lifetime 30m")
 
     def test_a_source_that_is_not_there(self, cli: Cli) -> None:
         """Nothing is made."""
@@ -221,7 +232,7 @@ class TestStatus:
         assert result.code == DONE
         ring = load(path)
         for text in (f"fingerprint  {ring.fingerprint}", "first        HS256    active", "pending",
-                     "period       90 d", "the next key is due"):  # fmt: skip
+                     "period       90d", "the next key is due"):  # fmt: skip
             assert text in result.out
 
     def test_when_somebody_must_look(self, cli: Cli, path: Path) -> None:
@@ -257,9 +268,9 @@ class TestCheck:
         cli("keys", "rotate", path, "--now", NOW)
         good = cli("keys", "check", path, "--now", NOW, "--refresh", 60, "--idle-timeout", 1800)
         assert good.code == DONE
-        assert "ok    propagation 900 s >= refresh 60 s + 60 s between clocks" in good.out
+        assert "ok    propagation 15m >= refresh 1m + 1m between clocks" in good.out
         bad = cli("keys", "check", path, "--now", NOW, "--refresh", 900)
         assert bad.code == REFUSED
-        assert "LOOK  propagation 900 s >= refresh 900 s + 60 s between clocks = 960 s" in bad.out
+        assert "LOOK  propagation 15m >= refresh 15m + 1m between clocks = 16m" in bad.out
         data = cli("keys", "check", path, "--now", NOW, "--json")
         assert all(result["holds"] for result in data.json["checks"])

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tokensession.keys.names import looks_secret
+from tokensession.errors import ConfigError
+from tokensession.keys.names import check_path, looks_secret
 from tokensession.keys.ring import KeyRing
 from tokensession.keys.source import load_ring
 from tokensession.stores.urls import source_from_url
-from tokensession.tools.cli.streams import InputError
+from tokensession.tools.cli.progress import at_work
+from tokensession.tools.cli.streams import STANDARD, InputError, read_file
+from tokensession.tools.cli.times import DURATION, INSTANT, duration, instant
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
     from collections.abc import Callable
 
 _ENVIRONMENT: Final = "env:"
+_PREFIXES: Final = (_ENVIRONMENT, "url:", "file:")
 # Checked where they are used: paths, URLs, and a subject, which can look like anything.
 _CHECKED_LATER: Final = (
     "keys", "source", "file", "output", "store", "state", "token", "folder", "subject",
@@ -72,8 +78,13 @@ def add_keys(parser: ArgumentParser) -> None:
 def add_now(parser: ArgumentParser) -> None:
     """Add the argument that stands in for the clock."""
     parser.add_argument(
-        "--now", type=float, metavar="T", help="Unix seconds to take for the present time"
+        "--now", type=instant, metavar=INSTANT, help="the time to take for the present one"
     )
+
+
+def add_duration(parser: ArgumentParser, name: str, meaning: str) -> None:
+    """Add an option that takes a duration."""
+    parser.add_argument(name, type=duration, metavar=DURATION, help=meaning)
 
 
 def check_words(args: Namespace) -> None:
@@ -90,11 +101,40 @@ def check_words(args: Namespace) -> None:
             )
 
 
-def open_keys(args: Namespace) -> KeyRing:
-    """Return the ring that the arguments name; it is never created here."""
+def open_keys(args: Namespace, noun: str = "", other: str = STANDARD) -> KeyRing:
+    """Return the ring that the arguments name; it is never created here.
+
+    Args:
+        args: The arguments.
+        noun: What stands beside the keys on the command line.
+        other: The file that is named there.
+
+    Raises:
+        InputError: The two have changed places.
+    """
+    try:
+        with at_work():
+            return _ring_of(args)
+    except ConfigError:
+        if other != STANDARD and names_keys(other):
+            raise InputError(f"KEYS and {noun} have changed places: name the keys first") from None
+        raise
+
+
+def names_keys(text: str) -> bool:
+    """Tell whether a text names a key document, as KEYS and SOURCE do."""
+    if text.startswith(_PREFIXES) or "://" in text:
+        return True
+    with contextlib.suppress(OSError, ValueError):
+        check_path(text)
+        return isinstance(json.loads(read_file(text)).get("keys"), list)
+    return False
+
+
+def _ring_of(args: Namespace) -> KeyRing:
     name: str = args.keys
     if name.startswith(_ENVIRONMENT):
         return KeyRing.from_env(name.removeprefix(_ENVIRONMENT))
-    if "://" in name or name.startswith(("url:", "file:")):
+    if "://" in name or name.startswith(_PREFIXES):
         return load_ring(source_from_url(name, shared_file=args.shared_file))
     return KeyRing.open(name, create=False, shared_file=args.shared_file)

@@ -39,7 +39,7 @@ def add_commands(commands: Commands) -> None:
     """Add the noun ``keys`` and its verbs."""
     verbs = add_noun(commands, "keys", "make, rotate, revoke, list and hand out keys")
     _add_new(verbs)
-    summary = "show each key of a ring: its state, and when that changes; no secrets"
+    summary = "show each key of a ring: its state, its dates, and which key signs; no secrets"
     parser = add_command(verbs, "list", summary, list_keys)
     add_keys(parser)
     add_now(parser)
@@ -113,14 +113,11 @@ def list_keys(args: Namespace) -> int:
     """Show the keys of a ring."""
     ring = open_keys(args)
     now = whole_seconds(args.now)
-    rows = [
-        row | {"may_sign": ring[row["kid"]].can_mint and ring[row["kid"]].verifies(now)}
-        for row in key_rows(ring, now)
-    ]
+    rows = key_rows(ring, now)
     if args.json:
         say_json({"serial": ring.serial, "now": now, "keys": rows})
         return DONE
-    table = [("kid", "algorithm", "state", "nbf", "exp", "may sign")]
+    table = [("kid", "algorithm", "state", "nbf", "exp", "signs")]
     table += [
         (
             row["kid"],
@@ -128,7 +125,7 @@ def list_keys(args: Namespace) -> int:
             row["state"],
             iso(row["nbf"]) if row["nbf"] else "-",
             "-" if row["exp"] is None else iso(row["exp"]),
-            "yes" if row["may_sign"] else "no",
+            row["signs"],
         )
         for row in rows
     ]
@@ -136,6 +133,8 @@ def list_keys(args: Namespace) -> int:
     for row in table:
         cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)]
         say("  ".join(cells).rstrip())
+    if all(row["signs"] == "no" for row in rows):
+        say("no key of this document can sign")
     return DONE
 
 

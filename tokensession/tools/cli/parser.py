@@ -18,7 +18,7 @@ _FORMS: Final = (
     re.compile(r"(argument [^:]*: )ignored explicit argument .*", re.DOTALL),
     re.compile(r"(argument [^:]*: expected .*)"),
     re.compile(r"(argument [^:]*: not allowed with argument .*)"),
-    re.compile(r"(argument [^:]*: a port is .*)"),
+    re.compile(r"(argument [^:]*: a (?:port|duration|time) is .*)"),
     re.compile(r"(the following arguments are required: .*)"),
     re.compile(r"(one of the arguments .* is required)"),
     re.compile(r"(a command is missing.*)"),

@@ -21,7 +21,10 @@ from tokensession.tools.cli.arguments import (
     add_noun,
     check_words,
 )
+from tokensession.tools.cli.completion import SHELLS, script
 from tokensession.tools.cli.parser import Parser
+from tokensession.tools.cli.phrases import in_options
+from tokensession.tools.cli.progress import at_work
 from tokensession.tools.cli.streams import (
     DONE,
     REFUSED,
@@ -53,6 +56,8 @@ exit codes:
   130  interrupted
   141  the program that reads the output has ended
 
+A DURATION is written 30m, 12h, 90d, 1h30m, or in seconds. A TIME is an ISO 8601 date or time, such
+as 2030-01-31 or 2030-01-31T18:30:00Z, in UTC unless it says more; or Unix seconds.
 Secrets and tokens are never arguments, because arguments show in process lists.
 """
 
@@ -99,7 +104,7 @@ def _guarded(argv: Sequence[str] | None) -> int:
 def _words(error: Exception) -> str:
     """Return what an error says, without the number of a system's error."""
     if not isinstance(error, OSError):
-        return str(error)
+        return in_options(str(error))
     name = "" if error.filename is None else f"{error.filename}: "
     return f"{name}{error.strerror or error}"
 
@@ -109,6 +114,9 @@ def _run(argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
     if args.version:
         say(f"tokensession {version('tokensession')}")
+        return DONE
+    if args.print_completion is not None:
+        say(script(parser, args.print_completion))
         return DONE
     if args.run is None:
         parser.error("a command is missing; see --help")
@@ -126,6 +134,11 @@ def _parser() -> ArgumentParser:
     )
     parser: ArgumentParser = cast("ArgumentParser", own)  # as the types of its verbs are
     parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument(
+        "--print-completion",
+        choices=SHELLS,
+        help="print the script with which this shell completes commands, options and files",
+    )
     parser.set_defaults(run=None)
     commands: Commands = parser.add_subparsers(metavar="COMMAND")
     # One line for each module of commands, in the order of --help.
@@ -164,11 +177,14 @@ def run_vectors(args: Namespace) -> int:
     failed: dict[str, str] = {}
     check_path(args.folder, "folder")
     try:
-        for outcome in run(Path(args.folder)):
-            if outcome.complaint is None:
-                passed[outcome.id.split("/")[0]] += 1
-            else:
-                failed[outcome.id] = outcome.complaint
+        with at_work() as progress:
+            progress.things = "cases run"
+            for outcome in run(Path(args.folder)):
+                progress.count += 1
+                if outcome.complaint is None:
+                    passed[outcome.id.split("/")[0]] += 1
+                else:
+                    failed[outcome.id] = outcome.complaint
     except VectorError as error:
         raise InputError(str(error)) from None
     lines = [f"failed  {case}: {complaint}" for case, complaint in failed.items()]

@@ -9,7 +9,15 @@ from tokensession.format.seconds import check_seconds, whole_seconds
 from tokensession.format.state import check_given_subject
 from tokensession.revocation.decision import CLOCK_SKEW, Denial, is_revoked, subject_key
 from tokensession.revocation.limits import SWEEP_MARGIN
-from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
+from tokensession.tools.cli.arguments import (
+    Commands,
+    add_command,
+    add_duration,
+    add_json,
+    add_noun,
+    add_now,
+)
+from tokensession.tools.cli.progress import at_work
 from tokensession.tools.cli.stores import add_store, open_store
 from tokensession.tools.cli.streams import (
     DONE,
@@ -20,6 +28,7 @@ from tokensession.tools.cli.streams import (
     say,
     say_json,
 )
+from tokensession.tools.cli.times import INSTANT, instant
 from tokensession.tools.wording import iso
 
 if TYPE_CHECKING:
@@ -30,7 +39,6 @@ if TYPE_CHECKING:
 
 
 _SID_DIGITS: Final = 32
-_PROGRESS: Final = 100_000  # entries between two lines of progress
 
 
 def add_commands(commands: Commands) -> None:
@@ -45,7 +53,7 @@ def add_commands(commands: Commands) -> None:
     parser = _add(verbs, "check", check, "tell whether a session is revoked: exit code 1 if it is")
     _add_sid(parser, required=True)
     parser.add_argument(
-        "--start", type=float, required=True, metavar="T", help="the Unix second at which it began"
+        "--start", type=instant, required=True, metavar=INSTANT, help="when it began"
     )
     parser.add_argument("--subject", metavar="TEXT", help="whose it is")
 
@@ -66,8 +74,9 @@ def _on_store(work: Callable[[Store, Namespace], int]) -> Callable[[Namespace], 
     def run(args: Namespace) -> int:
         with contextlib.closing(open_store(args)) as store:
             args.store = store.name  # without credentials, fit to be shown
-            # Looking after a store that may forget does not mean to trust it.
-            return work(store.revocations(may_forget=True), args)
+            with at_work() as args.progress:
+                # Looking after a store that may forget does not mean to trust it.
+                return work(store.revocations(may_forget=True), args)
 
     return run
 
@@ -81,17 +90,18 @@ def _add_revoke(commands: Commands) -> None:
     what.add_argument(
         "--subject", metavar="TEXT", help="all sessions of a subject; of an integer, its digits"
     )
-    what.add_argument("--all", action="store_true", help="all sessions begun so far")
+    what.add_argument("--all", action="store_true", help="all sessions begun so far; with --yes")
     what.add_argument(
-        "--all-before", type=float, metavar="T", help="all sessions begun before a Unix second"
+        "--all-before", type=instant, metavar=INSTANT, help="all sessions begun before a time"
     )
-    parser.add_argument(
+    add_duration(
+        parser,
         "--lifetime",
-        type=int,
-        metavar="SECONDS",
-        help="the most seconds that any session lasts (the greatest absolute timeout of all who "
-        "share the store), for which the entry is kept; with --sid and --subject",
+        "how long any session can last: the greatest absolute timeout of all who share the store. "
+        "The entry is kept for so long. --sid needs it; --subject takes what services have told "
+        "the store",
     )
+    parser.add_argument("--yes", action="store_true", help="end all sessions without asking")
     _add_dry_run(parser)
 
 
@@ -130,11 +140,16 @@ def _revoke_sid(store: Store, args: Namespace, now: int) -> dict[str, Any]:
 
 
 def _revoke_subject(store: Store, args: Namespace, now: int) -> dict[str, Any]:
-    key, life = _key(args.subject), _life(args)
+    key, life = _key(args.subject), 0 if args.lifetime is None else _life(args)
     if args.dry_run:
         store.look_up(bytes(16), key)
         return {"what": "the sessions of the subject begun so far"}
     mark = store.mark(key, None, now=now, life=life)
+    if mark.until <= mark.instant:  # no service has named the life of its sessions
+        raise InputError(
+            "the end of these sessions is not kept, because no service has told this store how "
+            "long its sessions last: repeat it with --lifetime, such as --lifetime 30d"
+        )
     return {
         "what": f"the sessions of the subject begun up to {iso(mark.instant)}",
         "until": mark.until,
@@ -143,6 +158,11 @@ def _revoke_subject(store: Store, args: Namespace, now: int) -> dict[str, Any]:
 
 def _revoke_everyone(store: Store, args: Namespace, now: int) -> dict[str, Any]:
     if args.all:
+        if not (args.yes or args.dry_run):
+            raise InputError(
+                "--all signs everybody out of every service that shares the store: add --yes to "
+                "do it, or --dry-run to try it"
+            )
         if args.dry_run:
             store.look_up(bytes(16), None)
             return {"what": "all sessions begun so far"}
@@ -167,6 +187,7 @@ def create(store: Store, args: Namespace) -> int:
 def list_entries(store: Store, args: Namespace) -> int:
     """List the entries."""
     everyone = skipped = 0
+    args.progress.things = "entries read"
     rows: list[dict[str, Any]] = []
     for batch in store.read(None):
         everyone, skipped = batch.everyone, skipped + batch.skipped
@@ -180,6 +201,7 @@ def list_entries(store: Store, args: Namespace) -> int:
             }
             for key, mark in batch.marks
         ]
+        args.progress.count += len(found)
         if args.json:
             rows += found
         else:
@@ -210,16 +232,16 @@ def count(store: Store, args: Namespace) -> int:
 def sweep(store: Store, args: Namespace) -> int:
     """Remove the entries that have ended."""
     before = whole_seconds(args.now) - SWEEP_MARGIN
-    swept = 0
+    swept, progress = 0, args.progress
+    progress.things = "entries read" if args.dry_run else "entries removed"
     if args.dry_run:
         for batch in store.read(None):
             ends = [until for _, until in batch.denied] + [mark.until for _, mark in batch.marks]
             swept += sum(end < before for end in ends)
+            progress.count += len(ends)
     else:
         while removed := store.sweep(now=before):
-            if (swept + removed) // _PROGRESS > swept // _PROGRESS:
-                complain(f"{swept + removed} entries removed so far", kind="note")
-            swept += removed
+            swept = progress.count = swept + removed
     verb = "would remove" if args.dry_run else "removed"
     report(args, {"swept": swept, "dry_run": args.dry_run}, f"{verb}  {swept}")
     return DONE
@@ -256,8 +278,8 @@ def _key(subject: str) -> bytes:
 def _life(args: Namespace) -> int:
     if args.lifetime is None:
         raise InputError(
-            "--lifetime is missing: the most seconds that any session lasts, by the greatest "
-            "absolute timeout of all who share the store"
+            "--lifetime is missing: how long any session can last, by the greatest absolute "
+            "timeout of all who share the store, such as --lifetime 8h"
         )
     check_seconds("--lifetime", args.lifetime)
     return int(args.lifetime) + CLOCK_SKEW

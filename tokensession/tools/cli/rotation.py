@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from tokensession.errors import ConfigError
 from tokensession.format.seconds import whole_seconds
 from tokensession.keys.forecast import upcoming
 from tokensession.keys.jwk import Algorithm
@@ -12,8 +13,10 @@ from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION, Sche
 from tokensession.keys.source import KeySource, load_ring, update
 from tokensession.stores.urls import source_from_url
 from tokensession.tools.cli import status
-from tokensession.tools.cli.arguments import Commands, add_json
+from tokensession.tools.cli.arguments import Commands, add_duration, add_json, names_keys
+from tokensession.tools.cli.progress import at_work
 from tokensession.tools.cli.streams import DONE, InputError, say, say_json
+from tokensession.tools.cli.times import shown
 from tokensession.tools.wording import moment
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ _WORDS = {
 }
 
 
+NEW_KEY: Final = "a new key"  # in a dry run: the kid is drawn when the key is made
 _REVOKED: Final = """\
 what ends, and when
   every session that the key ever signed for, renewed under other keys too; no store is needed
@@ -48,9 +52,7 @@ def add_commands(verbs: Commands) -> None:
     status.add_commands(verbs)
     parser = status.add_verb(verbs, "schedule", "set how often keys rotate", set_schedule)
     add_schedule(parser)
-    parser.add_argument(
-        "--leeway", type=int, metavar="S", help="seconds of the greatest leeway of your policies"
-    )
+    add_duration(parser, "--leeway", "the greatest leeway of your policies")
     _add_changing(parser)
     parser = status.add_verb(
         verbs, "revoke", "end a key, and every session that it ever signed for", revoke
@@ -76,14 +78,15 @@ def add_commands(verbs: Commands) -> None:
 
 def add_schedule(parser: ArgumentParser) -> None:
     """Add the arguments that make a rotation config."""
-    seconds = {
-        "token-lifetime": "of the longest idle timeout or ttl of your codecs; without it no key "
+    period, propagation = shown(DEFAULT_PERIOD), shown(DEFAULT_PROPAGATION)
+    meanings = {
+        "--token-lifetime": "the longest idle timeout or ttl of your codecs; without it no key "
         "rotates",
-        "period": f"for which a key signs (at first {DEFAULT_PERIOD}, 90 days)",
-        "propagation": f"until every process has a new key (at first {DEFAULT_PROPAGATION})",
+        "--period": f"how long a key signs (at first {period})",
+        "--propagation": f"how long until every process has a new key (at first {propagation})",
     }
-    for name, meaning in seconds.items():
-        parser.add_argument(f"--{name}", type=int, metavar="S", help=f"seconds {meaning}")
+    for name, meaning in meanings.items():
+        add_duration(parser, name, meaning)
     parser.add_argument(
         "--next-algorithm",
         choices=get_args(Algorithm),
@@ -107,8 +110,8 @@ def schedule_of(args: Namespace, former: Mapping[str, Any] | None = None) -> Sch
         given = {name: former[name] for name in Schedule.__slots__ if name in former} | given
     if "token_lifetime" not in given:
         raise InputError(
-            "a rotation config needs --token-lifetime, the longest ttl in seconds that any codec "
-            "mints"
+            "a rotation config needs --token-lifetime, the longest idle timeout or ttl of your "
+            "codecs, such as 30m"
         )
     return Schedule(**given)
 
@@ -133,7 +136,7 @@ def _schedule(ring: KeyRing) -> Schedule:
     if ring.schedule is None:
         raise InputError(
             "the document has no rotation config; set it with `tokensession keys schedule SOURCE "
-            "--token-lifetime S`"
+            "--token-lifetime 30m`"
         )
     return ring.schedule
 
@@ -189,11 +192,26 @@ def _change(
         after, events = change(ring, now)
         return after
 
-    if args.dry_run:
-        before = load_ring(source)
-        after = changed(before)
-    else:
-        before, after = update(source, changed)
+    try:
+        with at_work():
+            if args.dry_run:
+                before = load_ring(source)
+                after = changed(before)
+            else:
+                before, after = update(source, changed)
+    except ConfigError:
+        if names_keys(getattr(args, "kid", "")):
+            raise InputError("SOURCE and KID have changed places: name the keys first") from None
+        raise
+    next_ones = upcoming(after, now)
+    if args.dry_run:  # a key that the next run makes has another kid
+        made = {key.kid for key in after} - {key.kid for key in before}
+        events = tuple(
+            event._replace(kid=NEW_KEY) if event.kid in made else event for event in events
+        )
+        next_ones = tuple(
+            moment._replace(kid=NEW_KEY) if moment.kid in made else moment for moment in next_ones
+        )
     if args.json:
         say_json(
             {
@@ -201,14 +219,14 @@ def _change(
                 "dry_run": args.dry_run,
                 "serial": {"before": before.serial, "after": after.serial},
                 "changes": [event._asdict() for event in events],
-                "next": [change._asdict() for change in upcoming(after, now)],
+                "next": [change._asdict() for change in next_ones],
             }
         )
         return DONE
     _say_change(source, before, after, dry_run=args.dry_run)
     for event in events:
         say(f"{event.change:8}  {event.kid:8}  {_WORDS[event.change]} {moment(event.at, now)}")
-    status.say_timeline(upcoming(after, now), now)
+    status.say_timeline(next_ones, now)
     if any(event.change == "revoked" for event in events):
         say(_REVOKED)
     return DONE

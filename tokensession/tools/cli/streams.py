@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from tokensession.keys.names import check_path
+from tokensession.keys.names import check_path, looks_secret
 from tokensession.tools.wording import printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_INPUT: Final = 2**20  # bytes; a token has at most 8192 characters, and its state fits into it
 DONE, REFUSED, WRONG = 0, 1, 2  # exit codes
 
-_STANDARD: Final = "-"  # standard input or output
+STANDARD: Final = "-"  # standard input or output
 _STANDARD_DESCRIPTORS: Final = range(3)
 
 
@@ -33,14 +33,15 @@ def read_input(name: str, noun: str) -> bytes:
         name: The file.
         noun: What it should hold, for the messages.
     """
-    if name == _STANDARD:
+    if name == STANDARD:
         if sys.stdin is None:
             raise InputError(f"standard input is closed; name a file that holds the {noun}")
         if sys.stdin.isatty():
             complain(f"reading the {noun} from standard input; end it with Ctrl-D", kind="note")
         content = sys.stdin.buffer.read(MAX_INPUT + 1)
     else:
-        content = _read_file(name, noun)
+        _check_file(name, noun)
+        content = read_file(name)
     if not content:
         raise InputError(f"there is no {noun}: the input is empty")
     if len(content) > MAX_INPUT:
@@ -48,10 +49,20 @@ def read_input(name: str, noun: str) -> bytes:
     return content
 
 
-def _read_file(name: str, noun: str) -> bytes:
-    check_path(name, f"file with the {noun}")
+def read_file(name: str) -> bytes:
+    """Return what a file holds, up to one byte more than is read of any input."""
     with Path(name).open("rb") as file:
         return file.read(MAX_INPUT + 1)
+
+
+def _check_file(name: str, noun: str) -> None:
+    """Refuse the content itself where the name of its file belongs; it is not shown."""
+    if looks_secret(name):
+        raise InputError(
+            f"{noun.upper()} is the name of a file: give the {noun} itself on standard input, "
+            "because arguments show in process lists"
+        )
+    check_path(name, f"file with the {noun}")
 
 
 def read_token(name: str) -> str:

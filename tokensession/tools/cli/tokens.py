@@ -12,11 +12,13 @@ from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
 from tokensession.tools.cli.arguments import (
     Commands,
     add_command,
+    add_duration,
     add_json,
     add_keys,
     add_now,
     open_keys,
 )
+from tokensession.tools.cli.pasted import unwrapped
 from tokensession.tools.cli.states import parse_state, tagged
 from tokensession.tools.cli.streams import (
     DONE,
@@ -28,6 +30,7 @@ from tokensession.tools.cli.streams import (
     say,
     say_json,
 )
+from tokensession.tools.cli.times import shown
 from tokensession.tools.dissect import COOKIE_NAME, MAX_COOKIE, Anatomy, dissect
 from tokensession.tools.explanation import EXPLANATIONS, describe, explain, lay_out, size_field
 from tokensession.tools.wording import printable
@@ -59,16 +62,10 @@ def _add_encode(commands: Commands) -> None:
     subject = parser.add_mutually_exclusive_group()
     subject.add_argument("--subject", metavar="S", help="whose session it is, as text")
     subject.add_argument("--subject-int", type=int, metavar="N", help="likewise, as an integer")
-    _add_context(parser)
-    parser.add_argument(
-        "--ttl",
-        type=int,
-        metavar="S",
-        help=f"seconds that it lives (default: {DEFAULT_IDLE}, or what the ring allows)",
-    )
-    parser.add_argument(
-        "--cap", type=int, metavar="S", help="seconds until its session ends, whatever its renewals"
-    )
+    _add_context(parser, DEFAULT_CONTEXT)
+    ttl = f"how long it lives (default: {shown(DEFAULT_IDLE)}, or what the ring allows)"
+    add_duration(parser, "--ttl", ttl)
+    add_duration(parser, "--cap", "how long its session can last in spite of renewals")
     add_now(parser)
 
 
@@ -86,7 +83,7 @@ def _add_decode(commands: Commands) -> None:
     )
     add_keys(parser)
     _add_token(parser)
-    _add_context(parser)
+    _add_context(parser, None)
     add_now(parser)
 
 
@@ -102,25 +99,27 @@ def _add_token(parser: ArgumentParser) -> None:
         nargs="?",
         default="-",
         metavar="TOKEN",
-        help="the file with the token; - (the default) is standard input. One newline at its end "
-        "is dropped. Never the token itself: arguments show in process lists",
+        help="the file with the token, a cookie (NAME=TOKEN), or a whole Cookie, Set-Cookie or "
+        "Authorization header; - (the default) is standard input. One newline at its end is "
+        "dropped. Never the token itself: arguments show in process lists",
     )
     add_json(parser)
 
 
-def _add_context(parser: ArgumentParser) -> None:
+def _add_context(parser: ArgumentParser, default: str | None) -> None:
+    or_name = "" if default else "that of a pasted cookie's name, else "
     parser.add_argument(
         "--context",
-        default=DEFAULT_CONTEXT,
+        default=default,
         metavar="C",
         help="the purpose: of a cookie's token its name without __Host- or __Secure- (default: "
-        f"{DEFAULT_CONTEXT})",
+        f"{or_name}{DEFAULT_CONTEXT})",
     )
 
 
 def encode(args: Namespace) -> int:
     """Print the token of a new session."""
-    ring = open_keys(args)
+    ring = open_keys(args, "STATE", args.state)
     codec = SessionCodec(ring, context=args.context)
     state = parse_state(read_input(args.state, "state"))
     subject = args.subject if args.subject_int is None else args.subject_int
@@ -130,12 +129,13 @@ def encode(args: Namespace) -> int:
 
 def decode(args: Namespace) -> int:
     """Explain the session in a token, or the refusal."""
-    ring = open_keys(args)
+    ring = open_keys(args, "TOKEN", args.token)
     # A reader applies no idle timeout; the least one asks the least of the ring's dates.
     policy = Policy(idle_timeout=1, absolute_timeout=None)
-    codec = SessionCodec(ring, context=args.context, policy=policy)
     now = whole_seconds(args.now)
-    token = read_token(args.token)
+    token, named = unwrapped(read_token(args.token), args.context)
+    context = args.context or named or DEFAULT_CONTEXT
+    codec = SessionCodec(ring, context=context, policy=policy)
     try:
         session = codec.decode(token, now=now)
     except TokenError as error:
@@ -163,7 +163,7 @@ def decode(args: Namespace) -> int:
 
 def inspect(args: Namespace) -> int:
     """Show what a token shows without keys."""
-    anatomy = dissect(read_token(args.token))
+    anatomy = dissect(unwrapped(read_token(args.token), None).token)
     if args.json:
         say_json(_anatomy_document(anatomy))
         return DONE if anatomy.problem is None else REFUSED

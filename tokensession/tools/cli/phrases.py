@@ -1,0 +1,33 @@
+"""The library's errors in the words of the command line: options in the place of parameters."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# What an error begins with, where it names a parameter that an option fills.
+_PARAMETERS: Final = re.compile(r"(?:subject|context|ttl|cap|now|before|leeway)\b")
+_OPTIONS: Final = {"before": "--all-before"}
+# What the library says to a program, and what it means to a person at a terminal.
+PHRASES: Final = {
+    "pass shared_file=True (--shared-file)": "pass --shared-file",
+    "pass --unlisted (in Python unlisted=True)": "pass --unlisted",
+    "use KeyRing.from_jwks(document), or name its variable as env:NAME": "name its file, or its "
+    "variable as env:NAME",
+    ", or pass overflow=stores.connect(url).overflow()": "",
+    "lower it, or raise token_lifetime": "lower it, or raise it in the document by `tokensession "
+    "keys schedule --token-lifetime`",
+    "pass the user's id, or None for no user": "leave it out for no user",
+    "stores.connect and source_from_url take URLs; ": "--store and SOURCE take URLs; ",
+}
+
+
+def in_options(message: str) -> str:
+    """Return an error of the library as the command line says it."""
+    found = _PARAMETERS.match(message)
+    if found is not None:
+        word = found[0]
+        message = _OPTIONS.get(word, f"--{word}") + message[len(word) :]
+    for phrase, meant in PHRASES.items():
+        message = message.replace(phrase, meant)
+    return message
