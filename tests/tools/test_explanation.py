@@ -85,7 +85,7 @@ class TestExplain:
         """Dates are ISO 8601 in UTC, with their distance from now."""
         rows = values()
         assert rows["issued"] == rows["started"] == "2026-07-25T17:20:00Z (2s ago)"
-        assert rows["age"] == "2 s"
+        assert rows["age"] == "2s"
         assert rows["idle window"] == "30m"
         assert rows["expires"] == "2026-07-25T17:50:00Z (in 29m58s)"
 
