@@ -448,7 +448,7 @@ class TestOutlook:
         results = check(ring, NOW, refresh=841, idle_timeout=43201)
         broken = [result.text for result in results if not result.holds]
         assert any("= 15m1s: raise --propagation" in text for text in broken)
-        assert any("raise token_lifetime" in text for text in broken)
+        assert any("raise --token-lifetime" in text for text in broken)
 
     def test_a_readers_ring_is_in_order(self) -> None:
         """It is its minter's that is checked."""
