@@ -81,9 +81,7 @@ def by_asgi(keys: KeyRing, token: str, now: int) -> str:
     seen: list[str] = []
 
     class Manager(SessionManager[Any]):
-        def open(
-            self, headers: Any, *, scheme: str | None = None, now: float | None = None
-        ) -> Any:
+        def open(self, headers: Any, *, scheme: str | None = None, now: float | None = None) -> Any:
             del now
             return super().open(headers, scheme=scheme, now=clock)
 
