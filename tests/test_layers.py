@@ -29,7 +29,7 @@ DOORS = {
     "tornado": {"adapters/tornado"},
     "markupsafe": {"adapters/flask_session"},
     "quart": {"adapters/quart"},
-    "werkzeug": {"adapters/flask"},
+    "werkzeug": {"adapters/flask", "adapters/flask_session"},
     "starlette": {"tools/demo"},
     "shtab": {"tools/cli"},
     "sqlalchemy": {"stores/sql"},

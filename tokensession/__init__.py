@@ -27,6 +27,7 @@ from tokensession.tokens.codec import SessionCodec
 from tokensession.tokens.functions import decode, encode
 from tokensession.web.cookies import Cookie, Header
 from tokensession.web.manager import SessionManager
+from tokensession.web.request_session import RequestSession
 
 __all__ = [
     "BadClaims",
@@ -42,6 +43,7 @@ __all__ = [
     "NotYetValid",
     "Overflow",
     "Policy",
+    "RequestSession",
     "Revoked",
     "Session",
     "SessionCodec",

@@ -76,7 +76,7 @@ def by_asgi(manager: SessionManager[Any]) -> AbstractContextManager[Site]:
 def by_quart(manager: SessionManager[Any]) -> AbstractContextManager[Site]:
     """Serve the session by Quart."""
     app = quart.Quart(__name__)
-    app.session_interface = SessionInterface(manager)  # type: ignore[assignment]
+    app.session_interface = SessionInterface(manager)
 
     @app.get("/")
     async def show() -> str:

@@ -170,7 +170,7 @@ def test_flash_permanent_and_refused_handshakes() -> None:
     """The same as in Flask, by Quart's own test client."""
     app = Quart("shop")
     app.config["PERMANENT_SESSION_LIFETIME"] = 86400
-    app.session_interface = SessionInterface(RING)  # type: ignore[assignment]
+    app.session_interface = SessionInterface(RING)
 
     @app.get("/flash")
     async def flash_one() -> str:
@@ -208,7 +208,7 @@ def test_revocation() -> None:
     store = WatchedStore()
     codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
     app = Quart("shop")
-    app.session_interface = SessionInterface(RING, revocation=store)  # type: ignore[assignment]
+    app.session_interface = SessionInterface(RING, revocation=store)
 
     @app.get("/")
     async def home() -> str:

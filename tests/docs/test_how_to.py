@@ -74,7 +74,7 @@ def test_remember_me(
 
 def test_remember_me_is_enough_outside_of_flask(load: Callable[[str], Any]) -> None:
     """In an ASGI application the cookie has a Max-Age by itself."""
-    text = program("typed-sessions").split("def visit")[0].replace(", state_type=Visit", "")
+    text = program("typed-sessions").split("async def visit")[0].replace(", state_type=Visit", "")
     module = load(text + SIGN_IN)
     line = https(module.app).post("/sign-in").headers["set-cookie"]
     assert "Max-Age=1800" in line

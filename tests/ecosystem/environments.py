@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).parent / "requirements"
 FOLDER = ROOT / ".environments"
 # The others take minutes to install or to start.
-QUICK = ("aiohttp", "asgi", "django", "flask")
+QUICK = ("aiohttp", "asgi", "django", "flask", "frameworks")
 
 
 def groups() -> list[str]:

@@ -1,10 +1,11 @@
 """Sessions for aiohttp's server, as aiohttp-session's users know them.
 
 >>> from tokensession import KeyRing
->>> from tokensession.adapters.aiohttp import get_session, setup
+>>> from tokensession.adapters.aiohttp import session_of, setup
 >>> setup(app, KeyRing.follow("session-keys.json"))
 
-A handler asks for its session by ``session = await get_session(request)``.
+A handler asks for its session by ``session_of(request)``; ``await get_session(request)`` does the
+same for users of aiohttp-session.
 """
 
 from __future__ import annotations
@@ -129,8 +130,12 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
     app.on_response_prepare.append(save)
 
 
-async def get_session(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION) -> Session:
+def session_of(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION) -> Session:
     """Return the session of a request.
+
+    Args:
+        request: The request.
+        key: As `setup` was given it.
 
     Raises:
         ConfigError: An application without `setup`.
@@ -143,13 +148,22 @@ async def get_session(request: web.BaseRequest, key: web.RequestKey[Session] = S
     return session
 
 
+async def get_session(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION) -> Session:
+    """Return the session of a request, as aiohttp-session's function does; see `session_of`.
+
+    Raises:
+        ConfigError: An application without `setup`.
+    """
+    return session_of(request, key)
+
+
 async def new_session(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION) -> Session:
     """Return the session of a request, cleared: a new, anonymous one.
 
     Raises:
         ConfigError: An application without `setup`.
     """
-    session = await get_session(request, key)
+    session = session_of(request, key)
     session.clear()
     return session
 

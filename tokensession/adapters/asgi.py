@@ -4,13 +4,14 @@
 >>> from tokensession.adapters.asgi import SessionMiddleware
 >>> app = SessionMiddleware(app, KeyRing.follow("session-keys.json"))
 
-The session is ``scope["session"]``, which is ``request.session`` in Starlette and FastAPI.
+The session is ``scope["session"]``, which is ``request.session`` in Starlette and FastAPI. Their
+types call that a dict: ``session_of(request)`` is the same session with its verbs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tokensession.adapters.replaced import check_in_place, take_over
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
@@ -159,6 +160,35 @@ class SessionMiddleware:
             manager.complete(session)
             check_in_place(scope, self._scope_key, exchange.begun_with)
             manager.check_unchanged(session)
+
+
+class HasScope(Protocol):
+    """A request or WebSocket of a framework, with its ASGI scope."""
+
+    @property
+    def scope(self) -> Any:
+        """The ASGI scope."""
+        ...
+
+
+def session_of(request: HasScope | Mapping[str, Any], key: str = "session") -> RequestSession[Any]:
+    """Return the session of a request.
+
+    Args:
+        request: The request, its WebSocket, or the ASGI scope.
+        key: The `scope_key` of the middleware.
+
+    Raises:
+        ConfigError: There is no middleware of this library around the application.
+    """
+    scope: Any = getattr(request, "scope", request)
+    if not isinstance(session := scope.get(key), RequestSession):
+        raise ConfigError(
+            f"scope[{key!r}] has no session of tokensession: add "
+            "tokensession.adapters.asgi.SessionMiddleware to the application "
+            "(in Litestar: the plugin tokensession.adapters.litestar.SessionConfig)"
+        )
+    return session
 
 
 async def _nothing() -> None:

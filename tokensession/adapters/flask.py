@@ -4,7 +4,8 @@
 >>> from tokensession.adapters.flask import SessionInterface
 >>> app.session_interface = SessionInterface(KeyRing.follow("session-keys.json"))
 
-``flask.session`` is the session, with all that Flask's own can do, and its verbs besides.
+``flask.session`` is the session, with all that Flask's own can do, and its verbs besides;
+``session_of(request)`` is the same, typed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ except ImportError as _missing:
     ) from _missing
 
 from tokensession.adapters.flask_login import follow_flask_login
-from tokensession.adapters.flask_session import Session
-from tokensession.adapters.jinja import SessionInTemplates
+from tokensession.adapters.flask_session import Session, put_into, session_of, write_as_json
+from tokensession.adapters.jinja import show_in_templates
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, TokenSessionError
 from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from tokensession.web.options import Options
     from tokensession.web.unavailable import Refusal
 
+__all__ = ["SessionInterface", "session_of"]
+
 _log = logging.getLogger("tokensession")
 
 _PRESERVED = "werkzeug.debug.preserve_context"  # of a test client that looks at the session after
@@ -76,10 +79,11 @@ class Managers(NamedTuple):
             raise ConfigError("tokens travel in a header, so there is no session cookie to ask for")
         return cookie
 
-    def open(self, headers: Any, scheme: str | None) -> Session:
+    def open(self, request: Any, headers: Any, scheme: str | None) -> Session:
         """Return the session of a request with these raw headers."""
         session = Session(self.permanent, headers, None, scheme)
         session._lifetime = self.lifetime
+        put_into(request, session)
         return session
 
     def saving(
@@ -144,7 +148,7 @@ class ManagersByApp:
         manager_of(keys, options)  # to refuse wrong arguments where they are given
         self._keys = keys
         self._options = options
-        self._in_templates = SessionInTemplates(current)
+        self._current = current
         self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
 
     def of(self, app: App) -> Managers:
@@ -157,13 +161,9 @@ class ManagersByApp:
         if made is None:
             made = self._made[app] = self._make(app)
             follow_flask_login(app)
-            app.jinja_env.globals["session"] = self._in_templates
-            app.template_context_processors[None].insert(1, self._template_context)
+            write_as_json(app)
+            show_in_templates(app, self._current)
         return made
-
-    def _template_context(self) -> dict[str, Any]:
-        """Return what templates get besides what the framework gives them."""
-        return {"session": self._in_templates}
 
     def _make(self, app: App) -> Managers:
         lifetime = int(app.permanent_session_lifetime.total_seconds())
@@ -245,7 +245,7 @@ class SessionInterface(sessions.SessionInterface):
         """Return the session of a request; nothing is read before it is touched."""
         managers = self._managers.of(app)
         headers = RequestHeaders(request.environ, managers.permanent.vary)
-        return managers.open(headers, request.environ.get("wsgi.url_scheme"))
+        return managers.open(request, headers, request.environ.get("wsgi.url_scheme"))
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write what the response must say; see `SessionManager.save`."""

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import sessions
 from markupsafe import Markup
 
+from tokensession.adapters.jinja import SessionInTemplates
+from tokensession.errors import ConfigError
 from tokensession.web.request_session import RequestSession
 
 if TYPE_CHECKING:
+    from flask.sansio.app import App
+    from werkzeug.sansio.request import Request
+
     from tokensession.format.seconds import Duration
 
+_SESSION: Final = "_session_of_request"  # the attribute of a request that has its session
 _FLASHES: Final = "_flashes"  # Flask's own key for the messages of `flash`
 _MARKUP: Final = " m"  # of a map that stands for marked-up text, as in Flask's own cookie
 _CORE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
@@ -106,6 +112,44 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         """Raise now what the writing would raise; see `RequestSession.check`."""
         self.keep_flashes()
         super().check()
+
+
+def session_of(request: Request) -> Session:
+    """Return the session of a request of Flask or Quart; it is ``session``, typed.
+
+    Args:
+        request: ``request``, or in Quart ``websocket`` too.
+
+    Raises:
+        ConfigError: The application has another session interface.
+    """
+    session = getattr(request, _SESSION, None)
+    if not isinstance(session, Session):
+        raise ConfigError(
+            "this application has no sessions of tokensession: set app.session_interface = "
+            "SessionInterface(keys), of tokensession.adapters.flask or of .quart"
+        )
+    return session
+
+
+def put_into(request: Request, session: Session) -> None:
+    """Put a session where `session_of` finds it."""
+    setattr(request, _SESSION, session)
+
+
+def write_as_json(app: App) -> None:
+    """Let an application's JSON provider write a session: in views, and by ``tojson``."""
+    provider: Any = app.json
+    default = getattr(provider, "default", None)
+    if default is None:  # a provider of the application's own
+        return
+
+    def with_sessions(value: Any) -> Any:
+        if isinstance(value, SessionInTemplates):
+            value = value._session
+        return value.state if isinstance(value, RequestSession) else default(value)
+
+    provider.default = with_sessions
 
 
 def _read_one(entry: Any) -> Any:

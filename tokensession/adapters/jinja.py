@@ -47,3 +47,15 @@ class SessionInTemplates(Mapping[str, Any]):
     def __repr__(self) -> str:
         """Show what the session shows."""
         return repr(self._session)
+
+
+def show_in_templates(app: Any, session: Any) -> None:
+    """Give the templates of an application of Flask or Quart the session.
+
+    Args:
+        app: The application.
+        session: The framework's proxy of the current session.
+    """
+    shown = SessionInTemplates(session)
+    app.jinja_env.globals["session"] = shown
+    app.template_context_processors[None].insert(1, lambda: {"session": shown})

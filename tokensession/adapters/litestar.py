@@ -4,8 +4,9 @@
 >>> from tokensession.adapters.litestar import SessionConfig
 >>> app = Litestar(handlers, plugins=[SessionConfig(KeyRing.follow("session-keys.json"))])
 
-``request.session`` is the session. ``set_session`` and ``clear_session``, SessionAuth, FlashPlugin,
-``exclude`` and the test client's session data work as with Litestar's own sessions.
+``request.session`` is the session, and ``session_of(request)`` the same, typed. ``set_session`` and
+``clear_session``, SessionAuth, FlashPlugin, ``exclude`` and the test client's session data work as
+with Litestar's own sessions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ except ImportError as _missing:
     ) from (_missing)
 
 from tokensession.adapters import asgi
+from tokensession.adapters.asgi import session_of
 from tokensession.adapters.replaced import take_over
 from tokensession.errors import ConfigError
 from tokensession.sessions.steps import run_beside
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.web.manager import SessionManager
     from tokensession.web.options import Options
+
+
+__all__ = ["SessionBackend", "SessionConfig", "SessionMiddleware", "session_of"]
 
 
 class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):

@@ -4,7 +4,8 @@
 >>> from tokensession.adapters.pyramid import SessionFactory
 >>> config.set_session_factory(SessionFactory(KeyRing.follow("session-keys.json")))
 
-``request.session`` is the session, with Pyramid's flash messages and CSRF tokens.
+``request.session`` is the session, with Pyramid's flash messages and CSRF tokens;
+``session_of(request)`` is the same, typed.
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ class Session(SharedMembers):
             raise answer from error
 
     _is_answered = False  # whether Pyramid has a response
+
+    def __json__(self, request: Any) -> Any:  # as Pyramid's renderer calls it
+        """Return the state, as what Pyramid's JSON renderer writes of a session."""
+        return self.state
 
     def flash(self, msg: Any, queue: str = "", allow_duplicate: bool = True) -> None:  # noqa: FBT001, FBT002  # as Pyramid
         """Keep a message for the next page."""
@@ -173,6 +178,22 @@ class SessionFactory:
                 "the session was changed after the response had been made, and that change is "
                 "lost: change it in the view"
             )
+
+
+def session_of(request: Any) -> Session:
+    """Return the session of a request.
+
+    Raises:
+        ConfigError: The application has another session factory, or none.
+    """
+    factory = request.registry.queryUtility(ISessionFactory)
+    if not isinstance(factory, SessionFactory):
+        raise ConfigError(
+            "this application has no sessions of tokensession: call config.set_session_factory("
+            "tokensession.adapters.pyramid.SessionFactory(keys))"
+        )
+    session: Session = request.session
+    return session
 
 
 def _watched(

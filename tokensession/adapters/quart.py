@@ -4,7 +4,8 @@
 >>> from tokensession.adapters.quart import SessionInterface
 >>> app.session_interface = SessionInterface(KeyRing.follow("session-keys.json"))
 
-``quart.session`` is the session; settings and `permanent` are as in `tokensession.adapters.flask`.
+``quart.session`` is the session, and ``session_of(request)`` the same, typed; settings and
+`permanent` are as in `tokensession.adapters.flask`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ except ImportError as _missing:
     ) from _missing
 
 from tokensession.adapters.flask import ManagersByApp
+from tokensession.adapters.flask_session import session_of
 from tokensession.sessions.steps import run_beside
 
 if TYPE_CHECKING:
@@ -39,8 +41,11 @@ if TYPE_CHECKING:
     from tokensession.web.manager import SessionManager
     from tokensession.web.options import Options
 
+__all__ = ["SessionInterface", "session_of"]
 
-class SessionInterface(sessions.SessionInterface):
+
+# Quart declares `session_interface` as this class, so checkers take nothing else.
+class SessionInterface(sessions.SecureCookieSessionInterface):
     """Quart's sessions in tokens: set it as ``app.session_interface``.
 
     A WebSocket reads the session of its handshake. Quart accepts it without asking for headers, so
@@ -66,7 +71,7 @@ class SessionInterface(sessions.SessionInterface):
         """Return the session of a request; nothing is read before it is touched."""
         scope = request.scope
         managers = self._managers.of(app)
-        session = managers.open(scope["headers"], scope.get("scheme"))
+        session = managers.open(request, scope["headers"], scope.get("scheme"))
         manager = managers.permanent
         if manager.can_wait(session):
             await run_beside(manager.opening(session))

@@ -4,20 +4,21 @@
 >>> from tokensession.adapters.wsgi import SessionMiddleware
 >>> app = SessionMiddleware(app, KeyRing.follow("session-keys.json"))
 
-The session is ``environ["tokensession.session"]``.
+The session is ``environ["tokensession.session"]``; ``session_of(request)`` returns it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tokensession.errors import StoreError, TokenSessionError
+from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.web.caching import add_vary
 from tokensession.web.manager import FAILED
 from tokensession.web.options import manager_of
 from tokensession.web.plain_http import EVIDENCE
+from tokensession.web.request_session import RequestSession
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from tokensession.web.cookies import Headers
     from tokensession.web.manager import SessionManager
     from tokensession.web.options import Options
-    from tokensession.web.request_session import RequestSession
     from tokensession.web.unavailable import Refusal
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_KEY: Final = "tokensession.session"
 
 
 class RequestHeaders:
@@ -91,7 +93,7 @@ class SessionMiddleware:
         keys: KeyRing | KeyRingWatcher | SessionManager[Any],
         *,
         cookie_name: str | None = None,
-        environ_key: str = "tokensession.session",
+        environ_key: str = _KEY,
         **options: Unpack[Options],
     ) -> None:
         self.app = app
@@ -125,6 +127,34 @@ class SessionMiddleware:
                 manager.complete(session)  # a file, which the server sends in its own way
                 return body
         return exchange
+
+
+class HasEnviron(Protocol):
+    """A request of a framework, with its WSGI environ."""
+
+    @property
+    def environ(self) -> Any:
+        """The WSGI environ."""
+        ...
+
+
+def session_of(request: HasEnviron | Mapping[str, Any], key: str = _KEY) -> RequestSession[Any]:
+    """Return the session of a request.
+
+    Args:
+        request: The request, or the WSGI environ.
+        key: The `environ_key` of the middleware.
+
+    Raises:
+        ConfigError: There is no middleware of this library around the application.
+    """
+    environ: Any = getattr(request, "environ", request)
+    if not isinstance(session := environ.get(key), RequestSession):
+        raise ConfigError(
+            f"environ[{key!r}] has no session of tokensession: put "
+            "tokensession.adapters.wsgi.SessionMiddleware around the application"
+        )
+    return session
 
 
 class _Exchange:

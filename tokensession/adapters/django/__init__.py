@@ -12,7 +12,7 @@ TOKENSESSION_KEYS may be a `SessionManager`; otherwise TOKENSESSION_POLICY says 
 
 Add ``tokensession.adapters.django`` to INSTALLED_APPS to have unsafe settings found by Django's
 system checks. ``request.session`` is the session, with all that Django's own can do, and
-its verbs besides.
+its verbs besides; ``session_of(request)`` is the same, typed.
 """
 
 from tokensession.extras import how_to_install
@@ -24,7 +24,7 @@ except ImportError as _missing:
         f"tokensession.adapters.django needs Django: {how_to_install('django')}"
     ) from _missing
 
-from tokensession.adapters.django.middleware import SessionMiddleware
+from tokensession.adapters.django.middleware import SessionMiddleware, session_of
 from tokensession.adapters.django.store import SessionStore
 
-__all__ = ["SessionMiddleware", "SessionStore"]
+__all__ = ["SessionMiddleware", "SessionStore", "session_of"]

@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.session import RUNNING, DjangoSession, SessionOfRequest
 from tokensession.adapters.wsgi import RequestHeaders
-from tokensession.errors import StoreError, TokenSessionError
+from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run
 from tokensession.web.caching import add_vary, is_merged, merged
 from tokensession.web.change import is_signed_out
@@ -23,6 +23,8 @@ from tokensession.web.unavailable import claim, mark, refusal, release, unavaila
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
     from http.cookies import SimpleCookie
+
+    from django.http import HttpRequest
 
     from tokensession.web.cookies import Headers
     from tokensession.web.unavailable import Refusal
@@ -139,6 +141,21 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         answered = _answer(answer, response.cookies)
         answered._resource_closers.extend(response._resource_closers)  # or it stays
         return answered
+
+
+def session_of(request: HttpRequest) -> SessionOfRequest:
+    """Return the session of a request; it is ``request.session``, typed.
+
+    Raises:
+        ConfigError: The middleware is not in MIDDLEWARE, or stands after the caller's.
+    """
+    session = getattr(request, "session", None)
+    if not isinstance(session, SessionOfRequest):
+        raise ConfigError(
+            "this request has no session of tokensession: put "
+            "tokensession.adapters.django.SessionMiddleware into MIDDLEWARE, before what uses it"
+        )
+    return session
 
 
 def _left(request: Any) -> Any:

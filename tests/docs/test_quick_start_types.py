@@ -1,0 +1,149 @@
+"""The applications of the documents, and each verb by `session_of`, pass mypy and pyright."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from string import Template
+
+import pytest
+
+from .pages import PAGES, ROOT, blocks
+from .test_frameworks import ELSEWHERE, SECTIONS, program
+
+(CONFIG,) = blocks(PAGES["docs/frameworks/README.md"].read_text(), "toml")
+# Pages besides those of the frameworks whose programs are whole applications.
+WHOLE = ("README.md", "docs/how-to/typed-sessions.md")
+
+# What a request is, and how its session is asked for.
+REQUESTS = {
+    "aiohttp": ("from aiohttp.web import Request", "Request"),
+    "asgi": ("from starlette.requests import Request", "Request"),
+    "django": ("from django.http import HttpRequest", "HttpRequest"),
+    "flask": ("from flask import Request", "Request"),
+    "litestar": ("from litestar import Request", "Request[Any, Any, Any]"),
+    "pyramid": ("from pyramid.request import Request", "Request"),
+    "quart": ("from quart import Websocket", "Websocket"),
+    "tornado": ("from tokensession.adapters.tornado import SessionMixin", "SessionMixin"),
+    "wsgi": ("", "dict[str, Any]"),
+}
+VERBS = Template("""
+from dataclasses import dataclass
+from typing import Any
+
+from tokensession import RequestSession
+$imports
+
+
+@dataclass
+class Visit:
+    pages: int = 0
+
+
+def untyped(request: $request) -> bool:
+    session = $accessor
+    session.sign_in("ada")
+    session.regenerate()
+    session.reauthenticate()
+    session.revoke_others()
+    session["visits"] = session.get("visits", 0) + 1
+    who: str | int | None = session.subject
+    fresh: bool = session.is_fresh(300)
+    session.clear()
+    return fresh and who is None
+
+
+def visit_session(request: $request) -> RequestSession[Visit]:
+    return $accessor
+
+
+def typed(request: $request) -> int:
+    session = visit_session(request)
+    session.state = Visit(1)
+    return session.state.pages
+
+
+def wrong(request: $request) -> None:
+    session = $accessor
+    session.sing_in("ada")  $unknown
+    session.sign_in(subject=None)  # an error
+    session.is_fresh("soon")  # an error
+    print(session.subject + 1)  # an error
+    print(visit_session(request).state.page)  # an error
+""")
+
+
+def verbs(adapter: str) -> str:
+    """Return a program that uses every verb, and misuses some."""
+    imports, request = REQUESTS[adapter]
+    accessor = "request.session"
+    if adapter != "tornado":
+        imports += f"\nfrom tokensession.adapters.{adapter} import session_of"
+        accessor = "session_of(request)"
+    # Django's own base class has no types, so its sessions can have a member of any name.
+    unknown = "" if adapter == "django" else "# an error"
+    return VERBS.substitute(imports=imports, request=request, accessor=accessor, unknown=unknown)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with the programs, and the configuration that the document shows."""
+    folder = tmp_path_factory.mktemp("typed")
+    programs = {name: program(name) for name in SECTIONS if name not in ELSEWHERE}
+    programs |= {
+        f"{page} {chr(ord('a') + number)}": text
+        for page in WHOLE
+        for number, text in enumerate(blocks(PAGES[page].read_text(), "python"))
+        if not text.startswith(">>> ")
+    }
+    programs |= {f"verbs {adapter}": verbs(adapter) for adapter in REQUESTS}
+    for name, text in programs.items():
+        (folder / f"shop_{re.sub(r'[^a-z]+', '_', name.lower())}.py").write_text(text)
+    (folder / "pyproject.toml").write_text(CONFIG)
+    return folder
+
+
+def expected(folder: Path) -> set[tuple[str, int]]:
+    """Return file and line of each error that a checker must find."""
+    return {
+        (path.name, number)
+        for path in folder.glob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if line.endswith("# an error")
+    }
+
+
+def run(*command: str | Path, folder: Path) -> str:
+    """Return what a checker prints."""
+    tools = Path(sys.executable).parent
+    environment = {**os.environ, "MYPYPATH": ".", "PATH": f"{tools}:{os.environ['PATH']}"}
+    done = subprocess.run(  # noqa: S603  # our own command
+        [tools / command[0], *command[1:]], cwd=folder, env=environment, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def test_mypy(folder: Path) -> None:
+    """`mypy --strict` finds the errors that there are, and no other."""
+    # From the checkout's own folder, so that its cache serves.
+    out = run(
+        "mypy", "--strict", "--config-file", folder / "pyproject.toml", "--python-version", "3.11",
+        "--no-error-summary", "--hide-error-context", *sorted(folder.glob("*.py")), folder=ROOT,
+    )  # fmt: skip
+    found = re.findall(r"(shop_[a-z_]+\.py):(\d+): error", out)
+    assert {(name, int(line)) for name, line in found} == expected(folder), out
+    assert out.count(": error") == len(found)
+
+
+def test_pyright(folder: Path) -> None:
+    """So does pyright."""
+    out = run("pyright", "--pythonpath", sys.executable, "--outputjson", folder=folder)
+    found = [one for one in json.loads(out)["generalDiagnostics"] if one["severity"] == "error"]
+    lines = {(Path(one["file"]).name, one["range"]["start"]["line"] + 1) for one in found}
+    assert lines == expected(folder), out

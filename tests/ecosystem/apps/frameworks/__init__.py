@@ -1,0 +1,1 @@
+"""Frameworks without an adapter of their own."""
