@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 import jinja2
@@ -22,6 +22,9 @@ from tokensession import KeyRing, SessionManager
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.adapters.flask import SessionInterface
 from tokensession.adapters.pyramid import SessionFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEYS = KeyRing.generate()
 BASE = "https://localhost"
@@ -46,7 +49,7 @@ class OtherProvider(JSONProvider):
         return json.loads(s)
 
 
-VIEWS = {
+VIEWS: dict[str, Callable[[], Any]] = {
     "jsonify": lambda: flask.jsonify(flask.session),
     "inside": lambda: {"session": flask.session},
     "tojson": lambda: flask.render_template_string("{{ session|tojson }}"),

@@ -5,4 +5,4 @@ import quart
 from tokensession import KeyRing
 from tokensession.adapters.quart import SessionInterface
 
-quart.Quart.session_interface = SessionInterface(KeyRing.generate())  # type: ignore[assignment]  # as Quart types it
+quart.Quart.session_interface = SessionInterface(KeyRing.generate())
