@@ -54,6 +54,10 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "revocation.replica": ["Replica"],
         "revocation.store": ["Store"],
     },
+    "directory": {
+        "directory.directory": ["Directory", "ListedSession"],
+        "directory.store": ["Store"],
+    },
     "overflow": {
         "overflow.store": ["Store"],
     },
@@ -85,8 +89,9 @@ ONLY: Final[dict[str, list[str]]] = {
     "Policy": ["owasp", "aal1", "aal2"],
     "Overflow": [],
     "Lookup": [],
+    "Directory": [],
     "Replica": ["staleness", "size", "read", "close"],
-    "Connection": ["name", "revocations", "overflow", "keys", "create", "close"],
+    "Connection": ["name", "revocations", "directory", "overflow", "keys", "create", "close"],
     "SessionCodec": [
         "encode",
         "decode",
@@ -96,6 +101,11 @@ ONLY: Final[dict[str, list[str]]] = {
         "revoke_subject",
         "revoke_all",
         "confirm",
+        "sessions",
+        "asessions",
+        "end_session",
+        "aend_session",
+        "end_provider_session",
     ],
     "SessionManager": [
         "open",
@@ -111,7 +121,11 @@ ONLY: Final[dict[str, list[str]]] = {
         "until_closed",
     ],
 }
-INHERITS: Final = {"KeyRing", "Session"}  # what these classes inherit is described as theirs
+INHERITS: Final = {
+    "KeyRing",
+    "Session",
+    "SessionCodec",
+}  # what these classes inherit is described as theirs
 # Applications do not call these classes.
 MADE_ELSEWHERE: Final = {"Session", "RequestSession", "Key", "Connection"}
 # Bases that tell a reader nothing.

@@ -13,8 +13,8 @@ PACKAGE = Path(tokensession.__file__).parent
 # From the ground up: a module imports only from the folders before its own, and within its own.
 LAYERS = [
     "errors", "extras", "observer", "forks", "format", "keys", "overflow", "sessions", "revocation",
-    "stores", "tokens", "legacy", "web", "adapters", "testing", "pytest_plugin", "tools",
-    "__main__", "__init__",
+    "directory", "stores", "tokens", "legacy", "web", "adapters", "testing", "pytest_plugin",
+    "tools", "__main__", "__init__",
 ]  # fmt: skip
 DOORS = {
     "msgspec": {"adapters/replaced", "format", "sessions/value", "tokens/changes", "tools/vectors"},

@@ -14,6 +14,7 @@ from typing import Any
 UNTYPED = (
     "tokensession.adapters.django",
     "tokensession.adapters.pyramid",
+    "tokensession.stores.sql.directory_",
     "tokensession.stores.sql.revocation_step",
     "tokensession.stores.sql.revocation_tables",
 )

@@ -87,5 +87,7 @@ class TestCreate:
         """It says how a role is asked for."""
         with pytest.raises(ConfigError, match="ask for a role first"):
             store.create()
-        with pytest.raises(ConfigError, match="role must be one of revocations, overflow, keys"):
+        with pytest.raises(
+            ConfigError, match="role must be one of revocations, directory, overflow"
+        ):
             store.create("tables")

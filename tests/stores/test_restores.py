@@ -24,7 +24,7 @@ from tokensession import StoreError
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.stores import connect
 from tokensession.stores.memory.revocation import MemoryStore
-from tokensession.stores.mongo import revocation_documents
+from tokensession.stores.mongo import revocation_step
 from tokensession.stores.mongo.database import MongoDatabase
 from tokensession.stores.redis.revocation import RedisStore
 from tokensession.stores.sql import revocation_tables as sqltables
@@ -426,7 +426,7 @@ class TestMongo:
 
     def test_changes_are_trimmed(self, mongo: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
         """A reader further behind reads everything."""
-        monkeypatch.setattr(revocation_documents, "MAX_CHANGES", 3)
+        monkeypatch.setattr(revocation_step, "MAX_CHANGES", 3)
         with contextlib.closing(MongoDatabase(mongo.url, collection=new_prefix())) as database:
             store = database.revocations()
             store.create()

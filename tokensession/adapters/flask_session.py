@@ -50,10 +50,16 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         self.set_lifetime(self._lifetime if value else None)
 
     def sign_in(
-        self, subject: str | int, *, ttl: Duration | None = None, cap: Duration | None = None
+        self,
+        subject: str | int,
+        *,
+        ttl: Duration | None = None,
+        cap: Duration | None = None,
+        label: str | None = None,
+        provider: tuple[str, str] | None = None,
     ) -> None:
         """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
-        super().sign_in(subject, ttl=ttl, cap=cap)
+        super().sign_in(subject, ttl=ttl, cap=cap, label=label, provider=provider)
         value = self._value or self._open()
         if ttl is cap is None and value.is_mapping and self.permanent:
             self.set_lifetime(self._lifetime)

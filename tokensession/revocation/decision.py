@@ -15,6 +15,7 @@ from tokensession.errors import Revoked, StoreError
 
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
+    from tokensession.sessions.listing import Listing, Record
 
 CLOCK_SKEW: Final = 5  # seconds; the largest difference between two clocks for which all this holds
 MIN_LEEWAY: Final = 20  # seconds; a session begun after revoke_all is dated up to 12 s ahead
@@ -64,6 +65,7 @@ class Denial(NamedTuple):
         successor: The session that takes its place, or None.
         life: Seconds after its start that a session of this writer can last, with the skew. A
             store keeps entries as long as the greatest life that a writer has named.
+        listing: What the directory beside the list does in the same step, or None without one.
     """
 
     sid: bytes
@@ -72,6 +74,7 @@ class Denial(NamedTuple):
     until: int
     successor: Successor | None = None
     life: int = 0
+    listing: Listing | None = None
 
     def lasting(self, life: int, now: int) -> Denial:
         """Return it with an end that fits sessions of this life too."""
@@ -115,11 +118,13 @@ class Ended(NamedTuple):
             chain.
         everyone: The instant for everyone, or -1.
         mark: The mark of the successor's subject as it stands now, or None.
+        over: The sessions that were ended because they are beyond the directory's limit.
     """
 
     denied: tuple[bytes, ...]
     everyone: int = NEVER
     mark: Mark | None = None
+    over: tuple[Record, ...] = ()
 
 
 def is_revoked(

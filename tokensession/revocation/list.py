@@ -18,9 +18,9 @@ from tokensession.revocation.decision import (
     MIN_LEEWAY,
     Denial,
     Ended,
-    Entries,
     Keep,
     Successor,
+    entries_of,
     first_start,
     is_revoked,
     subject_key,
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from tokensession.format.claims import Subject
     from tokensession.observer import Observer
     from tokensession.revocation.store import Store
+    from tokensession.sessions.listing import Listing
     from tokensession.sessions.policy import Policy
+    from tokensession.sessions.value import SessionValue
 
 
 class RevocationList:
@@ -45,6 +47,7 @@ class RevocationList:
         revocation: A store, or a `Lookup` or `Replica` of one.
         policy: The codec's.
         observer: Is told what was revoked.
+        listing: What each denial says to the directory beside the list, or None without one.
 
     Attributes:
         revoking: Tells whether a session is revoked (see `Check.revoking`).
@@ -54,9 +57,15 @@ class RevocationList:
             a store that forgets.
     """
 
-    __slots__ = ("_check", "_leeway", "_life", "_observer", "revoking")
+    __slots__ = ("_check", "_leeway", "_life", "_listing", "_observer", "revoking")
 
-    def __init__(self, revocation: Store | Check, policy: Policy, observer: Observer) -> None:
+    def __init__(
+        self,
+        revocation: Store | Check,
+        policy: Policy,
+        observer: Observer,
+        listing: Listing | None = None,
+    ) -> None:
         # A store can be told from a check by its capabilities; anything else is refused.
         check = revocation if isinstance(revocation, Check) else Lookup(revocation)
         can = check.store.capabilities
@@ -80,6 +89,7 @@ class RevocationList:
         self._life = longest + CLOCK_SKEW
         self._leeway = policy.leeway
         self._observer = observer
+        self._listing = listing
         self.revoking: Callable[[bytes, int, Subject], Steps[bool]] = check.revoking
 
     def revokes(self, sid: bytes, started_at: int, subject: Subject) -> bool:
@@ -92,9 +102,23 @@ class RevocationList:
         entries = yield from self._check.looking_up(sid, subject_key(subject))
         return first_start(entries, now=now, leeway=self._leeway)
 
-    def dated_after(self, entries: Entries, now: int) -> int:
-        """Return the start of a session that begins now, after what a store has just answered."""
-        return first_start(entries, now=now, leeway=self._leeway)
+    def dates_again(self, value: SessionValue[Any], ended: Ended, now: int) -> bool:
+        """Date a new session again that a store's answer would end; tell whether it would.
+
+        Raises:
+            StoreError: The start would lie too far ahead.
+        """
+        entries = entries_of(ended)
+        if not is_revoked(value.sid, value.started_at, **entries._asdict()):
+            return False
+        start = first_start(entries, now=now, leeway=self._leeway)
+        value.started_at = value.issued_at = start
+        return True
+
+    @property
+    def store(self) -> Store:
+        """The store of record."""
+        return self._check.store
 
     def confirm(self, sid: bytes, subject: Subject, started_at: int) -> None:
         """Ask the store itself, now.
@@ -116,10 +140,20 @@ class RevocationList:
         successor: Successor | None = None,
         *,
         cap: int | None = None,
+        listing: Listing | None = None,
     ) -> Ended:
         """End the session of an id, which has a cap; its `successor` takes its place."""
-        denial = self._denial(sid, subject, started_at, cap)._replace(successor=successor)
+        denial = self._denial(sid, subject, started_at, cap, listing)
+        return self.end(denial._replace(successor=successor), now)
+
+    def end(self, denial: Denial, now: int) -> Ended:
+        """Record a denial."""
+        denial = denial._replace(life=self._life)
         return self._record("session", partial(self._check.deny, denial, now=now))
+
+    def hear(self, ended: Ended, subject: bytes, now: int) -> None:
+        """Take in what the directory has answered."""
+        self._check.hear_end(ended, subject, now + self._life)
 
     def replace(
         self,
@@ -130,15 +164,24 @@ class RevocationList:
         now: int,
         *,
         cap: int | None = None,
+        listing: Listing | None = None,
     ) -> Ended:
         """Let `new` continue the session of an id, which has a cap."""
-        denial = self._denial(sid, subject, started_at, cap)
+        denial = self._denial(sid, subject, started_at, cap, listing)
         return self._record("session", partial(self._check.replace, denial, new, now=now))
 
-    def _denial(self, sid: bytes, subject: Subject, started_at: int, cap: int | None) -> Denial:
+    def _denial(
+        self,
+        sid: bytes,
+        subject: Subject,
+        started_at: int,
+        cap: int | None,
+        listing: Listing | None,
+    ) -> Denial:
         # Another codec that grants more may have given the session its cap.
         until = started_at + max(self._life, (cap or 0) + CLOCK_SKEW)
-        return Denial(sid, subject_key(subject), started_at, until, life=self._life)
+        key, listing = subject_key(subject), listing or self._listing
+        return Denial(sid, key, started_at, until, life=self._life, listing=listing)
 
     def mark(self, subject: Subject, keep: Keep | None, now: int) -> None:
         """End all sessions of a subject that have begun, but `keep`."""
@@ -161,8 +204,7 @@ class RevocationList:
         if not isinstance(sid, bytes) or len(sid) != SID_BYTES:
             raise ConfigError(f"a session id is {SID_BYTES} bytes; for its text use bytes.fromhex")
         at = whole_seconds(now)
-        denial = Denial(sid, None, None, at + self._life, life=self._life)
-        self._record("session", partial(self._check.deny, denial, now=at))
+        self.end(Denial(sid, None, None, at + self._life, listing=self._listing), at)
 
     def denies(self, sid: bytes) -> bool:
         """Tell whether the store has denied an id by itself, whatever its subject.

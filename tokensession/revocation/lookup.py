@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.observer import SILENT, Observer, tell
-from tokensession.revocation.decision import Denial, Ended, Entries, Keep, is_revoked, subject_key
+from tokensession.revocation.decision import (
+    CLOCK_SKEW,
+    Denial,
+    Ended,
+    Entries,
+    Keep,
+    is_revoked,
+    subject_key,
+)
 from tokensession.revocation.store import Batch, Store
 
 if TYPE_CHECKING:
@@ -61,13 +69,13 @@ class Check(ABC):
         # A store that says nothing of its marks has denied the id all the same.
         ended = self.store.deny(denial, now=now) or Ended((denial.sid,))
         successor = denial.successor
-        self._hear_end(denial, ended, None if successor is None else successor.subject)
+        self.hear_end(ended, None if successor is None else successor.subject, denial.until)
         return ended
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Let another id continue a session; see `Store.replace`."""
         ended = self.store.replace(denial, new, now=now) or Ended((denial.sid,))
-        self._hear_end(denial, ended, denial.subject)
+        self.hear_end(ended, denial.subject, denial.until)
         return ended
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> None:
@@ -83,9 +91,17 @@ class Check(ABC):
         """End all sessions begun before an instant; see `Store.revoke_before`."""
         self.hear(Batch(everyone=self.store.revoke_before(instant)))
 
-    def _hear_end(self, denial: Denial, ended: Ended, subject: bytes | None) -> None:
+    def hear_end(self, ended: Ended, subject: bytes | None, until: int) -> None:
+        """Take in what the store has answered once it has ended or listed a session.
+
+        Args:
+            ended: The answer.
+            subject: The subject's key of its mark, or None.
+            until: Unix second until which the entries of the denied ids must live.
+        """
         marks = [] if ended.mark is None or subject is None else [(subject, ended.mark)]
-        denied = [(sid, denial.until) for sid in ended.denied]
+        denied = [(sid, until) for sid in ended.denied]
+        denied += [(record.sid, record.dies_at + CLOCK_SKEW) for record in ended.over]
         self.hear(Batch(denied, marks, ended.everyone))
 
 

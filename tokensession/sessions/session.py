@@ -12,6 +12,7 @@ from tokensession.errors import StateError
 from tokensession.format.claims import StateT, Subject
 from tokensession.format.seconds import duration
 from tokensession.format.state import check_given_subject
+from tokensession.sessions.listing import listed_id, sign_in_of
 from tokensession.sessions.mapping import StateMapping
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Session(StateMapping[StateT]):
     def sid(self) -> bytes:
         """The session id, 16 bytes; kept through renewals."""
         return (self._value or self._open()).sid
+
+    @property
+    def listed_id(self) -> str:
+        """The id by which a directory lists the session: 32 hexadecimal digits, no secret."""
+        return listed_id(self.sid).hex()
 
     @property
     def subject(self) -> Subject:
@@ -133,7 +139,13 @@ class Session(StateMapping[StateT]):
     # -- its verbs ---------------------------------------------------------------------------
 
     def sign_in(
-        self, subject: str | int, *, ttl: Duration | None = None, cap: Duration | None = None
+        self,
+        subject: str | int,
+        *,
+        ttl: Duration | None = None,
+        cap: Duration | None = None,
+        label: str | None = None,
+        provider: tuple[str, str] | None = None,
     ) -> None:
         """Begin a new session for `subject`: a new session id and a new start.
 
@@ -147,19 +159,28 @@ class Session(StateMapping[StateT]):
                 policy's.
             cap: Seconds that it may last at the most, for "remember me" and its opposite; by
                 default the policy's limit holds.
+            label: What a directory shows of the session, such as "Firefox on Linux"; at most 200
+                characters. Without a directory it is not kept.
+            provider: The issuer and the session id of an identity provider that signed the subject
+                in, by which it can order the log-out. Only a directory keeps them, hashed.
 
         Raises:
-            StateError: Not a str or int, or one that would be changed on the way.
+            StateError: A subject that is not a str or int, or would be changed on the way; a label
+                that is not text or too long; or a provider that is not two texts.
             ConfigError: A ttl or cap out of range, or beyond what the policy and the ring allow.
         """
         value = self._changing()
         if subject is None:
             raise StateError("subject", "None is not a subject: use clear() to sign out")
         check_given_subject(subject)
+        said = None
+        if label is not None or provider is not None:
+            said = sign_in_of(label, provider)
         window, limit = value.origin.lifetime(ttl, cap)
         if value.subject is not None and str(value.subject) != str(subject):
             value.replace_state(value.origin.empty_state())
         value.begin(subject, window, limit)
+        value.sign_in = said
 
     def regenerate(self) -> None:
         """Give the session a new id and keep its start: for the moment at which rights change."""

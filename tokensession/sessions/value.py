@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tokensession.format.claims import Claims
     from tokensession.format.seconds import Duration
     from tokensession.overflow.reference import Overflowed
+    from tokensession.sessions.listing import SignIn
 
 
 # Types of which equal values have equal bytes; of floats and instants that does not hold.
@@ -97,6 +98,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         written: The claims in msgpack as they were written last.
         begun: The state in msgpack with which a new session began. A type can begin each with
             another, such as a random one.
+        sign_in: What the application said of its sign-in, for a directory.
     """
 
     state: StateT
@@ -127,6 +129,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     shared: bool = False
     written: bytes | None = None
     begun: bytes | None = None
+    sign_in: SignIn | None = None
 
     @property
     def authenticated_at(self) -> int | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from tokensession.directory.store import Store as DirectoryStore
     from tokensession.keys.source import KeySource
     from tokensession.overflow.store import Store as OverflowStore
     from tokensession.revocation.store import Store as RevocationStore
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 # and after a failover a connection can be to a server that only reads.
 MAX_AGE: Final = 120
 
-_MODULES: Final = {"revocations": "revocation", "overflow": "overflow", "keys": "keys"}  # by role
+_MODULES: Final = {  # by role
+    "revocations": "revocation",
+    "directory": "directory",
+    "overflow": "overflow",
+    "keys": "keys",
+}
 
 _Kind_co = TypeVar("_Kind_co", bound="Connection", covariant=True)
 
@@ -72,6 +78,15 @@ class Connection(ABC):
         store: RevocationStore = self._role("revocations", self.stores, **options)
         return store
 
+    def directory(self) -> DirectoryStore:
+        """Return the directory of sessions, beside this connection's store of revocations.
+
+        Raises:
+            ConfigError: This vendor cannot list what it keeps.
+        """
+        store: DirectoryStore = self._role("directory", self.stores)
+        return store
+
     def overflow(self) -> OverflowStore:
         """Return the store of states that do not fit into their tokens."""
         store: OverflowStore = self._role("overflow", self.stores)
@@ -96,8 +111,8 @@ class Connection(ABC):
         """Make the tables or indexes that roles need; leave alone what is there.
 
         Args:
-            roles: ``"revocations"``, ``"overflow"``, ``"keys"``; without one all roles that this
-                connection was asked for.
+            roles: ``"revocations"``, ``"directory"`` (with the revocations), ``"overflow"``,
+                ``"keys"``; without one all roles that this connection was asked for.
 
         Raises:
             ConfigError: An unknown role, a role that the vendor does not have, or none to create.
@@ -134,6 +149,10 @@ class Role(Generic[_Kind_co]):
 
     def __init__(self, connection: _Kind_co) -> None:
         self._connection = connection
+
+    def is_beside(self, revocations: object) -> bool:
+        """Tell whether a store of revocations is a role of the same connection."""
+        return getattr(revocations, "_connection", None) is self._connection
 
     def create(self) -> None:
         """Make what the role needs; leave alone what is there."""

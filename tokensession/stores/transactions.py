@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Ended, Keep, Mark
 from tokensession.revocation.store import Store
+from tokensession.sessions.listing import listed_id
+from tokensession.stores.records import list_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from tokensession.sessions.listing import Listing
+    from tokensession.stores.records import Records
 
 _Result = TypeVar("_Result")
 
@@ -22,11 +27,17 @@ class Transaction(Protocol):
         everyone: The instant for everyone, or -1.
         highest: The greatest mark ever set, or -1.
         life: The greatest life of a session that any writer has named, in seconds.
+        records: The directory beside the list.
     """
 
     everyone: int
     highest: int
     life: int
+
+    @property
+    def records(self) -> Records:
+        """The records of the directory beside the list."""
+        ...
 
     def end(self, denial: Denial) -> tuple[bytes, ...]:
         """Deny an id and the current one of its chain; return them."""
@@ -81,14 +92,18 @@ class TransactionalStore(Store, Protocol):
         successor = denial.successor
         subject = None if successor is None else successor.subject
         moves = subject is not None and subject == denial.subject
+        listing = denial.listing
 
         def write(step: Transaction) -> Ended:
             ids = step.end(denial.lasting(_life(step, denial.life), now))
             kept = ids if moves else ()
             mark = None if successor is None else _spare(step, subject, kept, successor.sid)
-            return Ended(ids, step.everyone, mark)
+            if listing is None:
+                return Ended(ids, step.everyone, mark)
+            step.records.remove([listed_id(sid) for sid in ids])
+            return Ended(ids, step.everyone, mark, list_session(step, listing, now))
 
-        return self._write(write, now, lock=moves)
+        return self._write(write, now, lock=moves or _ends_others(listing))
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Decide and write in one transaction."""
@@ -96,9 +111,21 @@ class TransactionalStore(Store, Protocol):
         def write(step: Transaction) -> Ended:
             step.continue_as(denial.lasting(_life(step, denial.life), now), new)
             mark = _spare(step, denial.subject, (denial.sid,), new)
+            if denial.listing is not None and denial.listing.record is not None:
+                step.records.move(listed_id(denial.sid), denial.listing.record)
             return Ended((denial.sid,), step.everyone, mark)
 
         return self._write(write, now)
+
+    def add(self, listing: Listing, *, now: int) -> Ended:
+        """List a session that begins in one transaction; see the directory's protocol."""
+        subject = None if listing.record is None else listing.record.subject
+
+        def write(step: Transaction) -> Ended:
+            over = list_session(step, listing, now)
+            return Ended((), step.everyone, step.mark(subject), over)
+
+        return self._write(write, now, lock=_ends_others(listing))
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         """Set the mark in one transaction."""
@@ -130,6 +157,11 @@ class TransactionalStore(Store, Protocol):
             return everyone
 
         return self._write(write, None)
+
+
+def _ends_others(listing: Listing | None) -> bool:
+    """Tell whether a step can end sessions beyond the limit, for which steps must take turns."""
+    return listing is not None and listing.record is not None and listing.limit is not None
 
 
 def _life(step: Transaction, named: int) -> int:

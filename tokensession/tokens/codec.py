@@ -14,6 +14,7 @@ from tokensession.format.state import check_given_subject
 from tokensession.format.state_format import state_format
 from tokensession.observer import SILENT, Observer
 from tokensession.overflow.overflow import Overflow, overflow_of
+from tokensession.sessions.listing import Listing
 from tokensession.sessions.policy import Policy
 from tokensession.sessions.session import Session
 from tokensession.sessions.steps import run
@@ -21,9 +22,9 @@ from tokensession.sessions.value import Origin
 from tokensession.tokens.changes import Changes
 from tokensession.tokens.derived_keys import DerivedKeys, ring_of
 from tokensession.tokens.limits import check_lifetimes, check_ttl, checked_padding, meet_ring
+from tokensession.tokens.listing import Lister
 from tokensession.tokens.options import CodecOptions, check_names
 from tokensession.tokens.reading import TokenReader
-from tokensession.tokens.revoking import Revoker
 from tokensession.tokens.sealing import NONCE_BYTES, context_bytes
 from tokensession.tokens.writing import TokenWriter
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.sessions.steps import Steps
+    from tokensession.sessions.value import SessionValue
     from tokensession.tokens.derived_keys import RingKeys
     from tokensession.tokens.writing import NewClaims
 
@@ -42,7 +44,7 @@ DEFAULT_CONTEXT: Final = "session"
 UNLIMITED: Final = Policy(absolute_timeout=None)
 
 
-class SessionCodec(Revoker, Generic[StateT]):
+class SessionCodec(Lister, Generic[StateT]):
     """Writes and reads the tokens of one purpose.
 
     Thread-safe, and safe after a fork; make one and keep it.
@@ -53,8 +55,8 @@ class SessionCodec(Revoker, Generic[StateT]):
         state_type: The type of the state: anything that msgspec turns into core values and back,
             such as a ``msgspec.Struct``, a dataclass or a TypedDict. None: core values as they
             are.
-        options: `policy`, `revocation`, `overflow`, `padding`, `observer` and `convert`; see
-            `CodecOptions`.
+        options: `policy`, `revocation`, `overflow`, `directory`, `padding`, `observer` and
+            `convert`; see `CodecOptions`.
 
     Attributes:
         context: The purpose.
@@ -65,8 +67,9 @@ class SessionCodec(Revoker, Generic[StateT]):
         revocations: The revocation list, or None.
 
     Raises:
-        ConfigError: Wrong arguments, lifetimes that keys and rotation do not allow for, or a store
-            that may forget and was not told that it may.
+        ConfigError: Wrong arguments, lifetimes that keys and rotation do not allow for, a store
+            that may forget and was not told that it may, or a directory without the revocation
+            list of its connection.
     """
 
     __slots__ = (
@@ -128,13 +131,20 @@ class SessionCodec(Revoker, Generic[StateT]):
         check = partial(meet_ring, policy=limits, observer=observer, first_serial=ring.serial)
         self.rings: DerivedKeys = DerivedKeys(keys, purpose[1], check)
         self._ttl = limits.lifetime(None, None)[0]
-        self.revocations = None
-        revocation = options.get("revocation")
+        self.revocations = self.directory = None
+        revocation, directory = options.get("revocation"), options.get("directory")
         if revocation is not None:
             # Imported lazily: most applications do not use revocation and should not pay for it.
             from tokensession.revocation.list import RevocationList  # noqa: PLC0415
 
-            self.revocations = RevocationList(revocation, limits, observer or SILENT)
+            listing = None if directory is None else Listing()
+            self.revocations = RevocationList(revocation, limits, observer or SILENT, listing)
+        if directory is not None:
+            from tokensession.directory.directory import SessionDirectory  # noqa: PLC0415
+
+            self.directory = SessionDirectory(
+                directory, self.revocations, limits, observer or SILENT
+            )
         origin = Origin(self._lifetime, limits.absolute_timeout, read_as.empty)
         self.reader: TokenReader[StateT] = TokenReader(
             purpose, limits, read_as, origin,
@@ -193,6 +203,11 @@ class SessionCodec(Revoker, Generic[StateT]):
         self, state: StateT, claims: NewClaims, cap: int | None, nonce: bytes, keys: RingKeys
     ) -> Steps[str]:
         sid, iat, ttl, age, subject = claims
+        if self.directory is not None and subject is not None:
+            value = self.reader.begin(iat)
+            value.replace_state(state)
+            value.sid, value.subject, value.ttl, value.cap = sid, subject, ttl, cap
+            return (yield from self._written(value, iat))
         if self.revocations is not None:
             iat = yield from self.revocations.dating(sid, subject, iat)
         claims = (sid, iat, ttl, age, subject)
@@ -248,7 +263,21 @@ class SessionCodec(Revoker, Generic[StateT]):
 
     def _renewing(self, session: Session[StateT], at: int) -> Steps[str]:
         value = session._value or session._open()  # noqa: SLF001  # as our own class
+        return (yield from self._written(value, at))
+
+    def _written(self, value: SessionValue[StateT], at: int) -> Steps[str]:
+        """Return a new token of a session, which the directory lists."""
+        keys = self.rings.current()
         yield from self.writer.dating(value, at)
-        written = yield from self.writer.write(value, at, self.rings.current())
+        written = yield from self.writer.write(value, at, keys)
+        if self.directory is not None and value.subject is not None:
+            assert self.revocations is not None
+            if value.kid:
+                yield from self.directory.touching(value, at)
+            else:
+                ended = yield from self.directory.adding(value, at)
+                if self.revocations.dates_again(value, ended, at):
+                    written = yield from self.writer.write(value, at, keys)
+                    yield from self.directory.adding(value, at)
         value.entry = written.overflowed
         return written.token

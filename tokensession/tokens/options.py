@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensession.directory.directory import Directory
+    from tokensession.directory.store import Store as DirectoryStore
     from tokensession.format.core_values import Convert
     from tokensession.observer import Observer
     from tokensession.overflow.overflow import Overflow
@@ -27,6 +29,9 @@ class CodecOptions(TypedDict, total=False):
         overflow: A store of overflowed states, or an `Overflow`: a state that does not fit into
             its token goes there. Reading and writing such sessions waits for the store, and raises
             StoreError when that cannot be reached. By default they are refused.
+        directory: The directory of the connection that holds the revocation list, or a `Directory`
+            of it with a limit: then a subject's sessions can be listed and ended one by one, at
+            the price of a write for each sign-in and renewal. By default none is kept.
         padding: Hide the length of the state: the claims are padded to a multiple of this many
             bytes (2 to 256); 0 adds none.
         observer: Is told what happens.
@@ -39,6 +44,7 @@ class CodecOptions(TypedDict, total=False):
     policy: Policy | None
     revocation: Store | Check | None
     overflow: Overflow | OverflowStore | None
+    directory: Directory | DirectoryStore | None
     padding: int
     observer: Observer | None
     convert: Convert | None

@@ -14,7 +14,8 @@ from tokensession.web.change import is_same, keeps_anonymous, leaves_copies
 if TYPE_CHECKING:
     from tokensession.format.claims import Subject
     from tokensession.overflow.reference import Overflowed
-    from tokensession.revocation.decision import Ended, Entries, Successor
+    from tokensession.revocation.decision import Ended, Successor
+    from tokensession.sessions.listing import Listing
     from tokensession.sessions.steps import Steps
     from tokensession.sessions.value import SessionValue
     from tokensession.tokens.codec import SessionCodec
@@ -26,12 +27,13 @@ class Ending(Generic[StateT]):
     """Records what ends with a response.
 
     Args:
-        codec: Has the revocation list and the overflow.
+        codec: Has the revocation list, the directory and the overflow.
     """
 
-    __slots__ = ("_overflow", "_revocations")
+    __slots__ = ("_directory", "_overflow", "_revocations")
 
     def __init__(self, codec: SessionCodec[StateT]) -> None:
+        self._directory = codec.directory
         self._revocations = codec.revocations
         self._overflow = codec.writer.overflow
 
@@ -43,7 +45,11 @@ class Ending(Generic[StateT]):
             return False
         opened = value.opened
         ends_one = news and opened is not None and value.sid != opened.claims.sid
-        return ends_one or session._ends_others_of is not None
+        return ends_one or (news and self._lists(value)) or session._ends_others_of is not None
+
+    def _lists(self, value: SessionValue[StateT]) -> bool:
+        """Tell whether the directory must list a session as a new one."""
+        return self._directory is not None and value.subject is not None and not value.kid
 
     def marking(
         self,
@@ -92,29 +98,75 @@ class Ending(Generic[StateT]):
         found = opened.claims
         replace = self._revocations.replace
         ids = (found.sid, value.sid)
-        yield partial(replace, *ids, found.sub, opened.started_at, at, cap=found.cap)
+        listing = None if self._directory is None else self._directory.listing(value, at)
+        yield partial(
+            replace, *ids, found.sub, opened.started_at, at, cap=found.cap, listing=listing
+        )
 
-    def succeeding(self, value: SessionValue[StateT], at: int) -> Steps[Entries | None]:
+    def succeeding(self, value: SessionValue[StateT], at: int, *, is_written: bool) -> Steps[bool]:
         """Record the end of the session that was found, whose place another takes.
 
+        Args:
+            value: The session that takes its place.
+            at: Unix seconds.
+            is_written: Whether it has a token.
+
         Returns:
-            What the store holds about the new session, if that would end it.
+            Whether the store's own marks would have ended that session, so that it was dated again.
+
+        Raises:
+            StoreError: It could not be recorded, or the new start would lie too far ahead.
         """
-        if self._revocations is None or value.opened is None or keeps_anonymous(value):
-            return None
+        if self._revocations is None:
+            return False
+        if value.opened is None or keeps_anonymous(value):
+            if not is_written or not self._lists(value):
+                return False
+            assert self._directory is not None
+            ended = yield from self._directory.adding(value, at)
+        else:
+            ended = yield from self.denying(value, at, *self._successor(value, at, is_written))
+        return (
+            is_written
+            and value.subject is not None
+            and self._revocations.dates_again(value, ended, at)
+        )
+
+    def listing(self, value: SessionValue[StateT], at: int) -> Steps[None]:
+        """List a session that was dated again."""
+        if self._directory is not None:
+            yield from self._directory.adding(value, at)
+
+    def seeing(self, value: SessionValue[StateT], written: Written | None, at: int) -> Steps[None]:
+        """Note that a session got another token; where that fails, the response goes on."""
+        found = value.opened
+        if self._directory is None or written is None or found is None:
+            return
+        if value.kid and value.sid == found.claims.sid:  # else it was recorded with its new id
+            yield from self._directory.touching(value, at)
+
+    def _successor(
+        self,
+        value: SessionValue[StateT],
+        at: int,
+        is_written: bool,  # noqa: FBT001  # private
+    ) -> tuple[Successor | None, Listing | None]:
+        """Return the session that takes the place of another, and what lists it."""
+        if value.subject is None:
+            return None, None
         from tokensession.revocation import decision  # noqa: PLC0415  # lazily, as above
 
-        if value.subject is None:
-            yield from self.denying(value, at)
-            return None
         successor = decision.Successor(value.sid, decision.subject_key(value.subject))
-        ended = yield from self.denying(value, at, successor)
-        entries = decision.entries_of(ended)
-        ends = decision.is_revoked(value.sid, value.started_at, **entries._asdict())
-        return entries if ends else None
+        if self._directory is None or not is_written:
+            return successor, None
+        return successor, self._directory.listing(value, at)
 
     def denying(
-        self, value: SessionValue[StateT], at: int, successor: Successor | None = None
+        self,
+        value: SessionValue[StateT],
+        at: int,
+        successor: Successor | None = None,
+        listing: Listing | None = None,
     ) -> Steps[Ended]:
         """Record the end of the session that was found."""
         assert self._revocations is not None
@@ -122,17 +174,10 @@ class Ending(Generic[StateT]):
         deny, opened = self._revocations.deny, value.opened
         found = opened.claims
         found_one = (found.sid, found.sub, opened.started_at)
-        ended: Ended = yield partial(deny, *found_one, at, successor, cap=found.cap)
+        ended: Ended = yield partial(
+            deny, *found_one, at, successor, cap=found.cap, listing=listing
+        )
         return ended
-
-    def dating(self, value: SessionValue[StateT], entries: Entries, at: int) -> None:
-        """Date a new session after what a store has answered.
-
-        Raises:
-            StoreError: That would lie too far ahead.
-        """
-        assert self._revocations is not None
-        value.started_at = value.issued_at = self._revocations.dated_after(entries, at)
 
     def dropping(self, written: Written | None, *sent: Overflowed | None) -> Steps[None]:
         """Delete an entry whose token is not sent; where that fails, it ends by itself.

@@ -178,6 +178,7 @@ class Saving(Generic[StateT]):
             if signs_out:  # though the response fails
                 self._say(Change(self._cookie.delete()), session, headers, at)
             raise failure
+        yield from ending.seeing(value, change.written, at)
         # 3. Say.
         self._say(change, session, headers, at)
 
@@ -198,12 +199,13 @@ class Saving(Generic[StateT]):
                 _log.debug("session not written: %s", error.code)
                 return NOTHING
             return change
-        entries = yield from self._ending.succeeding(value, at)
-        if entries is None or change.written is None:
+        is_written = change.written is not None
+        if not (yield from self._ending.succeeding(value, at, is_written=is_written)):
             return change
-        # The store's own marks would end the new session: it is dated again, once.
-        self._ending.dating(value, entries, at)
-        return (yield from self._making.writing(value, at, keys))
+        # The store's own marks would end the new session: it was dated again, once.
+        change = yield from self._making.writing(value, at, keys)
+        yield from self._ending.listing(value, at)
+        return change
 
     def trial(
         self, session: RequestSession[StateT], value: SessionValue[StateT], at: int

@@ -47,7 +47,7 @@ class TestMongo(StoreContract):
 def documents_of(store: MongoStore | OverflowStore) -> Collection[dict[str, Any]]:
     """Return the collection of a store."""
     found: list[Collection[dict[str, Any]]] = []
-    store._run(found.append)
+    (store.run if isinstance(store, MongoStore) else store._run)(found.append)
     return found[0]
 
 

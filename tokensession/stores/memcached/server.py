@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from threading import BoundedSemaphore
 from time import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from pymemcache.client.base import PooledClient
 from pymemcache.exceptions import MemcacheError
@@ -85,6 +85,17 @@ class MemcachedServer(Connection):
     def name(self) -> str:
         """Host and port, or the socket."""
         return f"memcached {self._server}"
+
+    def directory(self) -> NoReturn:
+        """Refuse a directory.
+
+        Raises:
+            ConfigError: Memcached cannot list what it keeps.
+        """
+        raise ConfigError(
+            "Memcached cannot list what it keeps, so it has no directory of sessions: use SQL, "
+            "Redis, Valkey or MongoDB for revocations and directory"
+        )
 
     def close(self) -> None:
         client = self.client.give_up()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tokensession.errors import ConfigError
 from tokensession.stores.connection import Connection
-from tokensession.stores.memory import overflow, revocation
+from tokensession.stores.memory import directory, overflow, revocation
 
 
 class ProcessMemory(Connection):
@@ -51,6 +51,12 @@ class ProcessMemory(Connection):
         """Return the store of overflowed states, the same each time."""
         self._asked["overflow"] = self._overflow.create
         return self._overflow
+
+    def directory(self) -> directory.MemoryStore:
+        """Return the directory beside the store of revocations."""
+        made = directory.MemoryStore(self._revocations)
+        self._asked["directory"] = made.create
+        return made
 
     def close(self) -> None:
         """Do nothing: there are no connections."""

@@ -5,11 +5,14 @@ A restart forgets them, and no other process knows them: choosing this store say
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from tokensession.directory.decision import MOST_ENDED, denial_of, lives
 from tokensession.errors import StoreError
 from tokensession.forks import PerProcess
 from tokensession.revocation import decision
@@ -17,11 +20,15 @@ from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.limits import BATCH, CHANGE_BYTES, SWEEP_BATCH, SWEEP_MARGIN
 from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
+from tokensession.sessions.listing import listed_id
 from tokensession.stores.arguments import check_size
 from tokensession.stores.memory.chains import Chains
+from tokensession.stores.memory.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tokensession.sessions.listing import Listing, Record
 
 
 MAX_DENIED: Final = 1_000_000  # session ids, about 60 MB
@@ -39,6 +46,9 @@ class MemoryStore(Store):
 
     Raises:
         ConfigError: `max_denied` below 1.
+
+    Attributes:
+        records: The records of the directory.
     """
 
     def __init__(self, *, max_denied: int = MAX_DENIED) -> None:
@@ -46,6 +56,7 @@ class MemoryStore(Store):
         self._max_denied = max_denied
         self._entries = RevocationEntries()
         self._chains = Chains()
+        self.records: Records = Records()
         self._epoch = secrets.token_hex(8)
         self._life = 0  # the greatest that any codec has named
         self._number = 0
@@ -71,17 +82,25 @@ class MemoryStore(Store):
         successor = denial.successor
         with self._lock():
             self._expire(now)
-            denial = self._lasting(denial, now)
-            ids = [denial.sid]
-            current = self._chains.current(denial.sid)
-            if current is not None and current != denial.sid:
-                ids.append(current)
+            ids = self._end(denial, now)
             subject = None if successor is None else successor.subject
-            if successor is not None and subject == denial.subject:
-                self._move_mark(subject, ids, successor.sid)
-            for sid in ids:
-                self._deny(denial._replace(sid=sid), now)
-            return Ended(tuple(ids), self._entries.everyone, self._entries.mark_of(subject))
+            over = () if denial.listing is None else self._list(denial.listing, now)
+            return Ended(ids, self._entries.everyone, self._entries.mark_of(subject), over)
+
+    def _end(self, denial: Denial, now: int) -> tuple[bytes, ...]:
+        """Deny an id and the current one of its chain; return them."""
+        successor, denial = denial.successor, self._lasting(denial, now)
+        ids = [denial.sid]
+        current = self._chains.current(denial.sid)
+        if current is not None and current != denial.sid:
+            ids.append(current)
+        if successor is not None and successor.subject == denial.subject:
+            self._move_mark(successor.subject, ids, successor.sid)
+        for sid in ids:
+            self._deny(denial._replace(sid=sid), now)
+            if denial.listing is not None:
+                self.records.remove(listed_id(sid))
+        return tuple(ids)
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         with self._lock():
@@ -101,7 +120,42 @@ class MemoryStore(Store):
                 self._move_mark(denial.subject, [sid], new)
                 self._deny(denial, now)
                 self._chains.continue_as(sid, new, denial.until)
+                if denial.listing is not None and denial.listing.record is not None:
+                    self.records.move(listed_id(sid), denial.listing.record)
             return Ended((sid,), entries.everyone, entries.mark_of(denial.subject))
+
+    def add(self, listing: Listing, *, now: int) -> Ended:
+        """List a session that begins; see the directory's protocol."""
+        with self._lock():
+            over = self._list(listing, now)
+            subject = None if listing.record is None else listing.record.subject
+            return Ended((), self._entries.everyone, self._entries.mark_of(subject), over)
+
+    def _list(self, listing: Listing, now: int) -> tuple[Record, ...]:
+        """List a session, and return those that were ended because they are beyond the limit."""
+        record = listing.record
+        if record is None:
+            return ()
+        self.records.expire(now - SWEEP_MARGIN, SWEEP_BATCH)
+        self.records.put(record)
+        if listing.limit is None:
+            return ()
+        found = self.records.newest_first(record.subject)
+        others = (one for one in found if one.id != record.id and self.lives(one, now))
+        over = tuple(islice(others, listing.limit - 1, listing.limit - 1 + MOST_ENDED))
+        for one in over:
+            self._end(denial_of(one), now)
+        return over
+
+    @contextlib.contextmanager
+    def listing(self) -> Iterator[MemoryStore]:
+        """Give the store while no other thread changes its records."""
+        with self._lock():
+            yield self
+
+    def lives(self, record: Record, now: int) -> bool:
+        """Tell whether a listed session lives."""
+        return lives(record, self._entries.look_up(record.sid, record.subject), now)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         with self._lock():

@@ -24,13 +24,13 @@ from tokensession.stores.mongo.revocation_documents import (
     MARK,
     STORE,
     VERSION,
-    Step,
     batch_of,
     change_name,
     checked_store,
     mark_of,
     new_change,
 )
+from tokensession.stores.mongo.revocation_step import Step
 from tokensession.stores.transactions import TransactionalStore
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
 
     def create(self) -> None:
         """Make the indexes and the epoch; leave alone what is there."""
-        self._run(self._create)
+        self.run(self._create)
         self._store()
 
     def _create(self, entries: Collection[Document]) -> None:
@@ -83,7 +83,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         ids: list[Any] = [STORE, DENIED + sid]
         if subject is not None:
             ids.append(MARK + subject)
-        documents = self._run(lambda entries: list(entries.find({"_id": {"$in": ids}})))
+        documents = self.run(lambda entries: list(entries.find({"_id": {"$in": ids}})))
         found = {document["_id"]: document for document in documents}
         store = checked_store(found.get(STORE))
         mark = mark_of(found.get(MARK + (subject or b"")))
@@ -92,23 +92,23 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
     def count(self) -> Counts:
         self._store()
         return Counts(
-            self._run(lambda entries: entries.count_documents({"kind": "denied"})),
-            self._run(lambda entries: entries.count_documents({"kind": "mark"})),
+            self.run(lambda entries: entries.count_documents({"kind": "denied"})),
+            self.run(lambda entries: entries.count_documents({"kind": "mark"})),
         )
 
     def _store(self) -> Document:
-        return checked_store(self._run(lambda entries: entries.find_one({"_id": STORE})))
+        return checked_store(self.run(lambda entries: entries.find_one({"_id": STORE})))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
         """Find the documents, then delete those whose end is still before `now`."""
         ended = {"until": {"$lt": now}}
-        found = self._run(
+        found = self.run(
             lambda entries: list(entries.find(ended, {"_id": True}).sort("until").limit(limit))
         )
         if not found:
             return 0
         ids = {"_id": {"$in": [document["_id"] for document in found]}}
-        return self._run(lambda entries: entries.delete_many(ids | ended).deleted_count)
+        return self.run(lambda entries: entries.delete_many(ids | ended).deleted_count)
 
     def read(self, position: Position | None) -> Iterator[Batch]:
         # In this order: a collection that is restored meanwhile shows now, or at the next reading.
@@ -138,7 +138,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         """Return the random bytes in hex of the change at each position; nothing if it is gone."""
         names = [change_name(position) for position in positions]
         query = {"_id": {"$in": names}}
-        found = self._run(lambda entries: list(entries.find(query)))
+        found = self.run(lambda entries: list(entries.find(query)))
         changes = {one["_id"]: one["change"].hex() for one in found if one["kind"] == "change"}
         return [changes.get(name, "") for name in names]
 
@@ -148,7 +148,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
             "$or": [{"position": {"$gt": since}}, {"position": since, "_id": {"$gt": after}}],
         }
         order = [("position", 1), ("_id", 1)]
-        return self._run(lambda entries: list(entries.find(query).sort(order).limit(BATCH)))
+        return self.run(lambda entries: list(entries.find(query).sort(order).limit(BATCH)))
 
     def _write(
         self,
@@ -163,12 +163,14 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
                     lambda session: work(Step(entries, session, now or 0))
                 )
 
-        result = self._run(transact)
+        result = self.run(transact)
         if now is not None:
             self.sweep(now=now - SWEEP_MARGIN, limit=SWEPT_BY_A_WRITE)
         return result
 
-    def _run(self, call: Callable[[Collection[Document]], _Result]) -> _Result:
+    def run(self, call: Callable[[Collection[Document]], _Result]) -> _Result:
+        """Do something with the collection."""
+
         def on_collection(database: Database[Document]) -> _Result:
             return call(
                 database.get_collection(self._name, read_concern=_READ, write_concern=_WRITTEN)

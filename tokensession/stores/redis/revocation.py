@@ -19,14 +19,18 @@ from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep
 from tokensession.revocation.limits import BATCH, CHANGE_BYTES, SWEEP_BATCH, SWEEP_MARGIN
 from tokensession.revocation.store import Batch, Capabilities, Counts, Position, Store
 from tokensession.stores.connection import Role
+from tokensession.stores.redis import directory_scripts as listed
 from tokensession.stores.redis import revocation_scripts as scripts
+from tokensession.stores.redis.records import arguments_of, records_in
 from tokensession.stores.redis.server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from tokensession.sessions.listing import Listing
 
 _MEMBERS: Final = ("store", "denied", "marks", "ends", "changes", "chains")
+_LISTED: Final = ("records", "order", "ends", "names")
 _MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
 _NUMBER = re.compile(rb"\d{1,17}")
 _SUBJECT_BYTES: Final = 32
@@ -67,6 +71,8 @@ class RedisStore(Role[RedisServer], Store):
             )
         self._may_forget = may_forget
         self._keys = [f"{{{connection.prefix}}}:revocation:{member}" for member in _MEMBERS]
+        listed_keys = [f"{{{connection.prefix}}}:directory:{member}" for member in _LISTED]
+        self._listed_keys = self._keys + listed_keys
         self._scripts: dict[str, Any] = {}
         self._memory_is_checked = False
 
@@ -86,15 +92,36 @@ class RedisStore(Role[RedisServer], Store):
         successor = denial.successor
         follows = (b"", b"") if successor is None else (successor.sid, successor.subject or b"")
         values = (denial.sid, denial.until, denial.subject or b"", *follows, *_lasts(denial, now))
-        return _ended(self._write(scripts.DENY, now - SWEEP_MARGIN, *values))
+        if denial.listing is None:
+            return _ended(self._write(scripts.DENY, now - SWEEP_MARGIN, *values))
+        return self._list(listed.DENY, *values, listing=denial.listing, now=now)
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
+        values: tuple[Any, ...]
         values = (denial.sid, denial.until, denial.subject or b"", new, denial.started_at or 0)
-        lasts = _lasts(denial, now)
-        answer = self._write(scripts.REPLACE, now - SWEEP_MARGIN, *values, *lasts)
+        values = (now - SWEEP_MARGIN, *values, *_lasts(denial, now))
+        if denial.listing is None:
+            answer = self._write(scripts.REPLACE, *values)
+        else:
+            values = (*values, *arguments_of(denial.listing, now))
+            answer = self.run_listed(listed.REPLACE, *values, secrets.token_bytes(CHANGE_BYTES))
         if answer is None:
             raise Revoked("the session was ended meanwhile, so no other id continues it")
         return _ended(answer)
+
+    def add(self, listing: Listing, *, now: int) -> Ended:
+        """List a session that begins; see the directory's protocol."""
+        return self._list(listed.ADD, listing=listing, now=now)
+
+    def _list(self, script: str, *values: Any, listing: Listing, now: int) -> Ended:
+        values = (now - SWEEP_MARGIN, *values, *arguments_of(listing, now))
+        values = (*values, secrets.token_bytes(CHANGE_BYTES))
+        everyone, text, denied, over = self.run_listed(script, *values)
+        return _ended([everyone, text, *denied])._replace(over=tuple(records_in(over)))
+
+    def run_listed(self, script: str, *arguments: Any) -> Any:
+        """Run a script of the directory."""
+        return self._run(script, *arguments, keys=self._listed_keys)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
         kept = ("-", NEVER) if keep is None else (keep.sid.hex(), keep.started_at)
@@ -158,10 +185,10 @@ class RedisStore(Role[RedisServer], Store):
     def _write(self, script: str, *arguments: Any) -> Any:
         return self._run(script, *arguments, secrets.token_bytes(CHANGE_BYTES))
 
-    def _run(self, script: str, *arguments: Any) -> Any:
+    def _run(self, script: str, *arguments: Any, keys: list[str] | None = None) -> Any:
         if not self._memory_is_checked:
             self._check_memory()
-        return self._evaluate(script, self._keys, arguments)
+        return self._evaluate(script, keys or self._keys, arguments)
 
     def _evaluate(self, script: str, keys: list[str], arguments: tuple[Any, ...]) -> Any:
         registered = self._scripts.get(script)

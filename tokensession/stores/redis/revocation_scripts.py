@@ -21,7 +21,7 @@ VERSION: Final = 3
 
 # Every structure has a member of its own that tells whether it is still there: a server that
 # evicts drops them one by one, and each alone would look like a list with nothing on it.
-_OPEN: Final = f"""
+OPEN: Final = f"""
 local store, denied, marks, ends, changes, chains = unpack(KEYS)
 local held = redis.call('HMGET', store, 'version', 'epoch', 'everyone', 'highest', 'life')
 if not held[1] or not redis.call('ZSCORE', denied, 'epoch') or
@@ -44,7 +44,7 @@ end
 
 # `chain_of` returns the first id and the current one: nothing in place of the current id where no
 # other id continues the first, and nothing at all where a field holds something else.
-_CHAIN: Final = """
+CHAIN: Final = """
 local function hex(sid)
   return (string.gsub(sid, '.', function(one) return string.format('%02x', string.byte(one)) end))
 end
@@ -113,8 +113,8 @@ local function sweep(now, limit)
   return #sids + #subjects
 end
 """
-_SWEEP_A_LITTLE: Final = f"sweep(tonumber(ARGV[1]), {SWEPT_BY_A_WRITE})\n"
-_WRITE: Final = _OPEN + _CHAIN + _CHANGE + _SWEEP
+SWEEP_A_LITTLE: Final = f"sweep(tonumber(ARGV[1]), {SWEPT_BY_A_WRITE})\n"
+WRITE: Final = OPEN + CHAIN + _CHANGE + _SWEEP
 
 # Its arguments: epoch, change.
 CREATE: Final = f"""
@@ -139,7 +139,7 @@ return 1
 
 # Its arguments: sid, subject.
 LOOK_UP: Final = (
-    _OPEN
+    OPEN
     + """
 local mark = nil
 if ARGV[2] ~= '' then mark = mark_of(ARGV[2]) end
@@ -150,12 +150,11 @@ return {found and 1 or 0, everyone, mark[1], mark[4]}
 """
 )
 
+# A script begins with `WRITE` and `SWEEP_A_LITTLE`, and ends with its answer. So the scripts of a
+# directory can do more in between.
 # Its arguments: sweep before, sid, until, subject, successor, its subject (or '' for each), start
 # of the session (or now), life, change.
-DENY: Final = (
-    _WRITE
-    + _SWEEP_A_LITTLE
-    + """
+DENYING: Final = """
 local sid, subject, successor = ARGV[2], ARGV[4], ARGV[5]
 local ending = number(math.max(ARGV[3], ARGV[7] + lasting(tonumber(ARGV[8]))))
 local first, current = chain_of(sid)
@@ -172,17 +171,13 @@ for _, id in ipairs(ids) do
     text = put_mark(subject, mark[1], mark[2], mark[3] + 1, hex(successor))
   end
 end
-return {everyone, text, unpack(ids)}
 """
-)
+DENY: Final = WRITE + SWEEP_A_LITTLE + DENYING + "return {everyone, text, unpack(ids)}\n"
 
 # Its arguments: sweep before, sid, until, subject (or ''), new sid, the session's start (or 0),
 # the same (or now), life, change.
 # It returns nothing where the session has ended: see `decision.is_recorded`.
-REPLACE: Final = (
-    _WRITE
-    + _SWEEP_A_LITTLE
-    + """
+REPLACING: Final = """
 local sid, subject, new, start = ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local ending = number(math.max(ARGV[3], ARGV[7] + lasting(tonumber(ARGV[8]))))
 local first, current = chain_of(sid)
@@ -201,15 +196,14 @@ deny(sid, ending)
 deny(first, ending)
 redis.call('HSET', chains, first, 'c' .. new, new, 'f' .. first)
 if kept then text = put_mark(subject, mark[1], mark[2], mark[3] + 1, hex(new)) end
-return {everyone, text, sid}
 """
-)
+REPLACE: Final = WRITE + SWEEP_A_LITTLE + REPLACING + "return {everyone, text, sid}\n"
 
 # Its arguments: sweep before, subject, kept id in hex or -, its start, now, life, change.
 # It returns the instant of the former mark and the mark: see `decision.next_mark`.
 MARK: Final = (
-    _WRITE
-    + _SWEEP_A_LITTLE
+    WRITE
+    + SWEEP_A_LITTLE
     + f"""
 local mark = mark_of(ARGV[2])
 if mark == false then return redis.error_reply('TSGARBAGE') end
@@ -232,7 +226,7 @@ return {{before, put_mark(ARGV[2], instant, ends_at, revision + 1, kept)}}
 # Its arguments: now, change. It returns the former instant and the greatest mark, from which
 # `decision.next_everyone` tells what it has done.
 REVOKE_ALL: Final = (
-    _WRITE
+    WRITE
     + f"""
 local instant = math.max(highest + 1, tonumber(ARGV[1]) + {2 * CLOCK_SKEW + 1})
 if instant > everyone then raise(instant) end
@@ -242,7 +236,7 @@ return {{everyone, highest}}
 
 # Its arguments: instant, change.
 REVOKE_BEFORE: Final = (
-    _WRITE
+    WRITE
     + """
 local to = tonumber(ARGV[1]) - 1
 if to <= everyone then return number(everyone) end
@@ -251,13 +245,13 @@ return raise(to)
 )
 
 # Its arguments: now, limit.
-SWEEP: Final = _WRITE + "return sweep(tonumber(ARGV[1]), tonumber(ARGV[2]))\n"
+SWEEP: Final = WRITE + "return sweep(tonumber(ARGV[1]), tonumber(ARGV[2]))\n"
 
-COUNT: Final = _OPEN + "return {redis.call('ZCARD', denied) - 1, redis.call('HLEN', marks) - 1}\n"
+COUNT: Final = OPEN + "return {redis.call('ZCARD', denied) - 1, redis.call('HLEN', marks) - 1}\n"
 
 # Where the stream of changes stands.
 HERE: Final = (
-    _OPEN
+    OPEN
     + """
 local last = redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)
 if #last == 0 then return redis.error_reply('TSEMPTY') end

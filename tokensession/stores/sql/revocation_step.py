@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tokensession.revocation import decision
 from tokensession.revocation.decision import Denial, Mark
 from tokensession.revocation.limits import CHANGE_BYTES
+from tokensession.stores.sql.directory_rows import DirectoryRows
 from tokensession.stores.sql.revocation_rows import checked, entries_of, seconds
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ class Step:
         self.everyone: int = seconds(store.everyone)
         self.highest: int = seconds(store.highest)
         self.life: int = seconds(store.life)
+
+    @property
+    def records(self) -> DirectoryRows:
+        """The records of the directory."""
+        return DirectoryRows(self._connection, self._tables.directory)
 
     def end(self, denial: Denial) -> tuple[bytes, ...]:
         sid = denial.sid

@@ -13,12 +13,14 @@ in the row's system column xmin, and such a row counts as no change.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tokensession.revocation.limits import CHANGE_BYTES, MAX_CHANGES
+from tokensession.stores.sql.directory_tables import DirectoryTables
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.dml import Delete, Update
@@ -29,12 +31,17 @@ _XID: Final = 2**32 - 1  # the bits of a transaction's id that a row's system co
 
 
 class Tables:
-    """Tables and statements for one prefix and dialect."""
+    """Tables and statements for one prefix and dialect.
+
+    Attributes:
+        insert: The dialect's function for a statement that inserts.
+    """
 
     def __init__(self, prefix: str, dialect: str) -> None:
         self.metadata = sa.MetaData()
+        self._prefix = prefix
         self._postgresql = dialect == "postgresql"
-        self._insert = postgresql.insert if self._postgresql else sqlite.insert
+        self.insert = postgresql.insert if self._postgresql else sqlite.insert
         seconds = sa.BigInteger
         self.store = sa.Table(
             f"{prefix}revocation",
@@ -92,6 +99,11 @@ class Tables:
         )
         self._make_queries()
         self._make_writes()
+
+    @cached_property
+    def directory(self) -> DirectoryTables:
+        """The table of the directory; made lazily, as most services have none."""
+        return DirectoryTables(self._prefix, self)
 
     def _make_queries(self) -> None:
         store, denied, marks = self.store, self.denied, self.marks
@@ -190,7 +202,7 @@ class Tables:
         denied, marks = self.denied, self.marks
         greater = sa.func.greatest if self._postgresql else sa.func.max
         # Nothing is returned where the id is denied already; the row of another is not locked.
-        self.deny = self._insert(denied).on_conflict_do_nothing().returning(denied.c.sid)
+        self.deny = self.insert(denied).on_conflict_do_nothing().returning(denied.c.sid)
         end = sa.bindparam("end", type_=sa.BigInteger)
         self.keep_denied = (
             sa.update(denied)
@@ -205,7 +217,7 @@ class Tables:
                 until=greater(denied.c.until, end),
             )
         )
-        mark = self._insert(marks)
+        mark = self.insert(marks)
         names = ("instant", "kept", "revision", "position")
         self.put_mark = mark.on_conflict_do_update(
             index_elements=[marks.c.subject],
@@ -217,7 +229,7 @@ class Tables:
         self.raise_everyone = self._raise("everyone")
         self.raise_highest = self._raise("highest")
         self.raise_life = self._raise("life")
-        self.sweeps = (self._sweep(denied), self._sweep(marks))
+        self.sweeps = (self.sweep(denied, denied.c.until), self.sweep(marks, marks.c.until))
         self.append_change = self._append_change()
         self.trim_changes = self._trim_changes()
 
@@ -249,12 +261,13 @@ class Tables:
             .values({name: sa.case((column < to, to), else_=column)})
         )
 
-    def _sweep(self, table: sa.Table) -> Delete:
+    def sweep(self, table: sa.Table, until: sa.Column[int]) -> Delete:
+        """Return the statement that removes rows whose end is before an instant."""
         key = next(iter(table.c))
         ended = (
             sa.select(key)
-            .where(table.c.until < sa.bindparam("now"))
-            .order_by(table.c.until)
+            .where(until < sa.bindparam("now"))
+            .order_by(until)
             .limit(sa.bindparam("limit"))
         )
         if self._postgresql:  # two that sweep at once share the work
@@ -264,7 +277,7 @@ class Tables:
     def new_store(self, epoch: str) -> Any:
         """Return the statement that makes the one row of the store, unless there is one."""
         values = {"id": 1, "version": VERSION, "epoch": epoch, "everyone": -1, "highest": -1}
-        return self._insert(self.store).values(**values, life=0).on_conflict_do_nothing()
+        return self.insert(self.store).values(**values, life=0).on_conflict_do_nothing()
 
 
 def _snapshot(end: str) -> sa.ColumnElement[Any]:
