@@ -43,6 +43,10 @@ class Browser(httpx.Client):
         self._copies.append(thief)
         return thief
 
+    def quit(self) -> None:
+        """Forget the cookies that end with the browser, as when it is started again."""
+        self.jar.clear_session_cookies()
+
     def close(self) -> None:
         """Close it and its copies."""
         super().close()

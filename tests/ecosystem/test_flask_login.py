@@ -19,13 +19,40 @@ def shop(serve: Callable[..., str]) -> str:
 
 
 def test_a_copied_cookie_is_dead_after_logout(shop: str, browser: Callable[[str], Browser]) -> None:
-    """Logging out ends the session for every copy of its cookie."""
+    """Logging out ends the session for every copy of its cookie, and the page wanted is kept."""
     ada = browser(shop)
-    assert ada.get("/account").status_code == 401
-    ada.post("/login", data={"name": "ada"})
-    assert ada.get("/account").text == "ada"
+    assert ada.get("/orders").text == "who are you?"
+    assert ada.post("/login", data={"name": "ada"}).text == "orders of ada"
     thief = ada.copied()
     assert thief.get("/account").text == "ada"
     ada.post("/logout")
-    assert ada.get("/account").status_code == 401
-    assert thief.get("/account").status_code == 401
+    assert ada.get("/account").text == "who are you?"
+    assert thief.get("/account").text == "who are you?"
+
+
+def test_a_remembered_user_is_not_fresh(shop: str, browser: Callable[[str], Browser]) -> None:
+    """The cookie of "remember me" signs in anew, without the password that some pages want."""
+    ada = browser(shop)
+    ada.post("/login", data={"name": "ada", "remember": "yes"})
+    assert ada.get("/password").text == "password of ada"
+    ada.quit()
+    assert [cookie.name for cookie in ada.jar] == ["remember_token"]
+    assert ada.get("/account").text == "ada"
+    assert ada.get("/password").text == "your password, please"
+    ada.post("/reauthenticate")
+    assert ada.get("/password").text == "password of ada"
+    ada.post("/logout")
+    assert "remember_token" not in {cookie.name for cookie in ada.jar}
+    assert ada.get("/account").text == "who are you?"
+
+
+def test_strong_protection_ends_a_stolen_session(
+    serve: Callable[..., str], browser: Callable[[str], Browser]
+) -> None:
+    """A cookie that comes from another client is dead for its owner too."""
+    ada = browser(serve("flask", "wsgi", "flask_login", PROTECTION="strong"))
+    ada.post("/login", data={"name": "ada"})
+    thief = ada.copied()
+    thief.headers["User-Agent"] = "another"
+    assert thief.get("/account").text == "who are you?"
+    assert ada.get("/account").text == "who are you?"

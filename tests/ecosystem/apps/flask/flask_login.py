@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+import os
+from typing import TYPE_CHECKING
+
+from flask import Flask, redirect, request, session
 from flask_login import (
     LoginManager,
     UserMixin,
+    confirm_login,
     current_user,
+    fresh_login_required,
     login_required,
     login_user,
     logout_user,
@@ -15,11 +20,19 @@ from flask_login import (
 from tokensession import KeyRing, stores
 from tokensession.adapters.flask import SessionInterface
 
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
 store = stores.connect("memory:")
 app = Flask(__name__)
 app.secret_key = "signs the cookie of remember me"
 app.session_interface = SessionInterface(KeyRing.generate(), revocation=store.revocations())
+
 manager = LoginManager(app)
+manager.session_protection = os.environ.get("PROTECTION", "basic")
+manager.login_view = "login"
+manager.refresh_view = "reauthenticate"
+app.config["USE_SESSION_FOR_NEXT"] = True
 
 
 class User(UserMixin):
@@ -32,11 +45,14 @@ class User(UserMixin):
 manager.user_loader(User)
 
 
-@app.post("/login")
-def login() -> str:
-    """Sign a user in, for longer if the box is ticked."""
+@app.route("/login", methods=["GET", "POST"])
+def login() -> str | Response:
+    """Sign a user in, for longer if the box is ticked, and go where the user wanted to go."""
+    if request.method == "GET":
+        return "who are you?"
+    wanted = session.get("next", "/account")
     login_user(User(request.form["name"]), remember="remember" in request.form)
-    return "welcome"
+    return redirect(wanted)
 
 
 @app.get("/account")
@@ -44,6 +60,29 @@ def login() -> str:
 def account() -> str:
     """Show who has signed in."""
     return current_user.id
+
+
+@app.get("/orders")
+@login_required
+def orders() -> str:
+    """Show the user's orders."""
+    return f"orders of {current_user.id}"
+
+
+@app.get("/password")
+@fresh_login_required
+def password() -> str:
+    """Let a user change the password who has lately given it."""
+    return f"password of {current_user.id}"
+
+
+@app.route("/reauthenticate", methods=["GET", "POST"])
+def reauthenticate() -> str:
+    """Take the password once more."""
+    if request.method == "GET":
+        return "your password, please"
+    confirm_login()
+    return "confirmed"
 
 
 @app.post("/logout")
