@@ -12,12 +12,21 @@ from string import Template
 
 import pytest
 
+from tests.ecosystem import environments
+
 from .pages import PAGES, ROOT, blocks
 from .test_frameworks import ELSEWHERE, SECTIONS, program
 
 (CONFIG,) = blocks(PAGES["docs/frameworks/README.md"].read_text(), "toml")
 # Pages besides those of the frameworks whose programs are whole applications.
 WHOLE = ("README.md", "docs/how-to/typed-sessions.md")
+
+# As CherryPy's page says.
+UNTYPED_DECORATORS = """
+[[tool.mypy.overrides]]
+module = "shop_cherrypy"
+disallow_untyped_decorators = false
+"""
 
 # What a request is, and how its session is asked for.
 REQUESTS = {
@@ -89,22 +98,11 @@ def verbs(adapter: str) -> str:
     return VERBS.substitute(imports=imports, request=request, accessor=accessor, unknown=unknown)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with the programs, and the configuration that the document shows."""
-    folder = tmp_path_factory.mktemp("typed")
-    programs = {name: program(name) for name in SECTIONS if name not in ELSEWHERE}
-    programs |= {
-        f"{page} {chr(ord('a') + number)}": text
-        for page in WHOLE
-        for number, text in enumerate(blocks(PAGES[page].read_text(), "python"))
-        if not text.startswith(">>> ")
-    }
-    programs |= {f"verbs {adapter}": verbs(adapter) for adapter in REQUESTS}
+def write(folder: Path, programs: dict[str, str], config: str = "") -> None:
+    """Write programs into a folder, and the configuration that the document shows."""
     for name, text in programs.items():
         (folder / f"shop_{re.sub(r'[^a-z]+', '_', name.lower())}.py").write_text(text)
-    (folder / "pyproject.toml").write_text(CONFIG)
-    return folder
+    (folder / "pyproject.toml").write_text(CONFIG + config)
 
 
 def expected(folder: Path) -> set[tuple[str, int]]:
@@ -129,21 +127,40 @@ def run(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
-def test_mypy(folder: Path) -> None:
-    """`mypy --strict` finds the errors that there are, and no other."""
+def check(folder: Path, python: str | Path, *options: str | Path) -> None:
+    """Hold what mypy and pyright find in a folder against the errors that there are."""
     # From the checkout's own folder, so that its cache serves.
     out = run(
         "mypy", "--strict", "--config-file", folder / "pyproject.toml", "--python-version", "3.11",
-        "--no-error-summary", "--hide-error-context", *sorted(folder.glob("*.py")), folder=ROOT,
+        "--python-executable", python, "--no-error-summary", "--hide-error-context", *options,
+        *sorted(folder.glob("*.py")), folder=ROOT,
     )  # fmt: skip
     found = re.findall(r"(shop_[a-z_]+\.py):(\d+): error", out)
     assert {(name, int(line)) for name, line in found} == expected(folder), out
     assert out.count(": error") == len(found)
-
-
-def test_pyright(folder: Path) -> None:
-    """So does pyright."""
-    out = run("pyright", "--pythonpath", sys.executable, "--outputjson", folder=folder)
-    found = [one for one in json.loads(out)["generalDiagnostics"] if one["severity"] == "error"]
-    lines = {(Path(one["file"]).name, one["range"]["start"]["line"] + 1) for one in found}
+    out = run("pyright", "--pythonpath", python, "--outputjson", folder=folder)
+    errors = [one for one in json.loads(out)["generalDiagnostics"] if one["severity"] == "error"]
+    lines = {(Path(one["file"]).name, one["range"]["start"]["line"] + 1) for one in errors}
     assert lines == expected(folder), out
+
+
+def test_the_quick_starts_and_every_verb(tmp_path: Path) -> None:
+    """`mypy --strict` and pyright find the errors that there are, and no other."""
+    programs = {name: program(name) for name in SECTIONS if name not in ELSEWHERE}
+    programs |= {
+        f"{page} {chr(ord('a') + number)}": text
+        for page in WHOLE
+        for number, text in enumerate(blocks(PAGES[page].read_text(), "python"))
+        if not text.startswith(">>> ")
+    }
+    write(tmp_path, programs | {f"verbs {adapter}": verbs(adapter) for adapter in REQUESTS})
+    check(tmp_path, sys.executable)
+
+
+def test_the_quick_starts_of_other_environments(tmp_path: Path) -> None:
+    """So do they where BlackSheep, Sanic and CherryPy are installed."""
+    if not environments.is_current("frameworks"):
+        command = "python -m tests.ecosystem.environments frameworks"
+        pytest.skip(f"the frameworks are not installed: run {command}")
+    write(tmp_path, {name: program(name) for name in ELSEWHERE}, UNTYPED_DECORATORS)
+    check(tmp_path, environments.python("frameworks"), "--cache-dir", tmp_path / "cache")
