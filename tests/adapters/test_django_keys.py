@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ada", "database"]  # fixtures
 
 SessionStore: Any = import_string("tokensession.adapters.django.SessionStore")
+timezone: Any = import_string("django.utils.timezone")
 AnonymousUser: Any = import_string("django.contrib.auth.models.AnonymousUser")
 
 
@@ -416,7 +417,8 @@ class TestModified:
         assert (session.accessed, session.modified) == (True, False)
         session["cart"].append(1)
         assert session.modified
-        assert SessionStore().modified is False
+        fresh = SessionStore()
+        assert (fresh.accessed, fresh.modified) == (False, False)
 
     def test_it_can_be_set(self) -> None:
         """Packages set both; neither hides a change, nor that a page depends on the session."""
@@ -512,6 +514,16 @@ class TestExpiry:
             assert session.cap == 14 * 86400
             with pytest.raises(ConfigError, match="longest"):
                 session.set_expiry(timedelta(days=14, seconds=1))
+
+    @pytest.mark.parametrize("zoned", [True, False])
+    def test_instants_are_those_of_the_site(self, *, zoned: bool) -> None:
+        """With a zone where USE_TZ is on, and without one elsewhere, as `timezone.now()` gives."""
+        with override_settings(USE_TZ=zoned):
+            session = request_with_session().session
+            for value in (timedelta(hours=1), timezone.now() + timedelta(hours=1)):
+                session.set_expiry(value)
+                left = session.get_expiry_date() - timezone.now()
+                assert timedelta(minutes=59) < left <= timedelta(hours=1)
 
     @pytest.mark.parametrize("value", [-1, timedelta(days=-1)])
     def test_it_ends_the_session_by_the_requests_store_too(self, value: Any) -> None:

@@ -80,7 +80,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
                 SESSION_COOKIE_AGE) or the keys do (``token_lifetime``).
         """
         if isinstance(value, timedelta):
-            value = datetime.fromtimestamp(time(), UTC) + value
+            value = _instant_of(time()) + value
         SessionBase.set_expiry(self, value)
 
     async def aset_expiry(self, value: float | datetime | timedelta | str | None) -> None:
@@ -131,8 +131,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         if given:
             date: datetime = SessionBase.get_expiry_date(self, **given)
             return date
-        ends = int(time()) if self._is_over else self.expires_at
-        return datetime.fromtimestamp(ends, UTC)
+        return _instant_of(int(time()) if self._is_over else self.expires_at)
 
     async def aget_expiry_age(self, **given: Any) -> int:
         """Return the seconds until the session expires unless it is renewed."""
@@ -173,10 +172,15 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         """Do nothing: no store holds expired sessions."""
 
 
+def _instant_of(second: float) -> datetime:
+    """Return a Unix second as the site has its instants: with a zone where USE_TZ is on."""
+    return datetime.fromtimestamp(second, UTC if settings.USE_TZ else None)
+
+
 def _second_of(expiry: str) -> int:
     """Return the Unix second of an expiry that Django keeps as text."""
     instant = datetime.fromisoformat(expiry)
-    if instant.tzinfo is None:
+    if instant.tzinfo is None and settings.USE_TZ:
         instant = timezone.make_aware(instant)
     return int(instant.timestamp())
 

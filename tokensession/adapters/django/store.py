@@ -48,8 +48,8 @@ class SessionStore(DjangoSession):
         self._name = sid_named(session_key)
         running = RUNNING.get() if self._name is not None else None
         self._running = running if running is not None and running.is_named(self._name) else None
-        if self._name is None:
-            self._open()
+        if session_key is not None and self._name is None:
+            self._open()  # a token, which can expire while a WebSocket is open
 
     @property
     def session_key(self) -> str | None:
