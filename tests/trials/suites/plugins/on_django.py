@@ -4,8 +4,8 @@
 engine, CookieSessionTests, run on ours as well.
 """
 
-import __main__  # runtests.py
-from test_sqlite import (
+import django.contrib.sessions.backends.signed_cookies as cookies
+from test_sqlite import (  # type: ignore[import-not-found]  # it lies beside runtests.py
     DATABASES,
     DEFAULT_AUTO_FIELD,
     PASSWORD_HASHERS,
@@ -13,7 +13,7 @@ from test_sqlite import (
     USE_TZ,
 )
 
-import django.contrib.sessions.backends.signed_cookies as cookies
+import __main__  # runtests.py
 from tokensession import KeyRing, stores
 from tokensession.adapters.django import SessionStore
 
