@@ -53,3 +53,26 @@ def run(command: str) -> int:
         timeout=300,
     )  # fmt: skip
     return done.returncode
+
+
+def patched(settings: str, diff: str) -> str:
+    """Return settings after a diff whose other lines say where its own belong."""
+    lines = settings.splitlines()
+    at = 0
+    imports = [line for line in lines if line.startswith("from pathlib")]
+    assert imports
+    for line in diff.splitlines():
+        mark, text = line[0], line[1:]
+        if mark == " ":
+            at = lines.index(text, at) + 1
+        elif mark == "-":
+            at = lines.index(text, at)
+            del lines[at]
+        elif "import" in text:
+            lines.insert(lines.index(imports[0]), text)
+        elif text.startswith((" ", ")")):
+            lines.insert(at, text)
+            at += 1
+        else:
+            lines.append(text)
+    return "\n".join(lines) + "\n"

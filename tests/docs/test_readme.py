@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, blocks
+from tests.docs.pages import PAGES, ROOT, blocks, patched
 from tokensession import Cookie, KeyRing, Policy
 from tokensession.keys.rotation import Schedule
 from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION
@@ -109,29 +109,6 @@ def test_a_quick_start_runs(program: str, framework: str, tmp_path: Path, slow: 
         browser.ask("POST", "/sign-out")
         assert browser.cookies == {}
         assert browser.ask("GET", "/").json() == {"user": None, "visits": 1}
-
-
-def patched(settings: str, diff: str) -> str:
-    """Return settings after a diff whose other lines say where its own belong."""
-    lines = settings.splitlines()
-    at = 0
-    imports = [line for line in lines if line.startswith("from pathlib")]
-    assert imports
-    for line in diff.splitlines():
-        mark, text = line[0], line[1:]
-        if mark == " ":
-            at = lines.index(text, at) + 1
-        elif mark == "-":
-            at = lines.index(text, at)
-            del lines[at]
-        elif "import" in text:
-            lines.insert(lines.index(imports[0]), text)
-        elif text.startswith((" ", ")")):
-            lines.insert(at, text)
-            at += 1
-        else:
-            lines.append(text)
-    return "\n".join(lines) + "\n"
 
 
 def test_the_settings_of_django_run(tmp_path: Path, slow: None) -> None:
