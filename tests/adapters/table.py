@@ -1,4 +1,4 @@
-"""The table of docs/conformance.md: what each adapter is held to, and what a framework cannot do.
+"""docs/conformance.md: what every adapter is held to, and what a framework cannot do.
 
 Usage: ``python -m tests.adapters.table`` writes it anew.
 """
@@ -49,45 +49,72 @@ def rules_of(group: type) -> list[str]:
     return [name for name in vars(group) if name.startswith("test_")]
 
 
-def cell(adapter: type[Conformance], group: type, test: str, reasons: list[str]) -> str:
-    """Return what the table says of one test of one adapter; a new reason is added."""
-    able = issubclass(adapter, group)
-    mark = "✓" if able else "no"
-    reason = adapter.notes.get(test) if able else adapter.unable[group.__name__]
-    if reason is None:
-        return mark
-    if reason not in reasons:
-        reasons.append(reason)
-    return f"{mark} [{reasons.index(reason) + 1}]"
+def rule(group: type, test: str) -> str:
+    """Return what the page says of one test: its name, how often it runs, and its rule."""
+    count = f" ({_COUNTS[test]})" if test in _COUNTS else ""
+    words = (vars(group)[test].__doc__ or "").strip().splitlines()[0]
+    return f"**{_label(test)}**{count}: {words}"
+
+
+def _label(test: str) -> str:
+    return test.removeprefix("test_").replace("_", " ")
+
+
+def _together(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return, by the first of each pair, the second ones."""
+    found: dict[str, list[str]] = {}
+    for first, second in pairs:
+        found.setdefault(first, []).append(second)
+    return found
 
 
 def document() -> str:
     """Return the whole document."""
     columns = adapters()
-    reasons: list[str] = []
-    lines = [
-        "| behaviour | " + " | ".join(column.title for column in columns) + " |",
-        "| --- |" + " --- |" * len(columns),
-    ]
+    lines = [_INTRODUCTION.format(adapters=", ".join(column.title for column in columns))]
     for group in GROUPS:
-        for test in rules_of(group):
-            label = test.removeprefix("test_").replace("_", " ")
-            count = f" ({_COUNTS[test]})" if test in _COUNTS else ""
-            rule = (vars(group)[test].__doc__ or "").strip().splitlines()[0]
-            cells = [cell(column, group, test, reasons) for column in columns]
-            lines.append(f"| **{label}**{count}: {rule} | " + " | ".join(cells) + " |")
-    notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
-    return "\n".join([_INTRODUCTION, *lines, "", _NOTES, *notes, ""])
+        lines += [f"### {_TITLES[group.__name__]}", ""]
+        lines += [f"- {rule(group, test)}" for test in rules_of(group)]
+        lines.append("")
+    lines += [_OWN_WAYS, "| rule | adapters | what they do |", "|---|---|---|"]
+    ways = [
+        (f"{_label(test)} | {{}} | {column.notes[test]}", column.title)
+        for group in GROUPS
+        for test in rules_of(group)
+        for column in columns
+        if issubclass(column, group) and test in column.notes
+    ]
+    lines += [f"| {row.format(', '.join(names))} |" for row, names in _together(ways).items()]
+    lines += ["", _UNABLE, "| rules | adapters | reason |", "|---|---|---|"]
+    missing = [
+        (f"{_TITLES[group]} | {{}} | {reason}", column.title)
+        for column in columns
+        for group, reason in column.unable.items()
+    ]
+    lines += [f"| {row.format(', '.join(names))} |" for row, names in _together(missing).items()]
+    return "\n".join([*lines, ""])
 
 
-_INTRODUCTION = """# What every adapter does
+_TITLES = {
+    "Conformance": "Sessions",
+    "Revocation": "With a revocation list",
+    "Overflowing": "With an overflow store",
+    "RaisesFailures": "Errors",
+    "BackgroundTasks": "Background tasks",
+    "WebSockets": "WebSockets",
+}
+_INTRODUCTION = """# Conformance
 
-Made by `python -m tests.adapters.table` from the suite in `tests/adapters/conformance.py`, which
-every adapter inherits and passes over real HTTP; a test holds this page to it. "✓" means that the
-adapter is held to it, "no" that the framework has no such thing. A number leads to the reason, or
-to what is done in another way.
+Every adapter passes one suite over real HTTP: `tests/adapters/conformance.py`.
+`python -m tests.adapters.table` writes this page from it, and a test compares them.
+These adapters pass it: {adapters}.
+
+## Rules
 """
-_NOTES = "Reasons and other ways:\n"
+_OWN_WAYS = """## What a framework does in its own way
+"""
+_UNABLE = """## What a framework does not have
+"""
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def noting(site: Site) -> Iterator[None]:
 
 
 class TestDjango(Conformance, Revocation, Overflowing, RaisesFailures):
-    title = "Django, WSGI"
+    title = "Django on WSGI"
     unable = WSGI_UNABLE
     notes: ClassVar = WSGI_NOTES | ONE_SESSION
     sees_several_cookie_lines = False
@@ -106,7 +106,7 @@ class TestDjango(Conformance, Revocation, Overflowing, RaisesFailures):
 
 
 class TestDjangoASGI(Conformance, Revocation, Overflowing, RaisesFailures):
-    title = "Django, ASGI"
+    title = "Django on ASGI"
     unable: ClassVar = {
         "WebSockets": "Django has none of its own",
         "BackgroundTasks": "Django has nothing that runs after the response",
