@@ -46,7 +46,7 @@ def changes(section: str) -> list[str]:
 
 def program(section: str, *, before: bool = False) -> str:
     """Return a page's application, its first block, after the switch or before it."""
-    if "```diff" not in SECTIONS[section]:
+    if "```diff" not in SECTIONS[section] or section == DJANGO:  # whose change is of settings
         block, *_ = re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL)
         return str(block)
     left_out = "+" if before else "-"

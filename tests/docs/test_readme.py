@@ -117,11 +117,7 @@ def test_the_settings_of_django_run(tmp_path: Path, slow: None) -> None:
         [str(BIN / "django-admin"), "startproject", "shop", "."],
         ["python", "manage.py", "check"],
         ["python", "manage.py", "migrate"],
-        [
-            "python",
-            "manage.py",
-            *["createsuperuser", "--noinput", "--username", "ada", "--email", "a@b"],
-        ],
+        ["python", "manage.py", *SUPERUSER.split()],
     ]
     environment = {
         **os.environ, "DJANGO_SUPERUSER_PASSWORD": "correct horse", "PYTHONWARNINGS": "ignore",
