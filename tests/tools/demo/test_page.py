@@ -732,7 +732,7 @@ def test_in_chromium_without_scripts(served: Served, tab: Page) -> None:
     plain.goto("/")
     plain.get_by_label("Any name will do").fill("Ann")
     plain.get_by_role("button", name="Sign in").click()
-    plain.get_by_role("button", name="Other context").click()
+    plain.get_by_role("button", name="In another context").click()
     assert "Step 4 refuses it" in plain.locator("#result h3").inner_text()
     assert plain.url.endswith("/?change=context#result")
 

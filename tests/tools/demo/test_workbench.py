@@ -17,6 +17,7 @@ from tokensession import ConfigError, KeyRing, decode, encode
 from tokensession.keys.jwk import generate_key
 from tokensession.keys.rotation import revoke_key
 from tokensession.tools.demo.bench import MAX_KEYS, SCHEDULE, first_ring, rotated
+from tokensession.tools.demo.panels.sessions import MAX_ROWS
 from tokensession.tools.demo.seen import MOST_SEEN, SeenSessions
 from tokensession.tools.demo.timeline import STATES, Stretch, next_change, revoked_at, stretches
 
@@ -341,16 +342,33 @@ class TestSessions:
         assert "o user is signed in" in answer.text
 
     def test_a_replayed_cookie(self, visitor: Visitor) -> None:
-        """After signing out the token of before is refused: by the button, and for real."""
-        assert "Replay my previous" not in visitor.get(replay="previous").text
+        """After signing out a reader with the list refuses it: by the button, and for real."""
+        assert "To a reader" not in visitor.get(replay="with").text
         stolen = visitor.cookie
         visitor.send("/sign-out")
         assert "replay my previous cookie" in text_of(visitor.get("/signed-out").text)
-        page = visitor.get(replay="previous").text
+        page = visitor.get(replay="with").text
         assert 'id="replayed"' in page
         assert "Step 9 refuses it: revoked" in text_of(page)
         visitor.cookie = stolen
         assert "<code>revoked</code>" in visitor.get().text
+
+    def test_a_replayed_cookie_without_a_list(self, visitor: Visitor) -> None:
+        """A reader that knows of no revocation takes it until it expires, and the page says so."""
+        visitor.send("/sign-out")
+        page = text_of(visitor.get(replay="without").text)
+        assert "It is read" in page
+        assert "Until it expires, nothing tells it from a cookie that was not stolen." in page
+        assert "Step 9 refuses it: revoked" in text_of(visitor.get(replay="with").text)
+
+    def test_a_long_list_is_cut(self, visitor: Visitor) -> None:
+        """The latest are shown, and the others counted."""
+        for _ in range(MAX_ROWS + 1):
+            visitor.send("/other-device")
+        page = visitor.get().text
+        assert page.count('<th role="rowheader" data-label="session id">') == MAX_ROWS
+        hidden = len(visitor.bench.seen.latest()) - MAX_ROWS
+        assert f"And {hidden} sessions that were used before." in page
 
     def test_what_was_seen_is_bounded(self) -> None:
         """Those used longest ago are forgotten; using one again makes it the latest."""
@@ -370,6 +388,67 @@ class TestSessions:
         assert bench.life(seen, seen.expires_at - 1) == "live"
         assert bench.life(seen, seen.expires_at) == "expired"
         assert bench.life(seen, seen.expires_at + 9999) == "key expired"
+
+
+class TestStory:
+    def test_six_steps_lead_to_their_places(self, visitor: Visitor) -> None:
+        """Numbered, at the top, each a link to a part of the page."""
+        page = visitor.get().text
+        story = page[page.index('id="story"') : page.index('id="state"')]
+        steps = re.findall(r'<li><a href="#([a-z]+)">([^<]+)</a>', story)
+        assert [title for _, title in steps] == [
+            "Sign in", "Look at the cookie", "Tamper with a copy", "Rotate the keys",
+            "Revoke a session", "Replay a stolen cookie",
+        ]  # fmt: skip
+        for place, _ in steps:
+            assert page.count(f'id="{place}"') == 1
+
+    def test_before_the_first_cookie(self, served: Served) -> None:
+        """The places are there as well, but for the tampering, which needs one."""
+        stranger = Visitor(served)
+        page = stranger.get().text
+        stranger.http.close()
+        for place in re.findall(r'<li><a href="#([a-z]+)">', page):
+            assert page.count(f'id="{place}"') == 1
+
+
+class TestConfirmations:
+    """Beside the form that was sent, and only where it is so."""
+
+    def done(self, visitor: Visitor, path: str, **fields: str) -> list[str]:
+        """Send a form; return what the page that follows confirms."""
+        answer = visitor.send(path, **fields)
+        place, _, fragment = answer.headers["location"].partition("#")
+        page = visitor.get(place).text
+        assert page.count(f'id="{fragment}"') == 1
+        return re.findall(r'<p class="done" role="status">([^<]+)</p>', page)
+
+    def test_each_form(self, visitor: Visitor) -> None:
+        """What was done, with what has come of it."""
+        (text,) = self.done(visitor, "/sign-in", name="Ben")
+        assert text.endswith(f"Your session id is new: {visitor.session.sid.hex()}.")
+        (text,) = self.done(visitor, "/cart", sku="ESPRESSO-1KG")
+        assert text == "Your cart holds 1 article now, and your browser has a new cookie."
+        (text,) = self.done(visitor, "/cart", sku="")
+        assert "holds nothing now" in text
+        (text,) = self.done(visitor, "/theme", theme="dark")
+        assert "“Dark”" in text
+        (text,) = self.done(visitor, "/other-device")
+        assert "You have 2 live sessions now." in text
+        (text,) = self.done(visitor, "/revoke-others")
+        assert text == "This session goes on. Ended of yours: 1."
+        (text,) = self.done(visitor, "/rotate")
+        pending = [k for k, s in visitor.bench.keys.ring.states().items() if s == "pending"]
+        assert text.startswith(f"Key {pending[0]} is published, and signs in ")
+        (text,) = self.done(visitor, "/revoke-key", kid=pending[0])
+        assert text == f"Revoked, with every session that they signed: {pending[0]}."
+
+    @pytest.mark.parametrize("name", ["rotated", "revoked", "<b>", "nonsense"])
+    def test_a_link_confirms_nothing_that_is_not_so(self, visitor: Visitor, name: str) -> None:
+        """The page says what the ring says, not what an address says."""
+        page = visitor.get(done=name).text
+        assert 'class="done"' not in page
+        assert "<b>" not in page
 
 
 def visitor_sessions(visitor: Visitor) -> list[tuple[Any, str]]:

@@ -104,7 +104,7 @@ async def sign_in(request: Request) -> Response:
     session = session_of(request)
     session.sign_in(name)
     session["csrf"] = secrets.token_urlsafe(16)  # new, so that earlier visitors do not know it
-    return back()
+    return back("you", done="signed-in")
 
 
 async def change_cart(request: Request) -> Response:
@@ -113,12 +113,12 @@ async def change_cart(request: Request) -> Response:
     session = session_of(request)
     if not sku:
         session.pop("cart", None)
-        return back("#state")
+        return back("state", done="cart")
     if sku not in PRODUCTS:
         raise HTTPException(400, "There is no such product.")
     cart = session.setdefault("cart", {})
     cart[sku] = min(cart.get(sku, 0) + 1, MAX_QUANTITY)
-    return back("#state")
+    return back("state", done="cart")
 
 
 async def set_theme(request: Request) -> Response:
@@ -127,7 +127,7 @@ async def set_theme(request: Request) -> Response:
     if theme not in THEMES:
         raise HTTPException(400, "There is no such theme.")
     session_of(request)["theme"] = theme
-    return back("#state")
+    return back("state", done="theme")
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:

@@ -123,27 +123,39 @@ def _as_it_was(name: str, title: str, but: str, make: Callable[[Trial], Trial]) 
 _ONE = "One character in the middle of the {} is another."
 GROUPS: Final[dict[str, tuple[Change, ...]]] = {
     "What anyone can try": (
-        Change("header", "Header", _ONE.format("header"), _in_the_middle("header")),
-        Change("payload", "Payload", _ONE.format("ciphertext"), _in_the_middle("ciphertext")),
-        Change("signature", "Signature", _ONE.format("signature"), _in_the_middle("signature")),
-        Change("cut", "Cut short", "The last character is missing.", _cut),
-        Change("dot", "Missing dot", "The first dot is missing.", _without_dot),
+        Change("header", "Change the header", _ONE.format("header"), _in_the_middle("header")),
+        Change(
+            "payload",
+            "Change the ciphertext",
+            _ONE.format("ciphertext"),
+            _in_the_middle("ciphertext"),
+        ),
+        Change(
+            "signature",
+            "Change the signature",
+            _ONE.format("signature"),
+            _in_the_middle("signature"),
+        ),
+        Change("cut", "Cut off the end", "The last character is missing.", _cut),
+        Change("dot", "Drop a dot", "The first dot is missing.", _without_dot),
     ),
-    "At another place or time": (
-        _as_it_was("context", "Other context", f"read as {OTHER_CONTEXT}", _in_other_context),
-        _as_it_was("expired", "Expired", "this is its first dead second", _at_its_end),
-        _as_it_was("early", "From the future", "its reader's clock is late", _too_early),
-        _as_it_was("revoked-key", "Revoked key", "its key is revoked", _revoke_key),
-        _as_it_was("revoked", "Revoked session", "its session was ended", _revoke_session),
-        _as_it_was("type", "Other state type", "its reader expects another state", _as_invoice),
+    "The same token, before another reader": (
+        _as_it_was("context", "In another context", f"read as {OTHER_CONTEXT}", _in_other_context),
+        _as_it_was("expired", "After its end", "this is its first dead second", _at_its_end),
+        _as_it_was("early", "Before it was made", "its reader's clock is late", _too_early),
+        _as_it_was("revoked-key", "With its key revoked", "its key is revoked", _revoke_key),
+        _as_it_was("revoked", "With its session revoked", "its session was ended", _revoke_session),
+        _as_it_was(
+            "type", "For another type of state", "its reader expects another state", _as_invoice
+        ),
     ),
     "What only a holder of the key can make": (
         Change(
-            "version", "Other version", "Format version 2, signed by the key.", _signed_again(0)
+            "version", "Format version 2", "Format version 2, signed by the key.", _signed_again(0)
         ),
         Change(
             "ciphertext",
-            "Other ciphertext",
+            "Another ciphertext",
             "One byte of the ciphertext is another, signed by the key again.",
             _signed_again(30),
         ),

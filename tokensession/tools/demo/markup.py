@@ -43,3 +43,8 @@ def join(pieces: Iterable[Html], *, between: str = "") -> Html:
 
 
 NOTHING = Html("")
+
+
+def confirmation(text: str) -> Html:
+    """Return what says beside a form that it has worked."""
+    return fill('<p class="done" role="status">$text</p>', text=text)

@@ -2,16 +2,16 @@
 // no look back into a session that has ended.
 // Without it everything works: dates stand still, and positions are typed.
 
-const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+const UNITS = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
 
 function duration(seconds) {
   const words = [];
   for (const [unit, size] of UNITS) {
     const count = Math.floor(seconds / size);
     seconds -= count * size;
-    if (count || words.length) words.push(count ? `${count} ${unit}` : "");
+    if (count || words.length) words.push(count ? `${count}${unit}` : "");
   }
-  return words.slice(0, 2).filter(Boolean).join(" ") || "0 s";
+  return words.slice(0, 2).join("") || "0s";
 }
 
 function relative(second, now) {

@@ -30,18 +30,12 @@ WRONG_CSRF: Final = (
 
 _FRAME: Final = load("frame.html")
 
-_JUMPS: Final = """\
-<nav class="jumps" aria-label="On this page"><a href="#cookie">Cookie</a>
-<a href="#paste">Paste a token</a> <a href="#keys">Key ring</a>
-<a href="#sessions">Sessions</a></nav>
-"""
-
 _FORMS: Final = load("page_forms.html")
 
 
 _REPLAY: Final = """\
-<p>The session is revoked as well, so a copy of its cookie is worth nothing:
-<a href="/?replay=previous#replayed">replay my previous cookie</a>.</p>
+<p>The session is on the revocation list as well, so a copy of its cookie is worth nothing:
+<a href="/?replay=with#replayed">replay my previous cookie</a>.</p>
 """
 
 
@@ -51,14 +45,13 @@ def main(view: View, query: Mapping[str, str]) -> Html:
     subject = view.session.subject
     content = join(
         (
-            fill(_JUMPS),
             _notice(view),
             session_panel(view, csrf),
             cookie_panel(view),
             experiment_panel(view, query),
             token_panel(view, csrf),
             ring_panel(view, csrf),
-            sessions_panel(view, csrf, replays="replay" in query),
+            sessions_panel(view, csrf, replay=query.get("replay", "")),
             fill(_FORMS, csrf=view.session["csrf"]),
         )
     )

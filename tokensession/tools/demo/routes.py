@@ -70,7 +70,7 @@ class Operations:
             await asyncio.to_thread(self._bench.rotate, whole_seconds(None))
         except ConfigError as error:
             raise HTTPException(409, _sentence(error)) from error
-        return back("#keys")
+        return back("keys", done="rotated")
 
     async def revoke_key(self, request: Request) -> Response:
         """Revoke a key of the ring."""
@@ -78,7 +78,7 @@ class Operations:
         if kid not in self._bench.keys.ring:
             raise HTTPException(400, "The ring has no such key.")
         await asyncio.to_thread(self._bench.revoke_key, kid, whole_seconds(None))
-        return back("#keys")
+        return back("keys", done="revoked")
 
     async def revoke_others(self, request: Request) -> Response:
         """End the other sessions of who is signed in."""
@@ -87,7 +87,7 @@ class Operations:
             session_of(request).revoke_others()
         except ConfigError as error:
             raise HTTPException(409, _sentence(error)) from error
-        return back("#sessions")
+        return back("sessions", done="others")
 
     async def other_device(self, request: Request) -> Response:
         """Begin a session of who is signed in as if on another device."""
@@ -96,7 +96,7 @@ class Operations:
         if subject is None:
             raise HTTPException(409, "No user is signed in, so there is no other device.")
         self._bench.sign_in_elsewhere(subject, whole_seconds(None))
-        return back("#sessions")
+        return back("sessions", done="device")
 
     def _view(self, request: Request, *, pasted: str | None = None) -> View:
         bench, session, now = self._bench, session_of(request), whole_seconds(None)
@@ -119,6 +119,7 @@ class Operations:
             sessions=tuple((seen, bench.life(seen, now)) for seen in bench.seen.latest()),
             stolen=None if bench.stolen is None else bench.trial(bench.stolen, now),
             pasted=None if pasted is None else bench.trial(pasted, now),
+            done=request.query_params.get("done", ""),
         )
 
 
@@ -158,9 +159,9 @@ def html(content: str, *, status: int = 200) -> Response:
     return HTMLResponse(content, status_code=status, headers={"cache-control": "no-store"})
 
 
-def back(fragment: str = "") -> Response:
-    """Return the way back to the page, at a part of it."""
-    return RedirectResponse(f"/{fragment}", status_code=303)
+def back(fragment: str, *, done: str) -> Response:
+    """Return the way back to the page, at a part of it that says what was done."""
+    return RedirectResponse(f"/?done={done}#{fragment}", status_code=303)
 
 
 def _sentence(error: ConfigError) -> str:

@@ -31,6 +31,7 @@ class View:
         sessions: The sessions that were seen, and what has become of them.
         stolen: The token that the last sign-out ended, before the same reader; None before one.
         pasted: A token that was pasted, before the same reader; None without one.
+        done: What the form did that led here, or empty.
     """
 
     session: Any
@@ -44,6 +45,7 @@ class View:
     sessions: tuple[tuple[SeenSession, Life], ...] = ()
     stolen: Trial | None = None
     pasted: Trial | None = None
+    done: str = ""
 
     @property
     def theme(self) -> str:

@@ -90,7 +90,7 @@ def _inside(view: View) -> Html:
     dates = {
         "session began": session.started_at,
         "token made": session.issued_at,
-        "renewed by the next request": renewal,
+        "renewed by a request from": renewal,
         "token dies unless renewed": session.expires_at,
         "session ends in any case": None if limit is None else session.started_at + limit,
     }

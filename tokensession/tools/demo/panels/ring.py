@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
+from tokensession.tools.demo.markup import NOTHING, Html, confirmation, fill, join, load
 from tokensession.tools.demo.timeline import STATES, Stretch, next_change, revoked_at, stretches
 from tokensession.tools.wording import duration, iso, relative
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensession.keys.jwk import Key
     from tokensession.tools.demo.view import View
 
@@ -32,8 +34,11 @@ _SWATCH: Final = """\
 """
 
 _KEY: Final = """\
-<tr><th scope="row"><code>$kid</code></th><td>$algorithm</td>
-<td><span class="state">$state</span></td><td>$nbf</td><td>$exp</td><td>$end</td></tr>
+<tr role="row"><th role="rowheader" data-label="kid"><code>$kid</code></th>
+<td role="cell" data-label="algorithm">$algorithm</td>
+<td role="cell" data-label="state"><span class="state">$state</span></td>
+<td role="cell" data-label="signs from">$nbf</td>
+<td role="cell" data-label="verifies until">$exp</td><td role="cell">$end</td></tr>
 """
 _MOMENT: Final = '<time datetime="$iso" data-second="$second">$relative</time>'
 
@@ -60,10 +65,27 @@ def ring_panel(view: View, csrf: Html) -> Html:
         told="A key is pending: rotate again when it signs."
         if pending
         else f"Adds the next key, which signs in {duration(delay)}; sessions go on.",
+        done=_done(view, states),
         rows=join(_row(view, ring[kid], state) for kid, state in states.items()),
         serial=ring.serial,
         next=next_change(ring, now) or "",
     )
+
+
+def _done(view: View, states: Mapping[str, str]) -> Html:
+    """Say what the last form did, by what the ring says."""
+    of = {
+        state: [kid for kid, its in states.items() if its == state]
+        for state in ("pending", "revoked")
+    }
+    if view.done == "rotated" and of["pending"]:
+        (kid, *_) = of["pending"]
+        when = relative(view.keys[kid].nbf, view.now)
+        return confirmation(f"Key {kid} is published, and signs {when}. Nobody is signed out.")
+    if view.done == "revoked" and of["revoked"]:
+        ended = "Revoked, with every session that they signed"
+        return confirmation(f"{ended}: {', '.join(of['revoked'])}.")
+    return NOTHING
 
 
 def _x(second: int, now: int) -> float:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tokensession.tools.demo.markup import NOTHING, Html, fill, join, load
+from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.tools.demo.markup import NOTHING, Html, confirmation, fill, join, load
 from tokensession.tools.demo.verdict import verdict
-from tokensession.tools.wording import iso, relative
+from tokensession.tools.wording import iso, plural, relative
 
 if TYPE_CHECKING:
     from tokensession.tools.demo.view import View
+
+MAX_ROWS: Final = 5  # sessions that are shown, so that the page stays short
 
 _PANEL: Final = load("sessions.html")
 
 _TABLE: Final = load("sessions_table.html")
 
 _ROW: Final = """\
-<tr><th scope="row"><code>$sid</code>$here</th><td><bdi>$subject</bdi></td>
-<td><span class="state life-$kind">$life</span></td>
-<td><time datetime="$iso" data-second="$second">$used</time></td><td><code>$kid</code></td></tr>
+<tr role="row"><th role="rowheader" data-label="session id"><code>$sid</code>$here</th>
+<td role="cell" data-label="subject"><bdi>$subject</bdi></td>
+<td role="cell" data-label="state"><span class="state life-$kind">$life</span></td>
+<td role="cell" data-label="last used"><time datetime="$iso" data-second="$second">$used</time></td>
+<td role="cell" data-label="key"><code>$kid</code></td></tr>
 """
 
 _OTHERS: Final = load("sessions_others.html")
@@ -26,13 +32,14 @@ _OTHERS: Final = load("sessions_others.html")
 _REPLAY: Final = load("sessions_replay.html")
 
 
-def sessions_panel(view: View, csrf: Html, *, replays: bool) -> Html:
+def sessions_panel(view: View, csrf: Html, *, replay: str) -> Html:
     """Return the part with the sessions."""
     return fill(
         _PANEL,
         table=_table(view),
         others=_none_to_end() if view.session.subject is None else fill(_OTHERS, csrf=csrf),
-        replay=_replay(view, replays=replays),
+        done=_done(view),
+        replay=_replay(view, replay),
     )
 
 
@@ -44,7 +51,7 @@ def _table(view: View) -> Html:
     if not view.sessions:
         return fill('<p class="note">None yet: the first is seen when its cookie comes back.</p>')
     rows = []
-    for seen, life in view.sessions:
+    for seen, life in view.sessions[:MAX_ROWS]:
         here = seen.sid == view.session.sid
         rows.append(
             fill(
@@ -60,18 +67,40 @@ def _table(view: View) -> Html:
                 kid=seen.kid,
             )
         )
-    return fill(_TABLE, rows=join(rows))
+    hidden = len(view.sessions) - len(rows)
+    told = f"And {plural(hidden, 'session')} that were used before." if hidden > 0 else ""
+    more = fill('<p class="note">$told</p>', told=told) if told else NOTHING
+    return fill(_TABLE, rows=join(rows), more=more)
+
+
+def _done(view: View) -> Html:
+    """Say what the last form did, by what has become of the sessions."""
+    mine = [life for seen, life in view.sessions if seen.subject == view.session.subject]
+    if view.session.subject is None:
+        return NOTHING
+    if view.done == "device":
+        live = plural(mine.count("live"), "live session")
+        return confirmation(f"The second device is signed in. You have {live} now.")
+    if view.done == "others":
+        ended = len(mine) - mine.count("live")
+        return confirmation(f"This session goes on. Ended of yours: {ended}.")
+    return NOTHING
 
 
 _HERE: Final = Html(' <span class="quiet">this one</span>')
 
 
-def _replay(view: View, *, replays: bool) -> Html:
+def _replay(view: View, reader: str) -> Html:
     if view.stolen is None:
-        template = (
-            '<p class="note">Sign in and out once, and your previous cookie can be tried.</p>'
+        told = "Sign in and out once. Then your previous cookie can be sent again here."
+        return fill('<p class="note">$told</p>', told=told)
+    if reader == "without":
+        without = replace(view.stolen, revocation=MemoryStore())
+        sentence = (
+            "The token of before the last sign-out, before a reader that knows of no revocation. "
+            "Until it expires, nothing tells it from a cookie that was not stolen."
         )
-        return fill(template)
-    sentence = "The token that your cookie held before the last sign-out, sent again as it was."
-    answer = verdict(view.stolen, sentence, name="replayed") if replays else NOTHING
+        return fill(_REPLAY, answer=verdict(without, sentence, name="replayed"))
+    sentence = "The token of before the last sign-out, before a reader with the revocation list."
+    answer = verdict(view.stolen, sentence, name="replayed") if reader else NOTHING
     return fill(_REPLAY, answer=answer)
