@@ -6,6 +6,7 @@ import logging
 import re
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
@@ -418,8 +419,9 @@ class TestConfirmations:
     def done(self, visitor: Visitor, path: str, **fields: str) -> list[str]:
         """Send a form; return what the page that follows confirms."""
         answer = visitor.send(path, **fields)
-        place, _, fragment = answer.headers["location"].partition("#")
-        page = visitor.get(place).text
+        where = urlsplit(answer.headers["location"])
+        page = visitor.get(where.path, **dict(parse_qsl(where.query))).text
+        fragment = where.fragment
         assert page.count(f'id="{fragment}"') == 1
         return re.findall(r'<p class="done" role="status">([^<]+)</p>', page)
 
