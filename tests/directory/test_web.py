@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from tokensession.directory.directory import ListedSession
     from tokensession.web.cookies import Headers
-    from tokensession.web.request_session import RequestSession
 
 RING = KeyRing.generate()
 
@@ -44,7 +43,7 @@ def manager(stores: Stores) -> SessionManager[Any]:
 
 def visit(
     manager: SessionManager[Any],
-    change: Callable[[RequestSession[Any]], object],
+    change: Callable[[Any], object],
     *tokens: str,
     now: int = NOW,
 ) -> str:
