@@ -1,13 +1,13 @@
-"""Every error of the library, sorted by who has to act.
+"""Every error of the library, sorted by who must act.
 
 ::
 
     TokenSessionError
-    ├── ConfigError (ValueError)      the developer or operator: keys, policy, context, arguments
-    ├── StateError (ValueError)       the developer: a state that cannot be written, with its path
-    ├── SessionTooLarge               the developer: state and limits do not fit each other
-    ├── StoreError                    the operator: a store that cannot be reached or is full
-    └── TokenError                    no one: this request has no session; ``code`` says why
+    ├── ConfigError (ValueError)      the developer or operator: invalid keys, policy, arguments
+    ├── StateError (ValueError)       the developer: the state cannot be written; has its path
+    ├── SessionTooLarge               the developer: the state exceeds a size limit
+    ├── StoreError                    the operator: a store is unreachable, invalid or full
+    └── TokenError                    no action: the request has no session; see ``code``
         ├── Malformed                 malformed
         ├── UnknownKey                unknown_key
         ├── BadSignature              bad_signature
@@ -18,10 +18,10 @@
         ├── Expired                   expired
         ├── Revoked                   revoked
         └── BadState                  bad_state
-            └── StateLost             bad_state: its overflow is gone (SPEC section 14)
+            └── StateLost             bad_state: its overflow entry is gone (SPEC section 14)
 
-The codes are one closed list (SPEC section 5), used alike by the vectors, the log and the command
-line. No message ever holds a key, a token or a value of a session.
+The codes are a closed list (SPEC section 5). The vectors, the log and the command line use the same
+codes. A message never contains a key, a token or a value of a session.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from typing import ClassVar
 
 
 class TokenSessionError(Exception):
-    """Any error that this library raises on purpose."""
+    """Base class of the errors that this library raises."""
 
 
 class ConfigError(TokenSessionError, ValueError):
-    """Keys, policy or arguments that are wrong or unsafe; the message names the remedy."""
+    """Keys, policy or arguments are invalid or unsafe; the message says how to fix them."""
 
 
 class StateError(TokenSessionError, ValueError):
-    """A state that cannot be written without being changed on the way.
+    """The state contains a value that cannot be written unchanged.
 
     Attributes:
-        path: Where the value stands, for example ``state.cart[2].price``.
+        path: The place of the value, for example ``state.cart[2].price``.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -50,11 +50,11 @@ class StateError(TokenSessionError, ValueError):
 
 
 class SessionTooLarge(TokenSessionError):
-    """A session that exceeds a size limit.
+    """The session exceeds a size limit.
 
     Attributes:
-        size: What it takes, in the unit that the message names.
-        limit: What it may take, in the same unit.
+        size: The size of the session, in the unit that the message names.
+        limit: The limit, in the same unit.
     """
 
     def __init__(self, message: str, *, size: int, limit: int) -> None:
@@ -64,30 +64,30 @@ class SessionTooLarge(TokenSessionError):
 
 
 class StoreError(TokenSessionError):
-    """A store that could not be read or written."""
+    """The store could not be read or written."""
 
 
 class TokenError(TokenSessionError):
-    """A token that yields no session. Clients learn only that there is none.
+    """The token yields no session. Clients learn only that they have no session.
 
     Attributes:
-        code: The word of the closed list that says which check failed.
+        code: The name of the failed check, from the closed list.
     """
 
     code: ClassVar[str]
 
 
 class Malformed(TokenError):
-    """Not framed as a token: size, characters, segments or base64url (SPEC 5, steps 1, 3, 5)."""
+    """The text has no valid token framing: size, segments or base64url (SPEC 5, steps 1, 3, 5)."""
 
     code = "malformed"
 
 
 class UnknownKey(TokenError):
-    """No key of the ring may verify this header (SPEC 5, step 2).
+    """The ring has no key that can verify this header (SPEC 5, step 2).
 
     Attributes:
-        key_state: ``revoked`` or ``expired`` when the ring lists the key, else None.
+        key_state: ``revoked`` or ``expired`` if the ring lists the key, else None.
     """
 
     code = "unknown_key"
@@ -104,37 +104,37 @@ class BadSignature(TokenError):
 
 
 class UnsupportedVersion(TokenError):
-    """An authentic token of a format version that this library does not read (SPEC 5, step 5)."""
+    """The token is authentic, but has an unsupported format version (SPEC 5, step 5)."""
 
     code = "unsupported_version"
 
 
 class DecryptFailed(TokenError):
-    """AES-GCM did not open under the key and context (SPEC 5, step 6)."""
+    """AES-GCM could not decrypt under the key and context (SPEC 5, step 6)."""
 
     code = "decrypt_failed"
 
 
 class BadClaims(TokenError):
-    """The decrypted bytes are not the claims of a session (SPEC 5, step 7)."""
+    """The decrypted bytes are not valid claims (SPEC 5, step 7)."""
 
     code = "bad_claims"
 
 
 class NotYetValid(TokenError):
-    """Issued in the future by more than the leeway (SPEC 5, step 8)."""
+    """The token was issued further in the future than the leeway (SPEC 5, step 8)."""
 
     code = "not_yet_valid"
 
 
 class Expired(TokenError):
-    """Past its idle window or past the end of its session (SPEC 5, step 8)."""
+    """The idle window or the session has ended (SPEC 5, step 8)."""
 
     code = "expired"
 
 
 class Revoked(TokenError):
-    """Ended before its time by a revocation (SPEC 5, step 9)."""
+    """The session was revoked (SPEC 5, step 9)."""
 
     code = "revoked"
 
@@ -143,8 +143,8 @@ class BadState(TokenError):
     """The state does not fit the application's type (SPEC 5, step 10).
 
     Attributes:
-        bearer: Session id, subject, start and kid of the session, which all other checks have
-            accepted, so that it can be ended nevertheless; None where that is not known.
+        bearer: Session id, subject, start and kid of the session. All other checks have accepted
+            them, so the session can still be revoked. None if they are not known.
     """
 
     code = "bad_state"
@@ -152,7 +152,7 @@ class BadState(TokenError):
 
 
 class StateLost(BadState):
-    """The state is kept in a store, whose entry is gone or not the one that was written (SPEC 14).
+    """The overflow store has lost the state, or holds a different entry (SPEC 14).
 
-    Its code is that of its base, as the list of codes is closed; its class tells it apart.
+    The list of codes is closed, so its code is that of its base class.
     """

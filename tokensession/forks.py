@@ -1,13 +1,13 @@
-"""What must not live through a fork: the parent's locks, threads, connections and salts.
+"""State that must not survive a fork: the parent's locks, threads, connections and salts.
 
-A child has none of its parent's threads, so a lock that one of them held is never released there.
-uWSGI forks in C and runs no hook of Python. So each use compares the id of the process, and the
-hook only makes it sooner.
+A forked child does not run its parent's threads, so it must not use locks that they hold. uWSGI
+forks in C and runs none of Python's fork hooks. So each use compares the process id, and the hook
+is only a shortcut.
 """
 
 from __future__ import annotations
 
-import logging  # its hook and that of threading come before ours, which start threads
+import logging  # its hook and that of threading must run before ours, which starts threads
 import mmap
 import os
 import sys
@@ -57,45 +57,46 @@ def process_id() -> int:
 
 
 class PerProcess(Generic[_Object]):
-    """An object that each process makes for itself, on its first use there.
+    """An object that each process creates lazily for itself.
 
-    A child neither uses nor closes what its parent has made: the sockets in it are the parent's.
+    A child neither uses nor closes its parent's object, because the sockets in it belong to the
+    parent.
 
     Args:
-        make: Makes the object. Threads that come first at once can each make one, and all of them
-            get the same.
+        make: Creates the object. Concurrent first uses can call it several times; all threads get
+            the same object.
     """
 
     __slots__ = ("__weakref__", "_made", "_make")
 
     def __init__(self, make: Callable[[], _Object]) -> None:
         self._make = make
-        self._made: dict[int, _Object] = {}  # by process
+        self._made: dict[int, _Object] = {}  # by process id
 
     def __call__(self) -> _Object:
         """Return the object of this process."""
         pid = process_id()
         made = self._made.get(pid)
-        # In one step, without a lock, which a fork could catch held.
+        # One atomic step instead of a lock, because a fork could copy a held lock.
         return self._made.setdefault(pid, self._make()) if made is None else made
 
     def give_up(self) -> _Object | None:
-        """Return the object of this process, if it has one; the next use makes another."""
+        """Remove and return this process's object, if it has one; the next use creates another."""
         return self._made.pop(process_id(), None)
 
 
 def forks_in_c() -> bool:
-    """Tell whether this process is one of uWSGI that has yet to fork its workers.
+    """Tell whether this process is a uWSGI master that has not yet forked its workers.
 
-    It must start no thread: a worker that is forked while another thread waits for the
-    interpreter's lock can hang for ever.
+    Such a process must not start a thread. A worker that is forked while another thread waits for
+    the interpreter's lock can hang for ever.
     """
-    uwsgi: Any = sys.modules.get("uwsgi")  # there inside of uWSGI alone
+    uwsgi: Any = sys.modules.get("uwsgi")  # exists only inside uWSGI
     return uwsgi is not None and not uwsgi.worker_id() and uwsgi.masterpid() in (0, process_id())
 
 
 def _look_at_uwsgi() -> bool:
-    """Warn of a uWSGI whose threads stand still, or stay with its master; return True."""
+    """Warn about uWSGI options that stop threads or keep them in the master; return True."""
     given = getattr(sys.modules.get("uwsgi"), "opt", None)
     if given is None:
         return True
@@ -111,19 +112,19 @@ def _look_at_uwsgi() -> bool:
         missing.append("lazy-apps")
     if missing:
         _log.warning(
-            "uWSGI runs without %s, so requests wait for keys and revocations that no thread can "
-            "read for them; set %s",
+            "uWSGI runs without %s, so no thread reads keys and revocations, and requests wait for "
+            "them; set %s",
             " and ".join(missing),
             " and ".join(f"{name} = true" for name in missing),
         )
     return True
 
 
-warn_of_uwsgi: PerProcess[bool] = PerProcess(_look_at_uwsgi)  # once in each process
+warn_of_uwsgi: PerProcess[bool] = PerProcess(_look_at_uwsgi)  # once per process
 
 
 def call_in_child(one: _Object, call: Callable[[_Object], object]) -> None:
-    """Have `call` called with an object, for as long as that lives, in each child after a fork."""
+    """Call `call` with an object in each forked child, for as long as the object lives."""
     _calls[one] = call
 
 

@@ -1,4 +1,4 @@
-"""Who watches: inherit, and override what is to be counted."""
+"""Hooks for metrics and logs: inherit from `Observer` and override the methods that you need."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LOGGED_AGAIN: Final = 60.0  # seconds after which a hook that goes on failing is logged again
+_LOGGED_AGAIN: Final = 60.0  # seconds until a hook that still fails is logged again
 
 _log = logging.getLogger("tokensession")
 
 
 class Observer:
-    """Is told what happens, in the thread where it happens; does nothing by itself.
+    """Receive the events of the library. The methods of this class do nothing.
 
-    Give it to a `SessionCodec` and to a `Replica`. Override methods, and let them be fast: the
-    library holds no lock while it calls them. What they raise is logged and ends nothing. Nothing
-    that it is told names a session, a subject or an unknown key.
+    Pass an observer to a `SessionCodec` and to a `Replica`. The library calls a method in the
+    thread of the event and holds no lock meanwhile, so keep the methods fast. The library logs an
+    exception of a method and continues. The arguments never name a session, a subject or an unknown
+    key.
     """
 
     def decoded(self) -> None:
-        """A token gave a session."""
+        """A token yielded a session."""
 
     def refused(self, code: str) -> None:
-        """A token was refused, with this code of the closed list (SPEC section 5)."""
+        """A token was refused with this code of the closed list (SPEC section 5)."""
 
     def renewed(self) -> None:
-        """A session got a new token."""
+        """A session received a new token."""
 
     def revoked(self, what: str) -> None:
-        """A revocation was recorded: of a ``session``, a ``subject`` or ``everyone``."""
+        """A revocation of a ``session``, a ``subject`` or ``everyone`` was recorded."""
 
     def store_failed(self, operation: str) -> None:
-        """A store of revocations could not do a ``look_up``, ``read`` or ``revoke``."""
+        """A revocation store failed to ``look_up``, ``read`` or ``revoke``."""
 
     def replica_read(self, entries: int, skipped: int) -> None:
-        """A replica is up to date again, with so many entries; so many were garbage."""
+        """A replica is up to date: it holds `entries` entries and skipped invalid ones."""
 
     def replica_stale(self, seconds: float) -> None:
-        """A replica could not read, and was up to date so many seconds ago for the last time."""
+        """A replica could not read its store; it was last up to date `seconds` seconds ago."""
 
     def ring_reloaded(self, serial: int) -> None:
-        """A key ring was replaced by a newer one."""
+        """A newer key ring replaced the current one."""
 
 
 SILENT = Observer()
 
 
 def tell(hook: Callable[..., object], *facts: object) -> None:
-    """Call what the application wants to be told by; what it raises is logged and ends nothing.
+    """Call a hook of the application; log its exceptions and continue.
 
-    Call it under no lock. A hook that goes on failing is logged once a minute.
+    The caller must not hold a lock. A hook that keeps failing is logged once a minute.
 
     Args:
         hook: A method of an `Observer`, or another callback.
-        facts: What it is told.
+        facts: The arguments of the hook.
     """
     try:
         hook(*facts)

@@ -1,6 +1,7 @@
-"""Fixtures for pytest; one line in the ``conftest.py`` beside your ``pyproject.toml`` gives them.
+"""Fixtures for pytest.
 
-It reads ``pytest_plugins = ["tokensession.pytest_plugin"]``.
+Add ``pytest_plugins = ["tokensession.pytest_plugin"]`` to the ``conftest.py`` beside your
+``pyproject.toml``.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fixed_clock() -> Iterator[testing.FixedClock]:
-    """Stop the clock of the library for a test; ``fixed_clock.advance(60)`` lets time pass."""
+    """Stop the library's clock for a test; ``fixed_clock.advance(60)`` moves it."""
     with testing.FixedClock() as clock:
         yield clock
 
 
 @pytest.fixture
 def fixed_ring() -> KeyRing:
-    """Give the ring of `tokensession.testing.fixed_ring`."""
+    """Return the ring of `tokensession.testing.fixed_ring`."""
     return testing.fixed_ring()

@@ -4,8 +4,8 @@
 >>> cookie = session_cookie(fixed_ring(), subject="ada", state={"cart": ["tea"]})
 >>> set_on_starlette(client, cookie)                # TestClient(app, base_url="https://test")
 
-Python's clients send no Secure cookies to http. So what is set here arrives either way, and what
-the application answers comes back only if the client's base URL is https.
+Python's HTTP clients do not send Secure cookies over http. The functions here set cookies that are
+sent anyway. Cookies that the application sets come back only if the client's base URL is https.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ _PACKAGE: Final = "tokensession."
 
 
 class FixedClock:
-    """Stands in for the system's clock in all of this library, within a ``with``.
+    """Replace the system's clock in this library, within a ``with`` block.
 
     >>> with FixedClock() as clock:
     ...     clock.advance(1800)
 
-    Other libraries keep the time that it is; and so does a server in another process.
+    Other libraries and other processes keep the real time.
 
     Attributes:
-        now: The Unix second that it is.
+        now: The current Unix second of this clock.
     """
 
     def __init__(self, now: int = FIXED_NOW) -> None:
@@ -54,7 +54,7 @@ class FixedClock:
         self._stopped: list[ModuleType] = []
 
     def advance(self, seconds: Duration) -> None:
-        """Let seconds, or a timedelta, pass."""
+        """Move the clock by seconds or a timedelta."""
         self.now += int(fractional_seconds("seconds", seconds))
 
     def __call__(self) -> float:
@@ -62,7 +62,7 @@ class FixedClock:
         return float(self.now)
 
     def __enter__(self) -> Self:
-        """Stop the clock, in every module of the library that has been imported."""
+        """Stop the clock in every imported module of the library."""
         self._stopped = [
             module
             for name, module in list(sys.modules.items())
@@ -80,9 +80,9 @@ class FixedClock:
 
 
 def fixed_ring() -> KeyRing:
-    """Return a ring of one HS256 key, the same in every run.
+    """Return a ring with one HS256 key, the same in every run.
 
-    Anybody knows its secret: it is refused in files, the environment and shared stores.
+    Its secret is public, so files, environment variables and shared stores refuse it.
     """
     secret = sha256(b"tokensession.testing").digest()
     k = b64url_encode(secret).decode("ascii")
@@ -93,10 +93,10 @@ def fixed_ring() -> KeyRing:
 
 @dataclass(frozen=True, slots=True)
 class SessionCookie:
-    """A cookie with a session, as a browser would have it.
+    """A session cookie, as a browser would hold it.
 
     Attributes:
-        name: Its name.
+        name: The cookie's name.
         value: The token.
     """
 
@@ -105,7 +105,7 @@ class SessionCookie:
 
     @property
     def header(self) -> str:
-        """The value of a Cookie header with it."""
+        """The value of a Cookie header that holds this cookie."""
         return f"{self.name}={self.value}"
 
 
@@ -116,22 +116,22 @@ def session_cookie(
     state: Any = None,
     now: float | None = None,
 ) -> SessionCookie:
-    """Return the cookie of a session that has just begun.
+    """Return the cookie of a session that has just started.
 
     Args:
-        keys: What the application has: its ring, or its `SessionManager`. Of a ring the cookie
-            is ``__Host-session``.
-        subject: Who is signed in, or None.
-        state: The application's data; by default what a new session has.
+        keys: The application's ring or `SessionManager`. For a ring, the cookie's name is
+            ``__Host-session``.
+        subject: The signed-in subject, or None.
+        state: The application's data; by default the state of a new session.
         now: Unix seconds; the system's clock when None.
 
     Raises:
-        ConfigError: A session of nothing, or sessions in a `Header`.
-        StateError: A state that cannot be written.
+        ConfigError: The session would be empty, or the manager uses a `Header`.
+        StateError: The state cannot be written.
     """
     manager = manager_of(keys, {})
     if not isinstance(manager.cookie, Cookie):
-        raise ConfigError("sessions in a Header have no cookie: encode a token with the codec")
+        raise ConfigError("a manager with a Header sets no cookie: encode a token with its codec")
     session = manager.open((), now=now)
     if subject is not None:
         session.sign_in(subject)
@@ -143,7 +143,7 @@ def session_cookie(
         if name == b"set-cookie":
             cookie, _, rest = value.decode("ascii").partition("=")
             return SessionCookie(cookie, rest.partition(";")[0])
-    raise ConfigError("no cookie is set for a session of nothing: give a subject or a state")
+    raise ConfigError("an empty session sets no cookie: pass a subject or a state")
 
 
 def session_in(
@@ -152,11 +152,11 @@ def session_in(
     *,
     now: float | None = None,
 ) -> Session[Any]:
-    """Return the session that cookies carry; its ``refused`` says why there is none.
+    """Return the session in the cookies; if there is none, its ``refused`` says why.
 
     Args:
-        keys: What the application has.
-        cookies: By name, such as ``client.cookies`` of Starlette's client.
+        keys: The application's ring or `SessionManager`.
+        cookies: Cookies by name, such as ``client.cookies`` of Starlette's client.
         now: Unix seconds; the system's clock when None.
     """
     manager = manager_of(keys, {})
@@ -180,12 +180,12 @@ class StarletteClient(Protocol):
 
     @property
     def cookies(self) -> _CookiesOfStarlette:
-        """Its cookies."""
+        """The client's cookies."""
         ...
 
     @property
     def base_url(self) -> _UrlOfStarlette:
-        """The URL that its requests begin with."""
+        """The base URL of the client's requests."""
         ...
 
 
@@ -216,7 +216,7 @@ class AiohttpClient(Protocol):
 
     @property
     def session(self) -> _SessionOfAiohttp:
-        """What sends its requests."""
+        """The session that sends the client's requests."""
         ...
 
     def make_url(self, path: str, /) -> Any:
@@ -225,24 +225,24 @@ class AiohttpClient(Protocol):
 
 
 def set_on_starlette(client: StarletteClient, cookie: SessionCookie) -> None:
-    """Give a cookie to Starlette's or FastAPI's test client, or to any client of httpx."""
+    """Set a cookie in the test client of Starlette or FastAPI, or in a client of httpx."""
     host = client.base_url.host
-    # As the jar files what the application sets, so that a change takes this cookie's place.
+    # Use the domain that the jar gives the application's cookies, so that these replace this one.
     domain = host if "." in host or not host else f"{host}.local"
     client.cookies.set(cookie.name, cookie.value, domain=domain)
 
 
 def set_on_flask(client: FlaskClient, cookie: SessionCookie) -> None:
-    """Give a cookie to Flask's test client."""
+    """Set a cookie in Flask's test client."""
     client.set_cookie(cookie.name, cookie.value)
 
 
 def set_on_django(client: DjangoClient, cookie: SessionCookie) -> None:
-    """Give a cookie to Django's test client."""
+    """Set a cookie in Django's test client."""
     client.cookies[cookie.name] = cookie.value
 
 
 def set_on_aiohttp(client: AiohttpClient, cookie: SessionCookie) -> None:
-    """Give a cookie to aiohttp's test client."""
-    url = client.make_url("/")  # of the server, so that a change takes this cookie's place
+    """Set a cookie in aiohttp's test client."""
+    url = client.make_url("/")  # the server's URL, so that its cookies replace this one
     client.session.cookie_jar.update_cookies({cookie.name: cookie.value}, url)

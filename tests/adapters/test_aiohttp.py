@@ -267,7 +267,7 @@ def test_revocation() -> None:
 
     asyncio.run(talk())
     app = web.Application()
-    with pytest.raises(ConfigError, match="a manager has its policy"):
+    with pytest.raises(ConfigError, match="a manager already has its policy"):
         setup(app, SESSIONS["asking"], revocation=store)
 
 

@@ -247,7 +247,7 @@ class TestStoreThatIsDown:
 
     def test_its_argument(self) -> None:
         """A store can be given without a manager; a manager has its own."""
-        with pytest.raises(ConfigError, match="a manager has its policy"):
+        with pytest.raises(ConfigError, match="a manager already has its policy"):
             SessionMiddleware(application, SESSIONS["asking"], revocation=STORE)
         app = SessionMiddleware(application, RING, policy=POLICY, revocation=STORE)
         codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=STORE)

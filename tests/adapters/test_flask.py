@@ -363,7 +363,7 @@ def test_unsafe_settings(config: dict[str, Any]) -> None:
 def test_wrong_arguments() -> None:
     """They are refused where they are given."""
     manager = SessionManager(SessionCodec(RING))
-    with pytest.raises(ConfigError, match="a manager has its policy"):
+    with pytest.raises(ConfigError, match="a manager already has its policy"):
         SessionInterface(manager, policy=Policy())
 
 
@@ -430,7 +430,7 @@ def test_revocation() -> None:
     assert other.get("/get").json == {"n": 1}
     client.get("/sign-out")
     assert other.get("/get").json == {}
-    with pytest.raises(ConfigError, match="a manager has its policy"):
+    with pytest.raises(ConfigError, match="a manager already has its policy"):
         SessionInterface(SESSIONS["asking"], revocation=STORE)
 
 

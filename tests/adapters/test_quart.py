@@ -241,5 +241,5 @@ def test_revocation() -> None:
         assert store.in_event_loop == []
 
     asyncio.run(talk())
-    with pytest.raises(ConfigError, match="a manager has its policy"):
+    with pytest.raises(ConfigError, match="a manager already has its policy"):
         SessionInterface(SESSIONS["asking"], revocation=store)

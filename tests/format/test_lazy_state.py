@@ -71,7 +71,7 @@ def test_what_nobody_asks_for_is_not_read() -> None:
     assert members["a"] is members["a"]
     assert members.packed() == members._packed
     for _ in range(2):
-        with pytest.raises(BadState, match="a member of the state is not well-formed") as found:
+        with pytest.raises(BadState, match="a member of the state is malformed") as found:
             members["b"]
         assert found.value.__context__ is None
     with pytest.raises(BadState):

@@ -189,7 +189,7 @@ class TestUsers:
         path.chmod(0o640)
         done = program("keys", "status", path, user=STRANGER)
         assert done.returncode == 2
-        assert f"belongs to user 0: let user {STRANGER} own it" in done.stderr
+        assert f"user 0 owns it, so let user {STRANGER} own it" in done.stderr
         assert "chmod" not in done.stderr
 
     def test_a_folder_that_cannot_be_listed(self, folder: Path) -> None:
@@ -249,9 +249,7 @@ class TestLock:
         os.chown(lock, other, other)
         done = program("keys", "schedule", path, "--period", 864000, user=owner)
         assert done.returncode == 2
-        assert (
-            f"it belongs to user {other}, and the key file to user {owner}; remove" in done.stderr
-        )
+        assert f"user {other} owns it, but user {owner} owns the key file: delete" in done.stderr
 
     @pytest.mark.parametrize("kind", ["link", "folder", "fifo"])
     def test_what_is_not_a_file(self, tmp_path: Path, kind: str) -> None:
@@ -265,7 +263,7 @@ class TestLock:
             lock.mkdir()
         else:
             os.mkfifo(lock)
-        with pytest.raises(ConfigError, match=r"lock: not a regular file; remove it"):
+        with pytest.raises(ConfigError, match=r"lock: not a regular file: delete it"):
             change(path)
         assert not (tmp_path / "elsewhere").exists()
 
@@ -358,7 +356,7 @@ class TestSingleFileMounts:
         watcher.reload()
         status = watcher.status()
         assert status.last_error is not None
-        assert "replaced where it is mounted from" in status.last_error
+        assert "replaced at its source" in status.last_error
         assert (status.serial, watcher.ring.serial) == (serial, serial)
         with pytest.raises(ConfigError, match="mount its folder"):
             KeyRing.open(place)
@@ -366,7 +364,7 @@ class TestSingleFileMounts:
 
     def test_one_is_not_replaced(self, mounted: tuple[Path, Path]) -> None:
         """The error says where to change it."""
-        with pytest.raises(ConfigError, match="change it where it is mounted from"):
+        with pytest.raises(ConfigError, match="change it at its source"):
             change(mounted[1])
 
     def test_a_file_that_is_replaced_while_it_is_read(

@@ -25,13 +25,13 @@ def test_a_document_comes_back(ring: KeyRing) -> None:
 @pytest.mark.parametrize("keys", ["abc", b"abc", ["abc"], [None]])
 def test_a_ring_is_made_of_keys(keys: Any) -> None:
     """A text is never taken for a list of one-letter keys."""
-    with pytest.raises(ConfigError, match="made of"):
+    with pytest.raises(ConfigError, match="must be Key objects"):
         KeyRing(keys)
 
 
 def test_one_kid_once() -> None:
     """Two keys of one name are refused."""
-    with pytest.raises(ConfigError, match="there twice"):
+    with pytest.raises(ConfigError, match="occurs twice"):
         KeyRing([generate_key(kid="a"), generate_key(kid="a")])
 
 
@@ -41,14 +41,14 @@ def test_looking_up(hs256: KeyRing) -> None:
     assert len(hs256) == 1
     assert key.kid in hs256
     assert hs256[key.kid] is key
-    with pytest.raises(ConfigError, match=f"no key 'x'; it has {key.kid}"):
+    with pytest.raises(ConfigError, match=f"no key 'x': use one of {key.kid}"):
         hs256["x"]
 
 
 @pytest.mark.parametrize("text", ["hs-1", b"hs-1", ""])
 def test_text_is_no_list_of_keys(text: Any) -> None:
     """Its letters are not taken for keys, and the message says what it is for."""
-    with pytest.raises(ConfigError, match="made of keys, not of text"):
+    with pytest.raises(ConfigError, match="must be Key objects, not text"):
         KeyRing(text)
 
 
@@ -58,7 +58,7 @@ def test_a_secret_is_used_under_one_kid() -> None:
     one, other = (
         next(iter(KeyRing.from_jwks({"keys": [{**jwk, "kid": kid}]}))) for kid in ("a", "b")
     )
-    with pytest.raises(ConfigError, match="hold the same k"):
+    with pytest.raises(ConfigError, match="have the same k"):
         KeyRing([one, other])
 
 

@@ -128,7 +128,7 @@ def test_it_outlives_what_a_reading_raises(
     poller.stop()
     lines = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert lines == [
-        ("ERROR", "test: a reading failed unexpectedly; polling goes on"),
+        ("ERROR", "test: unexpected error in a reading; polling continues"),
         ("WARNING", "test: readings work again"),
     ]
     assert "an observer failed" in caplog.text

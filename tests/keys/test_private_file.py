@@ -202,7 +202,7 @@ def test_a_lock_that_is_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     holder = os.open(tmp_path / ".a.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(holder, fcntl.LOCK_SH)
-        with pytest.raises(ConfigError, match="locked by another process"):
+        with pytest.raises(ConfigError, match="another process has locked it"):
             replace_private_file(path, b"new", check=lambda _: None)
     finally:
         os.close(holder)

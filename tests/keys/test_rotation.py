@@ -54,7 +54,7 @@ class TestSchedule:
             ({"token_lifetime": 60, "algorithm": "EdDSA"}, "HS256, Ed25519, ES256"),
             ({"token_lifetime": 60, "algorithm": []}, "HS256, Ed25519, ES256"),
             ({"token_lifetime": 60, "leeway": 3601}, '"leeway" .* from 0 to 3600'),
-            ({"period": 5}, 'needs "token_lifetime"'),
+            ({"period": 5}, 'lacks "token_lifetime"'),
             ([], "must be an object"),
         ],
     )
@@ -179,9 +179,9 @@ class TestAdding:
         """It is refused; so is a schedule of another type."""
         ring = KeyRing.generate(algorithm)
         if algorithm != "HS256":
-            with pytest.raises(ConfigError, match="only reads"):
+            with pytest.raises(ConfigError, match="can only read"):
                 plan(ring.reader(), NOW, SCHEDULE)
-            with pytest.raises(ConfigError, match="only reads"):
+            with pytest.raises(ConfigError, match="can only read"):
                 revoke_key(ring.reader(), next(iter(ring)).kid, NOW)
         with pytest.raises(ConfigError, match="must be a Schedule"):
             plan(ring, NOW, {"period": 5})  # type: ignore[arg-type]
@@ -258,9 +258,9 @@ class TestReaders:
             key = key.with_members(exp=NOW - 5)
         ring = KeyRing([key])
         reader = (ring.revoke("a", now=NOW) if spoil == "revoked" else ring).reader()
-        with pytest.raises(ConfigError, match="only reads"):
+        with pytest.raises(ConfigError, match="can only read"):
             plan(reader, NOW, SCHEDULE)
-        with pytest.raises(ConfigError, match="only reads"):
+        with pytest.raises(ConfigError, match="can only read"):
             revoke_key(reader, "a", NOW, activate_new_now=True)
 
     def test_a_minter_stays_one(self) -> None:
@@ -352,7 +352,7 @@ class TestRevoking:
                 "revoked": {"revoked_at": NOW, "reason": "leaked"},
             }  # fmt: skip
         KeyRing.from_jwks(after.to_json(), running=ring)
-        with pytest.raises(ConfigError, match="kid must be"):
+        with pytest.raises(ConfigError, match="invalid kid"):
             revoke_key(ring, "no kid", NOW, unlisted=True)
         with pytest.raises(ConfigError, match="reason must be a str, not int"):
             revoke_key(ring, "gone", NOW, reason=5, unlisted=True)  # type: ignore[arg-type]
@@ -426,9 +426,9 @@ class TestOutlook:
             (ring_of(a=(1, None)), "no rotation config"),
             (ring_of(a=(1, 5)).with_schedule(SCHEDULE), "no key can sign"),
             (ring_of(a=(0, None)).with_schedule(SCHEDULE), "no nbf, so its age is unknown"),
-            (ring_of(a=(1, None)).with_schedule(SCHEDULE), "does the scheduled .* run"),
-            (ring_of(a=(NOW, None), b=(2 * NOW, None)).with_schedule(SCHEDULE), "clock was wrong"),
-            (ring_of(a=(NOW + 10**9, None)).with_schedule(SCHEDULE), "a clock was wrong"),
+            (ring_of(a=(1, None)).with_schedule(SCHEDULE), "the scheduled .* runs"),
+            (ring_of(a=(NOW, None), b=(2 * NOW, None)).with_schedule(SCHEDULE), "wrong clock"),
+            (ring_of(a=(NOW + 10**9, None)).with_schedule(SCHEDULE), "wrong clock"),
             (
                 ring_of(a=(1, NOW + 5), b=(NOW, None)).with_schedule(SCHEDULE),
                 rf"exp {in_utc(NOW + 5)} >= {in_utc(NOW + GRACE)} = nbf {in_utc(NOW)} .*rotate,",

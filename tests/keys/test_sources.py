@@ -42,9 +42,9 @@ class TestDocuments:
         ("document", "reason"),
         [
             (b"{", "not JSON"),
-            (b'{"keys": []}', "at least one key"),
-            (b'{"keys": [], "keys": []}', "member twice"),
-            (b'{"serial": 1}', 'no member "keys"'),
+            (b'{"keys": []}', "has no keys"),
+            (b'{"keys": [], "keys": []}', "duplicate member"),
+            (b'{"serial": 1}', '"keys" is missing'),
             (b"\xff", "not JSON"),
         ],
     )
@@ -84,7 +84,7 @@ class TestEnvironment:
     def test_it_cannot_be_written(self, hs256: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
         """A process cannot change it for others; the message says what to do."""
         monkeypatch.setenv("TEST_KEYS", hs256.to_json().decode())
-        with pytest.raises(ConfigError, match=r"TEST_KEYS: .* deploy that"):
+        with pytest.raises(ConfigError, match=r"TEST_KEYS: .* deploy again"):
             update(EnvironmentSource("TEST_KEYS"), lambda ring: ring.add())
 
 

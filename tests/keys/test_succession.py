@@ -40,10 +40,10 @@ class TestJudge:
     @pytest.mark.parametrize(
         ("document", "problem"),
         [
-            (None, "no key document|there is no document any more; restore serial 5"),
-            (b"", "there is no document any more"),
+            (None, "no key document|the document is missing: restore serial 5"),
+            (b"", "the document is missing"),
             (b'{"keys": [', "not JSON"),
-            (b'{"serial": 9, "keys": []}', "at least one key"),
+            (b'{"serial": 9, "keys": []}', "has no keys"),
             (b'{"keys": [{"kid": "a", "alg": "HS999"}], "serial": 9}', "newer version"),
         ],
     )
@@ -95,4 +95,4 @@ class TestJudge:
         running = ring.revoke("a", now=NOW)
         verdict = judge(running, "x", KeyRing([*ring], serial=9).to_json())
         assert verdict.ring is running
-        assert "a revocation is for good" in (verdict.problem or "")
+        assert "revocations are permanent" in (verdict.problem or "")

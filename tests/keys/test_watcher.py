@@ -118,8 +118,8 @@ class TestReloading:
         lines = [(record.levelname, record.getMessage()) for record in caplog.records]
         assert lines == [
             ("WARNING", "keys stay at serial 5: shelf: away"),
-            ("WARNING", "shelf: key ring replaced, serial 6 after 5"),
-            ("WARNING", "shelf: in order again, serial 6"),
+            ("WARNING", "shelf: new key ring, serial 6 replaces 5"),
+            ("WARNING", "shelf: recovered, serial 6"),
         ]
 
     def test_a_conflict_is_an_error(
@@ -492,7 +492,7 @@ class TestThread:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", fail)
             for _ in range(2):
-                with pytest.raises(StoreError, match="shelf: not followed: can't start"):
+                with pytest.raises(StoreError, match="shelf: cannot be followed: can't start"):
                     codec.encode({})
         codec.encode({})
         shelf.document = ring.add(now=NOW).to_json()

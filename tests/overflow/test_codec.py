@@ -1,4 +1,4 @@
-"""Tokens whose state is in a store: everything that a session is holds for them unchanged."""
+"""Tokens with an overflowed state behave like all other tokens."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_lost_entry_loses_no_other_session(codec: SessionCodec[Any], watched: 
     lost, kept = codec.encode(large(), now=NOW), codec.encode(large(), now=NOW)
     small = codec.encode({"user_id": 42}, now=NOW)
     answer(watched, next(iter(watched._entries)), None)
-    with pytest.raises(StateLost, match="no such entry"):
+    with pytest.raises(StateLost, match="entry is missing"):
         codec.decode(lost, now=NOW)
     assert codec.decode(kept, now=NOW)["user_id"] == 42
     watched.down = True
@@ -250,7 +250,7 @@ def test_the_text_of_the_key_elsewhere_is_text(codec: SessionCodec[Any], hs256: 
 )
 def test_what_is_no_reference_is_refused(state: dict[str, Any]) -> None:
     """One spelling, and nothing beside it."""
-    with pytest.raises(BadState, match="holds no reference"):
+    with pytest.raises(BadState, match="contains no valid reference"):
         reference_of(state)
 
 
@@ -263,7 +263,7 @@ def test_without_a_store_a_reference_is_refused(codec: SessionCodec[Any], hs256:
     class Lenient(msgspec.Struct):
         pages: int = 0
 
-    with pytest.raises(BadState, match="is in a store"):
+    with pytest.raises(BadState, match="is in an overflow store"):
         SessionCodec(hs256, state_type=Lenient).decode(token, now=NOW)
 
 
@@ -514,7 +514,7 @@ def test_wrong_arguments(watched: Watched, hs256: KeyRing) -> None:
     assert Overflow(watched, limit=most).limit == most
     with pytest.raises(ConfigError, match=r"stores.connect\(url\).overflow\(\), not builtins.dict"):
         Overflow({})  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"make one with Overflow\(store\)"):
+    with pytest.raises(ConfigError, match=r"pass Overflow\(store\)"):
         SessionCodec(hs256, overflow={})  # type: ignore[call-overload]
 
 

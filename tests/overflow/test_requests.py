@@ -193,7 +193,7 @@ def test_signing_out_holds_where_the_entry_cannot_be_removed(
     browser.ask(lambda session: session.update(large()))
     assert b"Max-Age=0" in browser.ask(page)[b"set-cookie"]
     assert len(watched._entries) == 1
-    assert "stays until it ends" in caplog.text
+    assert "stays until it expires" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ class TestReading:
         store.breaks = "before"
         replica = Replica(store)
         for _ in range(2):
-            with pytest.raises(StoreError, match="has not been read yet"):
+            with pytest.raises(StoreError, match="was never read"):
                 revoked(replica, sid(1), NOW, None)
         with pytest.raises(StoreError):
             entries(replica, sid(1), None)
@@ -200,7 +200,7 @@ class TestReading:
         empty.deny(denial(2), now=NOW)
         replica.store = empty
         replica.read()
-        assert "made anew" in caplog.text
+        assert "created anew" in caplog.text
         assert revoked(replica, sid(1), NOW + 9, None)
         assert revoked(replica, sid(2), NOW + 9, None)
         assert revoked(replica, sid(3), NOW, "ada")
@@ -364,7 +364,7 @@ class TestStaleness:
             Replica(MemoryStore(), max_staleness=odd)
         with pytest.raises(ConfigError, match='"deny" or "allow"'):
             Replica(MemoryStore(), when_stale=odd)
-        with pytest.raises(ConfigError, match="store of revocations"):
+        with pytest.raises(ConfigError, match="must be a revocation store"):
             Replica(odd)
 
         class Mute(MemoryStore):
@@ -541,7 +541,7 @@ class TestThread:
         store.breaks = "before"
         replica = Replica(store, refresh=3600, max_staleness=7200)
         for _ in range(20):
-            with pytest.raises(StoreError, match="has not been read"):
+            with pytest.raises(StoreError, match="was never read"):
                 revoked(replica, sid(1), NOW, None)
         assert len(reads) <= 2
         replica.close()

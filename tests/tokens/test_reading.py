@@ -46,11 +46,11 @@ def test_junk_is_refused(ring: KeyRing, junk: Any) -> None:
 @pytest.mark.parametrize(
     ("junk", "reason"),
     [
-        ("a.b", "2 segments; a token has 3"),
-        ("x" * 8192, "1 segments; a token has 3"),
-        ("x" * 8193, "8193 characters; a token has at most 8192"),
-        ("ä.b.c", "a token is ASCII"),
-        ("é" * 4096, "a token is ASCII"),
+        ("a.b", "2 segments instead of 3"),
+        ("x" * 8192, "1 segments instead of 3"),
+        ("x" * 8193, "8193 characters, but a token has at most 8192"),
+        ("ä.b.c", "a token must be ASCII"),
+        ("é" * 4096, "a token must be ASCII"),
     ],
 )
 def test_what_is_framed_otherwise_is_refused_with_why(junk: str, reason: str) -> None:

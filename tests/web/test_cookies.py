@@ -81,25 +81,28 @@ class TestConfigErrors:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"name": ""}, "a cookie's name is made of letters, digits"),
-            ({"name": "a b"}, "a cookie's name is made of letters, digits"),
-            ({"name": "a=b"}, "a cookie's name is made of letters, digits"),
-            ({"name": "a\n"}, "a cookie's name is made of letters, digits"),
-            ({"name": "é"}, "a cookie's name is made of letters, digits"),
-            ({"name": b"a"}, "a cookie's name is made of letters, digits"),
+            ({"name": ""}, "invalid cookie name: use letters, digits"),
+            ({"name": "a b"}, "invalid cookie name: use letters, digits"),
+            ({"name": "a=b"}, "invalid cookie name: use letters, digits"),
+            ({"name": "a\n"}, "invalid cookie name: use letters, digits"),
+            ({"name": "é"}, "invalid cookie name: use letters, digits"),
+            ({"name": b"a"}, "invalid cookie name: use letters, digits"),
             ({"same_site": "lax"}, "same_site must be Lax, Strict or None, not 'lax'"),
             ({"same_site": None}, "same_site must be Lax, Strict or None, not None"),
-            ({"name": "s", "domain": ""}, "domain '' is no host name"),
-            ({"name": "s", "domain": "a;b"}, "domain 'a;b' is no host name"),
-            ({"name": "s", "domain": "a.example\n"}, "is no host name"),
-            ({"name": "s", "domain": 5}, "domain 5 is no host name"),
+            ({"name": "s", "domain": ""}, "domain '' is not a host name"),
+            ({"name": "s", "domain": "a;b"}, "domain 'a;b' is not a host name"),
+            ({"name": "s", "domain": "a.example\n"}, "is not a host name"),
+            ({"name": "s", "domain": 5}, "domain 5 is not a host name"),
             ({"name": "s", "path": ""}, "path '' must begin with /"),
             ({"name": "s", "path": "shop"}, "path 'shop' must begin with /"),
-            ({"name": "s", "path": "/a;b"}, "must begin with / and hold no ; or white space"),
-            ({"name": "s", "path": "/a\n"}, "must begin with / and hold no ; or white space"),
+            ({"name": "s", "path": "/a;b"}, "must begin with / and contain no ; or white space"),
+            ({"name": "s", "path": "/a\n"}, "must begin with / and contain no ; or white space"),
             ({"name": "s", "path": None}, "path None must begin with /"),
-            ({"domain": "example.org"}, 'for several hosts name it "__Secure-..."'),
-            ({"name": "__Host-Http-a", "domain": "example.org"}, "binds the cookie to one host"),
+            ({"domain": "example.org"}, 'rename the cookie to "__Secure-..."'),
+            (
+                {"name": "__Host-Http-a", "domain": "example.org"},
+                "browsers refuse the prefix __Host- with a domain",
+            ),
             ({"path": "/shop"}, "the prefix __Host- needs path=/"),
             ({"name": "__host-s", "path": "/shop"}, "the prefix __Host- needs path=/"),
             ({"http_development": "false"}, "http_development must be True or False, not str"),
@@ -109,11 +112,11 @@ class TestConfigErrors:
             ({"name": "__Secure-s", "http_development": True}, "over plain http use another name"),
             (
                 {"name": "s", "http_development": True, "same_site": "None"},
-                "need a Secure cookie, so https",
+                "need a Secure cookie: use https",
             ),
             (
                 {"name": "s", "http_development": True, "partitioned": True},
-                "need a Secure cookie, so https",
+                "need a Secure cookie: use https",
             ),
         ],
     )
@@ -140,14 +143,14 @@ class TestConfigErrors:
         if good:
             assert Cookie(name="s", domain=domain).domain == domain
         else:
-            with pytest.raises(ConfigError, match="is no host name"):
+            with pytest.raises(ConfigError, match="is not a host name"):
                 Cookie(name="s", domain=domain)
 
     @pytest.mark.parametrize("name", ["", "a b", "a:", "é", None, b"a"])
     @pytest.mark.parametrize("which", ["request", "response"])
     def test_what_is_no_header(self, which: str, name: Any) -> None:
         """Header names are those of RFC 9110."""
-        with pytest.raises(ConfigError, match="is no name of a header"):
+        with pytest.raises(ConfigError, match="is not a valid header name"):
             Header(**{which: name})
 
 
@@ -164,8 +167,8 @@ class TestLimits:
                 cookie.write(token, 60)
             assert (caught.value.size, caught.value.limit) == (size, MAX_COOKIE)
             assert str(caught.value) == (
-                f"the cookie {cookie.name} has 4097 bytes (name and value); browsers keep 4096, "
-                "drop a larger one silently and go on sending the old one: keep less in the state, "
+                f"the cookie {cookie.name} has 4097 bytes (name and value), but browsers keep at "
+                "most 4096 and would go on sending the old cookie: keep less in the state, "
                 "or pass overflow=stores.connect(url).overflow()"
             )
 

@@ -400,5 +400,5 @@ def test_without_a_list_other_devices_cannot_be_signed_out(hs256: KeyRing) -> No
 
 def test_nobody_has_other_devices(manager: SessionManager[Any]) -> None:
     """An anonymous session has no subject whose sessions could end."""
-    with pytest.raises(ConfigError, match="no user is signed in"):
+    with pytest.raises(ConfigError, match="no subject is signed in"):
         request(manager).revoke_others()

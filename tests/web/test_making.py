@@ -343,9 +343,9 @@ class TestReaders:
         codec, manager = self.managers(rings)
         session = request(manager, codec.encode({"a": 1}, subject="42", now=NOW))
         change(session)
-        with pytest.raises(ConfigError, match="this ring only reads"):
+        with pytest.raises(ConfigError, match="this ring can only read"):
             session.check()
-        with pytest.raises(ConfigError, match="this ring only reads"):
+        with pytest.raises(ConfigError, match="this ring can only read"):
             response(manager, session)
 
     def test_a_ring_whose_last_key_has_expired(self) -> None:

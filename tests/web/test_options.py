@@ -107,7 +107,7 @@ class TestManager:
         """The two could contradict each other, so the error names what to give elsewhere."""
         making: Callable[..., object] = SessionManager
         names = ", ".join(name for name, value in more.items() if value is not None)
-        with pytest.raises(ConfigError, match=f"give {names} to SessionCodec"):
+        with pytest.raises(ConfigError, match=f"pass {names} to SessionCodec"):
             making(codec, **more)
 
     def test_an_option_without_a_value(self, codec: SessionCodec[Any]) -> None:
@@ -166,7 +166,7 @@ class TestAdapter:
     ) -> None:
         """The two could contradict each other, so the error names what to give elsewhere."""
         name = next(iter(options), "cookie")
-        with pytest.raises(ConfigError, match=f"give {name} to SessionManager"):
+        with pytest.raises(ConfigError, match=f"pass {name} to SessionManager"):
             manager_of(manager, options, cookie_name=cookie_name)
 
     def test_made_of_keys(self, hs256: KeyRing) -> None:

@@ -218,7 +218,7 @@ class TestChanges:
         begin_response(manager, session)
         manager.check_unchanged(session)
         session["cart"].append("late")
-        with pytest.raises(ConfigError, match="changed after the response had begun"):
+        with pytest.raises(ConfigError, match="changed after the response began"):
             manager.check_unchanged(session)
 
     def test_a_nested_change_in_what_was_only_read(
@@ -231,7 +231,7 @@ class TestChanges:
         cart = session["cart"]
         manager.check_unchanged(session)
         cart.append("late")
-        with pytest.raises(ConfigError, match="changed after the response had begun"):
+        with pytest.raises(ConfigError, match="changed after the response began"):
             manager.check_unchanged(session)
 
 

@@ -84,7 +84,7 @@ class TestWhatIsWritten:
         response(manager, session)
         manager.check_unchanged(session)
         session["cart"].append("late")
-        with pytest.raises(ConfigError, match="changed after the response had begun"):
+        with pytest.raises(ConfigError, match="changed after the response began"):
             manager.check_unchanged(session)
 
 
@@ -272,6 +272,6 @@ class TestWhatCannotBeWritten:
         session = request(manager, codec.encode({"a": 1}, subject="42", now=NOW))
         session.clear()
         headers: Headers = []
-        with pytest.raises(ConfigError, match="this ring only reads"):
+        with pytest.raises(ConfigError, match="this ring can only read"):
             manager.save(session, headers, now=NOW)
         assert headers == [(b"vary", b"Cookie")]

@@ -398,9 +398,9 @@ def test_a_typed_state() -> None:
 
 
 def test_a_key_that_can_sign_is_needed() -> None:
-    """A ring that only reads is an error at once; one of expired keys takes nothing over."""
+    """A ring that can only read is an error at once; one of expired keys takes nothing over."""
     ring = KeyRing.generate("Ed25519").reader()
-    with pytest.raises(ConfigError, match="only reads"):
+    with pytest.raises(ConfigError, match="can only read"):
         manager(codec=SessionCodec(ring, policy=POLICY))
     document = KeyRing.generate().to_jwks(private=True)
     document["keys"][0]["exp"] = NOW
@@ -415,9 +415,9 @@ def test_a_key_that_can_sign_is_needed() -> None:
     [
         ({"cookie": Header(context="session")}, "Header"),
         ({"cookie": Cookie(name="session", http_development=True)}, "name of a legacy cookie"),
-        ({"readers": ("session",)}, "no str"),
+        ({"readers": ("session",)}, "not str"),
         ({"readers": (reader(cap=31 * 86400),)}, "longest"),
-        ({"readers": (reader(cookie_name="a b"),)}, "name is made of"),
+        ({"readers": (reader(cookie_name="a b"),)}, "invalid cookie name"),
         ({"readers": (reader(domain="a/b"),)}, "domain"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Tokens as bytes: base64url, claims, and what a state may hold (SPEC section 3). Pure: no I/O."""
+"""Tokens as bytes: base64url, claims and states (SPEC section 3). Pure: no I/O."""

@@ -1,7 +1,7 @@
-"""Base64url without padding, in exactly one spelling (RFC 4648 sections 3.5 and 5).
+"""Canonical base64url without padding (RFC 4648 sections 3.5 and 5).
 
-The work is done by msgspec, whose JSON codec writes bytes as base64, and reads them three times as
-fast as binascii does.
+msgspec does the work: its JSON codec writes bytes as base64, and reads them three times as fast as
+binascii.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import msgspec
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-# A byte outside the alphabet becomes a character that no alphabet has.
+# A byte outside the alphabet becomes a character that is in no alphabet.
 _FROM_URL = bytes(
     byte if byte in _ALPHABET[:62] else {ord("-"): ord("+"), ord("_"): ord("/")}.get(byte, ord("!"))
     for byte in range(256)
 )
-# What ends the JSON text, by the length of the base64url text modulo 4; no text has length 1.
+# The end of the JSON text, by the length of the base64url text modulo 4; length 1 is impossible.
 _ENDS = (b'"', b"", b'=="', b'="')
-# Last characters whose unused low bits are zero, likewise.
+# The last characters whose unused low bits are zero, by the same index.
 _LAST = (_ALPHABET, b"", b"AQgw", b"AEIMQUYcgkosw048")
 _REASON = "not canonical base64url without padding"
 
@@ -26,7 +26,7 @@ _decode = msgspec.json.Decoder(bytes).decode
 
 
 class NotCanonical(ValueError):
-    """Text that is not the canonical base64url of any bytes."""
+    """The text is not canonical base64url."""
 
 
 def b64url_encode(data: bytes) -> bytes:
@@ -35,11 +35,11 @@ def b64url_encode(data: bytes) -> bytes:
 
 
 def b64url_decode(text: bytes) -> bytes:
-    """Return the bytes that `text` is the canonical spelling of.
+    """Return the bytes of a canonical base64url text.
 
     Raises:
-        NotCanonical: Empty text, another alphabet, white space, padding, an impossible length, or
-            unused bits that are not zero.
+        NotCanonical: The text is empty or of an impossible length, or contains other characters,
+            padding or unused bits that are not zero.
     """
     tail = len(text) & 3
     if not text or text[-1] not in _LAST[tail]:

@@ -1,4 +1,4 @@
-"""Claims as a msgpack array, written and read (SPEC section 3). Pure: no clock, no I/O."""
+"""Write and read claims as a msgpack array (SPEC section 3). Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Signers = Annotated[tuple[_Kid, ...], msgspec.Meta(min_length=1, max_length=MAX
 
 
 class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=False):
-    """What a token says, in the order of its array. Later elements are ignored (SPEC 3)."""
+    """The claims of a token, in the order of its array. Later elements are ignored (SPEC 3)."""
 
     sid: Annotated[bytes, msgspec.Meta(min_length=SID_BYTES, max_length=SID_BYTES)]
     iat: Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
@@ -62,16 +62,16 @@ def write_claims(
         iat: Unix seconds.
         ttl: Seconds.
         age: Seconds from the session's start to `iat`.
-        sub: Whose session.
-        state: As a format's `checked` gives it.
+        sub: The subject.
+        state: The state from a format's `checked`.
         cap: Seconds, or None.
         signers: The other keys that have signed tokens of the session, oldest first.
-        auth: Seconds from the session's start until its subject last authenticated again; None
-            where that is not known.
-        pad_to: Zeros are added up to a multiple of this many bytes; 0 adds none.
+        auth: Seconds from the session's start to the last authentication of its subject, or None if
+            unknown.
+        pad_to: Pad the claims to a multiple of this many bytes; 0 for no padding.
 
     Raises:
-        StateError: A subject that is no str, int or None, or text that UTF-8 cannot hold.
+        StateError: The subject is not a str, int or None, or text is not valid UTF-8.
     """
     if sub is not None:
         check_subject(sub)
@@ -84,7 +84,7 @@ def write_claims(
         packed = encode_msgpack(claims)
     except UnicodeEncodeError:
         packed = b""
-    packed = packed or checked_text(claims, state)  # which says where the text is
+    packed = packed or checked_text(claims, state)  # this names the place of the text
     return _padded(packed, pad_to, later) if pad_to else packed
 
 
@@ -94,10 +94,10 @@ _decode_members = Decoder(Claims[dict[str, msgspec.Raw]]).decode
 
 
 def check_nesting(plaintext: bytes) -> None:
-    """Refuse claims that nest deeper than a small thread's stack can read.
+    """Refuse claims that are nested too deeply for a small thread's stack.
 
     Raises:
-        BadClaims: They do.
+        BadClaims: They are nested too deeply.
     """
     if nests_too_deep(plaintext):
         raise BadClaims(TOO_DEEP)
@@ -107,8 +107,8 @@ def read_claims(plaintext: bytes) -> Claims[Any]:
     """Return the claims in `plaintext`, with a state of any kind.
 
     Raises:
-        BadClaims: Not an array of claims, a claim out of range, malformed msgpack anywhere, or
-            bytes after its end.
+        BadClaims: The bytes are not an array of claims, a claim is out of range, the msgpack is
+            malformed, or bytes follow it.
     """
     if len(plaintext) > SAFE_NESTING:
         check_nesting(plaintext)
@@ -121,28 +121,28 @@ def read_claims(plaintext: bytes) -> Claims[Any]:
         reason = f"claims are not those of a session: {where_it_fails(error)}"
     except UNREADABLE:
         reason = "claims are not well-formed msgpack, or bytes follow them"
-    # Said here, so that no exception behind this one holds the claims.
+    # Raised outside the except blocks, so that no chained exception holds the claims.
     raise BadClaims(reason)
 
 
 def packed_state(plaintext: bytes) -> bytes:
-    """Return the state in claims that have been read before, as it stands there."""
+    """Return the packed state in claims that were read before."""
     return bytes(_decode_packed(plaintext).state)
 
 
 def packed_members(plaintext: bytes) -> dict[str, msgspec.Raw]:
-    """Return the members of the state in claims that have been read before."""
+    """Return the members of the state in claims that were read before."""
     return _decode_members(plaintext).state
 
 
 def _padded(packed: bytes, pad_to: int, later: tuple[Any, ...]) -> bytes:
-    """Append the pad to an array of seven, and the later claims.
+    """Append the pad to an array of seven claims, then the later claims.
 
     The pad is a bin 8 of zeros, at most `pad_to` + 1 <= 257 bytes with its head.
     """
     tail = b"".join(map(encode_msgpack, later))
     missing = -(len(packed) + len(tail)) % pad_to
-    if missing < 2:  # noqa: PLR2004  # the two bytes that a bin 8 begins with
+    if missing < 2:  # noqa: PLR2004  # the two bytes of a bin 8's head
         missing += pad_to
     zeros = missing - 2
     head = bytes((0x98 + len(later),))
@@ -155,10 +155,10 @@ _SAFE_REASON = re.compile(r"(Expected `[\w |]+`, got `\w+`|Object missing requir
 
 
 def where_it_fails(error: Exception, root: str = "claims") -> str:
-    """Name the field that msgspec complains of, and never the value.
+    """Return the name of the field in msgspec's error, never the value.
 
-    msgspec gives the path only in its text, and some of its texts quote the value; so only the
-    path and two kinds of reason are taken over.
+    msgspec gives the path only in its text, and some texts quote the value. So only the path and
+    two kinds of reason are used.
     """
     text = str(error)
     found = _AT.search(text)

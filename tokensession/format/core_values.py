@@ -1,8 +1,8 @@
 """Core values: how each value of a state is written, or why it cannot be (SPEC section 3).
 
-A value of exactly a core type is written as it is. An instance of a subclass is written as its
-*base value*, read past all overrides, if it equals that value: then what comes back equals what
-was put in. Any other value goes once to the application's ``convert``.
+A value of exactly a core type is written unchanged. An instance of a subclass is written as its
+*base value*, read without its overrides, if the two are equal. So the value that is read equals the
+one that was written. Any other value is passed once to the application's ``convert``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    # Returns what a value of another type is written as.
+    # Converts a value of another type.
     Convert: TypeAlias = Callable[[Any], Any]
 
-MAX_INT: Final = 2**53 - 1  # the largest integer that every JSON and JavaScript reader keeps exact
+MAX_INT: Final = 2**53 - 1  # the largest integer that is exact in all JSON and JavaScript readers
 MIN_INT: Final = -MAX_INT
 MAX_DEPTH: Final = 32  # levels of arrays and maps in a state; the state itself is level 1
 
@@ -34,16 +34,16 @@ _FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "microseco
 
 
 def core_value(value: Any, path: str, depth: int = 1, convert: Convert | None = None) -> Any:
-    """Return a value as it is written: made of core values, and the same object if it is already.
+    """Return a value as it is written, in core values; the same object if nothing changes.
 
     Args:
         value: The value.
-        path: Where it stands.
-        depth: How deep; the state itself is level 1.
-        convert: Returns what values of other types are written as.
+        path: The place of the value.
+        depth: The level of the value; the state itself is level 1.
+        convert: Converts values of other types.
 
     Raises:
-        StateError: A value that would come back as another; the path says where.
+        StateError: The value cannot be written unchanged; the message has the path.
     """
     if type(value) not in _CORE:
         value = _replaced(value, path, depth, convert)
@@ -58,7 +58,7 @@ def core_value(value: Any, path: str, depth: int = 1, convert: Convert | None = 
 
 
 def base_value(value: Any) -> Any:
-    """Return the base value of an instance of a subclass, equal or not; else the value itself."""
+    """Return the base value of a subclass instance, equal or not; otherwise the value itself."""
     for kind, base in _BASES.items():
         if isinstance(value, kind):
             return base(value)
@@ -66,10 +66,10 @@ def base_value(value: Any) -> Any:
 
 
 def check_text(text: str, path: str) -> None:
-    """Refuse text that UTF-8 cannot hold.
+    """Refuse text that is not valid UTF-8.
 
     Raises:
-        StateError: A lone surrogate.
+        StateError: The text contains a lone surrogate.
     """
     try:
         text.encode()
@@ -77,18 +77,18 @@ def check_text(text: str, path: str) -> None:
         pass
     else:
         return
-    # Said here, so that no exception behind this one holds the text.
-    raise StateError(path, "text with a lone surrogate, which UTF-8 cannot hold")
+    # Raised outside the except block, so that no chained exception holds the text.
+    raise StateError(path, "the text contains a lone surrogate, which UTF-8 cannot encode")
 
 
 def check_int(number: int, path: str) -> None:
-    """Refuse an integer that some languages cannot hold.
+    """Refuse an integer that is not exact in some languages.
 
     Raises:
-        StateError: It is beyond ±(2**53 - 1).
+        StateError: The integer is beyond ±(2**53 - 1).
     """
     if not MIN_INT <= number <= MAX_INT:
-        raise StateError(path, f"an integer beyond {MAX_INT} (2**53 - 1); store it as str")
+        raise StateError(path, f"the integer is beyond {MAX_INT} (2**53 - 1): store it as str")
 
 
 def _core_map(
@@ -99,10 +99,10 @@ def _core_map(
     for key, item in value.items():
         name = key if type(key) is str else _core_key(key, path, convert)
         if name in core:
-            raise StateError(path, f"two keys that are both written as {name!r}")
+            raise StateError(path, f"two keys are both written as {name!r}")
         check_text(name, path)
         if name == "__proto__":
-            raise StateError(path, "the key __proto__, which JavaScript readers refuse")
+            raise StateError(path, "JavaScript readers refuse the key __proto__: use another name")
         core[name] = written = core_value(item, _step(path, name), depth + 1, convert)
         changed = changed or written is not item or name is not key
     return core if changed else value
@@ -117,16 +117,16 @@ def _core_array(value: Any, path: str, depth: int, convert: Convert | None) -> A
 
 
 def _core_key(key: Any, path: str, convert: Convert | None) -> str:
-    """Return the key of a map as it is written."""
+    """Return a map's key as it is written."""
     if type(key) not in _CORE:
         key = _replaced(key, path, MAX_DEPTH, convert)
     if type(key) is not str:
-        raise StateError(path, f"a key of type {type(key).__name__}; use str(...) for keys of maps")
+        raise StateError(path, f"a key is a {type(key).__name__}: use str(...) for keys of maps")
     return key
 
 
 def _replaced(value: Any, path: str, depth: int, convert: Convert | None) -> Any:
-    """Return the value of exactly a core type that is written for this one."""
+    """Return the core value that replaces this value."""
     kind, core = type(value), _UNEQUAL
     reason = None
     if isinstance(value, _SUBCLASSED):
@@ -136,17 +136,17 @@ def _replaced(value: Any, path: str, depth: int, convert: Convert | None) -> Any
     elif convert is not None:
         try:
             converted = convert(value)
-        except Exception as error:  # noqa: BLE001  # of the application
-            reason = f"a {kind.__name__}, for which convert raised {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001  # an application's function can raise any
+            reason = f"convert raised {type(error).__name__} for a {kind.__name__}"
         else:
             core = converted if type(converted) in _CORE else _equal_base(converted)
             reason = (
-                f"a {kind.__name__}, for which convert returned a {type(converted).__name__}; "
+                f"convert returned a {type(converted).__name__} for a {kind.__name__}: "
                 "return core values, such as str"
             )
     if core is not _UNEQUAL:
         return core
-    # Said here, so that no exception behind this one holds the value.
+    # Raised outside the except block, so that no chained exception holds the value.
     raise StateError(path, reason or _unsupported(value))
 
 
@@ -154,16 +154,16 @@ _UNEQUAL: Final = object()
 
 
 def _equal_base(value: Any) -> Any:
-    """Return the base value of an instance of a subclass if the two are equal, else `_UNEQUAL`."""
+    """Return the base value of a subclass instance if it equals the instance, else `_UNEQUAL`."""
     try:
         base = base_value(value)
-        if type(base) not in _CORE or not bool(value == base):  # `!=` can be another method
+        if type(base) not in _CORE or not bool(value == base):  # `!=` can be a different method
             return _UNEQUAL
         if type(base) is dict and [*value.items()] != [*base.items()]:
             return _UNEQUAL
         if type(base) is list and [*value] != base:
             return _UNEQUAL
-    except Exception:  # noqa: BLE001  # of the subclass
+    except Exception:  # noqa: BLE001  # a subclass can raise any
         return _UNEQUAL
     return base
 
@@ -171,10 +171,10 @@ def _equal_base(value: Any) -> Any:
 def _base_datetime(moment: datetime) -> datetime:
     fields = [getattr(datetime, name).__get__(moment) for name in _FIELDS]
     fold: int = datetime.fold.__get__(moment)
-    return datetime(*fields, fold=fold)  # noqa: DTZ001  # its zone is among the fields
+    return datetime(*fields, fold=fold)  # noqa: DTZ001  # the fields include the zone
 
 
-# The first of which a value is an instance has its base value.
+# A value has the base value of the first type that fits.
 _BASES: Final[dict[type, Callable[[Any], Any]]] = {
     str: str.__str__,
     int: int.__index__,
@@ -189,12 +189,12 @@ _SUBCLASSED: Final = tuple(_BASES)
 
 def _check_float(number: float, path: str) -> None:
     if isnan(number):
-        raise StateError(path, "NaN, which does not equal itself after the round trip; use None")
+        raise StateError(path, "NaN does not equal itself after reading: store None")
 
 
 def _check_datetime(moment: datetime, path: str) -> None:
     if moment.utcoffset() is None:
-        raise StateError(path, "a datetime without time zone; add one, such as timezone.utc")
+        raise StateError(path, "a datetime without time zone: add one, such as timezone.utc")
     try:
         moment.astimezone(UTC)
     except OverflowError:
@@ -208,7 +208,7 @@ _CHECKED: Final[dict[type, Callable[[Any, str], None]]] = {
     datetime: _check_datetime,
 }
 
-# What to store in place of an instance of these types, the first that fits.
+# What to store instead of an instance of these types, in order.
 _REMEDIES: Final = {
     "Decimal": "str(...)",
     "UUID": "str(...)",
@@ -229,13 +229,13 @@ def _unsupported(value: Any) -> str:
     kind = type(value)
     for base in _BASES:
         if isinstance(value, base):
-            what = f"a {kind.__name__}, which does not equal the {base.__name__} that comes back"
-            return f"{what}; store a {base.__name__}"
+            what = f"a {kind.__name__} does not equal the {base.__name__} that is read back"
+            return f"{what}: store a {base.__name__}"
     names = [base.__name__ for base in kind.__mro__]
     remedy = next((text for name, text in _REMEDIES.items() if name in names), "a core value")
     return (
-        f"a {kind.__name__}, which msgpack does not keep; store {remedy}, give the codec "
-        "convert=, or use a state_type"
+        f"msgpack has no {kind.__name__}: store {remedy}, pass convert= to the codec, or use a "
+        "state_type"
     )
 
 

@@ -1,8 +1,8 @@
-"""A state in msgpack of which only those members are read that are asked for.
+"""A packed state whose members are read lazily.
 
-A state of 100 kB takes far longer to read and to compare than to fetch and to open, and a page
-needs a few of its members. So each is read when the application asks for it, and members that were
-neither read nor replaced are as they were.
+Reading and comparing a state of 100 kB takes far longer than fetching and decrypting it, but a page
+needs few of its members. So a member is read when the application uses it. Members that were
+neither read nor replaced are unchanged.
 """
 
 from __future__ import annotations
@@ -21,28 +21,32 @@ _write: Final = msgspec.msgpack.Encoder().encode
 
 
 class Members(MutableMapping[str, Any]):
-    """The members of a state, in their order.
+    """The members of a state, in order.
 
     Args:
-        packed: A map with str keys in msgpack, each value in its shortest form.
+        packed: A msgpack map with str keys, each value in its shortest form.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: The bytes are anything else.
     """
 
     __slots__ = ("_found", "_lock", "_members", "_packed")
 
     def __init__(self, packed: bytes) -> None:
         self._packed = packed
-        self._lock = Lock()  # held while a member is read or replaced, so that all see one object
+        self._lock = (
+            Lock()
+        )  # held while a member is read or replaced, so that all threads see one object
         self._found: dict[str, msgspec.Raw] = _read_members(packed)
-        self._members: dict[str, Any] = dict(self._found)  # those that were read as their values
+        self._members: dict[str, Any] = dict(
+            self._found
+        )  # read members are values, the others are raw
 
     def __getitem__(self, key: str) -> Any:
         """Return a member.
 
         Raises:
-            BadState: It is not well-formed msgpack, which its writer has sealed nevertheless.
+            BadState: The member is malformed msgpack, although its writer had the key.
         """
         value = self._members[key]
         if type(value) is not msgspec.Raw:
@@ -58,8 +62,8 @@ class Members(MutableMapping[str, Any]):
             else:
                 self._members[key] = value
                 return value
-        # Said here, so that no exception behind this one holds the state.
-        raise BadState("a member of the state is not well-formed msgpack")
+        # Raised outside the except block, so that no chained exception holds the state.
+        raise BadState("a member of the state is malformed msgpack")
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a member."""
@@ -72,29 +76,29 @@ class Members(MutableMapping[str, Any]):
             del self._members[key]
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether there is a member."""
+        """Tell whether the state has a member."""
         return key in self._members
 
     def __iter__(self) -> Iterator[str]:
-        """Give the keys."""
+        """Yield the keys."""
         return iter(self._members)
 
     def __reversed__(self) -> Iterator[str]:
-        """Give the keys, the newest first."""
+        """Yield the keys, the newest first."""
         return reversed(self._members)
 
     def __len__(self) -> int:
-        """Count the members."""
+        """Return the number of members."""
         return len(self._members)
 
     def whole(self) -> dict[str, Any]:
-        """Return the dict of all members, which is the same one each time and stays theirs."""
+        """Return a dict of all members. Each call returns the same dict, which the state shares."""
         for key in list(self._members):
             self[key]
         return self._members
 
     def changed(self) -> dict[str, Any]:
-        """Return the members that are not what was found."""
+        """Return the members that have changed since they were found."""
         changed = {}
         for key, value in self._members.items():
             raw = self._found.get(key) if type(key) is str else None
@@ -103,7 +107,7 @@ class Members(MutableMapping[str, Any]):
         return changed
 
     def replaced(self, members: dict[str, Any]) -> dict[str, Any]:
-        """Return a dict of all members, in which these take the place of those with equal keys."""
+        """Return a dict of all members, with these in place of those with equal keys."""
         return {
             key if type(key) is str else str.__str__(key): members.get(key, value)
             for key, value in self._members.items()
@@ -116,8 +120,8 @@ class Members(MutableMapping[str, Any]):
             write: Packs the members.
 
         Raises:
-            TypeError: A value that msgpack does not have; ValueError, RecursionError and
-                OverflowError likewise.
+            TypeError: Msgpack has no such type. ValueError, RecursionError and OverflowError are
+                raised for the same reason.
         """
         if not self.changed() and list(self._members) == list(self._found):
             return self._packed
@@ -125,7 +129,7 @@ class Members(MutableMapping[str, Any]):
 
 
 def _is_written_as(value: Any, raw: msgspec.Raw) -> bool:
-    """Tell whether a value is packed as these bytes."""
+    """Tell whether a value packs to these bytes."""
     try:
         return msgspec.Raw(_write(value)) == raw
     except (TypeError, ValueError, RecursionError, OverflowError, MemoryError):

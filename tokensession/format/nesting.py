@@ -1,21 +1,21 @@
-"""How deep msgpack nests, told before a decoder recurses into it."""
+"""Measure how deeply msgpack is nested, before a recursive decoder reads it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# A decoder recurses once per level; 512 levels fit several times into a thread stack of 512 kB,
-# 3000 do not on every interpreter.
+# A decoder recurses once per level. 512 levels fit several times into a thread stack of 512 kB;
+# 3000 levels do not fit on every interpreter.
 SAFE_NESTING: Final = 512
 
-# All but fixmap and fixarray (80 to 9f), array 16 and 32, map 16 and 32 (dc to df).
+# All except fixmap and fixarray (80 to 9f), array 16 and 32, map 16 and 32 (dc to df).
 _NOT_OPENING = bytes({*range(256)} - {*range(0x80, 0xA0)} - {*range(0xDC, 0xE0)})
 
 
 def nests_too_deep(data: bytes) -> bool:
-    """Tell whether decoding `data` could exhaust the stack (a broken writer's doing).
+    """Tell whether decoding `data` could exhaust the stack (only a broken writer does this).
 
-    Most claims have fewer bytes, or fewer that could open an array or map, than levels are safe.
+    Most claims are shorter than the safe depth, or have fewer bytes that could open a container.
     """
     if len(data) <= SAFE_NESTING or len(data.translate(None, _NOT_OPENING)) <= SAFE_NESTING:
         return False
@@ -50,7 +50,7 @@ def _depth_exceeds(data: bytes, limit: int) -> bool:
 
 
 def _head(data: bytes, at: int) -> tuple[int, int]:
-    """Return how many bytes the value at `at` takes before its items, and how many items follow."""
+    """Return the size of the value's head at `at`, and the number of items that follow it."""
     first = data[at]
     if first in _COUNTED:
         width, factor = _COUNTED[first]

@@ -1,4 +1,4 @@
-"""Durations and instants: whole seconds, checked where they are given. Pure but for the clock."""
+"""Durations and instants in whole seconds, validated. Pure except for the clock."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Duration: TypeAlias = int | timedelta
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-MAX_LEEWAY: Final = 3600  # a clock that is an hour off needs repair, not tolerance
+MAX_LEEWAY: Final = 3600  # a clock that is an hour off must be repaired, not tolerated
 
 
 def check_seconds(name: str, value: object, *, least: int = 1, most: int = MAX_SECONDS) -> None:
     """Refuse a duration that is not a whole number of seconds from `least` to `most`.
 
     Raises:
-        ConfigError: With the name, what was given, and the range.
+        ConfigError: The duration is invalid; the message has its name, value and range.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(
@@ -35,13 +35,13 @@ def duration(name: str, value: Duration, *, least: int = 1, most: int = MAX_SECO
     """Return a duration in whole seconds.
 
     Args:
-        name: What it is called in an error.
+        name: The name of the duration in messages.
         value: Seconds, or a timedelta of whole seconds.
-        least: The least that it can be.
-        most: The most.
+        least: The minimum in seconds.
+        most: The maximum in seconds.
 
     Raises:
-        ConfigError: With the name, what was given, and the range.
+        ConfigError: The duration is invalid; the message has its name, value and range.
     """
     if isinstance(value, timedelta):
         if value.microseconds:
@@ -86,7 +86,7 @@ def whole_seconds(now: float | None) -> int:
     """Return `now`, or the system's clock, as whole Unix seconds.
 
     Raises:
-        ConfigError: Not a finite number that a token can carry.
+        ConfigError: The value is not a finite number in the range of a token.
     """
     if now is None:
         return int(time())
@@ -98,14 +98,14 @@ def whole_seconds(now: float | None) -> int:
 
 
 def fractional_seconds(name: str, value: float | timedelta) -> float:
-    """Return a duration in seconds, of which a part can remain.
+    """Return a duration in seconds, with fractions.
 
     Args:
-        name: What it is called in an error.
+        name: The name of the duration in messages.
         value: Seconds, or a timedelta.
 
     Raises:
-        ConfigError: Neither a number nor a timedelta.
+        ConfigError: The value is neither a number nor a timedelta.
     """
     if isinstance(value, timedelta):
         return value.total_seconds()

@@ -1,4 +1,4 @@
-"""The state as it is checked and packed (SPEC section 3)."""
+"""Check and pack states (SPEC section 3)."""
 
 from __future__ import annotations
 
@@ -27,29 +27,31 @@ if TYPE_CHECKING:
 
     from tokensession.format.core_values import Convert
 
-OVERFLOW_KEY: Final = "tokensession/overflow"  # of a state: it stands for one elsewhere (SPEC 14)
+OVERFLOW_KEY: Final = (
+    "tokensession/overflow"  # this key of a state marks a reference to the overflow (SPEC 14)
+)
 UNREADABLE: Final = (ValueError, RecursionError, MemoryError)  # msgspec's errors are ValueErrors
 UNWRITABLE: Final = (*UNREADABLE, TypeError, OverflowError)
 
 
 def packer(convert: Convert | None = None) -> Callable[[Any], bytes]:
-    """Return what packs values as msgpack.
+    """Return a function that packs values as msgpack.
 
     Args:
-        convert: Returns what values of other types are written as.
+        convert: Converts values of other types.
     """
 
     def write_unknown(value: Any) -> Any:
-        """Return what stands for a value that msgspec does not know."""
+        """Return a value that msgspec can pack."""
         if type(value) is Members:
             return msgspec.Raw(value.packed(encode))
         base = base_value(value)
         if base is not value:
             return base
         if convert is not None:
-            with contextlib.suppress(Exception):  # of the application
+            with contextlib.suppress(Exception):  # an application's function can raise any
                 return convert(value)
-        raise TypeError(f"a {type(value).__name__}, which msgpack does not have")
+        raise TypeError(f"msgpack has no {type(value).__name__}")
 
     encode = msgspec.msgpack.Encoder(enc_hook=write_unknown).encode
     return encode
@@ -59,7 +61,7 @@ encode_msgpack: Callable[[Any], bytes] = packer()
 
 
 def comparer(convert: Convert | None = None) -> Callable[[Any], bytes | None]:
-    """Return what packs values to compare them; it gives None for those that cannot be packed.
+    """Return a function that packs values for comparison; it returns None if that fails.
 
     Args:
         convert: As for `packer`.
@@ -76,49 +78,49 @@ def comparer(convert: Convert | None = None) -> Callable[[Any], bytes | None]:
 
 
 def pack_state(state: Any) -> bytes:
-    """Return `state` as msgpack that reads back as it is (a tuple as a list).
+    """Return `state` as msgpack that reads back equal (a tuple reads back as a list).
 
     Raises:
-        StateError: A value that would be changed on the way; the path says where.
+        StateError: A value cannot be written unchanged; the message has the path.
     """
     return checked_text(checked_state(state), state)
 
 
 def checked_state(state: Any, convert: Convert | None = None) -> Any:
-    """Return `state` in core values, after checking all of it but its text; the encoder does that.
+    """Return `state` in core values; everything is checked but text, which the encoder checks.
 
     Raises:
-        StateError: A value that would be changed on the way; the path says where.
+        StateError: A value cannot be written unchanged; the message has the path.
     """
     if not (is_plain(state, 1) if type(state) in CONTAINERS else type(state) in TEXT):
         state = core_value(state, "state", convert=convert)
     if type(state) is dict and OVERFLOW_KEY in state:
-        raise StateError("state", f"the key {OVERFLOW_KEY}, which only this library writes")
+        raise StateError("state", f"the key {OVERFLOW_KEY} is reserved: use another name")
     return state
 
 
 def checked_text(value: Any, state: Any) -> bytes:
-    """Return `value` in msgpack, after the encoder has found all text in it to be UTF-8.
+    """Return `value` in msgpack; the encoder checks that all text in it is valid UTF-8.
 
     Raises:
-        StateError: A lone surrogate in `state`, which is part of the value.
+        StateError: The `state` in the value contains a lone surrogate.
     """
     try:
         return encode_msgpack(value)
     except UnicodeEncodeError:
         pass
-    # Said here and not above, so that no exception behind this one holds the text.
+    # Raised outside the except block, so that no chained exception holds the text.
     core_value(state, "state")
-    raise StateError("state", "text with a lone surrogate, which UTF-8 cannot hold")
+    raise StateError("state", "the text contains a lone surrogate, which UTF-8 cannot encode")
 
 
 _RESERVED = frozenset({OVERFLOW_KEY, "__proto__"})
 
 
-def is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost more than they say
-    """Tell quickly that a container holds core values only; what is rare is left to the walk.
+def is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would be too slow
+    """Tell quickly whether a container has only core values; False can also mean a rare case.
 
-    Exact types: the walk finds the base values of others.
+    Only exact types count, because the slower walk finds the base values of others.
     """
     if type(value) is dict:
         if "__proto__" in value:
@@ -137,13 +139,13 @@ def is_plain(value: Any, depth: int) -> bool:  # noqa: C901  # calls would cost 
         elif kind in CONTAINERS:
             if depth == MAX_DEPTH or (item and not is_plain(item, depth + 1)):
                 return False
-        elif kind not in SCALARS or item != item:  # noqa: PLR0124  # NaN differs from itself
+        elif kind not in SCALARS or item != item:  # noqa: PLR0124  # NaN is unequal to itself
             return False
     return True
 
 
 def are_plain(state: dict[str, Any], keys: Iterable[Any]) -> bool:
-    """Tell quickly that these members of a state hold core values only, as `is_plain` does."""
+    """Tell quickly whether these members of a state have only core values, as `is_plain` does."""
     for key in keys:
         if key in state:
             if type(key) is not str or key in _RESERVED:
@@ -172,10 +174,10 @@ def check_given_subject(subject: Any) -> None:
 
 
 def check_subject(subject: Any) -> None:
-    """Refuse a subject that is no str, int within ±(2**53 - 1) or None.
+    """Refuse a subject that is not a str, an int within ±(2**53 - 1) or None.
 
     Raises:
-        StateError: With the path ``subject``.
+        StateError: The subject is invalid; the path is ``subject``.
     """
     if type(subject) is str:
         check_text(subject, "subject")
@@ -183,4 +185,4 @@ def check_subject(subject: Any) -> None:
         check_int(subject, "subject")
     elif subject is not None:
         kind = type(subject).__name__
-        raise StateError("subject", f"a {kind}; a subject is a str, an int or None (use str(...))")
+        raise StateError("subject", f"must be a str, an int or None, not {kind}: use str(...)")

@@ -1,4 +1,4 @@
-"""How the state of a codec is read, packed and checked: core values, or a type of its own."""
+"""How a codec reads, packs and checks states: as core values, or as the application's type."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class StateFormat(Protocol[StateT]):
-    """How the state of one codec's claims is read, packed, checked and begun."""
+    """Reads, packs, checks and creates the states of one codec."""
 
     @property
     def empty(self) -> Callable[[], StateT]:
-        """What makes the state of a new session."""
+        """The function that creates the state of a new session."""
         ...
 
     @property
@@ -29,19 +29,19 @@ class StateFormat(Protocol[StateT]):
         ...
 
     def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
-        """Return claims, and None or how the state misses the type, or raise BadClaims."""
+        """Return the claims, and the reason why the state does not fit, if any."""
         ...
 
     def read_state(self, packed: bytes) -> StateT:
-        """Return a state that was kept apart from its claims, or raise BadState."""
+        """Return a state that was stored apart from its claims, or raise BadState."""
         ...
 
     def pack(self, state: Any) -> bytes | None:
-        """Return a state or a part of one in msgpack, to compare it; None if that fails."""
+        """Return a state or a part of it in msgpack, for comparison; None if that fails."""
         ...
 
     def repacked(self, packed: bytes) -> bytes | None:
-        """Return a state that another writer has packed as this one would; None if it cannot."""
+        """Return another writer's packed state as this one would pack it; None if that fails."""
         ...
 
     def checked(
@@ -52,15 +52,15 @@ class StateFormat(Protocol[StateT]):
         touched: Collection[Any] | None,
         former: bytes | None,
     ) -> Any:
-        """Return what goes into the claims, or raise a StateError.
+        """Return the state for the claims, or raise a StateError.
 
         Args:
             state: The state.
-            packed: The state in msgpack, where that is known.
+            packed: The state in msgpack, if known.
             touched: The members that can have changed since the state was read; None for all. The
-                others come from a key holder, and stay as they came.
-            former: The state as it was read in msgpack, where it is large: then members with the
-                same bytes need no check.
+                others came from a key holder and are not checked again.
+            former: A large state as it was read in msgpack. Members with the same bytes need no
+                check.
         """
         ...
 
@@ -68,10 +68,10 @@ class StateFormat(Protocol[StateT]):
 def state_format(
     state_type: type[StateT] | None, convert: Convert | None = None
 ) -> StateFormat[StateT]:
-    """Return the format of a state type; None stands for core values.
+    """Return the format of a state type; None means core values.
 
     Raises:
-        ConfigError: A type that msgspec does not support, or a `convert` that is not a function.
+        ConfigError: msgspec does not support the type, or `convert` is not a function.
     """
     if convert is not None and not callable(convert):
         raise ConfigError(f"convert must be a function, not {type(convert).__name__}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tokensession.format.core_values import Convert
 
-# What the checks of an application's own type may raise, besides msgspec's errors: anything.
+# The checks of an application's own type can raise any exception.
 _OWN_ERRORS: Final = (Exception,)
 
 
@@ -34,17 +34,17 @@ class TypedState(Generic[StateT]):
     """A state of the application's own type.
 
     Args:
-        state_type: Any type that msgspec turns into core values and back.
-        convert: Returns what values that msgspec does not know are written as, or None.
+        state_type: Any type that msgspec converts to core values and back.
+        convert: Converts values that msgspec does not know, or None.
 
     Attributes:
         pack: As for an untyped state.
-        empty: Makes the state of a new session.
-        lacks: The fields without a default, in words; empty where there are none.
+        empty: Creates the state of a new session.
+        lacks: The fields without a default, in words; empty if there are none.
 
     Raises:
-        TypeError: A type that msgspec does not support, or in it one that it leaves to hooks, such
-            as a pydantic model; the text says which.
+        TypeError: msgspec does not support the type, or a type in it such as a pydantic model. The
+            message names the type.
     """
 
     __slots__ = ("_decode", "_decode_state", "_name", "empty", "lacks", "pack")
@@ -56,18 +56,18 @@ class TypedState(Generic[StateT]):
         described = msgspec.inspect.type_info(state_type)
         for unknown in _custom_types(described, set()):
             raise TypeError(
-                f"msgspec cannot read {unknown.__name__} back; use a dataclass, a msgspec.Struct "
+                f"msgspec cannot read {unknown.__name__} back: use a dataclass, a msgspec.Struct "
                 "or a pydantic dataclass"
             )
         self.empty: Callable[[], StateT] = _empty_of(state_type)
         required = [field.name for field in getattr(described, "fields", ()) if field.required]
         self.lacks: str = (required and f"{self._name} requires {', '.join(required)}") or ""
         self._decode = Decoder(
-            Claims[state_type]  # type: ignore[valid-type]  # a type known only when this runs
+            Claims[state_type]  # type: ignore[valid-type]  # the type is known only at run time
         ).decode
 
     def read(self, plaintext: bytes) -> tuple[Claims[StateT], str | None]:
-        """Return the claims, and None or how the state misses the type (for step 10).
+        """Return the claims, with None or the reason why the state does not fit (for step 10).
 
         Raises:
             BadClaims: As for an untyped state.
@@ -82,7 +82,7 @@ class TypedState(Generic[StateT]):
             if isinstance(error, msgspec.ValidationError):
                 misfit = where_it_fails(error)
         if claims is None:
-            # The same bytes, untyped: what is wrong with the claims themselves comes first.
+            # Read the same bytes untyped, because an error in the claims themselves comes first.
             untyped = read_claims(plaintext)
             state, still = self._fit(packed_state(plaintext))
             if still is None:
@@ -93,10 +93,10 @@ class TypedState(Generic[StateT]):
         raise BadClaims(UNORDERED)
 
     def read_state(self, packed: bytes) -> StateT:
-        """Return a state that was kept apart from its claims.
+        """Return a state that was stored apart from its claims.
 
         Raises:
-            BadState: It does not fit the type.
+            BadState: The state does not fit the type.
         """
         state, misfit = self._fit(packed)
         if misfit is not None:
@@ -104,7 +104,7 @@ class TypedState(Generic[StateT]):
         return cast("StateT", state)
 
     def repacked(self, packed: bytes) -> bytes | None:
-        """Return a state as this library packs it; a type can have got another field since."""
+        """Return a state as this library packs it; its type can have gained a field since."""
         with contextlib.suppress(BadState):
             return self.pack(self.read_state(packed))
         return None
@@ -114,13 +114,14 @@ class TypedState(Generic[StateT]):
         state: StateT,
         packed: bytes | None = None,
         *,
-        touched: Collection[Any] | None = None,  # noqa: ARG002  # all of it is looked at
-        former: bytes | None = None,  # noqa: ARG002  # likewise
+        touched: Collection[Any] | None = None,  # noqa: ARG002  # all of it is checked
+        former: bytes | None = None,  # noqa: ARG002  # all of it is checked
     ) -> msgspec.Raw:
         """Return `state` as msgpack that reads back as the same value of the type.
 
         Raises:
-            StateError: Not of the type, not made of core values, or changed by the round trip.
+            StateError: The state is not of the type, contains other than core values, or reads back
+                different.
         """
         core: Any = None
         packed = packed or self.pack(state)
@@ -129,31 +130,32 @@ class TypedState(Generic[StateT]):
         except UNWRITABLE:
             packed = None
         if packed is None:
-            # Said here, so that no exception behind this one holds the state; so it is in `_fit`.
+            # Raised outside the except block, so that no chained exception holds the state; so in
+            # `_fit`.
             raise StateError("state", f"msgspec cannot write this {self._name}")
         checked_state(core)
         back, misfit = self._fit(packed)
         if misfit is not None:
             raise StateError(misfit, f"does not fit {self._name}")
-        # A type without equality differs even from itself, read twice; then nothing can be said.
+        # A type without equality differs from itself when it is read twice; then nothing is known.
         if back != state and back == self._decode_state(packed):
             raise StateError(
                 "state",
-                f"does not read back as the same {self._name}: a tuple, set or UUID "
-                "in a field typed Any comes back as another type",
+                f"does not read back as the same {self._name}: give a field typed Any that holds "
+                "a tuple, set or UUID its own type",
             )
         return msgspec.Raw(packed)
 
     def _fit(self, packed: bytes | msgspec.Raw) -> tuple[StateT | None, str | None]:
-        """Return the state in `packed` and None, or None and how it misses the type."""
+        """Return the state in `packed` and None, or None and the reason why it does not fit."""
         misfit = "state"
         try:
             return self._decode_state(packed), None
         except _OWN_ERRORS as error:
             if isinstance(error, msgspec.ValidationError):
                 misfit = where_it_fails(error, "state")
-        # msgspec holds each of two equal keys against the type; the last alone counts (SPEC 3),
-        # and is all that is left in the untyped state.
+        # msgspec checks each of two equal keys against the type. Only the last one counts (SPEC 3),
+        # and an untyped state has only that one.
         with contextlib.suppress(*_OWN_ERRORS):
             untyped = msgspec.msgpack.decode(packed)
             return self._decode_state(encode_msgpack(untyped)), None
@@ -161,7 +163,7 @@ class TypedState(Generic[StateT]):
 
 
 def _custom_types(info: Any, seen: set[int]) -> Iterator[type]:
-    """Find the types in a type, as msgspec describes it, that it leaves to hooks."""
+    """Yield the types inside a type that msgspec leaves to hooks."""
     if id(info) in seen:
         return
     seen.add(id(info))
@@ -176,7 +178,7 @@ def _custom_types(info: Any, seen: set[int]) -> Iterator[type]:
 
 
 def _empty_of(state_type: type[StateT]) -> Callable[[], StateT]:
-    """Return what makes the state of a new session: the type's defaults, or None without them."""
+    """Return the function that creates a new session's state: the type's defaults, or None."""
     try:
         state_type()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""A state that is made of core values, or of values that are written as them."""
+"""A state of core values, or of values that are written as core values."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 class UntypedState:
-    """A state that is made of core values, or of values that are written as them.
+    """A state of core values, or of values that are written as core values.
 
     Args:
-        convert: Returns what values of other types are written as, or None.
+        convert: Converts values of other types, or None.
 
     Attributes:
-        pack: Packs states to compare them; gives None for those that cannot be packed.
+        pack: Packs states for comparison; returns None if that fails.
     """
 
     __slots__ = ("_convert", "pack")
@@ -54,19 +54,19 @@ class UntypedState:
         return read_claims(plaintext), None
 
     def read_state(self, packed: bytes) -> Any:
-        """Return a state that was kept apart from its claims; of a map, its `Members`.
+        """Return a state that was stored apart from its claims; a map as its `Members`.
 
         Raises:
-            BadState: It is not well-formed msgpack.
+            BadState: The state is malformed msgpack.
         """
         with contextlib.suppress(*UNREADABLE):
             return Members(packed)
         with contextlib.suppress(*UNREADABLE):
             return msgspec.msgpack.decode(packed)
-        raise BadState("the state is not well-formed msgpack, or bytes follow it")
+        raise BadState("the state is malformed msgpack, or bytes follow it")
 
     def repacked(self, packed: bytes) -> bytes | None:
-        """Return a state as this library packs it; None if it cannot."""
+        """Return a state as this library packs it, or None if it cannot."""
         with contextlib.suppress(*UNWRITABLE):
             return encode_msgpack(msgspec.msgpack.decode(packed))
         return None
@@ -79,10 +79,10 @@ class UntypedState:
         touched: Collection[Any] | None = None,
         former: bytes | None = None,
     ) -> Any:
-        """Return what goes into the claims.
+        """Return the state for the claims.
 
         Raises:
-            StateError: A value that would be changed on the way; the path says where.
+            StateError: A value cannot be written unchanged; the message has the path.
         """
         if packed is None:
             if touched is None and type(state) is dict:  # the usual case first
@@ -95,10 +95,12 @@ class UntypedState:
             if packed is not None or touched is not None:
                 part = self._changed(state, touched, former)
             if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
-                core = checked_state(part, self._convert)  # which says what is wrong, if anything
+                core = checked_state(
+                    part, self._convert
+                )  # raises with the reason, if anything is wrong
                 if core is not part:
                     if part is not state and any(not isinstance(key, str) for key in part):
-                        # Keys that `convert` writes: only in the whole is each one's place known.
+                        # `convert` wrote a key. Only the whole state keeps the order of keys.
                         state = part = state.whole() if type(state) is Members else state
                         core = checked_state(state, self._convert)
                     state = core if part is state else _merged(state, core)
@@ -106,13 +108,13 @@ class UntypedState:
         return state if packed is None else msgspec.Raw(packed)
 
     def _changed(self, state: Any, touched: Collection[Any] | None, former: bytes | None) -> Any:
-        """Return as much of a state as has to be checked."""
+        """Return the part of a state that must be checked."""
         if type(state) is Members:
             return state.changed()
         if type(state) is not dict:
             return state
         if touched is not None:
-            # The state's own keys: one that was touched by an equal key is still that key.
+            # Use the state's own keys, because `touched` can contain an equal key of another type.
             return {key: item for key, item in state.items() if key in touched}
         if former is None:
             return state
@@ -127,7 +129,7 @@ class UntypedState:
 
 
 def _merged(state: Any, core: dict[str, Any]) -> dict[str, Any]:
-    """Return a state with some of its members as they are written."""
+    """Return a state with some of its members replaced by their written form."""
     if type(state) is Members:
         return state.replaced(core)
     keys = {key: base_value(key) for key in state}

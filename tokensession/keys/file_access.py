@@ -1,4 +1,4 @@
-"""Who can read a file: its owner, mode and access control lists, and how another file gets them."""
+"""File access: owner, mode and access control lists, and how a new file gets the same."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _NO_LIST: Final = (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS)
 _HEAD: Final = 4  # bytes of a POSIX list before its entries: its version
 _ENTRY: Final = struct.Struct("<HHI")  # a tag, permissions, and the id of a user or a group
 _USER, _GROUP_OF_FILE, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
-_SHARED: Final = "pass shared_file=True (--shared-file) where they are meant to read it"
+_SHARED: Final = "pass shared_file=True (--shared-file) if they must read it"
 
 
 class Access(NamedTuple):
-    """Who can do what with a file.
+    """The access rights of a file.
 
     Attributes:
         owner: The user's id.
         group: The group's id.
-        mode: The permission bits. Beside a POSIX list those of the group are the list's mask.
+        mode: The permission bits. If the file has a POSIX list, the group bits are its mask.
         lists: Access control lists, by the name of their extended attribute.
     """
 
@@ -39,33 +39,33 @@ class Access(NamedTuple):
 
 
 def access_of(file: int | str) -> Access:
-    """Return who can do what with a file, by its descriptor or path."""
-    status = os.stat(file)  # noqa: PTH116  # a descriptor too
+    """Return the access rights of a file, given its descriptor or path."""
+    status = os.stat(file)  # noqa: PTH116  # accepts a descriptor too
     mode = stat.S_IMODE(status.st_mode)
     return Access(status.st_uid, status.st_gid, mode, _lists_of(file))
 
 
 def check_private(file: int | str, path: str, *, name: str) -> Access:
-    """Return the access of a file that its owner alone can use, and refuse any other.
+    """Return the access rights of a private file; refuse a file that others can use.
 
-    The error says what this process's user can do.
+    The error tells what this process's user can do.
 
     Args:
-        file: Its descriptor or path.
-        path: Its path, for the commands to run.
-        name: What it is called.
+        file: The descriptor or path.
+        path: The path to show in commands.
+        name: The name to show in messages.
 
     Raises:
-        ConfigError: Its mode or its access control list lets others use it.
+        ConfigError: The mode or the access control list lets others use the file.
     """
     access = access_of(file)
     readers = _readers_of(access) if os.name == "posix" else []
     if not readers:
         return access
     if os.statvfs(file).f_flag & os.ST_RDONLY:
-        remedy = f"its mount is read-only: have the platform mount it with mode 0400, or {_SHARED}"
+        remedy = f"its mount is read-only, so have the platform use mode 0400, or {_SHARED}"
     elif os.geteuid() not in (0, access.owner):
-        remedy = f"it belongs to user {access.owner}: let user {os.geteuid()} own it, or {_SHARED}"
+        remedy = f"user {access.owner} owns it, so let user {os.geteuid()} own it, or {_SHARED}"
     else:
         remove_list = f"setfacl -b {quote(path)} && " if access.lists else ""
         remedy = f"run `{remove_list}chmod 600 {quote(path)}`, or {_SHARED}"
@@ -76,9 +76,10 @@ def check_private(file: int | str, path: str, *, name: str) -> Access:
 
 
 def give_access(descriptor: int, access: Access | None) -> None:
-    """Give a new, empty file of mode 0600 the access of another; or, for None, to its owner alone.
+    """Give a new, empty file of mode 0600 the access rights of another file.
 
-    At no moment can anybody open it who cannot open the other.
+    None gives access to its owner alone. At no time can a user open the new file who could not open
+    the other one.
 
     Raises:
         ConfigError: The system or the file system does not allow it.
@@ -92,7 +93,7 @@ def give_access(descriptor: int, access: Access | None) -> None:
             return
         if not access.lists:
             os.fchmod(descriptor, access.mode)
-        for name, entries in access.lists.items():  # this sets the mode as well
+        for name, entries in access.lists.items():  # this also sets the mode
             os.setxattr(descriptor, name, entries)
     except OSError as error:
         raise ConfigError(_not_kept(access, error.strerror or str(error))) from error
@@ -101,7 +102,7 @@ def give_access(descriptor: int, access: Access | None) -> None:
 
 
 def _readers_of(access: Access) -> list[str]:
-    """Return who can use a file beside its owner, in words for messages."""
+    """Return the other users and groups that can use a file, in words for messages."""
     if _POSIX not in access.lists:
         named = [f"group {access.group}"] if access.mode & 0o070 else []
     else:
@@ -110,7 +111,7 @@ def _readers_of(access: Access) -> list[str]:
 
 
 def _named(access: Access) -> Iterator[str]:
-    """Yield the users and groups to whom a POSIX list gives more than nothing."""
+    """Yield the users and groups that a POSIX list gives any permission."""
     entries = list(_ENTRY.iter_unpack(access.lists[_POSIX][_HEAD:]))
     mask = next((allowed for tag, allowed, _ in entries if tag == _MASK), 0o7)
     for tag, allowed, name in entries:
@@ -123,8 +124,8 @@ def _named(access: Access) -> Iterator[str]:
 
 
 def _lists_of(file: int | str) -> dict[str, bytes]:
-    """Return the lists of a file. POSIX's is asked for, as not all file systems list it."""
-    if not hasattr(os, "getxattr"):  # Linux has it
+    """Return a file's access control lists. Ask for POSIX's, which not every system lists."""
+    if not hasattr(os, "getxattr"):  # only Linux has it
         return {}
     lists = {}
     for name in {_POSIX, *_attributes_of(file)}:
@@ -148,9 +149,9 @@ def _attributes_of(file: int | str) -> list[str]:
 
 def _not_kept(access: Access | None, reason: str) -> str:
     if access is None:
-        return f"the access list of its folder cannot be kept from it ({reason})"
+        return f"the folder's access list cannot be removed from the new file ({reason})"
     lists = " and its access control list" if access.lists else ""
     return (
         f"owner {access.owner}:{access.group}, mode {access.mode:04o}{lists} cannot be kept "
-        f"({reason}); run this as user {access.owner} or as root"
+        f"({reason}): run this as user {access.owner} or as root"
     )

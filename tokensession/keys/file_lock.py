@@ -1,4 +1,4 @@
-"""The lock of a file's writers: a private file beside it, which strangers cannot open."""
+"""The lock between a file's writers: a private file beside it, which other users cannot open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # a system without POSIX locks: writers there must take turns by themselves
+except ImportError:  # no POSIX locks: writers must take turns by themselves
     fcntl = None  # type: ignore[assignment]
 
 LOCK_SECONDS: Final = 10.0  # a write takes milliseconds
@@ -28,14 +28,14 @@ _NOT_OURS: Final = (errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 
 @contextlib.contextmanager
 def locked(target: Path) -> Generator[None]:
-    """Keep other writers of a file away; the system drops the lock if the process dies.
+    """Hold the lock of a file against other writers. The system releases it if the process dies.
 
-    The lock is the file ``.NAME.lock``, of mode 0600 and of the owner and group of `target`. Where
-    `target` is missing, the lock goes afterwards: what is created now often gets another owner.
+    The lock file is ``.NAME.lock``, with mode 0600 and the owner and group of `target`. If `target`
+    was missing, the lock file is deleted afterwards, because a new file often gets another owner.
 
     Raises:
-        ConfigError: The folder is missing or cannot be written, another user owns the lock, or
-            a writer holds it for too long.
+        ConfigError: The folder is missing or not writable, another user owns the lock, or a writer
+            holds it for too long.
     """
     if fcntl is None:
         yield
@@ -53,8 +53,8 @@ def locked(target: Path) -> Generator[None]:
             while not _try_lock(descriptor, target):
                 if monotonic() >= deadline:
                     raise ConfigError(
-                        f"key file {target}: locked by another process for {LOCK_SECONDS:g} s; "
-                        "try again when it has finished"
+                        f"key file {target}: another process has locked it for {LOCK_SECONDS:g} s: "
+                        "try again when that process has finished"
                     )
                 sleep(LOCK_RETRY_SECONDS)
             there = _status(path)
@@ -77,16 +77,16 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _open(path: Path, like: os.stat_result | None) -> int:
-    """Open the lock file, and make it where it is missing."""
+    """Open the lock file; create it if it is missing."""
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
-    patience = 2  # a lock that was made a moment ago has not got its owner yet
+    patience = 2  # a new lock file gets its owner a moment after its creation
     while True:
         with contextlib.suppress(FileExistsError):
             descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
             return _for_owner(path, descriptor, like)
         try:
             descriptor = os.open(path, flags)
-        except FileNotFoundError:  # removed in between
+        except FileNotFoundError:  # deleted in between
             continue
         except OSError as error:
             if error.errno not in _NOT_OURS:
@@ -107,7 +107,7 @@ def _open(path: Path, like: os.stat_result | None) -> int:
 
 
 def _for_owner(path: Path, descriptor: int, like: os.stat_result | None) -> int:
-    """Give a new lock file to the owner of the file that it is for."""
+    """Give a new lock file to the owner of the file that it locks."""
     if like is None:
         return descriptor
     owner = f"{like.st_uid}:{like.st_gid}"
@@ -117,21 +117,21 @@ def _for_owner(path: Path, descriptor: int, like: os.stat_result | None) -> int:
         path.unlink(missing_ok=True)
         os.close(descriptor)
         raise ConfigError(
-            f"lock file {path}: it cannot be given to the key file's owner {owner} "
-            f"({error.strerror}); run this as that user or as root"
+            f"lock file {path}: the key file's owner {owner} cannot get it "
+            f"({error.strerror}): run this as that user or as root"
         ) from error
     return descriptor
 
 
 def _foreign(path: Path, status: os.stat_result, like: os.stat_result | None) -> str:
     if not stat.S_ISREG(status.st_mode):
-        return f"lock file {path}: not a regular file; remove it"
+        return f"lock file {path}: not a regular file: delete it"
     owner = os.geteuid() if like is None else like.st_uid
     if status.st_uid == owner:
-        return f"lock file {path}: it belongs to user {owner}; run this as that user or as root"
+        return f"lock file {path}: user {owner} owns it: run this as that user or as root"
     return (
-        f"lock file {path}: it belongs to user {status.st_uid}, and the key file to user {owner}; "
-        "remove it while no writer is at work"
+        f"lock file {path}: user {status.st_uid} owns it, but user {owner} owns the key file: "
+        "delete it while no writer runs"
     )
 
 
@@ -143,7 +143,7 @@ def _try_lock(descriptor: int, target: Path) -> bool:
         return False
     except OSError as error:
         raise ConfigError(
-            f"key file {target}: its file system has no locks, as some network shares have none "
-            f"({error.strerror}): keep keys that are changed on another, or in a database"
+            f"key file {target}: its file system has no locks ({error.strerror}), like some "
+            "network shares: move keys that change to another file system, or to a database"
         ) from error
     return True

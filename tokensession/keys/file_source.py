@@ -1,4 +1,4 @@
-"""A key document in a file, or in an environment variable that a deploy replaces."""
+"""A key document in a file or in an environment variable."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class _Changed(Exception):  # noqa: N818  # not an error: another writer was fas
 
 
 class FileSource:
-    """The document in a file. `KeyRing.open`, `follow` and `save` are its short forms.
+    """Keep the document in a file. `KeyRing.open`, `follow` and `save` are short forms.
 
     Args:
-        path: The file. A writer replaces it in one step, so it needs write access to the folder;
-            a symbolic link is followed and stays.
-        shared_file: Accept a file that others can read too, as mounted container secrets are.
+        path: The file. Writers replace it in one step, so they need write access to the folder. A
+            symbolic link is followed and stays.
+        shared_file: Accept a file that others can read too, such as a mounted container secret.
 
     Raises:
-        ConfigError: A document, a token, a URL or another secret in the place of the path.
+        ConfigError: The path is a document, a token, a URL or another secret.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, shared_file: bool = False) -> None:
@@ -36,7 +36,7 @@ class FileSource:
 
     @property
     def name(self) -> str:
-        """The file, as messages name it."""
+        """The name of the file in messages."""
         return f"key file {self._path}"
 
     def read(self) -> bytes | None:
@@ -47,7 +47,7 @@ class FileSource:
             return None
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Replace the document, if the file still holds `over` (None: if the file is missing)."""
+        """Replace the document if the file still holds `over` (None: if the file is missing)."""
         if over is None:
             return create_private_file(self._path, document)
 
@@ -63,13 +63,14 @@ class FileSource:
 
 
 class EnvironmentSource:
-    """The document in an environment variable. It is read-only, because a deploy replaces it.
+    """Read the document from an environment variable, which only a new deployment can change.
 
     Args:
-        variable: Its name.
+        variable: The name of the variable.
 
     Raises:
-        ConfigError: Not a name; it is not shown, as it may be the document itself.
+        ConfigError: The name is invalid. The message does not show it, because it can be the
+            document itself.
     """
 
     def __init__(self, variable: str) -> None:
@@ -77,7 +78,7 @@ class EnvironmentSource:
 
     @property
     def name(self) -> str:
-        """The variable, as messages name it."""
+        """The name of the variable in messages."""
         return shown_variable(self._variable)
 
     def read(self) -> bytes | None:
@@ -86,12 +87,12 @@ class EnvironmentSource:
         return text.encode("utf-8", "surrogateescape") if text else None
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:  # noqa: ARG002  # the protocol
-        """Refuse to write, because a process cannot change the environment of others.
+        """Refuse to write, because a process cannot change the environment of other processes.
 
         Raises:
             ConfigError: Always.
         """
         raise ConfigError(
-            f"{self.name}: a process cannot change it for others; rotate the file or the secret "
-            "that it is set from, and deploy that"
+            f"{self.name}: a process cannot change it for other processes: rotate the file or the "
+            "secret that sets it, and deploy again"
         )

@@ -1,4 +1,4 @@
-"""What the clock will bring to a ring, and whether its numbers fit each other. Pure."""
+"""The future events of a ring, and checks of its numbers. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Moment(NamedTuple):
-    """Something that will happen by the clock.
+    """An event that the clock brings.
 
     Attributes:
-        at: Unix second.
-        what: A key ``signs`` from then on or ``expires``, or the next one is ``due``.
-        kid: The key; "" for one that is not made yet.
+        at: The Unix second of the event.
+        what: A key ``signs`` from then on or ``expires``, or the next key is ``due``.
+        kid: The key; "" for a key that does not exist yet.
     """
 
     at: int
@@ -32,11 +32,11 @@ class Moment(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One rule, held against the numbers.
+    """A rule, checked with its numbers.
 
     Attributes:
-        holds: Whether it is kept.
-        text: The rule with its numbers; and the remedy, when it is broken.
+        holds: Whether the rule holds.
+        text: The rule with its numbers; if the rule is broken, also the fix.
     """
 
     holds: bool
@@ -44,7 +44,7 @@ class Check(NamedTuple):
 
 
 def upcoming(ring: KeyRing, now: float) -> tuple[Moment, ...]:
-    """Return what will happen to the ring from the Unix second `now` on, the soonest first."""
+    """Return the future events of the ring after the Unix second `now`, the soonest first."""
     at = whole_seconds(now)
     alive = [key for key in ring if key.verifies(at)]
     moments = [
@@ -61,17 +61,17 @@ def upcoming(ring: KeyRing, now: float) -> tuple[Moment, ...]:
 def check(
     ring: KeyRing, now: float, *, refresh: int | None = None, idle_timeout: int | None = None
 ) -> tuple[Check, ...]:
-    """Return the rules that a ring and those who use it must keep, each with its numbers.
+    """Return the rules that a ring and its users must keep, each with its numbers.
 
     Args:
         ring: The ring of the document.
         now: Unix seconds.
         refresh: Seconds between two polls of the processes that follow the document.
-        idle_timeout: Seconds of the longest idle timeout or ttl of any codec.
+        idle_timeout: The longest idle timeout or ttl of any codec, in seconds.
     """
     at = whole_seconds(now)
     if not any(key.can_mint for key in ring):
-        return (Check(holds=True, text="a reader's ring: its minter's document is checked"),)
+        return (Check(holds=True, text="a reader's ring: check its minter's document instead"),)
     checks = list(_signing(ring, at))
     try:
         schedule = ring.schedule
@@ -91,7 +91,7 @@ def _signing(ring: KeyRing, at: int) -> Iterator[Check]:
     active = ring.active(at)
     if active is None:
         yield Check(
-            holds=False, text="no key can sign: rotate now, which adds one that signs at once"
+            holds=False, text="no key can sign: rotate now, which adds a key that signs at once"
         )
     else:
         yield Check(holds=True, text=f"key {active.kid!r} signs")
@@ -109,7 +109,7 @@ def _numbers(schedule: Schedule, refresh: int | None, idle_timeout: int | None) 
             f"{in_units(schedule.leeway)} between clocks"
         )
         if needed > schedule.propagation:
-            text += f" = {in_units(needed)}: raise --propagation, and add what distribution takes"
+            text += f" = {in_units(needed)}: raise --propagation, and add the time of distribution"
         yield Check(holds=needed <= schedule.propagation, text=text)
     if idle_timeout is not None:
         lifetime = in_units(schedule.token_lifetime)
@@ -130,7 +130,7 @@ def _grace(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
             f"{in_units(schedule.token_lifetime)} + leeway {in_units(schedule.leeway)}"
         )
         fits = key.exp >= needed
-        yield Check(holds=fits, text=text if fits else f"{text}: rotate, which moves it")
+        yield Check(holds=fits, text=text if fits else f"{text}: rotate, which moves its exp")
 
 
 def _due(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
@@ -139,8 +139,8 @@ def _due(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
     for key in order:
         if key.nbf > last:
             text = (
-                f"key {key.kid!r}: nbf {in_utc(key.nbf)} <= {in_utc(last)}, a period away: a clock "
-                "was wrong when it was added; revoke it"
+                f"key {key.kid!r}: nbf {in_utc(key.nbf)} <= {in_utc(last)}, a period away: a wrong "
+                "clock dated it, so revoke it"
             )
             yield Check(holds=False, text=text)
     newest = max((key for key in order if key.nbf <= last), key=by_age, default=None)
@@ -150,10 +150,10 @@ def _due(ring: KeyRing, at: int, schedule: Schedule) -> Iterator[Check]:
         text = f"key {newest.kid!r} has no nbf, so its age is unknown: rotate once"
         yield Check(holds=False, text=text)
         return
-    # A run may be late by one propagation delay without anybody having to look.
+    # A run can be late by one propagation delay before an operator must act.
     due = next_rotation(ring, at, schedule)
     fits = at <= due + schedule.propagation
     late = due + schedule.propagation
-    text = f"now {in_utc(at)} <= {in_utc(late)}, when the next key must have been added"
-    remedy = ": does the scheduled `tokensession keys rotate` run?"
+    text = f"now {in_utc(at)} <= {in_utc(late)}, the deadline for adding the next key"
+    remedy = ": check that the scheduled `tokensession keys rotate` runs"
     yield Check(holds=fits, text=text if fits else text + remedy)

@@ -1,6 +1,6 @@
 """One key of a ring and its JWKs (RFC 7517, 7518, 8037; SPEC section 7).
 
-A `Key` is its JWKs, checked. This module derives everything else about a key from them, once.
+A `Key` holds its validated JWKs. This module derives everything else about a key from them, once.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ _MATERIAL: Final = ("d", "k", "x", "y", "key_ops")
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Key:
-    """One kid of a ring: what it can do and when. `parse_key` and `generate_key` make keys.
+    """A key of a ring: what it can do, and when. `parse_key` and `generate_key` create keys.
 
     Attributes:
         kid: The key's name, 1 to 32 characters of ``A-Z a-z 0-9 _ -``.
         algorithm: ``HS256``, ``Ed25519`` or ``ES256``.
-        nbf: Unix second from which it may sign; 0 when its JWK has none.
+        nbf: Unix second from which it can sign; 0 if its JWK has none.
         exp: Unix second from which it no longer verifies, or None.
-        revoked: Whether its JWK has the member ``revoked``, of any value.
+        revoked: Whether its JWK has the member ``revoked``, with any value.
         header: The header segment of each of its tokens.
-        secret: The master secret of HS256, or the encryption secret beside an asymmetric key;
-            None when only the tombstone of a revoked key is left.
+        secret: The master secret of HS256, or the encryption secret of an asymmetric key. None for
+            the tombstone of a revoked key.
         private_key: The signing half of an asymmetric key, or None.
         public_key: The verifying half of an asymmetric key, or None.
     """
@@ -69,20 +69,20 @@ class Key:
 
     @property
     def can_mint(self) -> bool:
-        """Whether the material to sign is here (dates and revocation aside)."""
+        """Whether the key has the material to sign (regardless of dates and revocation)."""
         return self.secret is not None and (
             self.algorithm == "HS256" or self.private_key is not None
         )
 
     def verifies(self, now: int) -> bool:
-        """Tell whether tokens of this key are still read at the Unix second `now`."""
+        """Tell whether this key verifies tokens at the Unix second `now`."""
         return not self.revoked and (self.exp is None or now < self.exp)
 
     def to_jwks(self, *, private: bool = False) -> list[Jwk]:
-        """Return the key's JWKs; without `private` only what may be published.
+        """Return the key's JWKs; without `private`, only the public parts.
 
-        A revoked key publishes nothing, because stock libraries ignore the member ``revoked`` and
-        would go on verifying what the thief of the key signs.
+        A revoked key has no public parts. Stock libraries ignore the member ``revoked`` and would
+        verify tokens that a thief signs.
         """
         if private:
             both = (self._signature_jwk, self._encryption_jwk)
@@ -97,7 +97,7 @@ class Key:
         return [public]
 
     def with_members(self, **members: object) -> Key:
-        """Return this key with members of its signature JWK replaced (checked again)."""
+        """Return this key with some members of its signature JWK replaced and validated."""
         return parse_key(self.kid, [{**_copy(self._signature_jwk), **members}, *self._encryption()])
 
     @property
@@ -106,7 +106,7 @@ class Key:
         return self.revoked and self.secret is None and self.public_key is None
 
     def tombstone(self) -> Key:
-        """Return what is left of a revoked key: name, dates, why, and digests of its material."""
+        """Return the tombstone of a revoked key: name, dates, reason and digests."""
         jwk = {name: item for name, item in self._signature_jwk.items() if name not in _MATERIAL}
         if self.used():
             jwk["revoked"] = {**self.revocation, "used": self.used()}
@@ -114,22 +114,22 @@ class Key:
 
     @property
     def revocation(self) -> dict[str, Any]:
-        """The member ``revoked``, when it is an object; empty otherwise."""
+        """The member ``revoked`` if it is an object, else an empty dict."""
         revoked = self._signature_jwk.get("revoked")
         return dict(revoked) if isinstance(revoked, dict) else {}
 
     def reader(self) -> Key:
-        """Return this key without the means to sign.
+        """Return this key without its signing half.
 
         Raises:
-            ConfigError: The key is HS256, which verifies and signs with one secret.
+            ConfigError: The key is HS256, which signs and verifies with one secret.
         """
         if self.revoked:
             return self.tombstone()
         if self.algorithm == "HS256":
             raise ConfigError(
-                f"key {self.kid!r} is HS256: who can verify its tokens can mint them; "
-                "rotate to Ed25519 or ES256 to have readers that cannot"
+                f"key {self.kid!r} is HS256, so a reader that verifies its tokens could also mint "
+                "them: rotate to Ed25519 or ES256"
             )
         jwk = _copy(self._signature_jwk)
         jwk.pop("d", None)
@@ -141,7 +141,7 @@ class Key:
         return [] if self._encryption_jwk is None else [_copy(self._encryption_jwk)]
 
     def material(self) -> tuple[object, ...]:
-        """Return what must never change under one kid; None stands for what is not here."""
+        """Return the material that must never change under a kid; None marks missing parts."""
         x, y = None, None
         if self.public_key is not None:
             x, y = self._signature_jwk["x"], self._signature_jwk.get("y")
@@ -156,12 +156,12 @@ class Key:
         return {name: b64url_decode(jwk[name].encode()) for name in names if name in jwk}
 
     def digests(self) -> list[str]:
-        """Return the SHA-256 of HS256's k or of x, which name a key that is revoked."""
+        """Return the SHA-256 digests of k or x, by which a revoked key is recognised."""
         k = self.secret if self.algorithm == "HS256" else None
         return [_text(sha256(data).digest()) for data in (k, self.halves().get("x")) if data]
 
     def used(self) -> list[str]:
-        """Return the digests of a revoked key, those that its tombstone has kept included."""
+        """Return the digests of a revoked key, including those in its tombstone."""
         kept = self.revocation.get("used")
         kept = [item for item in kept if isinstance(item, str)] if isinstance(kept, list) else []
         return kept + [digest for digest in self.digests() if digest not in kept]
@@ -172,11 +172,11 @@ class Key:
         return f"<Key {self.kid!r} {self.algorithm} {dates} can_mint={self.can_mint}>"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled: a pickle would carry the secret unnoticed."""
-        raise TypeError("a Key holds secrets and is not pickled; pass its JWK Set explicitly")
+        """Refuse pickling, because a pickle would silently contain the secret."""
+        raise TypeError("a Key holds secrets and cannot be pickled: pass its JWK Set explicitly")
 
     def __deepcopy__(self, memo: object) -> Key:
-        """Return the key itself: it never changes."""
+        """Return the key itself, because it is immutable."""
         return self
 
 
@@ -187,11 +187,11 @@ def generate_key(
 
     Args:
         algorithm: ``HS256``, ``Ed25519`` or ``ES256``.
-        kid: Its name; a random one of 8 characters when None.
-        nbf: Unix second from which it may sign, or None for at once.
+        kid: The key's name; None for 8 random characters.
+        nbf: Unix second from which it can sign; None for at once.
 
     Raises:
-        ConfigError: An unknown algorithm, a kid outside the alphabet, or nbf out of range.
+        ConfigError: The algorithm is unknown, the kid is invalid, or nbf is out of range.
     """
     kid = secrets.token_hex(4) if kid is None else kid
     secret = _text(secrets.token_bytes(SECRET_BYTES))
@@ -218,16 +218,16 @@ def generate_key(
         }
     else:
         known = FOREIGN_ALGORITHMS.get(algorithm, "alg must be HS256, Ed25519 or ES256")
-        raise ConfigError(f"no key can be made: {known}")
+        raise ConfigError(f"cannot generate a key: {known}")
     encryption = {"kty": "oct", "kid": kid, "use": "enc", "alg": "A256GCM", "k": secret}
     return parse_key(kid, [signature, encryption])
 
 
 def revocation_at(second: int, reason: str | None) -> dict[str, object]:
-    """Return the member ``revoked`` of a key that is revoked at a Unix second.
+    """Return the member ``revoked`` for a revocation at a Unix second.
 
     Raises:
-        ConfigError: A reason that is no str.
+        ConfigError: The reason is not a str.
     """
     if reason is None:
         return {"revoked_at": second}
@@ -237,16 +237,16 @@ def revocation_at(second: int, reason: str | None) -> dict[str, object]:
 
 
 def tombstone(kid: str, revoked: Mapping[str, object]) -> Key:
-    """Return what stands for a revoked key of which only the name is known."""
+    """Return the tombstone of a revoked key of which only the name is known."""
     return parse_key(kid, [{"kty": "oct", "kid": kid, "alg": "HS256", "revoked": dict(revoked)}])
 
 
 def parse_key(kid: str, jwks: list[Jwk]) -> Key:
-    """Return the key that the JWKs of one kid describe.
+    """Return the key that a kid's JWKs describe.
 
     Raises:
-        ConfigError: Anything that SPEC section 7 refuses of a key. The message names the kid, the
-            fault and the remedy, never the material.
+        ConfigError: SPEC section 7 refuses the key. The message names the kid, the fault and the
+            fix, never the material.
     """
     check_kid(kid)
     signature, encryption = tell_apart(kid, jwks)
@@ -267,9 +267,8 @@ def parse_key(kid: str, jwks: list[Jwk]) -> Key:
             secret = load_secret(encryption, kid, most=SECRET_BYTES)
         elif not revoked:
             raise ConfigError(
-                f"key {kid!r}: the signature JWK stands without its A256GCM JWK, so nothing can "
-                "be decrypted; a document for publication is no key ring: use the ring's own or "
-                "its reader's document"
+                f"key {kid!r}: its A256GCM JWK is missing (documents for publication lack it): "
+                "use the ring's own document or its reader's"
             )
     header = f'{{"alg":"{algorithm}","kid":"{kid}"}}'.encode()
     return Key(

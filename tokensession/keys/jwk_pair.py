@@ -1,6 +1,6 @@
-"""The one or two JWKs of a kid, and the combinations that are refused (SPEC section 7).
+"""The one or two JWKs of a kid, and which combinations are invalid (SPEC section 7).
 
-An HS256 key is one JWK. An asymmetric key is two: one that signs, and one that encrypts.
+An HS256 key is one JWK. An asymmetric key has two: one signs, one encrypts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SIGNATURE_TYPES: Final = {
     "ES256": ("EC", "P-256"),
 }
 _DATED: Final = ("nbf", "exp", "revoked")
-# Algorithms of other formats, with what to write instead.
+# Algorithms of other formats, with the fix.
 FOREIGN_ALGORITHMS: Final = {
     "EdDSA": 'alg "EdDSA" does not name a curve; write "Ed25519" (RFC 9864)',
     "Ed448": "alg Ed448 is not part of this format; use Ed25519",
@@ -30,29 +30,29 @@ FOREIGN_ALGORITHMS: Final = {
 
 
 def check_kid(kid: object) -> None:
-    """Refuse a kid outside the alphabet."""
+    """Refuse an invalid kid."""
     if not is_kid(kid):
-        raise ConfigError("kid must be 1 to 32 characters of A-Z a-z 0-9 _ -")
+        raise ConfigError("invalid kid: use 1 to 32 characters of A-Z a-z 0-9 _ -")
 
 
 def is_kid(kid: object) -> TypeGuard[str]:
-    """Tell whether a value can name a key: 1 to 32 characters of ``A-Z a-z 0-9 _ -``."""
+    """Tell whether a value is a valid kid: 1 to 32 characters of ``A-Z a-z 0-9 _ -``."""
     return isinstance(kid, str) and _KID.fullmatch(kid) is not None
 
 
 def unknown_algorithm(algorithm: str | None) -> str:
-    """Return what is wrong with an alg that this format does not have, and the fix."""
+    """Return the fault of an unsupported alg, with the fix."""
     if algorithm is None:
-        return "alg is missing; write HS256, Ed25519, ES256 or A256GCM"
+        return "alg is missing: write HS256, Ed25519, ES256 or A256GCM"
     return FOREIGN_ALGORITHMS.get(
         algorithm,
-        "its alg is none of HS256, Ed25519, ES256 and A256GCM; a document from a newer version "
-        "needs readers of that version first",
+        "its alg is not HS256, Ed25519, ES256 or A256GCM: update this library first if a newer "
+        "version wrote the document",
     )
 
 
 def tell_apart(kid: str, jwks: list[Jwk]) -> tuple[Jwk, Jwk | None]:
-    """Return a kid's signature JWK and its encryption JWK, if it has one."""
+    """Return a kid's signature JWK, and its encryption JWK or None."""
     signature: Jwk | None = None
     encryption: Jwk | None = None
     for jwk in jwks:
@@ -66,14 +66,14 @@ def tell_apart(kid: str, jwks: list[Jwk]) -> tuple[Jwk, Jwk | None]:
             _check_signature_jwk(jwk, kid)
             signature = jwk
         elif algorithm == "A256GCM" or algorithm in _SIGNATURE_TYPES:
-            raise ConfigError(f"key {kid!r}: two JWKs for the same purpose; a kid is used once")
+            raise ConfigError(f"key {kid!r}: two JWKs have one purpose: give each key its own kid")
         else:
             raise ConfigError(f"key {kid!r}: {unknown_algorithm(algorithm)}")
     if signature is None:
-        raise ConfigError(f"key {kid!r}: the A256GCM JWK stands without a signature JWK")
+        raise ConfigError(f"key {kid!r}: its A256GCM JWK has no signature JWK: add it")
     if encryption is not None and signature["alg"] == "HS256":
         raise ConfigError(
-            f"key {kid!r}: an HS256 key is one JWK; remove the A256GCM one (its k is not used)"
+            f"key {kid!r}: an HS256 key is one JWK: remove the A256GCM one, whose k is not used"
         )
     if encryption is not None:
         mints = "d" in signature
@@ -100,7 +100,7 @@ def _check_signature_jwk(jwk: Jwk, kid: str) -> None:
         needed = ("sign", "verify")
     _check_key_ops(jwk, kid, ("sign", "verify"), needed)
     if curve is not None and "k" in jwk:
-        raise ConfigError(f"key {kid!r}: k belongs on the A256GCM JWK, not on the {kty} one")
+        raise ConfigError(f"key {kid!r}: k is on the {kty} JWK: move it to the A256GCM JWK")
 
 
 def _check_encryption_jwk(jwk: Jwk, kid: str) -> None:
@@ -111,7 +111,7 @@ def _check_encryption_jwk(jwk: Jwk, kid: str) -> None:
     for name in _DATED:
         if name in jwk:
             raise ConfigError(
-                f"key {kid!r}: {name} stands on the A256GCM JWK; it belongs on the signature JWK"
+                f"key {kid!r}: {name} is on the A256GCM JWK: move it to the signature JWK"
             )
 
 
@@ -123,18 +123,18 @@ def _check_key_ops(jwk: Jwk, kid: str, allowed: tuple[str, ...], needed: tuple[s
         raise ConfigError(f"key {kid!r}: key_ops must be a list of str")
     if not set(needed) <= set(ops) <= set(allowed) or len(set(ops)) != len(ops):
         raise ConfigError(
-            f"key {kid!r}: key_ops contradict its purpose; they must include "
-            f"{' and '.join(needed)}, and nothing but {' and '.join(allowed)}, each once"
+            f"key {kid!r}: key_ops contradict its purpose: list {' and '.join(needed)}, and only "
+            f"{' and '.join(allowed)}, each once"
         )
 
 
 def read_date(jwk: Jwk, name: str, kid: str) -> int | None:
-    """Return a NumericDate of a signature JWK, or None when the JWK has no such member."""
+    """Return a NumericDate of a signature JWK, or None if the member is missing."""
     value = jwk.get(name)
     if value is None and name not in jwk:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INT:
         raise ConfigError(
-            f"key {kid!r}: {name} must be whole Unix seconds from 0 to 2**53 - 1, as an integer"
+            f"key {kid!r}: {name} must be an integer of Unix seconds from 0 to 2**53 - 1"
         )
     return value

@@ -1,4 +1,4 @@
-"""An immutable set of keys: what its document says, and what its keys do at a time (SPEC 7)."""
+"""An immutable set of keys: the content of its document, and its states by time (SPEC 7)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class KeySet:
     """The keys of a document, its serial and its other members.
 
-    `KeyRing` adds where rings come from, where they go, and how they change.
+    `KeyRing` adds how rings are read, written and changed.
     """
 
     __slots__ = (
@@ -48,19 +48,17 @@ class KeySet:
     ) -> None:
         if isinstance(keys, str | bytes):
             raise ConfigError(
-                "a ring is made of keys, not of text; use KeyRing.from_jwks(document)"
+                "the keys must be Key objects, not text: use KeyRing.from_jwks(document)"
             )
         by_kid: dict[str, Key] = {}
         for key in keys:
             if not isinstance(key, Key):
-                raise ConfigError(f"a ring is made of Key objects, not {type(key).__name__}")
+                raise ConfigError(f"the keys must be Key objects, not {type(key).__name__}")
             if key.kid in by_kid:
-                raise ConfigError(f"key {key.kid!r} is there twice; a kid is used once")
+                raise ConfigError(f"key {key.kid!r} occurs twice: give each key its own kid")
             by_kid[key.kid] = key
         if not by_kid:
-            raise ConfigError(
-                "a ring needs at least one key; make one with `tokensession keys new`"
-            )
+            raise ConfigError("the ring has no keys: make one with `tokensession keys new`")
         check_reuse(tuple(by_kid.values()))
         check_serial(serial)
         self._by_kid = by_kid
@@ -68,7 +66,7 @@ class KeySet:
         self._members = dict(members or {})
         self._token_lifetime = token_lifetime(self._members)
         self._can_mint = any(key.can_mint and not key.revoked for key in by_kid.values())
-        # Digests of the sets that this one was made from, so that it replaces no other's document.
+        # Digests of this set's ancestors, so that it never replaces the document of another writer.
         self._ancestors: tuple[bytes, ...] = ()
 
     @classmethod
@@ -79,11 +77,11 @@ class KeySet:
 
         Args:
             document: The JWK Set as a dict or as JSON text.
-            running: The ring in use; a document that turns its serial back, or changes material
+            running: The ring in use. A document that lowers its serial, or changes material
                 under one of its kids, is refused.
 
         Raises:
-            ConfigError: Anything that SPEC section 7 refuses.
+            ConfigError: SPEC section 7 refuses the document.
         """
         keys, serial, members = parse_document(document)
         ring = cls(keys, serial=serial, members=members)
@@ -106,44 +104,44 @@ class KeySet:
         return kid in self._by_kid
 
     def __getitem__(self, kid: str) -> Key:
-        """Return the key of a kid; raise ConfigError when the set does not list it."""
+        """Return the key of a kid; raise ConfigError if the set does not list it."""
         try:
             return self._by_kid[kid]
         except KeyError:
             known = ", ".join(sorted(self._by_kid))
             name = f"key {kid!r}" if is_kid(kid) else "such key"
-            raise ConfigError(f"the ring has no {name}; it has {known}") from None
+            raise ConfigError(f"the ring has no {name}: use one of {known}") from None
 
     def __repr__(self) -> str:
-        """Show kids and serial, never material."""
+        """Show the kids and the serial, never material."""
         return f"<{type(self).__name__} serial={self._serial} kids={sorted(self._by_kid)}>"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled, because a pickle would carry the secrets unnoticed."""
+        """Refuse pickling, because a pickle would silently contain the secrets."""
         raise TypeError(
-            "a KeyRing holds secrets and is not pickled; open it in each process, or pass "
-            "ring.to_jwks(private=True) over a channel that you trust with the secrets"
+            "a KeyRing holds secrets and cannot be pickled: open it in each process, or pass "
+            "ring.to_jwks(private=True) over a trusted channel"
         )
 
     def __deepcopy__(self, memo: object) -> Self:
-        """Return the set itself, because it never changes."""
+        """Return the set itself, because it is immutable."""
         return self
 
     # -- the document ------------------------------------------------------------------------
 
     @property
     def serial(self) -> int:
-        """How often the document has changed."""
+        """The document's serial, which each change raises."""
         return self._serial
 
     @property
     def members(self) -> Mapping[str, Any]:
-        """The document's further members, the rotation config among them."""
+        """The document's other members, such as the rotation config."""
         return MappingProxyType(self._members)
 
     @property
     def token_lifetime(self) -> int | None:
-        """The longest ttl in seconds that the document's rotation config allows, or None."""
+        """The longest ttl in seconds that the rotation config allows, or None."""
         return self._token_lifetime
 
     @property
@@ -151,30 +149,30 @@ class KeySet:
         """The rotation config of the document, or None.
 
         Raises:
-            ConfigError: The config is wrong; with the reason.
+            ConfigError: The config is invalid.
         """
         return parse_schedule(self._members)
 
     @property
     def numbers(self) -> Schedule:
-        """The rotation config, with defaults where it is missing or wrong."""
+        """The rotation config, with defaults for missing or invalid members."""
         return schedule_for_revoking(self._members)
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that are equal where the document is, secrets included; fit for logs."""
+        """16 hex digits that identify the document with its secrets; safe to log."""
         return self._digest().hex()[:16]
 
     @property
     def can_mint(self) -> bool:
-        """Whether any key can ever sign; a reader's cannot."""
+        """Whether any key can ever sign; false in a reader's ring."""
         return self._can_mint
 
     def to_jwks(self, *, private: bool = False) -> dict[str, Any]:
         """Return the document.
 
         Args:
-            private: Include the secrets. Without them the document holds only what may be
+            private: Include the secrets. Otherwise the document contains only what can be
                 published: the public halves of asymmetric keys that are not revoked.
         """
         if private:
@@ -190,23 +188,23 @@ class KeySet:
         return sha256(b"tokensession/v1/fingerprint\0" + text.encode()).digest()
 
     def _comes_from(self, other: KeySet) -> bool:
-        """Tell whether this set is the other one, or was made from it by changes."""
+        """Tell whether this set is the other one or descends from it."""
         digest = other._digest()
         return digest == self._digest() or digest in self._ancestors
 
     # -- states by the clock -----------------------------------------------------------------
 
     def signer(self, now: int) -> Signer | None:
-        """Return the key that signs at the Unix second `now`, or None when no key can."""
+        """Return the key that signs at the Unix second `now`, or None if no key can."""
         return signer_of(self._by_kid.values(), now)
 
     def active(self, now: float | None = None) -> Key | None:
-        """Return the key that signs now, or None when no key can."""
+        """Return the key that signs now, or None if no key can."""
         signer = self.signer(whole_seconds(now))
         return None if signer is None else signer.key
 
     def states(self, now: float | None = None) -> dict[str, State]:
-        """Return each kid's state. In a reader's ring they are those that its minter computes.
+        """Return each kid's state; a reader's ring has the same states as its minter's.
 
         Args:
             now: Unix seconds; the system's clock when None.
@@ -216,28 +214,29 @@ class KeySet:
     # -- rules -------------------------------------------------------------------------------
 
     def check_grace(self, token_lifetime: int, *, leeway: int, now: int) -> None:
-        """Refuse a key that expires before its last tokens do.
+        """Refuse a key that expires before its last tokens.
 
         Args:
-            token_lifetime: The longest ttl in seconds that is minted.
-            leeway: Seconds by which clocks may differ.
-            now: Unix second. Keys that have expired already pass, because it is too late for them.
+            token_lifetime: The longest ttl that is minted, in seconds.
+            leeway: Seconds by which clocks can differ.
+            now: Unix second. Expired keys are accepted, because it is too late for them.
 
         Raises:
-            ConfigError: With the numbers and the remedy.
+            ConfigError: A key expires too early; the message has the numbers and the fix.
         """
         schedule = replace(self.numbers, token_lifetime=token_lifetime, leeway=leeway)
         changes.check_grace(tuple(self), schedule, now=now)
 
     def check_successor_of(self, running: KeySet) -> None:
-        """Refuse to replace `running` by this ring when that would be a step back.
+        """Refuse a ring that would be a step back from `running`.
 
         Raises:
-            ConfigError: A smaller serial, a revocation undone or dropped, other material under a
-                kid, or a revoked key's material under another kid.
+            ConfigError: A smaller serial, a revocation that is missing, other material under a kid,
+                or a revoked key's material under another kid.
         """
         if self._serial < running.serial:
             raise ConfigError(
-                f"the document has serial {self._serial}, older than the running {running.serial}"
+                f"the document has serial {self._serial}, older than the running {running.serial}: "
+                "restore the newer one"
             )
         check_succession(tuple(self), tuple(running))

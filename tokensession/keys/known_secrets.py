@@ -1,4 +1,4 @@
-"""Secrets that anyone can look up: hashes of those in standards, documentation and our vectors."""
+"""Published secrets: hashes of those in standards, documentation and our vectors."""
 
 from __future__ import annotations
 
@@ -131,14 +131,14 @@ def published_source(secret: bytes) -> str | None:
 
 
 def check_unpublished(keys: Iterable[Key]) -> None:
-    """Refuse secrets that stand in documentation, standards or this format's test vectors."""
+    """Refuse secrets that documentation, standards or this format's test vectors contain."""
     for key in keys:
         for name, secret in (("k", key.secret), ("d", _private_bytes(key.private_key))):
             source = None if secret is None else published_source(secret)
             if source is not None:
                 raise ConfigError(
-                    f"key {key.kid!r}: its {name} is a published example ({source}) that anyone "
-                    "can look up; make a new one with `tokensession keys new`"
+                    f"key {key.kid!r}: its {name} is a published example ({source}): make a new "
+                    "key with `tokensession keys new`"
                 )
 
 

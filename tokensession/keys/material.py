@@ -1,7 +1,7 @@
-"""Key material: from the members of a JWK to secrets and keys, and what is refused as such.
+"""Key material: secrets and keys from the members of a JWK, with all checks.
 
-Everything here takes one JWK and its kid, and returns material or raises a ConfigError that names
-the kid, the member, the limit and the remedy, and never the value.
+Each function takes one JWK and its kid, and returns material or raises a ConfigError. The error
+names the kid, the member, the limit and the fix, never the value.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MIN_DISTINCT_BYTES: Final = 12
 def _member(jwk: Mapping[str, Any], name: str, kid: str) -> bytes:
     text = jwk.get(name)
     if not isinstance(text, str):
-        raise ConfigError(f"key {kid!r}: member {name} is missing or no str")
+        raise ConfigError(f"key {kid!r}: member {name} is missing or not a str")
     encoded = text.encode("utf-8", "replace")
     with contextlib.suppress(NotCanonical):
         return b64url_decode(encoded)
@@ -50,25 +50,23 @@ def load_secret(jwk: Mapping[str, Any], kid: str, *, most: int) -> bytes:
         raise ConfigError(_not_a_secret(kid, "k", form))
     if not SECRET_BYTES <= len(secret) <= most:
         needed = f"{SECRET_BYTES}" if most == SECRET_BYTES else f"{SECRET_BYTES} to {most}"
-        raise ConfigError(
-            f"key {kid!r}: k has {len(secret)} bytes; it must have {needed} random ones"
-        )
+        raise ConfigError(f"key {kid!r}: k has {len(secret)} bytes: use {needed} random ones")
     if len(set(secret)) < MIN_DISTINCT_BYTES:
         raise ConfigError(
-            f"key {kid!r}: k has fewer than {MIN_DISTINCT_BYTES} distinct byte values, so it is "
-            "not random; make one with `tokensession keys new`"
+            f"key {kid!r}: k is not random (fewer than {MIN_DISTINCT_BYTES} distinct byte values): "
+            "make a key with `tokensession keys new`"
         )
     return secret
 
 
 def _not_a_secret(kid: str, name: str, form: str) -> str:
     return (
-        f"key {kid!r}: {name} is {form}, which is no symmetric secret (others may know it); "
+        f"key {kid!r}: {name} is {form}, not a symmetric secret, and others may know it: "
         "make a random one with `tokensession keys new`"
     )
 
 
-# What PEM and SSH keys have in the bytes that a k can hold.
+# The first bytes of PEM and SSH keys, as they occur in a k.
 _HEADS: Final = re.compile(
     rb"-----BEGIN |\A(?:.{4})?"
     rb"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-|sk-ssh-|sk-ecdsa-|openssh-key-v1)",
@@ -81,7 +79,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _encoded_key(data: bytes) -> str | None:
-    """Name the kind of key that `data` parses as, or None ."""
+    """Return the kind of key that `data` parses as, or None."""
     if _HEADS.search(data):
         return "a PEM or SSH key"
     try:
@@ -99,7 +97,7 @@ def _encoded_key(data: bytes) -> str | None:
             load(data)
         except (ValueError, UnsupportedAlgorithm, NotImplementedError, InternalError):
             continue
-        except TypeError:  # a private key that wants its password
+        except TypeError:  # an encrypted private key
             return form
         return form
     return None
@@ -107,8 +105,8 @@ def _encoded_key(data: bytes) -> str | None:
 
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P)
-# The y coordinates of the eight points of small order: with such a public key, signatures can be
-# made that verify for any message. (The last two are the points of order 8.)
+# The y coordinates of the eight points of small order. With such a public key, forged signatures
+# can verify for any message. (The last two are the points of order 8.)
 _SMALL_ORDER_Y = frozenset(
     {
         0,
@@ -129,7 +127,7 @@ def _on_curve(y: int) -> bool:
 def load_ed25519(
     jwk: Mapping[str, Any], kid: str
 ) -> tuple[ed25519.Ed25519PrivateKey | None, ed25519.Ed25519PublicKey]:
-    """Return the private half, when the JWK has it, and the public half of an Ed25519 key."""
+    """Return the private half (None if the JWK lacks it) and the public half of an Ed25519 key."""
     x = _sized(jwk, "x", kid)
     y_coordinate = int.from_bytes(x, "little") & (2**255 - 1)
     if y_coordinate % _P in _SMALL_ORDER_Y:
@@ -137,7 +135,7 @@ def load_ed25519(
             f"key {kid!r}: x is a point of small order, which verifies forged signatures"
         )
     if y_coordinate >= _P or not _on_curve(y_coordinate):
-        raise ConfigError(f"key {kid!r}: x is not the canonical encoding of a point of the curve")
+        raise ConfigError(f"key {kid!r}: x is not the canonical encoding of a point on the curve")
     public = ed25519.Ed25519PublicKey.from_public_bytes(x)
     if "d" not in jwk:
         return None, public
@@ -153,14 +151,14 @@ _P256_PRIME: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
 def load_p256(
     jwk: Mapping[str, Any], kid: str
 ) -> tuple[ec.EllipticCurvePrivateKey | None, ec.EllipticCurvePublicKey]:
-    """Return the private half, when the JWK has it, and the public half of a P-256 key."""
+    """Return the private half (None if the JWK lacks it) and the public half of a P-256 key."""
     x, y = (int.from_bytes(_sized(jwk, name, kid), "big") for name in ("x", "y"))
-    if max(x, y) >= _P256_PRIME:  # pyca takes x + p for x
+    if max(x, y) >= _P256_PRIME:  # pyca would read x + p as x
         raise ConfigError(f"key {kid!r}: x or y is not below the prime of the curve P-256")
     try:
         public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
     except ValueError:
-        raise ConfigError(f"key {kid!r}: x and y are not a point of the curve P-256") from None
+        raise ConfigError(f"key {kid!r}: x and y are not a point on the curve P-256") from None
     if "d" not in jwk:
         return None, public
     try:
@@ -168,7 +166,7 @@ def load_p256(
             int.from_bytes(_sized(jwk, "d", kid), "big"), ec.SECP256R1()
         )
     except ValueError:
-        raise ConfigError(f"key {kid!r}: d is no private key of the curve P-256") from None
+        raise ConfigError(f"key {kid!r}: d is not a private key of the curve P-256") from None
     if private.public_key() != public:
         raise ConfigError(f"key {kid!r}: x and y are not the public half of d")
     return private, public

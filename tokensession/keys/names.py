@@ -1,7 +1,7 @@
-"""Names of files and variables. A secret that stands in the place of a name is never shown.
+"""Names of files and variables. A secret in the place of a name is never shown.
 
-The commonest slip on a command line is ``$NAME`` where a name belongs: the shell puts the
-variable's content there. What cannot be a name is refused before any message can show it.
+The most common slip on a command line is ``$NAME`` instead of a name: the shell inserts the
+variable's content. Invalid names are refused before a message can show them.
 """
 
 from __future__ import annotations
@@ -13,51 +13,51 @@ from typing import Final
 from tokensession.errors import ConfigError
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LONGEST_SHOWN: Final = 40  # characters; a secret of 32 bytes has more in base64 or hex
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|//")  # one letter is a drive of Windows
+_LONGEST_SHOWN: Final = 40  # characters; a secret of 32 bytes is longer in base64 or hex
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|//")  # one letter is a Windows drive
 _CREDENTIALS: Final = re.compile(r":.*@", re.DOTALL)
 _IN_URL: Final = re.compile(r"//[^/?#]*:[^@]*@")
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_+=-]{40,}")
 _ENCODED: Final = re.compile(r"[0-9A-Fa-f]{64,}|[A-Za-z0-9+/]{20,}={1,2}")
 _PLAIN_PATH: Final = ("/", "./", "../", "~")
 _DOCUMENT: Final = (
-    "use KeyRing.from_jwks(document), or name its variable as env:NAME; arguments show in process "
-    "lists, so take keys that were one out of use"
+    "use KeyRing.from_jwks(document), or pass env:NAME for its variable. Process lists show "
+    "arguments, so replace keys that were passed as one"
 )
-_GIVE: Final = "give it in a file or on standard input: arguments show in process lists"
-_FILE: Final = "a file of such a name is written ./NAME"
+_GIVE: Final = "pass it in a file or on standard input, because process lists show arguments"
+_FILE: Final = "write ./NAME for a file of that name"
 
 
 def check_variable(name: object) -> str:
     """Return the name of an environment variable.
 
     Raises:
-        ConfigError: Not a name, such as the content that a shell has put in its place.
+        ConfigError: The name is invalid, for example the variable's content.
     """
     if isinstance(name, str) and _VARIABLE.fullmatch(name):
         return name
     raise ConfigError(
-        "the name of an environment variable is letters, digits and _, and what stands in its "
-        "place is not shown, as it may be a secret: write env:NAME or url:NAME without a $"
+        "invalid name of an environment variable (not shown, because it may be a secret): use "
+        "letters, digits and _, and write env:NAME or url:NAME without a $"
     )
 
 
 def shown_variable(name: str) -> str:
-    """Return a variable's name for messages: one that is not set may be a secret."""
+    """Return a variable's name for messages; a name that is not set may be a secret."""
     if name in os.environ or len(name) <= _LONGEST_SHOWN:
         return f"environment variable {name}"
     return "an environment variable whose name is too long to be shown"
 
 
 def check_path(name: object, noun: str = "key file") -> None:
-    """Refuse what is not the path of a file but a document, a token, a URL or a secret.
+    """Refuse a path that is a document, a token, a URL or a secret.
 
     Args:
         name: The path.
-        noun: What the file is, for the message.
+        noun: What the file is, for messages.
 
     Raises:
-        ConfigError: With what it looks like, never the text itself.
+        ConfigError: The path looks like something else; the message does not show it.
     """
     text = os.fspath(name) if isinstance(name, os.PathLike) else name
     if isinstance(text, bytes):
@@ -65,7 +65,7 @@ def check_path(name: object, noun: str = "key file") -> None:
     found = _what(text) if isinstance(text, str) else None
     if found is not None:
         what, remedy = found
-        raise ConfigError(f"the name of a {noun} is wanted, not {what} (not shown): {remedy}")
+        raise ConfigError(f"the name of a {noun} is needed, not {what} (not shown): {remedy}")
 
 
 def looks_secret(text: str) -> bool:
@@ -74,7 +74,7 @@ def looks_secret(text: str) -> bool:
 
 
 def _what(text: str) -> tuple[str, str] | None:
-    """Return what stands in the place of a path, and what to do instead."""
+    """Return what a text is instead of a path, and the fix; None if it can be a path."""
     if _holds_json(text):
         return "a key document", _DOCUMENT
     if _written_secret(text):
@@ -84,7 +84,7 @@ def _what(text: str) -> tuple[str, str] | None:
     if _SCHEME.match(text) or _CREDENTIALS.search(text):
         return "a URL", f"stores.connect and source_from_url take URLs; {_FILE}"
     if _random(text):
-        return "what looks like a secret", _FILE
+        return "text that looks like a secret", _FILE
     return None
 
 
@@ -98,7 +98,7 @@ def _written_secret(text: str) -> bool:
 
 
 def _random(text: str) -> bool:
-    """Tell whether a text holds a long word of mixed characters, as encoded bytes are."""
+    """Tell whether a text contains a long word of mixed characters, like encoded bytes."""
     if _ENCODED.search(text):
         return True
     return any(

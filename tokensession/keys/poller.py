@@ -1,7 +1,7 @@
-"""What follows a source: a thread that reads it again and again, and requests where that cannot.
+"""A poller reads a source periodically in a thread; requests read it when the thread cannot.
 
-A thread stands still while its process is frozen (a function between two calls, a suspended
-machine, uWSGI without threads). So a request whose copy is too old reads in its place, once.
+The thread stops while its process is frozen (a function between two calls, a suspended machine,
+uWSGI without threads). Then a request whose copy is too old reads once in its place.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tokensession.forks import PerProcess, call_in_child, forks_in_c, process_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-JITTER: Final = 0.2  # the part of the interval that is random, so that a fleet spreads its polls
-PATIENCE: Final = 5.0  # seconds that a request waits at most for a reading that others make
-_RANDOM: Final = SystemRandom()  # the application can seed its own generator, which stays as it is
+JITTER: Final = 0.2  # the random part of the interval, which spreads a fleet's polls
+PATIENCE: Final = 5.0  # the longest time in seconds that a request waits for another reader
+_RANDOM: Final = SystemRandom()  # leaves the application's seeded generator alone
 
 _log = logging.getLogger("tokensession")
 
-# Seconds on a clock that never goes back, and that counts while the machine is suspended.
+# Seconds on a monotonic clock that also counts while the machine is suspended.
 uptime: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")
@@ -36,11 +36,11 @@ uptime: Callable[[], float] = (
 
 
 class Outcome(NamedTuple):
-    """What a reading has come to.
+    """The result of a reading.
 
     Attributes:
-        error: Why it failed, or None.
-        tell: Tells the log and the application; it is called under no lock.
+        error: Why the reading failed, or None.
+        tell: Informs the log and the application; called without a lock.
     """
 
     error: Exception | None
@@ -48,36 +48,36 @@ class Outcome(NamedTuple):
 
 
 class _Here:
-    """What a process cannot inherit, and what it knows of its own readings."""
+    """The state of one process, which a fork must not copy."""
 
     def __init__(self) -> None:
         self.starting = threading.Lock()  # held while the thread starts, and when it ends
         self.reading = threading.Lock()
         self.wake = threading.Event()
         self.thread: threading.Thread | None = None
-        self.ended = 0  # how many readings have
+        self.ended = 0  # the number of finished readings
         self.has_read = self.failed = False
-        self.late_at = -inf  # when the thread, should it run, has read again
-        self.untold: deque[Callable[[], object]] = deque(maxlen=100)  # of readings of requests
+        self.late_at = -inf  # when the thread, if it runs, must have read again
+        self.untold: deque[Callable[[], object]] = deque(maxlen=100)  # of requests' readings
 
 
 class Poller:
-    """Keeps something that is read as new as it must be.
+    """Keeps the result of a reading fresh.
 
-    A thread reads at once, and again after each interval. It is a daemon; it starts with `start`,
-    and in a forked child again. A use that comes after `fresh_until`, or in another process than
-    `running_in`, starts it and makes the reading that `due` gives.
+    A daemon thread reads at once, and again after each interval. `start` starts it, also in a
+    forked child. A use is late if it comes after `fresh_until` or in a process other than
+    `running_in`. A late use starts the thread and makes the reading that `due` returns.
 
     Args:
-        read: Reads once. It can raise any exception, which the log shows.
-        interval: Seconds between two readings, at most; a fifth of it is random.
-        bound: Seconds after the beginning of a good reading until which it counts.
+        read: Reads once. The log shows its exceptions.
+        interval: The longest time between two readings, in seconds; a fifth of it is random.
+        bound: Seconds for which a good reading counts, from its start.
         name: The name of the thread, also in the log.
 
     Attributes:
         running_in: The id of the process in which the thread runs, or 0.
-        read_at: When the last good reading began, by `uptime`.
-        fresh_until: Until when it counts. It holds in the process `running_in` alone.
+        read_at: When the last good reading started, by `uptime`.
+        fresh_until: When it no longer counts, in the process `running_in`.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Poller:
         call_in_child(self, Poller._after_fork)
 
     def _after_fork(self) -> None:
-        """Go on in a child; the next use tries again where the system has no thread to give."""
+        """Restart in a forked child; if the system refuses a thread, the next use tries again."""
         if self._started:
             with contextlib.suppress(RuntimeError):
                 self.start()
@@ -106,7 +106,7 @@ class Poller:
     def start(self) -> None:
         """Start the thread in this process, unless it runs or was stopped. Thread-safe.
 
-        The process from which uWSGI forks its workers gets none: there, uses read by themselves.
+        No-op in the uWSGI master that forks the workers: uses read there.
 
         Raises:
             RuntimeError: The system cannot start a thread. The next call tries again.
@@ -119,13 +119,13 @@ class Poller:
             if forks_in_c():
                 return
             if not here.has_read:
-                self.fresh_until = -inf  # that of the parent: it counts when this process has read
+                self.fresh_until = -inf  # the parent's; this process must read first
             thread = threading.Thread(target=self._run, args=(here,), name=self._name, daemon=True)
             thread.start()
             here.thread, self.running_in, self._started = thread, process_id(), True
 
     def wake(self) -> None:
-        """Let the thread read now instead of at the end of its interval. Never waits."""
+        """Make the thread read now instead of at the end of its interval. Does not block."""
         self._here().wake.set()
 
     def stop(self, seconds: float | None = None) -> None:
@@ -143,13 +143,13 @@ class Poller:
 
     def _run(self, here: _Here) -> None:
         try:
-            # At once, because the last reading can be long ago, before a fork.
+            # Read at once, because the last reading can be long ago, before a fork.
             while not self._stopped:
                 self._poll_once(here)
                 here.wake.wait(self._interval * _RANDOM.uniform(1 - JITTER, 1))
                 here.wake.clear()
         finally:
-            # The next use starts a new thread, should this one have died.
+            # If this thread died, the next use starts a new one.
             with here.starting:
                 if here.thread is threading.current_thread():
                     self.running_in = 0
@@ -161,7 +161,7 @@ class Poller:
             self.read().tell()
         except Exception:  # noqa: BLE001  # the thread outlives all that it calls
             if not self._raised:
-                _log.exception("%s: a reading failed unexpectedly; polling goes on", self._name)
+                _log.exception("%s: unexpected error in a reading; polling continues", self._name)
             self._raised = True
         else:
             if self._raised:
@@ -172,25 +172,25 @@ class Poller:
 
     @property
     def lags(self) -> bool:
-        """Whether the next use is one that comes too late, or in another process."""
+        """Whether the next use is late or runs in another process."""
         return uptime() >= self.fresh_until or self.running_in != process_id()
 
     def confirm(self, begun: float, bound: float) -> None:
-        """Note that a good reading began at `begun`, and counts for `bound` seconds."""
+        """Record that a good reading started at `begun` and counts for `bound` seconds."""
         self._here().has_read = True
         self.read_at, self.fresh_until = begun, begun + bound
 
     def read(self) -> Outcome:
-        """Read now, in this thread; the caller tells the outcome."""
+        """Read now, in this thread. The caller must call the outcome's `tell`."""
         here = self._here()
         with here.reading:
             return self._read_now(here)
 
     def due(self) -> Callable[[], None] | None:
-        """Return the reading that a request must make before it goes on, or None.
+        """Return the reading that a request must make before it continues, or None.
 
-        There is none where reading has just failed: the thread tries again. All who come meanwhile
-        share one reading, and wait for it no longer than `PATIENCE`.
+        After a failed reading it is None, because the thread retries. Concurrent requests share one
+        reading and wait at most `PATIENCE` for it.
         """
         here, now = self._here(), uptime()
         if self._stopped or (here.has_read and now < self.fresh_until):
@@ -201,7 +201,7 @@ class Poller:
         here = self._here()
         ended = here.ended
         if not here.reading.acquire(timeout=PATIENCE):
-            here.failed = True  # so that nobody else waits for a source that hangs
+            here.failed = True  # so that no other request waits for a source that hangs
             return
         try:
             if here.ended != ended:
@@ -210,14 +210,14 @@ class Poller:
         finally:
             here.reading.release()
         if self.running_in == process_id():
-            # The application is told by the thread: a callback that blocks blocks no request.
+            # The thread tells the application, so that a blocking callback blocks no request.
             here.untold.append(outcome.tell)
             here.wake.set()
         else:
             outcome.tell()
 
     def _read_now(self, here: _Here) -> Outcome:
-        here.late_at = inf  # as long as it takes
+        here.late_at = inf  # however long the reading takes
         begun, failed = uptime(), True
         try:
             outcome = self._read()
@@ -233,10 +233,10 @@ class Poller:
     def report(
         self, fault: str | None, line: str, *arguments: object, level: int = logging.WARNING
     ) -> None:
-        """Log a line when a fault begins, changes or ends; a fault that stays is logged once.
+        """Log a line when a fault starts, changes or ends; a lasting fault is logged once.
 
         Args:
-            fault: Identifies the fault; None when the reading is well.
+            fault: Identifies the fault; None if the reading succeeded.
             line: The line, as for `logging`.
             arguments: The arguments of the line.
             level: The level of the line.

@@ -1,8 +1,8 @@
-"""Private files: read with care, created without a race, replaced in one step (SPEC section 7).
+"""Private files: read with checks, created without races, replaced in one step (SPEC section 7).
 
-Bytes only; what they mean is the business of `keys`. The first failure of any step leaves the old
-file or the new one, never a part of either. A writer needs to enter and to write the folder, and
-neither to list it nor hard links.
+This module handles bytes; their meaning belongs to `keys`. A failure leaves the old file or the new
+one, never a mixture. A writer needs write and search permission on the folder, but not list
+permission or hard links.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_FILE_BYTES: Final = 4 * 2**20  # a ring of 1,000 keys has about 0.3 MB
 
 
 class _Found(NamedTuple):
-    """What a file holds, and who can read it."""
+    """The content of a file and its access rights."""
 
     content: bytes
     access: Access
@@ -37,13 +37,12 @@ def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False
 
     Args:
         path: The file.
-        shared_file: Accept one that its group or others can read too, as mounted container
-            secrets are.
+        shared_file: Accept a file that others can read too, such as a mounted container secret.
 
     Raises:
-        FileNotFoundError: There is none.
-        ConfigError: Not a regular file, unreadable, too large, readable by others, or replaced
-            where it is mounted from; or a secret in place of its name.
+        FileNotFoundError: The file is missing.
+        ConfigError: The file is not regular, unreadable, too large, readable by others, or mounted
+            and replaced; or the path is a secret.
     """
     check_path(path)
     return _read(path, shared_file=shared_file).content
@@ -77,12 +76,12 @@ def _read(path: str | os.PathLike[str], *, shared_file: bool) -> _Found:
 def _open(path: str | os.PathLike[str]) -> int:
     """Open the file that has this name now.
 
-    One that has no name any more was replaced a moment ago, and opening it again finds its
-    successor; or it is mounted by itself, and the mount shows the old file for as long as it lasts.
+    A file without a name was replaced: opening the path again finds its successor. A file that is
+    mounted alone has no successor, because the mount keeps showing the old file.
     """
     former = None
     while True:
-        # Non-blocking, so that a FIFO is refused rather than waited for.
+        # Non-blocking, so that a FIFO is refused instead of waited for.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         status = os.fstat(descriptor)
         if status.st_nlink or not os.path.lexists(os.path.realpath(path)):
@@ -90,8 +89,8 @@ def _open(path: str | os.PathLike[str]) -> int:
         os.close(descriptor)
         if former == (status.st_dev, status.st_ino):
             raise ConfigError(
-                f"key file {path}: it was replaced where it is mounted from, and this mount of a "
-                "single file shows the old one for ever: mount its folder, and restart"
+                f"key file {path}: it was replaced at its source, but this mount of a single file "
+                "still shows the old one: mount its folder instead, and restart"
             )
         former = status.st_dev, status.st_ino
 
@@ -100,14 +99,14 @@ def create_private_file(path: str | os.PathLike[str], content: bytes) -> bool:
     """Create `path` with `content` and mode 0600, whole or not at all.
 
     Returns:
-        True, or False when the file exists already (perhaps since a moment ago).
+        True, or False if the file exists already (or another process has just created it).
 
     Raises:
-        ConfigError: The folder is missing or cannot be written.
+        ConfigError: The folder is missing or not writable.
     """
     check_path(path)
     if os.fspath(path).endswith(os.sep):
-        raise ConfigError(f"key file {path}: the name of a folder")
+        raise ConfigError(f"key file {path}: it is a folder: name a file")
     target = Path(path)
     if _exists(target):
         return False
@@ -125,18 +124,18 @@ def replace_private_file(
     check: Callable[[bytes | None], None],
     shared: bool = True,
 ) -> None:
-    """Replace the content of `path` in one step, while no other writer of it does.
+    """Replace the content of `path` in one step, while no other writer does.
 
     Args:
-        path: The file; a symbolic link is followed, and stays.
-        content: What it shall hold.
-        check: Called with what it holds (None: no file); raises to leave it as it is.
-        shared: Whether the new file has the owner, mode and access control list of the old one.
-            Without it, and without an old one, it belongs to this process's user, with mode 0600.
+        path: The file. A symbolic link is followed and stays.
+        content: The new content.
+        check: Called with the old content (None: no file); an exception cancels the replacement.
+        shared: Whether the new file keeps the owner, mode and access control list of the old one.
+            Otherwise, or without an old one, it belongs to this process's user, with mode 0600.
 
     Raises:
-        ConfigError: Not a regular file, the folder is missing or cannot be written, the access
-            cannot be kept, or another writer keeps the file locked.
+        ConfigError: The file is not regular, the folder is missing or not writable, the access
+            rights cannot be kept, or another writer holds the lock.
     """
     check_path(path)
     try:
@@ -153,14 +152,14 @@ def replace_private_file(
 
 
 def _write(target: Path, content: bytes, access: Access | None) -> None:
-    """Write a file in one step; the caller holds its lock."""
+    """Write a file in one step; the caller must hold its lock."""
     with _temporary_file(target, content, access) as temporary:
         try:
             temporary.replace(target)
         except OSError as error:
             remedy = ""
             if error.errno in (errno.EBUSY, errno.EXDEV):
-                remedy = "; it is mounted by itself: change it where it is mounted from"
+                remedy = "; it is mounted alone: change it at its source"
             raise ConfigError(
                 f"key file {target}: not replaced: {_reason(error)}{remedy}"
             ) from error
@@ -169,15 +168,15 @@ def _write(target: Path, content: bytes, access: Access | None) -> None:
 
 @contextlib.contextmanager
 def _temporary_file(target: Path, content: bytes, access: Access | None) -> Generator[Path]:
-    """Yield a file beside `target`, written to the disk; it is gone afterwards.
+    """Yield a new file beside `target`, written to the disk; delete it afterwards.
 
-    Its name is always the same, so that the next writer removes what a dead one has left.
+    Its name is fixed, so the next writer replaces what a crashed one has left.
     """
     temporary = target.with_name(f".{target.name}.tmp")
     try:
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  # takes over the descriptor
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # closes the descriptor
             if os.name == "posix":
                 give_access(descriptor, access)
             file.write(content)
@@ -199,7 +198,7 @@ def _exists(target: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where the system can."""
+    """Make the new name survive a power failure, if the system can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

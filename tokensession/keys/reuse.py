@@ -1,4 +1,4 @@
-"""Material is used once: what the keys of a ring must not share or take up again (SPEC 7). Pure."""
+"""Keys must not share material, or reuse that of revoked keys (SPEC section 7). Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_reuse(keys: Collection[Key]) -> None:
-    """Refuse secrets that two keys share, that hold half of a key, or that a revoked key used."""
+    """Refuse secrets that two keys share, that contain half of a key, or that were revoked."""
     owners: dict[bytes, Key] = {}
     for key in keys:
         if key.secret is None:
@@ -22,7 +22,7 @@ def check_reuse(keys: Collection[Key]) -> None:
         other = owners.setdefault(key.secret, key)
         if other is not key:
             raise ConfigError(
-                f"keys {other.kid!r} and {key.kid!r} hold the same k: a new kid needs a new secret"
+                f"keys {other.kid!r} and {key.kid!r} have the same k: give one a new secret"
             )
     halves = {half: (name, key) for key in keys for name, half in key.halves().items()}
     for secret, key in owners.items():
@@ -30,14 +30,14 @@ def check_reuse(keys: Collection[Key]) -> None:
             if part in halves:
                 name, other = halves[part]
                 raise ConfigError(
-                    f"key {key.kid!r}: k holds the {name} of key {other.kid!r}, which others may "
-                    "know; make a random one with `tokensession keys new`"
+                    f"key {key.kid!r}: k contains the {name} of {other.kid!r}, which others may "
+                    "know: make a random one with `tokensession keys new`"
                 )
     check_revoked_material(keys, keys)
 
 
 def check_revoked_material(keys: Iterable[Key], listed: Iterable[Key]) -> None:
-    """Refuse k or x of a listed revoked key under another kid."""
+    """Refuse a revoked key's k or x under another kid."""
     owners: dict[object, list[str]] = {}
     for gone in listed:
         if gone.revoked:
@@ -51,43 +51,43 @@ def check_revoked_material(keys: Iterable[Key], listed: Iterable[Key]) -> None:
             for owner in owners.get(material, ()):
                 if owner != key.kid:
                     raise ConfigError(
-                        f"key {key.kid!r} has material of {owner!r}, which is revoked; make a new "
-                        "key with `tokensession keys rotate`"
+                        f"key {key.kid!r} has the material of {owner!r}, which is revoked: make a "
+                        "new key with `tokensession keys rotate`"
                     )
 
 
 def check_succession(keys: Collection[Key], running: Collection[Key]) -> None:
-    """Refuse keys that undo a revocation of the running ring, or change material under a kid."""
+    """Refuse keys that undo a revocation of the running ring or change the material of a kid."""
     by_kid = {key.kid: key for key in keys}
     for former in running:
         key = by_kid.get(former.kid)
         if former.revoked and key is None:
             raise ConfigError(
-                f"key {former.kid!r} is revoked in the running ring and missing in the document: "
-                "put its tombstone back, because a revocation is for good"
+                f"key {former.kid!r} is revoked in the running ring but missing in the document: "
+                "restore its tombstone, because revocations are permanent"
             )
         if key is None:
             continue
         if former.revoked and not key.revoked:
             raise ConfigError(
-                f"key {key.kid!r} is revoked in the running ring, and a revocation is for good"
+                f"key {key.kid!r} is revoked in the running ring, and revocations are permanent"
             )
         if _differs(key, former):
             raise ConfigError(
-                f"key {key.kid!r}: its material is not that of the running ring's key of this "
-                "name; a kid is used once: give the new key a new kid"
+                f"key {key.kid!r}: its material differs from the running ring's key of that kid: "
+                "give the new key a new kid"
             )
     check_revoked_material(keys, running)
 
 
 def _windows(secret: bytes) -> Iterator[bytes]:
-    """Yield each part of a secret that is as long as half of a key."""
+    """Yield each part of a secret that is half a key long."""
     for start in range(len(secret) - SECRET_BYTES + 1):
         yield secret[start : start + SECRET_BYTES]
 
 
 def _differs(key: Key, other: Key) -> bool:
-    """Tell whether two keys of one kid have other material; a tombstone has none."""
+    """Tell whether two keys of one kid have different material; a tombstone has none."""
     if key.is_tombstone or other.is_tombstone:
         return False
     pairs = zip(key.material(), other.material(), strict=True)

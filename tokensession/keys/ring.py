@@ -1,7 +1,7 @@
-"""The key ring: where it comes from, where it goes, and how it changes (SPEC section 7).
+"""The key ring: how it is read, written and changed (SPEC section 7).
 
-A ring never changes. Adding, retiring or revoking a key returns a new ring with the next serial;
-the module `changes` decides what the new ring holds.
+A ring is immutable. Adding, retiring or revoking a key returns a new ring with the next serial. The
+module `changes` computes the keys of the new ring.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class KeyRing(KeySet):
     """An immutable set of keys.
 
     Args:
-        keys: The keys, each kid once; their order means nothing.
-        serial: Grows with each change of the document.
-        members: Further members of the document, kept when it is written.
+        keys: The keys, each with its own kid, in any order.
+        serial: A number that grows with each change of the document.
+        members: Other members of the document; they are kept.
 
     Raises:
-        ConfigError: No key, one kid twice, or a secret used twice.
+        ConfigError: The ring has no key, or two keys share a kid or a secret.
     """
 
     __slots__ = ()
@@ -49,24 +49,24 @@ class KeyRing(KeySet):
 
     @classmethod
     def generate(cls, algorithm: str = "HS256", *, kid: str | None = None) -> KeyRing:
-        """Return a ring of one new key, in memory.
+        """Return a ring with one new key, in memory.
 
         Args:
             algorithm: ``HS256``, ``Ed25519`` or ``ES256``.
             kid: The key's name; random when None.
 
         Raises:
-            ConfigError: An unknown algorithm or a kid outside the alphabet.
+            ConfigError: The algorithm is unknown or the kid is invalid.
         """
         return cls([generate_key(algorithm, kid=kid)])
 
     @classmethod
     def from_env(cls, name: str, *, running: KeyRing | None = None) -> KeyRing:
-        """Return the ring whose document is in the environment variable `name`.
+        """Return the ring in the environment variable `name`.
 
         Raises:
-            ConfigError: The variable is missing or empty, its document is refused, or its
-                secrets are published ones.
+            ConfigError: The variable is missing or empty, its document is invalid, or its secrets
+                are published ones.
         """
         source = EnvironmentSource(name)
         missing = "is missing or empty; set it to the JSON that `tokensession keys new` writes"
@@ -82,24 +82,25 @@ class KeyRing(KeySet):
         shared_file: bool = False,
         running: KeyRing | None = None,
     ) -> KeyRing:
-        """Return the ring in a file, which is read once; create a missing file with one new key.
+        """Return the ring in a file, read once. A missing file is created with one new key.
 
         Args:
-            path: The file. Of several processes that create it at once, one does.
+            path: The file. If several processes create it at once, one succeeds and all use its
+                ring.
             algorithm: The algorithm of the key in a new file.
-            create: Pass False where several hosts read copies of the file. A host without its
-                copy must not make keys of its own.
-            shared_file: Accept a file that others can read, as mounted container secrets are.
+            create: Whether to create a missing file. Pass False if several hosts read copies of the
+                file, because a host without its copy must not make its own keys.
+            shared_file: Accept a file that others can read too, such as a mounted container secret.
             running: As for `from_jwks`. With it, a missing file is not created.
 
         Raises:
-            ConfigError: A missing file that is not created, a file that others can read or that
-                cannot be written, a document that is refused, or published secrets.
+            ConfigError: The file is missing and not created, readable by others or not writable;
+                its document is invalid; or its secrets are published ones.
         """
         source = FileSource(path, shared_file=shared_file)
         if create and running is None:
             _create_missing(source, algorithm)
-        missing = "not found; copy it here, or make it with `tokensession keys new`"
+        missing = "not found: copy it here, or make it with `tokensession keys new`"
         return _ring_in(source, running, missing=f"{source.name}: {missing}")
 
     @classmethod
@@ -115,21 +116,21 @@ class KeyRing(KeySet):
     ) -> KeyRingWatcher:
         """Return a watcher that follows the ring in a file; pass it in place of a ring.
 
-        The file is read and created as by `open`. A thread then reloads it, so that the process
-        uses rotated and revoked keys without a restart.
+        The file is read and created as by `open`. A thread then reloads it, so the process uses
+        rotated and revoked keys without a restart.
 
         Args:
-            path: The file. Its document must have a serial, as documents of this library do.
-            refresh: Seconds between two reloads, at most, or a timedelta.
+            path: The file. Its document must have a serial; this library always writes one.
+            refresh: The longest time between two reloads, in seconds or as a timedelta.
             algorithm: The algorithm of the key in a new file.
             create: As for `open`.
             shared_file: As for `open`.
             callback: As for `KeyRingWatcher`.
 
         Raises:
-            ConfigError: As for `open`, or a document without a serial.
+            ConfigError: As for `open`, or the document has no serial.
         """
-        # Imported lazily, because the watcher is made of rings.
+        # Imported lazily, because the watcher module imports this one.
         from tokensession.keys.watcher import KeyRingWatcher  # noqa: PLC0415
 
         source = FileSource(path, shared_file=shared_file)
@@ -140,22 +141,21 @@ class KeyRing(KeySet):
     # -- where rings go ----------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the document to a file, in one step and only over what this ring was made from.
+        """Write the document to a file in one step, but only over an ancestor of this ring.
 
-        The file must hold this document, or one from which changes have led to this ring. A new
-        file has mode 0600; an old one keeps its owner, mode and access control list.
+        The file must hold this document, or a document that changes turned into this ring. A new
+        file has mode 0600. An existing file keeps its owner, mode and access control list.
 
         Raises:
-            ConfigError: The file holds another document, because another writer was faster, or
-                it cannot be written.
+            ConfigError: Another writer has changed the file, or it cannot be written.
         """
 
         def check(content: bytes | None) -> None:
             present = None if content is None else KeyRing.from_jwks(content)
             if present is not None and not self._comes_from(present):
                 raise ConfigError(
-                    f"key file {path}: it holds serial {present.serial} of another writer; open "
-                    "the file again and repeat the change"
+                    f"key file {path}: another writer has saved serial {present.serial}: open the "
+                    "file again and repeat the change"
                 )
 
         replace_private_file(path, self.to_json(), check=check)
@@ -163,12 +163,12 @@ class KeyRing(KeySet):
     # -- new rings ---------------------------------------------------------------------------
 
     def reader(self) -> KeyRing:
-        """Return the ring without the means to sign.
+        """Return the ring without its signing halves.
 
-        It still holds the encryption secrets and reads every session, so keep it private.
+        The reader's ring keeps the encryption secrets and reads every session, so keep it private.
 
         Raises:
-            ConfigError: A key is HS256, which verifies and signs with one secret.
+            ConfigError: A key is HS256, which signs and verifies with one secret.
         """
         return KeyRing([key.reader() for key in self], serial=self._serial, members=self._members)
 
@@ -180,18 +180,18 @@ class KeyRing(KeySet):
         propagation: Duration = DEFAULT_PROPAGATION,
         now: float | None = None,
     ) -> KeyRing:
-        """Return a ring with one key more: publish before use.
+        """Return a ring with one more key: publish before use.
 
         Args:
             algorithm: The algorithm of the new key, or the key itself.
-            nbf: Unix second from which it may sign; by default `now` + `propagation`, or none
-                when no other key can sign.
-            propagation: Seconds until every process has the new document: its refresh interval,
-                its distribution and the largest difference between two clocks.
+            nbf: Unix second from which it can sign. The default is `now` + `propagation`, or none
+                if no other key can sign.
+            propagation: Seconds until every process has the new document: the sum of refresh
+                interval, distribution and the largest difference between two clocks.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            ConfigError: The kid is known already, or `nbf` is too soon; with the numbers.
+            ConfigError: The ring has the kid already, or `nbf` is too early.
         """
         at = whole_seconds(now)
         keys = changes.add(tuple(self), algorithm, nbf=nbf, propagation=propagation, now=at)
@@ -205,19 +205,20 @@ class KeyRing(KeySet):
         leeway: Duration | None = None,
         now: float | None = None,
     ) -> KeyRing:
-        """Return a ring in which a key expires once its last tokens have.
+        """Return a ring in which a key expires after its last tokens.
 
-        Where no other key without an end can sign after it, one is added: publish before use.
+        If no other key without an end can sign after it, a new key is added.
 
         Args:
             kid: The key.
-            token_lifetime: The longest ttl in seconds that any codec mints; by default that of
-                the document's rotation config.
-            leeway: Seconds by which clocks may differ; by default that of the rotation config.
+            token_lifetime: The longest ttl that any codec mints, in seconds. The default is that of
+                the rotation config.
+            leeway: Seconds by which clocks can differ. The default is that of the rotation config.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            ConfigError: No such kid, it verifies no more, no lifetime known, or a reader's ring.
+            ConfigError: The kid is unknown, the key no longer verifies, no lifetime is known, or
+                the ring is a reader's.
         """
         key = self[kid]
         if token_lifetime is None and self.token_lifetime is None:
@@ -232,14 +233,14 @@ class KeyRing(KeySet):
         return self.with_keys(keys)
 
     def revoke(self, kid: str, *, reason: str | None = None, now: float | None = None) -> KeyRing:
-        """Return a ring in which a key signs and verifies nothing any more, for good.
+        """Return a ring in which a key is revoked: it never signs or verifies again.
 
-        The ring still lists the kid, so that its tokens are told from those of unknown keys.
-        `rotation.revoke_key` also sees to it that another key can sign.
+        The ring still lists the kid, so that its tokens differ from those of unknown keys. Use
+        `rotation.revoke_key` to make sure that another key can sign.
 
         Args:
-            kid: The key; one that the ring does not list is a ConfigError.
-            reason: Words for the record.
+            kid: The key. An unlisted kid is a ConfigError.
+            reason: A text for the record.
             now: Unix seconds; the system's clock when None.
         """
         keys = tuple(self)
@@ -247,23 +248,23 @@ class KeyRing(KeySet):
         return self if revoked is keys else self.with_keys(revoked)
 
     def with_schedule(self, schedule: Schedule) -> KeyRing:
-        """Return a ring whose document has this rotation config."""
+        """Return a ring with this rotation config."""
         former = self._members.get("rotation") or {}
         kept = {name: value for name, value in former.items() if name not in Schedule.__slots__}
         rotation = {**kept, **schedule.to_member()}
         return self._changed(self, {**self._members, "rotation": rotation})
 
     def with_keys(self, keys: Iterable[Key]) -> KeyRing:
-        """Return a ring of other keys, with the next serial.
+        """Return a ring with other keys and the next serial.
 
-        Dangerous: publishing before use is up to the caller.
+        Dangerous: the caller must publish keys before use.
         """
         return self._changed(keys, self._members)
 
     def with_revocations_of(self, other: KeyRing) -> KeyRing:
-        """Return this ring without the keys that another document of it revokes.
+        """Return this ring, and revoke the keys that another document of it revokes.
 
-        A process can believe this much of a document that it cannot take over.
+        A process can believe these revocations even if it refuses the rest of the document.
         """
         keys = tuple(self)
         revoked = changes.revoke_like(keys, tuple(other))
@@ -288,7 +289,7 @@ def _create_missing(source: FileSource, algorithm: str) -> None:
 def _ring_in(
     source: FileSource | EnvironmentSource, running: KeyRing | None, *, missing: str
 ) -> KeyRing:
-    """Return the ring of a document that is meant for use: published secrets are refused."""
+    """Return the ring of a document; refuse published secrets."""
     content = source.read()
     if content is None:
         raise ConfigError(missing)

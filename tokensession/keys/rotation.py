@@ -1,8 +1,8 @@
-"""Rotation: what a ring's next document must be (SPEC section 7). Pure: time is given.
+"""Rotation: the next document of a ring (SPEC section 7). Pure: the caller passes the time.
 
-`plan` may be called by anyone, as often as they like, under compare-and-swap: it does what is due
-and nothing twice. Nothing has to be written at the moment of a switch, which follows from the
-clock; a run that comes late makes a key stay longer, and never one sign too early.
+Any process can call `plan` at any time, under compare-and-swap. It makes each change once, when it
+is due. Switching keys needs no write, because the clock decides. A late run makes a key stay
+longer, but never lets a key sign too early.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ Change = Literal["added", "retired", "extended", "removed", "cleared", "revoked"
 
 
 class Event(NamedTuple):
-    """Something that was done to a key.
+    """A change of a key.
 
     Attributes:
         change: ``added`` (it signs from `at`), ``retired`` or ``extended`` (it verifies until
-            `at`), ``removed`` (it had expired at `at`), ``revoked``, or ``cleared`` (the material
-            of a revoked key is gone).
+            `at`), ``removed`` (it expired at `at`), ``revoked``, or ``cleared`` (the material of a
+            revoked key was deleted).
         kid: The key.
         at: Unix second.
     """
@@ -64,28 +64,28 @@ class Event(NamedTuple):
 def plan(
     ring: KeyRing, now: float, schedule: Schedule, *, make_key: Maker = generate_key
 ) -> tuple[KeyRing, tuple[Event, ...]]:
-    """Return the ring as it should be from now on, and what was changed; the same ring if nothing.
+    """Return the ring as it must be from now on, and the changes; the same ring if none is due.
 
-    1. Publish before use: the next key is added when the newest one's period ends within the
-       propagation delay, and signs after that delay, however late this is. A ring in which no key
-       can sign gets one that signs at once.
-    2. Grace: a key whose successor signs gets an `exp`, when its last tokens have expired; an
-       `exp` that would come before that is moved. One key that can sign has no `exp`.
-    3. A key is removed once its `exp` has passed; of a revoked key the tombstone stays.
+    1. Publish before use: the next key is added when the newest key's period ends within the
+       propagation delay. It signs after that delay, even if the run is late. If no key can sign,
+       the new key signs at once.
+    2. Grace: when a key's successor signs, the key gets an `exp` after its last tokens. An `exp`
+       that is too early is moved. One key that can sign has no `exp`.
+    3. A key is removed once its `exp` has passed. A revoked key leaves a tombstone.
 
-    While the active key is older than two periods, or younger than it can be, nothing gets an end
-    and nothing is removed: either the clock has jumped, or no rotation has run for long. What a
-    clock years ahead has left behind is put right: a key dated out of reach may have signed, so
-    it gets an end, and an end out of reach is moved.
+    While the active key is older than two periods, or dated in the future, no key gets an end and
+    no key is removed. Either the clock has jumped, or no rotation has run for long. The plan
+    repairs what a fast clock has left. A key dated out of reach may have signed, so it gets an end.
+    An end out of reach is moved.
 
     Args:
-        ring: The ring of the document as it is.
+        ring: The ring of the current document.
         now: Unix seconds.
         schedule: The rotation config.
         make_key: Makes the new key, for replays.
 
     Raises:
-        ConfigError: A ring that reads only, or arguments of other types.
+        ConfigError: The ring can only read, or an argument has the wrong type.
     """
     at = whole_seconds(now)
     if not isinstance(schedule, Schedule):
@@ -109,7 +109,7 @@ def plan(
 
 
 def next_rotation(ring: KeyRing, now: float, schedule: Schedule) -> int:
-    """Return the Unix second from which a plan adds the next key; one that is past is overdue."""
+    """Return the Unix second from which a plan adds the next key; in the past, it is overdue."""
     at = whole_seconds(now)
     order = within_reach(ring, at, schedule)
     if not order or not order[-1].nbf:  # a key of unknown age counts as old
@@ -128,26 +128,26 @@ def revoke_key(
     unlisted: bool = False,
     make_key: Maker = generate_key,
 ) -> tuple[KeyRing, tuple[Event, ...]]:
-    """Return the ring in which a key that leaked is revoked, and what else that made necessary.
+    """Return the ring with a leaked key revoked, and all resulting changes.
 
-    Some key that can sign and has no end is left; where there is none, one is added. Where the
-    document has a rotation config, what is due by `plan` is done in the same step. A wrong config
-    stands in the way of nothing.
+    A key that can sign and has no end remains; if there is none, one is added. If the document has
+    a rotation config, the changes of `plan` are made too. An invalid config does not prevent the
+    revocation.
 
     Args:
-        ring: The ring of the document as it is.
+        ring: The ring of the current document.
         kid: The key.
         now: Unix seconds.
-        reason: Words for the record.
-        activate_new_now: Add a key that signs at once even if others can sign. Processes that do
-            not have it yet refuse its tokens until they reload, which the first of them brings
-            about. Without it, that happens only when no other key can sign.
-        unlisted: Accept a kid that the ring does not list, in a reader's ring too: its tombstone
-            ends what was renewed from its tokens.
+        reason: A text for the record.
+        activate_new_now: Add a key that signs at once even if others can sign. Processes without it
+            refuse its tokens, and the first such token makes them reload. By default such a key is
+            added only when no other key can sign.
+        unlisted: Accept a kid that the ring does not list, also in a reader's ring. Its tombstone
+            ends the sessions that were renewed from its tokens.
         make_key: Makes new keys, for replays.
 
     Raises:
-        ConfigError: No such kid, a ring that reads only, or a reason that is no str.
+        ConfigError: The kid is unknown, the ring can only read, or the reason is not a str.
     """
     at = whole_seconds(now)
     if unlisted and kid not in ring:
@@ -155,8 +155,8 @@ def revoke_key(
         return ring.with_keys([*ring, gone]), (Event("revoked", kid, at),)
     if kid not in ring:
         raise ConfigError(
-            f"the ring has no key {kid!r}, it has {', '.join(key.kid for key in ring)}; to revoke "
-            "one that is listed no more, pass --unlisted (in Python unlisted=True)"
+            f"the ring has no key {kid!r}, only {', '.join(key.kid for key in ring)}: to revoke "
+            "a key that is no longer listed, pass --unlisted (in Python unlisted=True)"
         )
     algorithm: str = ring[kid].algorithm
     check_minter(ring)
@@ -180,7 +180,7 @@ def revoke_key(
 
 
 def schedule_is_right(ring: KeyRing) -> bool:
-    """Tell whether the document has a rotation config that plans can follow."""
+    """Tell whether the document has a valid rotation config."""
     try:
         return ring.schedule is not None
     except ConfigError:
@@ -188,7 +188,7 @@ def schedule_is_right(ring: KeyRing) -> bool:
 
 
 def _successor_due(newest: Key, at: int, schedule: Schedule) -> int:
-    """Return the second at which the successor of a key should sign."""
+    """Return the Unix second at which the successor of a key is due to sign."""
     if schedule.algorithm not in (None, newest.algorithm):
         return min(at, newest.nbf + schedule.period)
     due = newest.nbf + schedule.period
@@ -209,7 +209,7 @@ def _next_key(ring: KeyRing, at: int, schedule: Schedule, make_key: Maker) -> Ke
 
 
 def _out_of_reach(second: int, at: int, schedule: Schedule) -> bool:
-    """Tell whether no plan with a clock that is right would have written this date."""
+    """Tell whether a plan with a correct clock could not have written this date."""
     return second > at + 3 * schedule.period + schedule.propagation + schedule.grace
 
 
@@ -217,14 +217,14 @@ def _give_ends(keys: dict[str, Key], at: int, schedule: Schedule, events: list[E
     for key, successor in pairwise(signers(keys.values(), at)):
         endless = key.exp is None or _out_of_reach(key.exp, at, schedule)
         if endless and successor.nbf <= at:
-            # From now on, if that is later: an end is never set in the past of its own tokens.
+            # Never before now: an end must not lie in the past of the key's own tokens.
             exp = max(successor.nbf, at) + schedule.grace
             events.append(Event("retired", key.kid, exp))
             keys[key.kid] = key.with_members(exp=exp)
 
 
 def _pull_back(keys: dict[str, Key], at: int, schedule: Schedule) -> None:
-    """Date keys that are out of reach as the oldest, so that they get an end."""
+    """Date out-of-reach keys as the oldest ones, so that they get an end."""
     for key in list(keys.values()):
         if key.can_mint and not key.revoked and _out_of_reach(key.nbf, at, schedule):
             keys[key.kid] = key.with_members(nbf=0)
@@ -246,7 +246,7 @@ def _keep_signing(
 
 
 def changed_keys(former: Iterable[Key], keys: Iterable[Key]) -> tuple[Event, ...]:
-    """Return the events that have led from keys to others: added ones, and ends."""
+    """Return the events between two states of the keys: added keys and changed ends."""
     before = {key.kid: key for key in former}
     events = [Event("added", key.kid, key.nbf) for key in keys if key.kid not in before]
     for key in keys:

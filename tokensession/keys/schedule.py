@@ -1,4 +1,4 @@
-"""How often keys rotate: the rotation config of a ring's document (SPEC section 7)."""
+"""The rotation config of a ring's document: how often keys rotate (SPEC section 7)."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 DEFAULT_PERIOD: Final = 90 * 86400
 # Refresh interval + distribution + the largest difference between two clocks.
 DEFAULT_PROPAGATION: Final = 900
-DEFAULT_LEEWAY: Final = 60  # that of a policy
+DEFAULT_LEEWAY: Final = 60  # the default leeway of a policy
 DEFAULT_LIFETIME: Final = 1800  # the idle timeout of the default policy
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Schedule:
-    """When keys follow each other.
+    """When a ring changes its keys.
 
-    Durations are seconds, or a timedelta; the attributes hold seconds.
+    Durations are seconds or a timedelta; the attributes are seconds.
 
     Args:
-        token_lifetime: Seconds of the longest ttl that any codec mints: a superseded key verifies
-            for so long.
+        token_lifetime: The longest ttl that any codec mints, in seconds. A superseded key verifies
+            for this time.
         period: Seconds for which a key signs.
-        propagation: Seconds until every process has a new document: its refresh interval, its
+        propagation: Seconds until every process has a new document: the sum of refresh interval,
             distribution and the largest difference between two clocks.
-        algorithm: Of new keys; None for that of the newest key.
-        leeway: Seconds of the greatest leeway of any policy, by which clocks may differ.
+        algorithm: The algorithm of new keys; None for that of the newest key.
+        leeway: The greatest leeway of any policy, in seconds, by which clocks can differ.
 
     Raises:
-        ConfigError: A duration out of range, a period that is not longer than the propagation
-            delay, or an unknown algorithm.
+        ConfigError: A duration is out of range, the period is not longer than the propagation
+            delay, or the algorithm is unknown.
     """
 
     token_lifetime: int
@@ -69,7 +69,7 @@ class Schedule:
         if self.period <= self.propagation:
             raise ConfigError(
                 f"the period ({self.period} s) must be longer than the propagation delay "
-                f"({self.propagation} s), or a key would be due before the one before it signs"
+                f"({self.propagation} s): raise the period, or lower the propagation delay"
             )
         if self.algorithm is not None and self.algorithm not in get_args(Algorithm):
             raise ConfigError(
@@ -78,15 +78,15 @@ class Schedule:
 
     @property
     def grace(self) -> int:
-        """Seconds from its successor's nbf for which a key must go on verifying.
+        """Seconds from its successor's nbf for which a key must still verify.
 
-        The nbf stands for the publication, which is never later: a process that has not heard of
-        the successor goes on signing until then.
+        The nbf stands for the publication, which is never later. A process that does not know the
+        successor still signs with the key until then.
         """
         return self.propagation + self.token_lifetime + self.leeway
 
     def to_member(self) -> dict[str, Any]:
-        """Return the config as the member ``rotation`` of a document."""
+        """Return the config as the document's member ``rotation``."""
         members: dict[str, Any] = {
             "period": self.period,
             "propagation": self.propagation,
@@ -100,9 +100,9 @@ class Schedule:
 
 
 def token_lifetime(members: Mapping[str, Any]) -> int | None:
-    """Return the longest ttl in seconds that the document's rotation config allows for, or None.
+    """Return the longest ttl in seconds that the rotation config allows, or None.
 
-    That is all of the config that a reader must understand; the rest is checked where it is used.
+    A reader must understand only this part of the config. The rest is checked where it is used.
     """
     lifetime = _config(members).get("token_lifetime")
     if lifetime is None:
@@ -112,10 +112,9 @@ def token_lifetime(members: Mapping[str, Any]) -> int | None:
 
 
 def parse_schedule(members: Mapping[str, Any]) -> Schedule | None:
-    """Return the rotation config among the members of a document, or None when there is none.
+    """Return the rotation config among a document's members, or None.
 
-    Members that this version does not know are left alone; all but ``token_lifetime`` have
-    defaults.
+    Unknown members are ignored. All members except ``token_lifetime`` have defaults.
     """
     config = _config(members)
     known = {
@@ -127,16 +126,16 @@ def parse_schedule(members: Mapping[str, Any]) -> Schedule | None:
         return None
     if "token_lifetime" not in known:
         raise ConfigError(
-            'the member "rotation" needs "token_lifetime", the longest ttl in seconds that any '
-            "codec mints: superseded keys are kept for so long"
+            'the member "rotation" lacks "token_lifetime": set it to the longest ttl in seconds '
+            "that any codec mints"
         )
     return Schedule(**known)
 
 
 def schedule_for_revoking(members: Mapping[str, Any]) -> Schedule:
-    """Return the rotation config, with defaults for what is wrong or missing in it.
+    """Return the rotation config, with defaults for invalid or missing members.
 
-    In an emergency a wrong config must not keep a key from being revoked.
+    In an emergency, an invalid config must not prevent the revocation of a key.
     """
     try:
         schedule = parse_schedule(members)

@@ -1,6 +1,6 @@
 """Which key signs now, and the state of each key (SPEC section 7).
 
-The clock decides: every process computes the same answer from the same keys.
+The clock decides, so every process computes the same answer from the same keys.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ State = Literal["pending", "active", "retiring", "expired", "revoked"]
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """The key that signs from the Unix second `since` to before `until` (or forever)."""
+    """The key that signs from the Unix second `since` until before `until` (or forever)."""
 
     key: Key
     since: int
@@ -27,14 +27,14 @@ class Signer:
 
 
 def signer_of(keys: Collection[Key], now: int) -> Signer | None:
-    """Return the key that signs at the Unix second `now`, or None when no key can."""
+    """Return the key that signs at the Unix second `now`, or None if no key can."""
     return _choose([key for key in keys if key.can_mint and key.verifies(now)], now)
 
 
 def states_of(keys: Collection[Key], now: int) -> dict[str, State]:
     """Return the state of each kid at the Unix second `now`.
 
-    A reader's keys cannot sign. Their states are those that the minter's ring computes.
+    A reader's keys cannot sign. Their states are those in the minter's ring.
     """
     verifying = [key for key in keys if key.verifies(now)]
     can_mint = any(key.can_mint and not key.revoked for key in keys)
@@ -53,7 +53,7 @@ def states_of(keys: Collection[Key], now: int) -> dict[str, State]:
 
 
 def _choose(candidates: list[Key], now: int) -> Signer | None:
-    """Choose among keys that can sign: the greatest nbf that has come, else the smallest."""
+    """Choose among keys that can sign: the greatest nbf that has passed, else the smallest."""
     if not candidates:
         return None
     due = [key for key in candidates if key.nbf <= now]

@@ -1,6 +1,6 @@
-"""Key sources: where a ring's document is kept, and how it is changed (SPEC section 7).
+"""Key sources: where a ring's document is stored, and how it is changed (SPEC section 7).
 
-A source moves text, whole or not at all; what the text means is decided here and above.
+A source moves text, whole or not at all. This module and those above interpret the text.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from tokensession.keys.ring import KeyRing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Of two writers one wins each time, so this many others would have to be there first.
+# Each round has one winner, so an update fails only if this many other writers came first.
 ATTEMPTS: Final = 32
 MAX_DOCUMENT: Final = 4 * 2**20  # bytes; a ring of 1,000 keys has about 0.3 MB
-STORE_SECONDS: Final = 5  # a store that has not answered by then counts as unreachable
+STORE_SECONDS: Final = 5  # after this time without an answer, a store counts as unreachable
 
 
 class KeySource(Protocol):
     """A place that holds one document.
 
-    Constructors do no I/O. Errors are a StoreError (a store that cannot be reached) or a
-    ConfigError (one that is not as it must be), and name the place without its credentials.
+    Constructors do no I/O. A StoreError means that the store is unreachable; a ConfigError means
+    that it is invalid. Messages name the place without its credentials.
 
     Attributes:
-        name: The place, fit for logs.
+        name: The place, safe to log.
     """
 
     @property
@@ -37,24 +37,24 @@ class KeySource(Protocol):
         ...
 
     def read(self) -> bytes | None:
-        """Return the document's text, or None where there is none."""
+        """Return the document's text, or None if there is none."""
         ...
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Replace the document, if it is still `over` (None: if there is none).
+        """Replace the document if it is still `over` (None: if there is none).
 
         Returns:
-            Whether it was; False when another writer has been faster.
+            Whether the document was replaced; False if another writer was faster.
 
         Raises:
             ConfigError: The source cannot be written.
-            StoreError: It cannot be reached. The document may have been written.
+            StoreError: The source is unreachable. The document may have been written.
         """
         ...
 
 
 class Update(NamedTuple):
-    """What an update found and what it left."""
+    """The ring before an update and the ring after it."""
 
     before: KeyRing
     after: KeyRing
@@ -64,15 +64,15 @@ def load_ring(source: KeySource) -> KeyRing:
     """Return the ring of a source's document.
 
     Raises:
-        ConfigError: There is no document, it has no serial, is refused, or its secrets are
+        ConfigError: The document is missing, invalid or without a serial, or its secrets are
             published ones.
-        StoreError: The source cannot be reached.
+        StoreError: The source is unreachable.
     """
     return parse_ring(source.name, _present(source))
 
 
 def parse_ring(name: str, document: bytes) -> KeyRing:
-    """Return the ring of a document that was read at a place of this name."""
+    """Return the ring of a document that was read from the place `name`."""
     try:
         if len(document) > MAX_DOCUMENT:
             raise ConfigError(f"the document is larger than {MAX_DOCUMENT} bytes")  # noqa: TRY301
@@ -80,7 +80,7 @@ def parse_ring(name: str, document: bytes) -> KeyRing:
         check_unpublished(ring)
         if not states_serial(document):
             raise ConfigError(  # noqa: TRY301  # the place is named below
-                "the document has no serial, so an older one could not be told from it: add "
+                "the document has no serial, so older documents cannot be recognised: add "
                 '"serial": 1 and raise it with every change'
             )
     except ConfigError as error:
@@ -89,7 +89,7 @@ def parse_ring(name: str, document: bytes) -> KeyRing:
 
 
 def create(source: KeySource, ring: KeyRing) -> bool:
-    """Put a ring where there is no document yet; False when there is one."""
+    """Store a ring if there is no document yet; return False if there is one."""
     return source.write(ring.to_json(), over=None)
 
 
@@ -98,13 +98,13 @@ def update(source: KeySource, change: Callable[[KeyRing], KeyRing]) -> Update:
 
     Args:
         source: The source.
-        change: Returns the next ring for the present one, or that one itself if there is
-            nothing to do; called again whenever another writer was faster.
+        change: Returns the next ring for the current one, or the current one itself for no change.
+            It is called again if another writer was faster.
 
     Raises:
-        ConfigError: No document, one that is refused, a source that cannot be written, or what
-            `change` raises.
-        StoreError: The source cannot be reached, or other writers were always faster.
+        ConfigError: The document is missing or invalid, the source cannot be written, or `change`
+            raises it.
+        StoreError: The source is unreachable, or other writers were always faster.
     """
     for _ in range(ATTEMPTS):
         present = _present(source)
@@ -113,8 +113,8 @@ def update(source: KeySource, change: Callable[[KeyRing], KeyRing]) -> Update:
         if after is before or source.write(after.to_json(), over=present):
             return Update(before, after)
     raise StoreError(
-        f"{source.name}: other writers were faster {ATTEMPTS} times; nothing was changed: find out "
-        "who keeps writing"
+        f"{source.name}: other writers were faster {ATTEMPTS} times, so nothing was changed: find "
+        "the process that keeps writing"
     )
 
 
@@ -122,7 +122,7 @@ def _present(source: KeySource) -> bytes:
     document = source.read()
     if not document:
         raise ConfigError(
-            f"{source.name}: there is no key document; make one with `tokensession keys new`, or "
-            "restore it: an empty store is no reason for new keys"
+            f"{source.name}: there is no key document: restore it, or make the first one with "
+            "`tokensession keys new`"
         )
     return document

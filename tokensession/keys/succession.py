@@ -1,7 +1,7 @@
-"""What a running process makes of a document that its source gives (SPEC section 7). Pure.
+"""How a running process handles a new document of its source (SPEC section 7). Pure.
 
-The last good ring stays in use until a better one is there: "unreadable" is not "empty", a serial
-never goes backwards, and a revocation is believed wherever it stands.
+The last good ring stays in use until a better one is available. An unreadable document is not an
+empty one, a serial never decreases, and every revocation counts.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 
 class Verdict(NamedTuple):
-    """What is used from now on, and what is wrong with the document.
+    """The ring to use from now on, and the problem of the document.
 
     Attributes:
         ring: The ring to use.
-        problem: Why the document was not taken over, with the remedy, or None.
-        conflict: Whether it contradicts the running ring, so that somebody must choose.
+        problem: Why the document was not used, with the fix, or None.
+        conflict: Whether the document contradicts the running ring, so that an operator must
+            choose.
     """
 
     ring: KeyRing
@@ -30,11 +31,9 @@ class Verdict(NamedTuple):
 
 
 def judge(running: KeyRing, name: str, document: bytes | None) -> Verdict:
-    """Return what becomes of the running ring, given what its source holds now."""
+    """Return the verdict on the current document of the running ring's source."""
     if not document:
-        return Verdict(
-            running, f"{name}: there is no document any more; restore serial {running.serial}"
-        )
+        return Verdict(running, f"{name}: the document is missing: restore serial {running.serial}")
     try:
         ring = parse_ring(name, document)
     except ConfigError as error:
@@ -45,15 +44,15 @@ def judge(running: KeyRing, name: str, document: bytes | None) -> Verdict:
         return Verdict(
             running,
             f"{name}: it went back to serial {ring.serial}, older than the running "
-            f"{running.serial}; restore the newer document, or publish this one with serial "
+            f"{running.serial}: restore the newer document, or publish this one with serial "
             f"{running.serial + 1}",
         )
     if ring.to_jwks(private=True) == running.to_jwks(private=True):
         return Verdict(running)
     return Verdict(
         running.with_revocations_of(ring),
-        f"{name}: other content under the running serial {ring.serial}; of it only revocations "
-        f"are believed: write the change again with serial {ring.serial + 1}",
+        f"{name}: other content has the running serial {ring.serial}, so only its revocations "
+        f"are used: write the change again with serial {ring.serial + 1}",
         conflict=True,
     )
 

@@ -1,8 +1,8 @@
 """A ring that follows its source while the process runs (SPEC section 7).
 
-A thread reads. It starts on first use, and again after a fork. A request waits only where the ring
-is older than the thread lets it become, as in a process that was frozen. `succession` decides what
-becomes of the ring; users pull it from the watcher.
+A thread reads the source. It starts on first use, and again after a fork. A request waits only if
+the ring is older than the running thread would let it become, for example after the process was
+frozen. `succession` decides how the ring changes. Users ask the watcher for the ring.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 DEFAULT_REFRESH: Final = 60.0  # seconds
 DEFAULT_COOLDOWN: Final = 10.0  # seconds
 MAX_REFRESH: Final = 86400.0
-STOP_SECONDS: Final = 2 * DEFAULT_COOLDOWN  # sources give up earlier
-# How many refreshes old a ring may be, for a reading can be slow, or fail once. One that this
-# process has not read yet, but for the first time, counts for a single one.
+STOP_SECONDS: Final = 2 * DEFAULT_COOLDOWN  # sources give up sooner
+# How many refreshes old a ring can be, because a reading can be slow or fail once. The parent's
+# reading counts for one refresh in a child.
 _BOUND: Final = 3
 
 _log = logging.getLogger("tokensession")
@@ -44,15 +44,15 @@ class WatcherStatus:
     """The health of a watcher, for metrics and health checks.
 
     Attributes:
-        serial: Of the ring in use.
+        serial: The serial of the ring in use.
         changed_at: Unix second since which it is in use.
-        confirmed_at: Unix second at which the source was last read and had nothing wrong.
+        confirmed_at: Unix second of the last reading without a problem.
         staleness: Seconds since then, by a clock that counts while the machine is suspended.
         polls: How often the source was read.
         changes: How often the ring was replaced.
-        failures: How often reading failed, or gave something that was not taken over.
-        misses: How often an unknown key asked for a reload that was not cooling down.
-        last_error: What is wrong now, or None; without secrets.
+        failures: How often a reading failed or its document was refused.
+        misses: How often an unknown key started a reload (outside the cool-down).
+        last_error: The current problem, without secrets, or None.
     """
 
     serial: int
@@ -69,25 +69,26 @@ class WatcherStatus:
 class KeyRingWatcher:
     """Follows the ring of a source while the process runs; pass it in place of a ring.
 
-    The constructor reads the first ring, so that a process without keys fails when it starts. From
-    then on the last good ring stays in use when the source fails. The log, the callback and
-    `status` say what is wrong. A ring that was not confirmed for three refreshes is read again
-    before it is used: the request waits for the source, but not for one that has just failed.
+    The constructor reads the first ring, so a process without keys fails at its start. After that
+    the last good ring stays in use if the source fails. The log, the callback and `status` report
+    the problem. If a ring was not confirmed for three refreshes, the next request reads the source
+    first. It does not wait for a source that has just failed.
 
-    A token under an unknown key is refused at once, and its cookie stays. It asks for a reload in
-    the background, at most once within the cool-down for all kids together.
+    A token under an unknown key is refused at once, and its cookie stays. It starts a reload in the
+    background, at most once per cool-down for all kids together.
 
     Args:
         source: Where the document is.
-        refresh: Seconds between two polls, at most, or a timedelta; a fifth of it is random.
-        cooldown: Seconds between two reloads that unknown keys ask for, or a timedelta; at most
-            `refresh`.
-        callback: Called when the ring or `last_error` has changed, by the watcher's thread or
-            by `reload`. It can use the watcher; what it raises is logged.
+        refresh: The longest time between two polls, in seconds or as a timedelta; a fifth of it is
+            random.
+        cooldown: The time between two reloads for unknown keys, in seconds or as a timedelta; at
+            most `refresh`.
+        callback: Called when the ring or `last_error` has changed, by the watcher's thread or by
+            `reload`. It can use the watcher; its exceptions are logged.
 
     Raises:
-        ConfigError: Wrong arguments; or no document, or one that is refused.
-        StoreError: The source cannot be reached.
+        ConfigError: An argument is invalid, or the document is missing or invalid.
+        StoreError: The source is unreachable.
     """
 
     def __init__(
@@ -108,31 +109,31 @@ class KeyRingWatcher:
         at = int(time())
         self._status = WatcherStatus(self._ring.serial, at, at, 0.0, polls=1)
         self._misses = 0
-        self._warm_at = 0.0  # second of `uptime` from which an unknown key may ask again
+        self._warm_at = 0.0  # second of `uptime` from which an unknown key can start a reload
         self._poller = Poller(self._read, refresh, _BOUND * refresh, name="tokensession-keys")
         self._poller.confirm(begun, refresh)
 
     @property
     def ring(self) -> KeyRing:
-        """The ring in use at the moment. Reading it starts nothing and waits for nothing."""
+        """The ring in use now. Reading it starts nothing and does not block."""
         return self._ring
 
     def status(self) -> WatcherStatus:
-        """Return the watcher's health at the moment."""
+        """Return the watcher's current health."""
         staleness = max(0.0, uptime() - self._poller.read_at)
         return replace(self._status, staleness=staleness, misses=self._misses)
 
     # -- what codecs use ---------------------------------------------------------------------
 
     def current(self) -> KeyRing:
-        """Return the ring in use, confirmed lately.
+        """Return the ring in use, recently confirmed.
 
         Codecs call this for each token. It takes no lock while the thread runs.
 
         Raises:
-            StoreError: As for `start`: a ring that nothing follows is not used.
+            StoreError: As for `start`, because a ring that is not followed must not be used.
         """
-        poller = self._poller  # its `lags` stands here, for speed
+        poller = self._poller  # inlined `lags`, for speed
         if uptime() >= poller.fresh_until or poller.running_in != process_id():
             reading = self.due()
             if reading is not None:
@@ -141,13 +142,13 @@ class KeyRingWatcher:
 
     @property
     def lags(self) -> bool:
-        """Whether the next use can wait for the source, as the ring was not confirmed lately."""
+        """Whether the next use can wait for the source, because the ring is not confirmed."""
         return self._poller.lags
 
     def due(self) -> Callable[[], None] | None:
-        """Return the reading that must come before a token is accepted, or None.
+        """Return the reading to make before a token is accepted, or None.
 
-        Asynchronous adapters make it in a thread. Where it fails the ring stays.
+        Asynchronous adapters run it in a thread. If it fails, the ring stays in use.
 
         Raises:
             StoreError: As for `start`.
@@ -156,7 +157,7 @@ class KeyRingWatcher:
         return self._poller.due()
 
     def missed(self) -> None:
-        """Note a token under a key that the ring does not list. Never waits."""
+        """Record a token under a key that the ring does not list. Does not block."""
         now = uptime()
         if now >= self._warm_at:
             self._warm_at = now + self._cooldown
@@ -166,7 +167,7 @@ class KeyRingWatcher:
     # -- the thread --------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start following in this process; no-op when the watcher follows or was stopped.
+        """Start following in this process; no-op if the watcher follows already or was stopped.
 
         Raises:
             StoreError: The system cannot start a thread. The next call tries again.
@@ -174,14 +175,14 @@ class KeyRingWatcher:
         try:
             self._poller.start()
         except RuntimeError as error:
-            raise StoreError(f"{self._source.name}: not followed: {error}") from error
+            raise StoreError(f"{self._source.name}: cannot be followed: {error}") from error
 
     def stop(self) -> None:
-        """Stop following, for good; the ring stays in use."""
+        """Stop following for good; the ring stays in use."""
         self._poller.stop(STOP_SECONDS)
 
     def __enter__(self) -> Self:
-        """Return the watcher, which is stopped at the end of the block."""
+        """Return the watcher; the end of the block stops it."""
         return self
 
     def __exit__(
@@ -197,19 +198,19 @@ class KeyRingWatcher:
         """Read the source now, in this thread, and wait for it.
 
         Returns:
-            Whether the document is good: taken over, or the one in use.
+            Whether the document is good: new, or the one in use.
         """
         outcome = self._poller.read()
         outcome.tell()
         return outcome.error is None
 
     def _read(self) -> Outcome:
-        """Read the source, and take over what is good."""
+        """Read the source, and use a good document."""
         try:
             verdict = judge(self._ring, self._source.name, self._source.read())
         except TokenSessionError as error:
             verdict = Verdict(self._ring, str(error))
-        except Exception as error:  # noqa: BLE001  # a source of an application can raise any
+        except Exception as error:  # noqa: BLE001  # an application's source can raise any
             verdict = Verdict(self._ring, f"{self._source.name}: {type(error).__name__}")
         former, last_error, problem = self._ring, self._status.last_error, verdict.problem
         self._take(verdict)
@@ -219,7 +220,7 @@ class KeyRingWatcher:
         )
 
     def _take(self, verdict: Verdict) -> None:
-        """Use what a reading has brought."""
+        """Use the result of a reading."""
         status, now = self._status, int(time())
         changed = verdict.ring is not self._ring
         self._ring = verdict.ring
@@ -235,11 +236,11 @@ class KeyRingWatcher:
         )
 
     def _tell(self, verdict: Verdict, former: KeyRing, last_error: str | None) -> None:
-        """Log what a reading has brought, and call the callback where ring or problem changed."""
+        """Log the result of a reading; call the callback if the ring or the problem changed."""
         changed = verdict.ring is not former
         if changed:
             _log.warning(
-                "%s: key ring replaced, serial %d after %d",
+                "%s: new key ring, serial %d replaces %d",
                 self._source.name, verdict.ring.serial, former.serial,
             )  # fmt: skip
         self._report(verdict)
@@ -247,10 +248,10 @@ class KeyRingWatcher:
             tell(self._callback, self.status())
 
     def _report(self, verdict: Verdict) -> None:
-        """Log a fault when it begins and when it ends, not with every poll that finds it again."""
+        """Log a fault when it starts and when it ends, not with every poll."""
         report, problem, serial = self._poller.report, verdict.problem, verdict.ring.serial
         if problem is None:
-            report(None, "%s: in order again, serial %d", self._source.name, serial)
+            report(None, "%s: recovered, serial %d", self._source.name, serial)
         else:
             level = logging.ERROR if verdict.conflict else logging.WARNING
             report(problem, "keys stay at serial %d: %s", serial, problem, level=level)

@@ -1,1 +1,1 @@
-"""Overflow: states too large for their tokens, encrypted, in a store (SPEC section 14)."""
+"""Overflow: large states, encrypted, in a store instead of the token (SPEC section 14)."""

@@ -1,4 +1,4 @@
-"""Where states go that are too large for their tokens, and how they come back."""
+"""Write and read states that are too large for their tokens."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from tokensession.overflow.store import MAX_ENTRY, Store
 
 DEFAULT_LIMIT: Final = 1_000_000  # bytes of msgpack
 MAX_LIMIT: Final = MAX_ENTRY - TAG_BYTES
-# Seconds that an entry outlives its token, for clocks that differ: the store's may be the faster.
+# Seconds that an entry outlives its token, because the store's clock can be faster.
 KEPT_LONGER: Final = 60
 
 _log = logging.getLogger("tokensession")
 
 
 class Overflow:
-    """A store for states that do not fit into the token, with a limit to their size.
+    """A store for states that are too large for a token, with a size limit.
 
-    Each write makes an entry of its own, and the former stays until it ends: a request that still
-    has the former token, because it runs at the same time or because the response with the new
-    one never arrived, reads what its token says.
+    Each write creates a new entry, and the former entry stays until it ends. A concurrent request
+    with the former token, or a client that missed the new one, can still read it.
 
     Args:
-        store: Where the entries are: ``stores.connect(url).overflow()``, or a store of your own.
-        limit: Bytes of msgpack that a state may have; 1,000,000 by default, or what the store
-            takes, if that is less.
+        store: The entries' store: ``stores.connect(url).overflow()``, or your own store.
+        limit: The largest state in bytes of msgpack. The default is 1,000,000, or the store's limit
+            if that is less.
 
     Raises:
-        ConfigError: No such store, or a limit beyond what it takes.
+        ConfigError: The store is invalid, or the limit exceeds the store's.
     """
 
     __slots__ = ("_store", "limit")
@@ -38,14 +37,14 @@ class Overflow:
     def __init__(self, store: Store, *, limit: int | None = None) -> None:
         if not isinstance(store, Store):
             raise ConfigError(
-                "store must be a store of overflowed states, such as stores.connect(url)."
-                f"overflow(), not {type(store).__module__}.{type(store).__name__}"
+                "store must be an overflow store, such as stores.connect(url).overflow(), not "
+                f"{type(store).__module__}.{type(store).__name__}"
             )
         most = min(store.largest - TAG_BYTES, MAX_LIMIT)
         if limit is None:
             limit = min(DEFAULT_LIMIT, most)
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= most:
-            raise ConfigError(f"limit must be from 1 to {most} bytes, which this store takes")
+            raise ConfigError(f"limit must be from 1 to {most} bytes, the limit of this store")
         self._store = store
         self.limit: int = limit
 
@@ -59,23 +58,24 @@ class Overflow:
         dies_at: int,
         now: int,
     ) -> Overflowed:
-        """Write a state, for a token that dies at `dies_at`.
+        """Write a state for a token that expires at `dies_at`.
 
         Args:
             packed: The state in msgpack.
-            sid: Its session.
-            context: The purpose of its tokens.
-            former: Where the session's state was; kept longer where that is this one still.
+            sid: The session id.
+            context: The context of the session's tokens.
+            former: The former reference to the state. If the state is unchanged, its entry is kept
+                longer.
             dies_at: Unix second.
             now: Unix second.
 
         Raises:
-            SessionTooLarge: More than the limit.
-            StoreError: It could not be written.
+            SessionTooLarge: The state exceeds the limit.
+            StoreError: The state could not be written.
         """
         if len(packed) > self.limit:
             raise SessionTooLarge(
-                f"the state has {len(packed)} bytes as msgpack; its overflow takes {self.limit}: "
+                f"the state has {len(packed)} bytes as msgpack, but its limit is {self.limit}: "
                 "keep less in the state",
                 size=len(packed),
                 limit=self.limit,
@@ -95,27 +95,29 @@ class Overflow:
         """Read a state.
 
         Raises:
-            StateLost: Its entry is gone, or not the one that was written.
-            StoreError: The store cannot be asked.
+            StateLost: The entry is gone, or is not the one that was written.
+            StoreError: The store cannot be read.
         """
         packed = unseal(reference, self._store.get(reference.name), sid, context)
         return Overflowed(reference, sid, packed)
 
     def drop(self, reference: Reference) -> None:
-        """Remove an entry that is not read again; where that fails, it leaves by itself."""
+        """Delete an entry that is no longer needed. If that fails, it expires by itself."""
         try:
             self._store.delete(reference.name)
         except StoreError as error:
-            _log.warning("an overflowed state was not deleted, and stays until it ends: %s", error)
+            _log.warning(
+                "an overflowed state was not deleted, and stays until it expires: %s", error
+            )
 
 
 def overflow_of(overflow: Overflow | Store | None) -> Overflow | None:
-    """Return the overflow that a codec was given, or one made of a store."""
+    """Return the given overflow, or one made from a store."""
     if overflow is None or isinstance(overflow, Overflow):
         return overflow
     if isinstance(overflow, Store):
         return Overflow(overflow)
     raise ConfigError(
-        f"overflow must be an Overflow or a store of overflowed states, not "
-        f"{type(overflow).__name__}; make one with Overflow(store)"
+        f"overflow must be an Overflow or an overflow store, not {type(overflow).__name__}: "
+        "pass Overflow(store)"
     )

@@ -1,56 +1,55 @@
-"""What a store of overflowed states does; implement it over anything that keeps bytes.
+"""The protocol of an overflow store; implement it for any storage of bytes.
 
-An entry is written once under a name that no other ever has, is read, kept longer, and leaves by
-itself some time after its end. So writers never meet, and a store needs no transactions.
+An entry is written once under a unique name, is read, is kept longer, and expires some time after
+its end. So writers do not conflict, and a store needs no transactions.
 """
 
 from __future__ import annotations
 
 from typing import Final, Protocol, runtime_checkable
 
-# Seconds that an entry stays beyond its end before a store sweeps it unasked, because a host's
-# clock can be fast.
+# Seconds after an entry's end before a store sweeps it by itself, because clocks can be fast.
 SWEEP_MARGIN: Final = 3600
 SWEEP_BATCH: Final = 1000  # entries removed in one step, so that no step takes long
-SWEEP_EVERY: Final = 16  # puts; of each so many one sweeps twice as many entries as were put
+SWEEP_EVERY: Final = 16  # one in this many puts sweeps twice as many entries
 MAX_ENTRY: Final = 8_000_000 + 16  # bytes; more than any limit of Overflow, with the tag
 
 
 @runtime_checkable
 class Store(Protocol):
-    """A store of entries. Synchronous; safe under threads, and after a fork.
+    """An overflow store. It is synchronous, thread-safe and fork-safe.
 
-    A constructor does no I/O. Every method raises StoreError when the store cannot be reached, is
-    full or is not created, and nothing else. Names are 32 bytes, times Unix seconds.
+    A constructor does no I/O. Methods raise only StoreError: the store is unreachable, full or not
+    created. Names are 32 bytes, times are Unix seconds.
     """
 
     @property
     def largest(self) -> int:
-        """How many bytes its largest entry can have; known without I/O."""
+        """The largest entry in bytes, known without I/O."""
         return MAX_ENTRY
 
     def create(self) -> None:
-        """Make what it needs (a table, an index); leave alone what is there."""
+        """Create what the store needs (a table, an index); keep what exists."""
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Keep an entry until `until` at least, where the store does not lose it."""
+        """Store an entry until at least `until`, unless the store loses it."""
         ...
 
     def get(self, name: bytes) -> bytes | None:
-        """Return an entry, or None. One past its end may still be there."""
+        """Return an entry, or None. An entry past its end may still exist."""
         ...
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """Keep an entry until `until` at least; False when it is not there."""
+        """Keep an entry until at least `until`; return False if it is missing."""
         ...
 
     def delete(self, name: bytes) -> None:
-        """Remove an entry; a no-op without one."""
+        """Delete an entry; no-op if it is missing."""
         ...
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # nothing to do
-        """Remove up to `limit` entries whose end is before `now`; return how many were.
+        """Remove up to `limit` entries whose end is before `now`; return how many.
 
-        Stores from which entries leave by themselves do nothing, and return 0.
+        Stores whose entries expire by themselves do nothing, and return 0.
         """
         return 0

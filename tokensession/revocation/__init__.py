@@ -1,1 +1,1 @@
-"""Revocation: ending sessions before their time (SPEC section 13)."""
+"""Revocation: end sessions before they expire (SPEC section 13)."""

@@ -1,8 +1,8 @@
-"""Denied session ids in the memory of a process, about 40 bytes each.
+"""Denied session ids in memory, about 40 bytes each.
 
-As objects in a dictionary they would take three times as much, and each full run of the garbage
-collector would walk over all of them. So the ids of a bucket lie side by side in one bytes object.
-A change puts another object in its place: readers need no lock, they see the former or the latter.
+As objects in a dictionary they would take three times as much, and each full garbage collection
+would visit all of them. So the ids of a bucket are one bytes object. A change replaces that object.
+Readers need no lock, because they see the former or the new object.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from tokensession.format.claims import SID_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SPAN: Final = 1024  # seconds; entries that end within one span leave together
-_SPAN_BYTES: Final = 4  # a span's number, in the order of bytes
+SPAN: Final = 1024  # seconds; entries that end within one span are removed together
+_SPAN_BYTES: Final = 4  # a span's number, big-endian
 _LAST: Final = 256**_SPAN_BYTES - 1
 _RECORD: Final = SID_BYTES + _SPAN_BYTES
 _SHARD_BITS: Final = 8
 _SHARDS: Final = 1 << _SHARD_BITS  # each grows by itself, so that no growth takes long
 _LAST_SHARD: Final = _SHARDS - 1
-# Ids in a bucket, on average, above which a shard gets twice as many buckets. More would save some
-# of the 50 bytes of a bucket, and take longer to search.
+# The average number of ids in a bucket above which a shard doubles its buckets. A higher number
+# would save some of a bucket's 50 bytes, but searches would take longer.
 _CROWDED: Final = 6
 
 
 def span_of(until: int) -> bytes:
-    """Return the span in which what must live until `until` leaves."""
+    """Return the span at whose end an entry that must live until `until` is removed."""
     return min(max(-(-until // SPAN), 0), _LAST).to_bytes(_SPAN_BYTES, "big")
 
 
@@ -37,39 +37,39 @@ def span_end(span: bytes) -> int:
 
 
 class DeniedIds:
-    """A set of session ids of 16 bytes, each with its span. One writer at a time."""
+    """A set of 16-byte session ids, each with its span. Only one writer at a time."""
 
     __slots__ = ("_counts", "_shards")
 
     def __init__(self) -> None:
-        # Powers of two of buckets; a bucket is records of an id and its span.
+        # The number of buckets is a power of two; a bucket holds records of an id and its span.
         self._shards: list[list[bytes]] = [[b""] for _ in range(_SHARDS)]
         self._counts = [0] * _SHARDS
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of ids."""
         return sum(self._counts)
 
     def __contains__(self, sid: bytes) -> bool:
-        """Tell whether an id is there."""
+        """Tell whether the set contains an id."""
         return self.holds(sid)
 
     def holds(self, sid: bytes) -> bool:
-        """Tell whether an id is there; a call is faster than the operator, and each check asks."""
+        """Tell whether the set contains an id. Each check calls this, which is faster than `in`."""
         key = hash(sid)
         shard = self._shards[key & _LAST_SHARD]
         bucket = shard[(key >> _SHARD_BITS) & (len(shard) - 1)]
         return bucket.find(sid) >= 0 and _find(bucket, sid) >= 0
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
-        """Give the ids with their spans."""
+        """Yield the ids with their spans."""
         for shard in self._shards:
             for bucket in shard:
                 for at in range(0, len(bucket), _RECORD):
                     yield bucket[at : at + SID_BYTES], bucket[at + SID_BYTES : at + _RECORD]
 
     def add(self, sid: bytes, span: bytes) -> bool:
-        """Add an id, or move it to a later span; tell whether that changed anything."""
+        """Add an id, or move it to a later span; return whether the set changed."""
         number, shard, place = self._place_of(sid)
         bucket = shard[place]
         at = _find(bucket, sid)
@@ -85,7 +85,7 @@ class DeniedIds:
         return True
 
     def remove(self, sid: bytes, span: bytes) -> bool:
-        """Remove an id unless it is in another span; tell whether it was removed."""
+        """Remove an id unless it is in another span; return whether it was removed."""
         number, shard, place = self._place_of(sid)
         bucket = shard[place]
         at = _find(bucket, sid)
@@ -96,14 +96,14 @@ class DeniedIds:
         return True
 
     def _place_of(self, sid: bytes) -> tuple[int, list[bytes], int]:
-        """Return a shard's number, the shard, and where in it an id's bucket is."""
+        """Return the number of a shard, the shard, and the index of an id's bucket in it."""
         key = hash(sid)
         number = key & _LAST_SHARD
         shard = self._shards[number]
         return number, shard, (key >> _SHARD_BITS) & (len(shard) - 1)
 
     def _grow(self, number: int) -> None:
-        """Give a shard twice as many buckets; readers have the old one until it is whole."""
+        """Double the buckets of a shard; readers use the old ones meanwhile."""
         old = self._shards[number]
         new: list[list[bytes]] = [[] for _ in range(2 * len(old))]
         mask = len(new) - 1
@@ -115,8 +115,8 @@ class DeniedIds:
 
 
 def _find(bucket: bytes, sid: bytes) -> int:
-    """Return where the record of an id begins, or -1."""
+    """Return the index of an id's record, or -1."""
     at = bucket.find(sid)
-    while at % _RECORD and at >= 0:  # across two records, which is no id
+    while at % _RECORD and at >= 0:  # a match across two records is not an id
         at = bucket.find(sid, at + 1)
     return at

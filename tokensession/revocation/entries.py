@@ -1,7 +1,7 @@
-"""Entries in the memory of a process: of the memory store, and of a replica.
+"""Entries in memory, for the memory store and for a replica.
 
-Readers need no lock, as each step that they take is one of the interpreter's; writers hold one of
-their own. A denied session id takes about 60 bytes: twice its 16, its span, and their containers.
+Readers need no lock, because each of their steps is atomic in the interpreter. Writers hold their
+own lock. A denied session id takes about 60 bytes: twice its 16, its span, and their containers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _Span:
-    """What ends within one span of time: ids one after another, and subjects."""
+    """The entries that end within one span of time: concatenated ids, and subjects."""
 
     __slots__ = ("sids", "subjects")
 
@@ -54,7 +54,7 @@ class RevocationEntries:
         if started_at <= self.highest and subject is not None:
             mark = self._marks.get(subject_key(subject))  # type: ignore[arg-type]  # not None
         if mark is None and started_at > self.everyone:
-            # As nearly all are: what is left of the decision is its id.
+            # the usual case: only its id is left to check
             return self._denied.holds(sid)
         return is_revoked(
             sid,
@@ -66,11 +66,11 @@ class RevocationEntries:
         )
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return what there is about one session."""
+        """Return the entries about one session."""
         return entries_with(self.everyone, self.mark_of(subject), denied=sid in self._denied)
 
     def mark_of(self, subject: bytes | None) -> Mark | None:
-        """Return the mark of a subject."""
+        """Return the mark of a subject, or None."""
         return None if subject is None else self._marks.get(subject)
 
     def deny(self, sid: bytes, until: int) -> None:
@@ -80,7 +80,7 @@ class RevocationEntries:
             self._leaving(span).sids.extend(sid)
 
     def put_mark(self, subject: bytes, mark: Mark) -> None:
-        """Put a mark, unless a later one of this subject is there; of two ends the later counts."""
+        """Store a mark, unless the subject has a later one; the later end counts."""
         known = self._marks.get(subject)
         if known is not None:
             until = max(known.until, mark.until)
@@ -88,20 +88,20 @@ class RevocationEntries:
             mark = (mark if later else known)._replace(until=until)
             if mark == known:
                 return
-        # First what it is found by: a reader sees the mark at once, or not yet.
+        # `highest` comes first, because readers use it to decide whether to look for a mark.
         self.highest = max(self.highest, mark.instant)
         self._marks[subject] = mark
         span = span_of(mark.until)
-        if known is None or span != span_of(known.until):  # else it stands in that span already
+        if known is None or span != span_of(known.until):  # otherwise the span has it already
             self._leaving(span).subjects.append(subject)
 
     def raise_to(self, *, everyone: int = NEVER, highest: int = NEVER) -> None:
-        """Raise the instant for everyone and the greatest mark, where they are below."""
+        """Raise the instant for everyone and the greatest mark, unless they are higher already."""
         self.everyone = max(self.everyone, everyone)
         self.highest = max(self.highest, highest)
 
     def expire(self, now: int, limit: int | None = None) -> int:
-        """Remove up to `limit` entries that have ended; return how many."""
+        """Remove up to `limit` ended entries; return how many."""
         removed = 0
         for span in sorted(span for span in self._spans if span_end(span) < now):
             leaving = self._spans[span]
@@ -109,7 +109,7 @@ class RevocationEntries:
             while sids or subjects:
                 if removed == limit:
                     return removed
-                # What was put again, to live longer, stays.
+                # An entry that was stored again with a later end stays.
                 if sids:
                     sid = bytes(sids[-SID_BYTES:])
                     del sids[-SID_BYTES:]
@@ -134,18 +134,18 @@ class RevocationEntries:
 
     @property
     def denied_count(self) -> int:
-        """How many session ids are denied."""
+        """The number of denied session ids."""
         return len(self._denied)
 
     @property
     def mark_count(self) -> int:
-        """How many subjects have a mark."""
+        """The number of subjects with a mark."""
         return len(self._marks)
 
     def denied(self) -> Iterator[tuple[bytes, int]]:
-        """Give the denied session ids with the second at which each leaves."""
+        """Yield the denied session ids, with the second at which each is removed."""
         return ((sid, span_end(span)) for sid, span in self._denied)
 
     def marks(self) -> Iterator[tuple[bytes, Mark]]:
-        """Give the marks by their subjects' keys."""
+        """Yield the marks by their subjects' keys."""
         return iter(self._marks.items())

@@ -1,6 +1,6 @@
-"""The revocation list of a codec: what it asks, under a policy, and what it records.
+"""The revocation list of a codec: checks and records under a policy.
 
-Each method raises StoreError when the store cannot be asked, or cannot record.
+Each method raises StoreError if the store cannot be read, or cannot record.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class RevocationList:
 
     Args:
         revocation: A store, or a `Lookup` or `Replica` of one.
-        policy: The codec's.
-        observer: Is told what was revoked.
-        listing: What each denial says to the directory beside the list, or None without one.
+        policy: The codec's policy.
+        observer: Receives events.
+        listing: What each denial tells the directory beside the list, or None without one.
 
     Attributes:
         revoking: Tells whether a session is revoked (see `Check.revoking`).
 
     Raises:
-        ConfigError: A policy under which entries could not be kept as long as they are needed, or
-            a store that forgets.
+        ConfigError: The policy does not allow entries to be kept long enough, or the store can lose
+            entries.
     """
 
     __slots__ = ("_check", "_leeway", "_life", "_listing", "_observer", "revoking")
@@ -66,24 +66,24 @@ class RevocationList:
         observer: Observer,
         listing: Listing | None = None,
     ) -> None:
-        # A store can be told from a check by its capabilities; anything else is refused.
+        # Anything but a check must be a store; `Lookup` refuses other objects.
         check = revocation if isinstance(revocation, Check) else Lookup(revocation)
         can = check.store.capabilities
         if not can.durable and not can.loss_accepted:
             raise ConfigError(
-                "this store may forget revocations (when it restarts or is full), which brings "
-                "sessions back: use a durable one, or make it with may_forget=True"
+                "this store can lose revocations when it restarts or is full, which makes revoked "
+                "sessions valid again: use a durable store, or pass may_forget=True"
             )
         longest = policy.longest_cap
         if longest is None:
             raise ConfigError(
-                "revocation needs an absolute_timeout, after which an entry of the list can go: "
+                "revocation needs an absolute_timeout, because entries of the list live that long: "
                 "set Policy(absolute_timeout=...)"
             )
         if policy.leeway < MIN_LEEWAY:
             raise ConfigError(
-                f"with revocation the leeway is at least {MIN_LEEWAY} s, not {policy.leeway}: "
-                "sessions begun right after a revocation are dated ahead"
+                f"revocation needs a leeway of at least {MIN_LEEWAY} s, not {policy.leeway}, "
+                "because sessions are dated after revocations: raise Policy(leeway=...)"
             )
         self._check = check
         self._life = longest + CLOCK_SKEW
@@ -103,10 +103,10 @@ class RevocationList:
         return first_start(entries, now=now, leeway=self._leeway)
 
     def dates_again(self, value: SessionValue[Any], ended: Ended, now: int) -> bool:
-        """Date a new session again that a store's answer would end; tell whether it would.
+        """Date a new session again if a store's answer would end it; tell whether it would.
 
         Raises:
-            StoreError: The start would lie too far ahead.
+            StoreError: The start would be too far in the future.
         """
         entries = entries_of(ended)
         if not is_revoked(value.sid, value.started_at, **entries._asdict()):
@@ -121,15 +121,15 @@ class RevocationList:
         return self._check.store
 
     def confirm(self, sid: bytes, subject: Subject, started_at: int) -> None:
-        """Ask the store itself, now.
+        """Check the store now.
 
         Raises:
-            Revoked: The session of that id is.
-            StoreError: The store cannot be asked, even if that is allowed elsewhere.
+            Revoked: The session is revoked.
+            StoreError: The store cannot be read, even if ``when_down`` allows that elsewhere.
         """
         found = self._check.store.look_up(sid, subject_key(subject))
         if is_revoked(sid, started_at, **found._asdict()):
-            raise Revoked("the store says that the session was ended")
+            raise Revoked("the store has a revocation of the session")
 
     def deny(
         self,
@@ -142,7 +142,7 @@ class RevocationList:
         cap: int | None = None,
         listing: Listing | None = None,
     ) -> Ended:
-        """End the session of an id, which has a cap; its `successor` takes its place."""
+        """End the session of an id, with its cap; `successor` replaces it."""
         denial = self._denial(sid, subject, started_at, cap, listing)
         return self.end(denial._replace(successor=successor), now)
 
@@ -166,7 +166,7 @@ class RevocationList:
         cap: int | None = None,
         listing: Listing | None = None,
     ) -> Ended:
-        """Let `new` continue the session of an id, which has a cap."""
+        """Let `new` continue the session of an id, with its cap."""
         denial = self._denial(sid, subject, started_at, cap, listing)
         return self._record("session", partial(self._check.replace, denial, new, now=now))
 
@@ -178,13 +178,13 @@ class RevocationList:
         cap: int | None,
         listing: Listing | None,
     ) -> Denial:
-        # Another codec that grants more may have given the session its cap.
+        # Another codec with longer limits may have given the session its cap.
         until = started_at + max(self._life, (cap or 0) + CLOCK_SKEW)
         key, listing = subject_key(subject), listing or self._listing
         return Denial(sid, key, started_at, until, life=self._life, listing=listing)
 
     def mark(self, subject: Subject, keep: Keep | None, now: int) -> None:
-        """End all sessions of a subject that have begun, but `keep`."""
+        """End all current sessions of a subject, but `keep`."""
         key = subject_key(subject)
         assert key is not None
         self._record("subject", partial(self._check.mark, key, keep, now=now, life=self._life))
@@ -192,25 +192,27 @@ class RevocationList:
     def revoke(self, session: Session[Any], now: float | None) -> None:
         """End one session."""
         if not isinstance(session, Session):
-            raise ConfigError(f"revoke takes a session, not {type(session).__name__}")
+            raise ConfigError(f"revoke takes a Session, not {type(session).__name__}")
         at = whole_seconds(now)
         self.deny(session.sid, session.subject, session.started_at, at, cap=session.cap)
         if session.subject is not None and session.authenticated_at is None:
-            # Taken over from a legacy cookie, of which each copy is a session of its own.
+            # It comes from a legacy cookie, and each copy of that is a session of its own.
             self.mark(session.subject, None, at)
 
     def revoke_sid(self, sid: bytes, now: float | None) -> None:
-        """End the session of an id, whose start is not known and so is taken for the latest."""
+        """End the session of an id. Its unknown start counts as the latest possible."""
         if not isinstance(sid, bytes) or len(sid) != SID_BYTES:
-            raise ConfigError(f"a session id is {SID_BYTES} bytes; for its text use bytes.fromhex")
+            raise ConfigError(
+                f"a session id must be {SID_BYTES} bytes: convert text with bytes.fromhex"
+            )
         at = whole_seconds(now)
         self.end(Denial(sid, None, None, at + self._life, listing=self._listing), at)
 
     def denies(self, sid: bytes) -> bool:
-        """Tell whether the store has denied an id by itself, whatever its subject.
+        """Tell whether the store denies an id itself, regardless of its subject.
 
         Raises:
-            StoreError: The store cannot be asked.
+            StoreError: The store cannot be read.
         """
         return self._check.store.look_up(sid, None).denied
 
@@ -220,14 +222,14 @@ class RevocationList:
         """End all sessions of a subject, but `keep`."""
         check_given_subject(subject)
         if subject is None:
-            raise ConfigError("None is no subject; revoke(session) ends a session without one")
+            raise ConfigError("None is not a subject: use revoke(session) for an anonymous session")
         if keep is not None and subject_key(keep.subject) != subject_key(subject):
-            raise ConfigError("the session to keep is not one of this subject")
+            raise ConfigError("keep belongs to another subject: pass a session of this subject")
         kept = None if keep is None else Keep(keep.sid, keep.started_at)
         self.mark(subject, kept, whole_seconds(now))
 
     def revoke_all(self, before: float | None, now: float | None) -> None:
-        """End all sessions, or those begun before an instant."""
+        """End all sessions, or those that started before an instant."""
         at = whole_seconds(now)
         if before is None:
             self._record("everyone", partial(self._check.revoke_all, now=at))
@@ -235,8 +237,7 @@ class RevocationList:
         instant = whole_seconds(before)
         if instant > at:
             raise ConfigError(
-                f"before is {instant - at} s in the future: sessions that have not begun cannot "
-                "be ended"
+                f"before is {instant - at} s in the future: pass a time that has passed"
             )
         self._record("everyone", partial(self._check.revoke_before, instant))
 

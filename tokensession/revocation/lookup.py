@@ -1,4 +1,4 @@
-"""Asking the store on each request."""
+"""Check the store on each request."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 WhenDown = Literal["deny", "allow"]
 
-# A store that hangs takes its whole timeout to fail. Meanwhile nobody else shall wait for it: after
-# a failure that took so many seconds, it is left alone for so many.
+# A store that hangs fails only after its timeout, and other requests must not wait for it too.
+# After a failure that took this many seconds, the store is not read for this many seconds.
 _SLOW: Final = 0.25
 _PAUSE: Final = 0.5
 
@@ -37,9 +37,9 @@ _log = logging.getLogger("tokensession")
 
 
 class Check(ABC):
-    """How a codec asks whether a session is revoked, and where it records what is.
+    """How a codec checks and records revocations.
 
-    Asking is steps (`tokensession.sessions.steps`), which yield the calls that do I/O. Recording
+    Checks are steps (`tokensession.sessions.steps`), which yield the calls that do I/O. Recording
     does I/O itself: the store records, and the check hears its answer.
 
     Attributes:
@@ -53,20 +53,20 @@ class Check(ABC):
         """Tell whether a session is revoked.
 
         Raises:
-            StoreError: It cannot be told, and that means no session.
+            StoreError: The store cannot be read, so the request has no session.
         """
 
     @abstractmethod
     def looking_up(self, sid: bytes, subject: bytes | None) -> Steps[Entries]:
-        """Return what is known about one session; raise StoreError as `revoking` does."""
+        """Return the entries about one session; raise StoreError as `revoking` does."""
 
     @abstractmethod
     def hear(self, news: Batch) -> None:
-        """Take in what the store has answered."""
+        """Process a store's answer."""
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session; see `Store.deny`."""
-        # A store that says nothing of its marks has denied the id all the same.
+        # A store that returns nothing about marks has still denied the id.
         ended = self.store.deny(denial, now=now) or Ended((denial.sid,))
         successor = denial.successor
         self.hear_end(ended, None if successor is None else successor.subject, denial.until)
@@ -88,7 +88,7 @@ class Check(ABC):
         self.hear(Batch(everyone=self.store.revoke_all(now=now)))
 
     def revoke_before(self, instant: int) -> None:
-        """End all sessions begun before an instant; see `Store.revoke_before`."""
+        """End all sessions that started before an instant; see `Store.revoke_before`."""
         self.hear(Batch(everyone=self.store.revoke_before(instant)))
 
     def hear_end(self, ended: Ended, subject: bytes | None, until: int) -> None:
@@ -106,16 +106,16 @@ class Check(ABC):
 
 
 class Lookup(Check):
-    """Asks the store on each request: a revocation is in force at once.
+    """Reads the store on each request: a revocation takes effect at once.
 
     Args:
         store: The store.
-        when_down: What a store that cannot be asked means: ``"deny"`` raises StoreError (adapters
-            answer 503, and the session is not lost); ``"allow"`` takes no session for revoked.
-        observer: Is told when the store fails.
+        when_down: What happens while the store cannot be read. ``"deny"`` raises StoreError:
+            adapters answer 503, and the session is not lost. ``"allow"`` accepts every session.
+        observer: Receives an event when the store fails.
 
     Raises:
-        ConfigError: No store, or another word.
+        ConfigError: The store or `when_down` is invalid.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Lookup(Check):
         self._allow = when_down == "allow"
         self._observer = observer
         self._down = False
-        self._asked_again_at = -inf  # on the monotonic clock
+        self._asked_again_at = -inf  # by the monotonic clock
 
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
         found = yield partial(self._look_up, sid, subject_key(subject))
@@ -137,7 +137,7 @@ class Lookup(Check):
         return found
 
     def hear(self, news: Batch) -> None:
-        """Do nothing: the next question is the store's to answer."""
+        """Do nothing, because the next check reads the store."""
 
     def _look_up(self, sid: bytes, subject: bytes | None) -> Entries:
         begun = monotonic()
@@ -153,7 +153,7 @@ class Lookup(Check):
 
     def _ask(self, sid: bytes, subject: bytes | None, now: float) -> Entries:
         if now < self._asked_again_at:
-            raise StoreError("the revocation store did not answer a moment ago")
+            raise StoreError("the revocation store failed a moment ago and was not read again")
         return self.store.look_up(sid, subject)
 
     def _failed(self, error: StoreError, begun: float) -> None:
@@ -167,16 +167,16 @@ class Lookup(Check):
 
 
 def checked_store(store: object) -> Store:
-    """Return a store of revocations."""
+    """Return a valid revocation store, or raise ConfigError."""
     if isinstance(store, type) or not isinstance(store, Store):
         raise ConfigError(
-            "a store of revocations is needed, such as stores.connect(url).revocations(), not "
-            f"{type(store).__name__}"
+            "revocation must be a revocation store, such as stores.connect(url).revocations(), "
+            f"not {type(store).__name__}"
         )
     return store
 
 
 def check_word(name: str, word: object) -> None:
-    """Refuse another word than deny or allow."""
+    """Refuse a word other than deny and allow."""
     if word not in get_args(WhenDown):
         raise ConfigError(f'{name} must be "deny" or "allow", not {word!r}')

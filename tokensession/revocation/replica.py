@@ -1,4 +1,4 @@
-"""A copy of a store in this process: a check is a look into memory, some seconds old at most."""
+"""A copy of a store in memory: checks are fast, and a few seconds old at most."""
 
 from __future__ import annotations
 
@@ -28,36 +28,35 @@ if TYPE_CHECKING:
 
 REFRESH: Final = 1.0  # seconds between two readings
 MAX_STALENESS: Final = 60.0  # seconds
-# Seconds after which everything is read again, as a last resort against a store that lost its
-# order in a way that its position does not show, such as one restored from a backup.
+# Seconds after which everything is read again. This is a last resort for a store whose changes its
+# position does not show, such as one restored from a backup.
 _WHOLE_AGAIN: Final = 3600.0
 
 _log = logging.getLogger("tokensession")
 
 
 class Replica(Check):
-    """Follows a store, and answers from memory.
+    """Follows a store, and checks in memory.
 
-    Its thread starts with `read` or with the first check, whichever is first, and then again in
-    each child after a fork. What this process revokes is in force in it at once; elsewhere after
-    about `refresh` seconds, and after `max_staleness` at the latest. It keeps what it has heard
-    until that has ended by itself, whatever becomes of the store.
+    Its thread starts with `read` or the first check, and again in each forked child. A revocation
+    takes effect at once in the process that records it. In other processes it takes effect after
+    about `refresh` seconds, and after at most `max_staleness`. The replica keeps its entries until
+    they end, even if the store fails.
 
-    A check reads by itself where the thread could not: as the first one of its process, and after
-    a pause of the whole process. All checks at that moment share one reading, which ends within
-    the store's timeout. Where reading has just failed they do not wait for another.
+    A check reads the store itself if the thread could not: as the first check of its process, or
+    after the process was suspended. Concurrent checks share one reading, which ends within the
+    store's timeout. After a failed reading, checks do not wait for another.
 
     Args:
-        store: The store to follow; it must list its changes.
-        refresh: Seconds between two readings, or a timedelta.
-        max_staleness: Seconds since the last good reading began after which it is stale, or a
-            timedelta.
-        when_stale: What that means: ``"deny"`` raises StoreError (adapters answer 503, and the
-            session is not lost); ``"allow"`` goes on with what it has heard.
-        observer: Is told of readings and failures.
+        store: The store to follow. It must list its changes.
+        refresh: The time between two readings, in seconds or as a timedelta.
+        max_staleness: The time after which the last good reading is stale, likewise.
+        when_stale: What happens then. ``"deny"`` raises StoreError: adapters answer 503, and the
+            session is not lost. ``"allow"`` continues with the known entries.
+        observer: Receives events about readings and failures.
 
     Raises:
-        ConfigError: A store that cannot be followed, or arguments out of range.
+        ConfigError: The store cannot be followed, or an argument is out of range.
     """
 
     def __init__(
@@ -87,14 +86,14 @@ class Replica(Check):
         self._position: Position | None = None
         self._epoch: str | None = None
         self._whole_at = -inf  # by `uptime`
-        self._swept_at = 0  # Unix second: entries that had ended an hour before it are gone
+        self._swept_at = 0  # Unix second; entries that ended an hour before it are gone
         self._lock = PerProcess(threading.Lock)  # held while entries are added
         self._poller = Poller(self._read, refresh, max_staleness, name="tokensession-replica")
 
-    # -- asking --------------------------------------------------------------------------------
+    # -- checks --------------------------------------------------------------------------------
 
     def revoking(self, sid: bytes, started_at: int, subject: Subject) -> Steps[bool]:
-        # The poller's `lags` stands here, for speed.
+        # The poller's `lags`, inlined for speed.
         if uptime() >= self._poller.fresh_until or self._poller.running_in != process_id():
             yield from self._freshening()
         return self._entries.revokes(sid, started_at, subject)
@@ -106,16 +105,16 @@ class Replica(Check):
 
     @property
     def staleness(self) -> float:
-        """Seconds since the last good reading began; infinite before the first."""
+        """Seconds since the last good reading started; infinite before the first."""
         return uptime() - self._poller.read_at
 
     @property
     def size(self) -> int:
-        """How many entries there are."""
+        """The number of entries."""
         return self._entries.denied_count + self._entries.mark_count
 
     def _freshening(self) -> Steps[None]:
-        """Read where the thread could not, and refuse to answer from what is too old."""
+        """Read if the thread could not; refuse to check with stale entries."""
         self._start()
         reading = self._poller.due()
         if reading is not None:
@@ -125,23 +124,23 @@ class Replica(Check):
             return
         if staleness == inf:
             raise StoreError(
-                "the copy of the revocation list has not been read yet: see in the log why reading "
-                "fails, and call read() when the service starts"
+                "the copy of the revocation list was never read: see the log for the reason, and "
+                "call read() when the service starts"
             )
         raise StoreError(
-            f"the copy of the revocation list is {staleness:.0f} s old, more than the "
-            f"{self._max_staleness:g} s of max_staleness: is its store reachable?"
+            f"the copy of the revocation list is {staleness:.0f} s old, more than max_staleness "
+            f"({self._max_staleness:g} s): check that its store is reachable"
         )
 
     # -- following -----------------------------------------------------------------------------
 
     def read(self) -> None:
-        """Read now what has changed, or everything at first; for the start of a service, and tests.
+        """Read the changes now, or everything at first. Use it at a service's start, and in tests.
 
         From then on the replica follows its store.
 
         Raises:
-            StoreError: The store could not be read; what was read of it counts nevertheless.
+            StoreError: The store could not be read completely. The entries that were read count.
         """
         outcome = self._poller.read()
         if outcome.error is not None:
@@ -150,7 +149,7 @@ class Replica(Check):
         outcome.tell()
 
     def _read(self) -> Outcome:
-        """Read what has changed."""
+        """Read the changes of the store."""
         known = self._epoch
         try:
             skipped = self._follow(uptime(), int(time()))
@@ -160,8 +159,8 @@ class Replica(Check):
         return Outcome(None, partial(self._tell, skipped, anew=known not in (None, self._epoch)))
 
     def _follow(self, at: float, now: int) -> int:
-        """Read what has changed; return how many entries were garbage."""
-        # A clock that was ahead for a while has swept what is needed now that it is right.
+        """Read the changes; return the number of invalid entries."""
+        # A clock that was ahead for a while has swept entries that are needed again.
         swept_early = now < self._swept_at - SWEEP_MARGIN
         whole = swept_early or at - self._whole_at >= _WHOLE_AGAIN
         position: Position | None = None
@@ -172,7 +171,7 @@ class Replica(Check):
                 epoch = batch.epoch
             skipped += batch.skipped
             position = batch.position
-        # Only now: a reading that fails half-way is done again from where it began.
+        # Set last, so that a reading that fails half-way is repeated from its start.
         self._position, self._epoch = position, epoch
         if whole:
             self._whole_at = at
@@ -185,11 +184,11 @@ class Replica(Check):
         self._poller.report(None, "the revocation list can be read again")
         if anew:
             _log.warning(
-                "the revocation store was made anew: what it held is kept here until it ends, and "
-                "is unknown to processes that start now"
+                "the revocation store was created anew: its former entries are kept here until "
+                "they end, but new processes do not know them"
             )
         if skipped:
-            _log.warning("%d entries of the revocation store are garbage and were skipped", skipped)
+            _log.warning("%d invalid entries of the revocation store were skipped", skipped)
         tell(self._observer.replica_read, self.size, skipped)
 
     def hear(self, news: Batch) -> None:
@@ -202,7 +201,7 @@ class Replica(Check):
             entries.raise_to(everyone=news.everyone, highest=news.highest)
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._poller.stop()
 
     def _start(self) -> None:
@@ -212,7 +211,7 @@ class Replica(Check):
             self._failed(str(error))
 
     def _failed(self, reason: str) -> None:
-        # Whatever the reason, this is one fault: an outage is logged once.
+        # All reasons are one fault, so that an outage is logged once.
         self._poller.report("unread", "the revocation list cannot be read: %s", reason)
         tell(self._observer.store_failed, "read")
         tell(self._observer.replica_stale, self.staleness)

@@ -1,7 +1,7 @@
-"""What a store of revocations does; implement it over anything that keeps data.
+"""The protocol of a revocation store; implement it for any storage.
 
-Entries only ever come to deny more, so a store may apply what it is told twice or late, and keep
-an entry longer than it must; it may never drop one early.
+Entries can only revoke more. So a store can apply a call twice or late, and keep an entry too long.
+It must never drop an entry early.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Position: TypeAlias = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a store can do.
+    """The capabilities of a store.
 
     Attributes:
-        durable: Whether what it has acknowledged survives its restart, and nothing is evicted.
-        lists_changes: Whether `read` works, so that a replica can follow it.
-        loss_accepted: Whether whoever made the store has said, by an argument of its own, that
-            it may forget.
+        durable: Whether acknowledged entries survive a restart, and none is evicted.
+        lists_changes: Whether `read` works, so that a replica can follow the store.
+        loss_accepted: Whether the application has accepted, by an argument, that the store can lose
+            entries.
     """
 
     durable: bool
@@ -36,16 +36,16 @@ class Capabilities:
 
 
 class Batch(NamedTuple):
-    """A part of what a store holds, or of what has changed in it.
+    """A part of a store's entries, or of its changes.
 
     Attributes:
         denied: Denied session ids, each with the second until which it must live.
         marks: Marks by their subjects' keys.
         everyone: The instant for everyone, or -1.
         highest: The greatest mark ever set, or -1.
-        epoch: Which store it is: another value after it was emptied and made again.
-        position: In the last batch, from where to read on; in the others None.
-        skipped: Entries that are no such thing, and were left out.
+        epoch: Identifies the store; it changes when the store is emptied and created again.
+        position: In the last batch, the position for the next reading; otherwise None.
+        skipped: The number of invalid entries, which were left out.
     """
 
     denied: Sequence[tuple[bytes, int]] = ()
@@ -58,7 +58,7 @@ class Batch(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many entries a store holds."""
+    """The numbers of a store's entries."""
 
     denied: int
     marks: int
@@ -66,67 +66,68 @@ class Counts(NamedTuple):
 
 @runtime_checkable
 class Store(Protocol):
-    """A store of revocations. Synchronous; safe under threads, and after a fork.
+    """A revocation store. It is synchronous, thread-safe and fork-safe.
 
-    A constructor does no I/O. Every method raises StoreError when the store cannot be reached, is
-    full, is not created, or gives an invalid answer, and nothing else; `replace` raises Revoked
-    too. Each call ends within a few seconds. Subjects are given by their keys
-    (`tokensession.revocation.decision.subject_key`), times as Unix seconds.
+    A constructor does no I/O. Methods raise only StoreError: the store is unreachable, full, not
+    created, or returned an invalid answer. `replace` can also raise Revoked. Each call ends within
+    a few seconds. Arguments are subject keys (`tokensession.revocation.decision.subject_key`) and
+    Unix seconds.
     """
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do; known without I/O."""
+        """The capabilities, known without I/O."""
         ...
 
     def create(self) -> None:
-        """Make what it needs (tables, an epoch); leave alone what is there.
+        """Create what the store needs (tables, an epoch); keep what exists.
 
         Raises:
-            StoreError: It cannot, or what is there is of another version.
+            StoreError: Creating failed, or the existing store has another version.
         """
         ...
 
     def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Return what it holds about one session. An entry past its end may count or not."""
+        """Return the entries about one session. An entry past its end may count or not."""
         ...
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny a session id and the current id of its chain, in one step.
 
-        The entry lives as long as the greatest life that any writer has named, this one included.
-        Where the mark of the denial's subject spares one of these ids and the denial's successor
-        has the same subject, the mark spares the successor instead. To repeat it is a no-op; of
-        two ends the later counts.
+        The entry lives as long as the greatest life that any writer has named, including this one.
+        The mark of the denial's subject can spare one of these ids. If the successor has the same
+        subject, the mark then spares the successor instead. A repeated call is a no-op; the later
+        of two ends counts.
         """
         ...
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
         """Let `new` continue a session under another id, in one step.
 
-        Decides by `decision.is_recorded`. The old id is denied, its chain's current id becomes
-        `new`, and a mark that spares the old id spares `new` instead.
+        `decision.is_recorded` decides. The old id is denied, its chain's current id becomes `new`,
+        and a mark that spares the old id spares `new` instead.
 
         Raises:
-            Revoked: The session has ended, or another id already continues it; nothing changes.
+            Revoked: The session has ended, or another id already continues it. Nothing changes.
         """
         ...
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set a subject's mark to `decision.next_mark` of what is there, in one step.
+        """Set a subject's mark to `decision.next_mark` of its current mark, in one step.
 
-        It is after every instant for everyone that was acknowledged before the call began. It
-        lives as `deny` says.
+        The mark is after every instant for everyone that was acknowledged before the call. It lives
+        as long as `deny` describes.
 
         Raises:
-            StoreError: The mark stays, as `decision.check_moved` says; what it spares is replaced.
+            StoreError: The mark has not moved (see `decision.check_moved`); the spared session is
+                replaced.
         """
         ...
 
     def revoke_all(self, *, now: int) -> int:
         """Set the instant for everyone to `decision.next_everyone`, and return it.
 
-        It is after every mark that was acknowledged before the call began.
+        The instant is after every mark that was acknowledged before the call.
         """
         ...
 
@@ -135,21 +136,21 @@ class Store(Protocol):
         ...
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        """Give all that it holds, or what has changed since a position, in batches.
+        """Yield all entries, or the changes since a position, in batches.
 
-        Nothing that is acknowledged after this began is lost to who reads on from the last
-        batch's position; entries may come twice. A position that can no longer be followed (the
-        changes after it are gone, or it is another store's) gives all that there is.
+        A reader that continues from the last batch's position misses no later acknowledged entry.
+        Entries can occur twice. If the changes after a position are gone, or it belongs to another
+        store, this yields all entries.
         """
         ...
 
     def count(self) -> Counts:
-        """Return how many entries it holds, those past their end included."""
+        """Return the numbers of entries, including those past their end."""
         ...
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:  # noqa: ARG002  # nothing to do
-        """Remove up to `limit` entries whose end is before `now`; return how many were.
+        """Remove up to `limit` entries whose end is before `now`; return how many.
 
-        Stores from which entries leave by themselves do nothing, and return 0.
+        Stores whose entries expire by themselves do nothing, and return 0.
         """
         return 0

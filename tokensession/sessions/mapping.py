@@ -1,4 +1,4 @@
-"""The mapping of a session's untyped state: all that a dict can do."""
+"""The mapping of a session's untyped state, with the methods of a dict."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _IMMUTABLE: Final = frozenset({str, int, float, bool, bytes, NoneType, datetime}
 
 
 class StateMapping(MutableMapping[str, Any], Generic[StateT]):
-    """A handle on a session's value, as a mapping of its state.
+    """A mapping of the state of a session's value.
 
-    Each way to a member notes which of them can have changed, so that saving looks at those alone.
+    Each access records which members can have changed, so that saving compares only those.
     """
 
     __slots__ = ("_value",)
@@ -32,12 +32,12 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
     _value: SessionValue[StateT] | None
 
     def _open(self) -> SessionValue[StateT]:
-        """Return the value, which a handle that has none yet makes first."""
+        """Return the value; a handle without a value opens it first."""
         assert self._value is not None
         return self._value
 
     def _changing(self) -> SessionValue[StateT]:
-        """Return the value for a change, which a handle can refuse."""
+        """Return the value for a change, or raise if the handle is read-only."""
         return self._value or self._open()
 
     def __getitem__(self, key: str) -> Any:
@@ -66,7 +66,9 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
             _mapping(state)[key] = item
             value.share(key)
             return
-        value.touch(key, state.get(key, ABSENT))  # first, so that no other thread is mistaken
+        value.touch(
+            key, state.get(key, ABSENT)
+        )  # first, so that no thread sees a change without its mark
         state[key] = item
         if type(item) not in _IMMUTABLE:
             value.shared = True
@@ -80,19 +82,19 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         del state[key]
 
     def __iter__(self) -> Iterator[str]:
-        """Give the keys of the state."""
+        """Yield the keys of the state."""
         return iter(_mapping((self._value or self._open()).state))
 
     def __reversed__(self) -> Iterator[str]:
-        """Give the keys of the state, the newest first."""
+        """Yield the keys of the state, the newest first."""
         return reversed(_mapping((self._value or self._open()).state))
 
     def __len__(self) -> int:
-        """Count the keys of the state."""
+        """Return the number of keys of the state."""
         return len(_mapping((self._value or self._open()).state))
 
     def __bool__(self) -> bool:
-        """Tell whether there is any state, of a dict or of a type."""
+        """Tell whether the state, untyped or typed, is not empty."""
         state: Any = (self._value or self._open()).state
         return bool(state) if isinstance(state, dict | Members) else state is not None
 
@@ -106,18 +108,18 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         return self
 
     def __eq__(self, other: object) -> bool:
-        """Compare the state with a dict; two sessions are equal only if they are one."""
+        """Compare the state with a dict; two sessions are equal only if identical."""
         if isinstance(other, StateMapping):
             return self is other
         state: Any = (self._value or self._open()).hand_out()
         return state == other if isinstance(state, dict) else self is other
 
     def __hash__(self) -> int:
-        """Hash the session itself, not its state."""
+        """Return the hash of the session itself, not of its state."""
         return id(self)
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a dict of the state, updated."""
+        """Return a dict of the state, updated with another mapping."""
         return self._dict() | dict(other)
 
     def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +131,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         return self._dict().copy()
 
     def popitem(self) -> tuple[str, Any]:
-        """Remove and return the newest pair of the state, as a dict does."""
+        """Remove and return the newest pair of the state."""
         value = self._changing()
         state = _mapping(value.state)
         if not state:
@@ -147,11 +149,11 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
 
 
 def _mapping(state: Any) -> dict[str, Any] | Members:
-    """Return a state that is a mapping.
+    """Return the state if it is a mapping.
 
     Raises:
-        TypeError: It is of a type.
+        TypeError: The state is typed.
     """
     if isinstance(state, dict | Members):
         return state
-    raise TypeError(f"the session's state is a {type(state).__name__}, no dict; use session.state")
+    raise TypeError(f"the session's state is a {type(state).__name__}: use session.state instead")

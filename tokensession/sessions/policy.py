@@ -1,4 +1,4 @@
-"""How long sessions live: a policy, and what it decides (SPEC section 6). Pure: time is given."""
+"""How long sessions live: a policy and its decisions (SPEC section 6). Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tokensession.format.seconds import Duration
 
 DEFAULT_IDLE: Final = 1800  # seconds; the OWASP profile
-DEFAULT_ABSOLUTE: Final = 8 * 3600  # seconds; likewise
-_DEFAULT: Final[Any] = object()  # stands for an argument that was not given
+DEFAULT_ABSOLUTE: Final = 8 * 3600  # the OWASP profile
+_DEFAULT: Final[Any] = object()  # marks an argument that was not given
 
 
 class Dated(Protocol):
@@ -29,25 +29,25 @@ class Dated(Protocol):
 class Policy:
     """When sessions end.
 
-    Durations are seconds, or a timedelta; the attributes hold seconds. Without arguments it is
-    the OWASP profile.
+    Durations are seconds or a timedelta; the attributes are seconds. The default is the OWASP
+    profile.
 
     Args:
-        idle_timeout: Seconds that a token lives unless it is renewed. By default 1800, or the
+        idle_timeout: Seconds that a token lives unless it is renewed. The default is 1800, or the
             absolute timeout or the ring's token_lifetime, if one of these is less.
-        absolute_timeout: Seconds from its start after which a session ends in spite of renewals;
-            None for no limit but the session's own cap. By default 28800, or `longest`, if that
-            is less, or the idle timeout, if that is more.
-        longest: The most seconds that a session's own cap may grant; None stands for
+        absolute_timeout: Seconds after its start at which a session ends despite renewals. None for
+            no limit except the session's own cap. The default is 28800, or `longest` if that is
+            less, or the idle timeout if that is more.
+        longest: The greatest cap that a session can have, in seconds; by default
             `absolute_timeout`.
-        renew_after: The fraction of the idle window after which a token is due for renewal, in
-            (0, 1]. A session that is used once more before then is not renewed by it, so the
-            fraction guarantees ``(1 - renew_after) * idle_timeout`` seconds of idleness.
-        leeway: Seconds by which another clock may be ahead of this one. It never extends a life.
+        renew_after: The fraction of the idle window after which a token is due for renewal, in (0,
+            1]. Use before then does not renew the session. So a user can be idle for at least ``(1
+            - renew_after) * idle_timeout`` seconds.
+        leeway: Seconds by which another clock can be ahead of this one. It never extends a life.
 
     Raises:
-        ConfigError: A duration out of range, an `idle_timeout` above `absolute_timeout`, or a
-            `longest` below it.
+        ConfigError: A duration is out of range, `idle_timeout` exceeds `absolute_timeout`, or
+            `longest` is below it.
     """
 
     idle_timeout: int
@@ -78,7 +78,7 @@ class Policy:
             if not idle_is_default:
                 raise ConfigError(
                     f"idle_timeout ({idle} s) exceeds absolute_timeout ({limit} s), at which "
-                    "every session ends: lower the one or raise the other"
+                    "every session ends: lower idle_timeout or raise absolute_timeout"
                 )
             idle = limit
         _check_longest(longest, limit)
@@ -95,7 +95,7 @@ class Policy:
 
     @classmethod
     def owasp(cls) -> Policy:
-        """Return the OWASP profile, which is the default: 30 minutes idle, 8 hours in all.
+        """Return the OWASP profile, the default: 30 minutes idle, 8 hours in all.
 
         Source: OWASP Session Management Cheat Sheet, "Session Expiration": idle timeouts of 15 to
         30 minutes for low-risk applications (2 to 5 for high-value ones), absolute timeouts of
@@ -105,7 +105,7 @@ class Policy:
 
     @classmethod
     def aal1(cls) -> Policy:
-        """Return the profile of NIST SP 800-63B, AAL1: 30 days in all, no idle timeout of its own.
+        """Return the profile of NIST SP 800-63B, AAL1: 30 days in all, no separate idle timeout.
 
         Source: SP 800-63B section 4.1.3 (and SP 800-63B-4 section 2.1.3).
         """
@@ -113,7 +113,7 @@ class Policy:
 
     @classmethod
     def aal2(cls) -> Policy:
-        """Return the profile of NIST SP 800-63B, AAL2: 30 minutes of idleness, 12 hours in all.
+        """Return the profile of NIST SP 800-63B, AAL2: 30 minutes idle, 12 hours in all.
 
         Source: SP 800-63B section 4.2.3. (SP 800-63B-4 would allow an hour and a day.)
         """
@@ -121,11 +121,11 @@ class Policy:
 
     @property
     def longest_cap(self) -> int | None:
-        """The most seconds that a cap may grant, or None for no bound."""
+        """The greatest cap that a session can have, in seconds, or None for no limit."""
         return self.absolute_timeout if self.longest is None else self.longest
 
     def limit(self, cap: int | None) -> int | None:
-        """Return how many seconds after its start a session with this `cap` ends, or None."""
+        """Return the seconds after its start at which a session with this `cap` ends, or None."""
         if cap is None:
             return self.absolute_timeout
         longest = self.longest_cap
@@ -135,8 +135,8 @@ class Policy:
         """Return the Unix second at which a token with these claims dies.
 
         Raises:
-            NotYetValid: Issued more than the leeway after `now`.
-            Expired: Its idle window or its session is over.
+            NotYetValid: The token was issued more than the leeway after `now`.
+            Expired: The idle window or the session has ended.
         """
         if iat > now + self.leeway:
             raise NotYetValid(
@@ -152,10 +152,10 @@ class Policy:
         return dies_at
 
     def renewal_is_due(self, session: Dated, *, now: int, key_is_retiring: bool) -> bool:
-        """Tell whether a token should be replaced by a fresh one of the same session.
+        """Tell whether a fresh token must replace a token of the same session.
 
-        It should once the fraction of its idle window has passed, or its key is about to leave;
-        not when it already lives until the session's end, which no renewal can move.
+        It must once the fraction of its idle window has passed, or when its key is retiring. A
+        token that lives until the session's end is not renewed.
         """
         if not key_is_retiring and now - session.issued_at < self.renew_after * session.ttl:
             return False
@@ -164,10 +164,10 @@ class Policy:
         return limit is None or session.ttl < limit - age
 
     def within(self, token_lifetime: int | None) -> Policy:
-        """Return this policy for a ring whose tokens may live that many seconds.
+        """Return this policy for a ring whose tokens can live `token_lifetime` seconds.
 
-        Only an idle timeout that was not given gives way; the codec refuses
-        one that was.
+        Only a default idle timeout is shortened. The codec refuses an explicit one that is too
+        long.
         """
         if token_lifetime is None or not self._idle_is_default:
             return self
@@ -176,14 +176,15 @@ class Policy:
         return replace(self, idle_timeout=token_lifetime)
 
     def lifetime(self, ttl: Duration | None, cap: Duration | None) -> tuple[int, int | None]:
-        """Return idle window and cap of a session that is given its own.
+        """Return the idle window and cap of a session with its own.
 
         Args:
             ttl: Seconds of its idle window; the policy's when None.
-            cap: Seconds that it may last at the most; the policy's limit when None.
+            cap: The longest life of the session in seconds; the policy's limit when None.
 
         Raises:
-            ConfigError: Out of range, a cap above `longest`, or a ttl above the session's limit.
+            ConfigError: A value is out of range, the cap exceeds `longest`, or the ttl exceeds the
+                session's limit.
         """
         if cap is not None:
             cap = duration("cap", cap)
@@ -196,28 +197,28 @@ class Policy:
             what = "absolute_timeout" if cap is None else "cap"
             raise ConfigError(
                 f"ttl ({ttl} s) exceeds the {what} ({limit} s), at which the session ends: lower "
-                "the ttl or give the session a longer cap"
+                "the ttl, or raise the cap"
             )
         return ttl, cap
 
     def check_cap(self, cap: int) -> None:
-        """Refuse a cap that no reader with this policy would grant in full.
+        """Refuse a cap that a reader with this policy would shorten.
 
         Raises:
-            ConfigError: Out of range, or above `longest`.
+            ConfigError: The cap is out of range or exceeds `longest`.
         """
         duration("cap", cap)
         longest = self.longest_cap
         if longest is not None and cap > longest:
             raise ConfigError(
                 f"cap ({cap} s) exceeds the policy's longest ({longest} s): "
-                "lower the cap or set Policy(longest=...)"
+                "lower the cap, or set Policy(longest=...)"
             )
 
     def ttl(self, window: int, age: int, cap: int | None) -> int:
         """Return the ttl of a token made `age` seconds after its session's start.
 
-        That is its idle window, cut at the session's end; below 1 when the session has ended.
+        It is the idle window, cut at the session's end. It is below 1 if the session has ended.
         """
         limit = self.limit(cap)
         return window if limit is None else min(window, limit - age)
@@ -232,8 +233,8 @@ def _check_longest(longest: int | None, absolute_timeout: int | None) -> None:
         return
     if absolute_timeout is None:
         raise ConfigError(
-            "longest bounds the caps of single sessions; without an absolute_timeout every other "
-            "session is unbounded: set absolute_timeout too"
+            "longest limits the caps of single sessions, but without absolute_timeout all others "
+            "are unlimited: set absolute_timeout too"
         )
     if longest < absolute_timeout:
         raise ConfigError(

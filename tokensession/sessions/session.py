@@ -1,7 +1,7 @@
-"""A session: what it says, and its verbs.
+"""A session: its values and its verbs.
 
-A `Session` is a handle on a `SessionValue`. The verbs change that value alone: what they do to a
-cookie or a store is decided elsewhere, when the session is saved.
+A `Session` is a handle on a `SessionValue`. The verbs change only that value. Cookies and stores
+are changed later, when the session is saved.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Session(StateMapping[StateT]):
-    """A session: one that `decode` gave, or a new one.
+    """A session, decoded or new.
 
-    When its state is a dict the session is a mapping of it: ``session["cart"]`` is
-    ``session.state["cart"]``, and so for all that a dict can do.
+    If its state is a dict, the session is a mapping of it: ``session["cart"]`` is
+    ``session.state["cart"]``, and all methods of a dict work.
     """
 
     __slots__ = ("__weakref__",)
@@ -32,11 +32,11 @@ class Session(StateMapping[StateT]):
     def __init__(self, value: SessionValue[StateT]) -> None:
         self._value = value
 
-    # -- what it says ------------------------------------------------------------------------
+    # -- its values --------------------------------------------------------------------------
 
     @property
     def state(self) -> StateT:
-        """The application's data; of its own type where the codec has a `state_type`."""
+        """The application's data, of the codec's `state_type` if it has one."""
         return (self._value or self._open()).hand_out()
 
     @state.setter
@@ -45,7 +45,7 @@ class Session(StateMapping[StateT]):
 
     @property
     def sid(self) -> bytes:
-        """The session id, 16 bytes; kept through renewals."""
+        """The session id, 16 bytes. Renewal keeps it."""
         return (self._value or self._open()).sid
 
     @property
@@ -55,82 +55,82 @@ class Session(StateMapping[StateT]):
 
     @property
     def subject(self) -> Subject:
-        """Whose session it is: a str, an int or None. Changes by `sign_in` and `clear` alone."""
+        """The session's subject: a str, an int or None. Only `sign_in` and `clear` change it."""
         return (self._value or self._open()).subject
 
     @property
     def issued_at(self) -> int:
-        """Unix second at which its token was made (a new session's: at which it began)."""
+        """Unix second at which the token was made; for a new session, its start."""
         return (self._value or self._open()).issued_at
 
     @property
     def started_at(self) -> int:
-        """Unix second at which the session began."""
+        """Unix second at which the session started."""
         return (self._value or self._open()).started_at
 
     @property
     def authenticated_at(self) -> int | None:
-        """Unix second at which its subject last authenticated.
+        """Unix second at which the subject last authenticated.
 
-        That is the session's start, unless its subject has authenticated again. None without a
-        subject, and where it is not known, as of a session that another library began.
+        It is the session's start, unless the subject has authenticated again. None without a
+        subject, or if it is unknown, as in a session of another library.
         """
         return (self._value or self._open()).authenticated_at
 
     @property
     def expires_at(self) -> int:
-        """Unix second at which its token dies."""
+        """Unix second at which the token expires."""
         return (self._value or self._open()).expires_at
 
     @property
     def kid(self) -> str:
-        """The key that signed its token, or "" while it has none."""
+        """The key that signed the token, or "" if there is no token."""
         return (self._value or self._open()).kid
 
     @property
     def signers(self) -> tuple[str, ...]:
         """The other keys that have signed tokens of this session, oldest first.
 
-        Revoking any of them ends the session. No verb removes one.
+        Revoking any of them ends the session. No verb removes a key from this list.
         """
         return (self._value or self._open()).signers
 
     @property
     def context(self) -> str:
-        """The purpose that its tokens are good for."""
+        """The context of the session's tokens."""
         return (self._value or self._open()).context
 
     @property
     def ttl(self) -> int:
-        """Seconds of its idle window; renewal keeps them."""
+        """The idle window in seconds. Renewal keeps it."""
         return (self._value or self._open()).ttl
 
     @property
     def cap(self) -> int | None:
-        """Seconds from its start that it may last at the most; None for the policy's limit."""
+        """The longest life of the session in seconds; None for the policy's limit."""
         return (self._value or self._open()).cap
 
     @property
     def refused(self) -> str | None:
-        """The code for which the request's token was refused (SPEC section 5), or None."""
+        """The code with which the request's token was refused (SPEC section 5), or None."""
         return (self._value or self._open()).refused
 
     @property
     def given_up(self) -> tuple[bytes, ...]:
-        """The ids that the session had before its verbs gave it new ones, oldest first."""
+        """The session's former ids, which its verbs have replaced, oldest first."""
         return (self._value or self._open()).given_up
 
     def is_fresh(self, seconds: Duration) -> bool:
-        """Tell whether the subject has authenticated less than `seconds` ago.
+        """Tell whether the subject has authenticated within the last `seconds` seconds.
 
-        False where `authenticated_at` is None. The session's own clock counts: the moment at which
-        it was read, or at which the request began.
+        False if `authenticated_at` is None. The session's own clock counts: when it was read, or
+        when the request began.
 
         Args:
             seconds: Seconds, or a timedelta.
 
         Raises:
-            ConfigError: Not a duration.
+            ConfigError: The value is not a duration.
         """
         value = self._value or self._open()
         at, window = value.authenticated_at, duration("seconds", seconds, least=0)
@@ -147,27 +147,28 @@ class Session(StateMapping[StateT]):
         label: str | None = None,
         provider: tuple[str, str] | None = None,
     ) -> None:
-        """Begin a new session for `subject`: a new session id and a new start.
+        """Start a new session for `subject`, with a new session id and a new start.
 
-        This ends session fixation: an id that the browser had before is not this one. The state
-        is carried over from a session without subject or with the same one; over another
-        subject's it starts empty.
+        The new id prevents session fixation, because a planted id is worthless. The state is kept
+        if the session was anonymous or had the same subject. If it had another subject, the new
+        state is empty.
 
         Args:
-            subject: Who has signed in.
-            ttl: Seconds of this session's own idle window, or a timedelta; by default the
+            subject: The subject that has signed in.
+            ttl: The session's own idle window, in seconds or as a timedelta; by default the
                 policy's.
-            cap: Seconds that it may last at the most, for "remember me" and its opposite; by
-                default the policy's limit holds.
-            label: What a directory shows of the session, such as "Firefox on Linux"; at most 200
-                characters. Without a directory it is not kept.
+            cap: The longest life of this session in seconds, for "remember me" or a short session.
+                The default is the policy's limit.
+            label: The name of the session in a directory, such as "Firefox on Linux"; at most 200
+                characters. Without a directory it is ignored.
             provider: The issuer and the session id of an identity provider that signed the subject
-                in, by which it can order the log-out. Only a directory keeps them, hashed.
+                in. The provider can then order the log-out. Only a directory keeps them, hashed.
 
         Raises:
-            StateError: A subject that is not a str or int, or would be changed on the way; a label
-                that is not text or too long; or a provider that is not two texts.
-            ConfigError: A ttl or cap out of range, or beyond what the policy and the ring allow.
+            StateError: The subject is not a str or int, or cannot be written unchanged; the label
+                is not text or too long; or the provider is not two texts.
+            ConfigError: The ttl or cap is out of range, or exceeds what the policy and the ring
+                allow.
         """
         value = self._changing()
         if subject is None:
@@ -183,13 +184,13 @@ class Session(StateMapping[StateT]):
         value.sign_in = said
 
     def regenerate(self) -> None:
-        """Give the session a new id and keep its start: for the moment at which rights change."""
+        """Give the session a new id and keep its start. Call it when the user's rights change."""
         self._changing().regenerate()
 
     def reauthenticate(self) -> None:
-        """Note that the subject has authenticated again: a new id, and `authenticated_at` is now.
+        """Record that the subject has authenticated again: a new id, and `authenticated_at` is now.
 
-        Call it where a signed-in user has typed the password once more, before a view that asks
+        Call it when a signed-in user has entered the password again, before a view that uses
         `is_fresh`. Subject, start and state stay.
 
         Raises:
@@ -197,19 +198,20 @@ class Session(StateMapping[StateT]):
         """
         value = self._changing()
         if value.subject is None:
-            raise StateError("subject", "the session has none; call sign_in(subject) instead")
+            raise StateError("subject", "the session has no subject: call sign_in(subject) instead")
         value.reauthenticate()
 
     def set_lifetime(self, ttl: Duration | None = None, *, cap: Duration | None = None) -> None:
-        """Give the session an idle window and a limit of its own; its id and its start stay.
+        """Give the session its own idle window and limit. Its id and its start stay.
 
         Args:
             ttl: Seconds of its idle window from now on; the policy's when None.
-            cap: Seconds from its start that it may last at the most. When None the policy's limit
-                holds, unless that would cut the ttl, which then is the cap as well.
+            cap: The longest life of the session in seconds, from its start. When None the policy's
+                limit applies; if that would cut the ttl, the cap equals the ttl.
 
         Raises:
-            ConfigError: A ttl or cap out of range, or beyond what the policy and the ring allow.
+            ConfigError: The ttl or cap is out of range, or exceeds what the policy and the ring
+                allow.
         """
         value = self._changing()
         origin = value.origin
@@ -222,14 +224,14 @@ class Session(StateMapping[StateT]):
         value.expires_at = ends if limit is None else min(ends, value.started_at + limit)
 
     def clear(self) -> None:
-        """Drop state and subject: sign out. What is written after it is a new session."""
+        """Sign out: remove state and subject. Later changes belong to a new session."""
         value = self._changing()
         value.replace_state(value.origin.empty_state())
         value.begin(None, *value.origin.lifetime(None, None))
         value.cleared = True
 
     def __repr__(self) -> str:
-        """Show dates and key, never the state or whose session it is."""
+        """Show the dates and the key, never the state or the subject."""
         return (
             f"<Session sid={self.sid.hex()} issued_at={self.issued_at} "
             f"started_at={self.started_at} expires_at={self.expires_at} kid={self.kid!r}>"

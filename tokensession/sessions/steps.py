@@ -1,8 +1,8 @@
-"""Steps: what is decided without I/O, and the two drivers that do the I/O.
+"""Steps: decisions without I/O, and the two drivers that do the I/O.
 
-A function that needs a store is a generator. It yields the calls that it needs, and is sent their
-answers, or thrown their errors. `run` does each call in place; `run_beside` does each in a thread,
-beside the event loop. So what to do is decided once, where it is done.
+A function that needs a store is a generator. It yields its calls and receives their results or
+errors. `run` makes each call in this thread; `run_beside` makes it in another thread, beside the
+event loop. So each decision is written once, for both.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Steps: TypeAlias = Generator[Callable[[], Any], Any, R]
 
 
 def from_here_to_the_end() -> None:
-    """Do nothing: as a step it says that the steps after it must not be cancelled."""
+    """Do nothing. As a step, this marks that the steps after it must not be cancelled."""
 
 
 def run(steps: Steps[R]) -> R:
-    """Do each call in place, and return what the steps return."""
+    """Make each call in this thread, and return the result of the steps."""
     try:
         call = next(steps)
         while True:
             try:
                 answer = call()
-            except BaseException as error:  # noqa: BLE001  # the steps decide about it
+            except BaseException as error:  # noqa: BLE001  # the steps handle it
                 call = steps.throw(error)
             else:
                 call = steps.send(answer)
@@ -37,10 +37,10 @@ def run(steps: Steps[R]) -> R:
 
 
 async def run_beside(steps: Steps[R]) -> R:
-    """Do each call in a thread, and return what the steps return.
+    """Make each call in another thread, and return the result of the steps.
 
-    A cancellation after `from_here_to_the_end` is raised once the steps have ended. Where the
-    event loop is not asyncio's, each call is done in place.
+    A cancellation after `from_here_to_the_end` is raised when the steps have ended. If the event
+    loop is not asyncio's, calls are made in this thread.
     """
     try:
         asyncio.get_running_loop()
@@ -51,7 +51,7 @@ async def run_beside(steps: Steps[R]) -> R:
         while call is not from_here_to_the_end:
             try:
                 answer = await asyncio.to_thread(call)
-            except BaseException as error:  # noqa: BLE001  # likewise
+            except BaseException as error:  # noqa: BLE001  # the steps handle it
                 call = steps.throw(error)
             else:
                 call = steps.send(answer)
@@ -63,5 +63,5 @@ async def run_beside(steps: Steps[R]) -> R:
         return await asyncio.shield(rest)
     except asyncio.CancelledError:
         await asyncio.wait([rest])
-        rest.exception()  # marks it as seen: the cancellation comes first
+        rest.exception()  # marks it as retrieved, because the cancellation comes first
         raise

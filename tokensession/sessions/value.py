@@ -1,4 +1,4 @@
-"""What a session says: a record, which the handle of a session changes and the codec reads."""
+"""The record of a session's values, which the session's handle changes and the codec reads."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from tokensession.sessions.listing import SignIn
 
 
-# Types of which equal values have equal bytes; of floats and instants that does not hold.
+# Types whose equal values have equal bytes; floats and instants do not.
 FIXED: Final = frozenset({str, int, bool, bytes, NoneType, type(Ellipsis)})
-ABSENT: Final = ...  # stands for a member that was not there; no state holds one
-CHANGEABLE: Final = object()  # stands for a value that can have changed meanwhile
+ABSENT: Final = ...  # marks a missing member; no state contains it
+CHANGEABLE: Final = object()  # marks a value that can have changed
 
 
 class Origin(NamedTuple, Generic[StateT]):
-    """What a codec gives to a session that begins.
+    """The initial values of a codec's sessions.
 
     Attributes:
-        lifetime: Returns idle window and cap, checked, for a ttl and a cap of the session's own.
+        lifetime: Returns the validated idle window and cap for a session's own ttl and cap.
         limit: Seconds after which a session without a cap ends, or None.
-        empty_state: Returns the state to begin with.
+        empty_state: Returns the initial state.
     """
 
     lifetime: Callable[[Duration | None, Duration | None], tuple[int, int | None]]
@@ -44,11 +44,11 @@ class Opened(msgspec.Struct, Generic[StateT], frozen=True, eq=False):
     """A token that has passed steps 1 to 8 of SPEC section 5.
 
     Attributes:
-        claims: What it says.
-        misfit: How its state misses the application's type, or None.
+        claims: The claims.
+        misfit: How the state differs from the application's type, or None.
         plaintext: The claims as msgpack.
-        kid: The key that signed it.
-        dies_at: Unix second at which it dies.
+        kid: The key that signed the token.
+        dies_at: Unix second at which the token expires.
     """
 
     claims: Claims[StateT]
@@ -59,46 +59,45 @@ class Opened(msgspec.Struct, Generic[StateT], frozen=True, eq=False):
 
     @property
     def started_at(self) -> int:
-        """Unix second at which its session began."""
+        """Unix second at which the session started."""
         return self.claims.iat - self.claims.age
 
 
 class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
-    """What a session says at the moment, and what has been done to it.
+    """The current values of a session, and its changes.
 
     Attributes:
         state: The application's data.
         sid: The session id.
         subject: The session's subject, or None.
         issued_at: Unix second at which its token was made.
-        started_at: Unix second at which it began.
-        expires_at: Unix second at which its token dies.
-        kid: The key that signed its token; "" while it has none.
-        context: The purpose of its tokens.
+        started_at: Unix second at which it started.
+        expires_at: Unix second at which its token expires.
+        kid: The key that signed its token; "" if it has no token.
+        context: The context of its tokens.
         ttl: Seconds of its idle window.
-        cap: Seconds that it may last at the most, or None for the policy's limit.
-        auth: Seconds from its start until its subject last authenticated again, or None where that
-            is not known.
-        now: Unix second at which it was read or begun.
-        origin: What it begins anew with.
-        opened: The token that it was read from, even if that was refused for its state alone.
-        overflowed: Where its state was found, when that did not fit into the token.
-        entry: Where its state was written to since.
-        given_up: The ids that it had before, oldest first.
-        refused: The code for which the request's token was refused, or None.
-        presented: Whether the request carried anything in the place of a token.
+        cap: Its longest life in seconds, or None for the policy's limit.
+        auth: Seconds from its start to the last authentication of its subject, or None if unknown.
+        now: Unix second at which it was read or started.
+        origin: The initial values for a new session in its place.
+        opened: The token from which it was read, even if that was refused only for its state.
+        overflowed: The reference to its state, if that was found in the overflow.
+        entry: The reference to its state, if that was written to the overflow since.
+        given_up: Its former ids, oldest first.
+        refused: The code with which the request's token was refused, or None.
+        presented: Whether the request carried any token, valid or not.
         unwritten: Whether it comes from another library's cookie and has no token of ours yet.
         cleared: Whether `clear` has ended the session that was found.
         lifetime_set: Whether `ttl` or `cap` were set.
-        touched: The members that were set, removed, or handed out and can have changed, with what
-            they were: a value that cannot change, `ABSENT`, or `CHANGEABLE`.
-        whole: Whether the state was set or handed out as a whole.
-        removed: Whether a member was removed, so that the others can be in another order.
-        shared: Whether the application can hold a part of the state that can still change.
-        written: The claims in msgpack as they were written last.
-        begun: The state in msgpack with which a new session began. A type can begin each with
-            another, such as a random one.
-        sign_in: What the application said of its sign-in, for a directory.
+        touched: The former values of members that were set or removed, or can have changed: an
+            immutable value, `ABSENT` or `CHANGEABLE`.
+        whole: Whether the state was set or returned as a whole.
+        removed: Whether a member was removed, so that the order of the others can have changed.
+        shared: Whether the application can hold a mutable part of the state.
+        written: The claims in msgpack, as last written.
+        begun: The initial state of a new session in msgpack. Each new state of a type can differ,
+            for example by a random value.
+        sign_in: What the application told a directory about its sign-in.
     """
 
     state: StateT
@@ -133,20 +132,20 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
 
     @property
     def authenticated_at(self) -> int | None:
-        """Unix second at which its subject last authenticated; None where that is not known."""
+        """Unix second at which its subject last authenticated, or None if unknown."""
         return None if self.subject is None or self.auth is None else self.started_at + self.auth
 
     @property
     def signers(self) -> tuple[str, ...]:
-        """The keys besides `kid` that have signed tokens of it, oldest first."""
+        """The keys besides `kid` that have signed its tokens, oldest first."""
         if self.kid and self.opened is not None:
             return self.opened.claims.signers or ()
         return self.signers_beside("")
 
     def signers_beside(self, kid: str) -> tuple[str, ...]:
-        """Return the signers that a token names which `kid` signs (SPEC 4).
+        """Return the signers that the next token names if `kid` signs it (SPEC 4).
 
-        They are those of the token that was found, whatever was done to the session since.
+        They come from the token that was found, regardless of later changes.
         """
         opened = self.opened
         if opened is None or self.refused is not None or self.unwritten:
@@ -158,20 +157,20 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
 
     @property
     def is_mapping(self) -> bool:
-        """Whether the state is a map, as opposed to a value of a type."""
+        """Whether the state is a map, not a typed value."""
         return isinstance(self.state, dict | Members)
 
     def share(self, key: Any) -> None:
-        """Note that the application has a member that can change."""
+        """Record that the application holds a member that can change."""
         self.touched.setdefault(key, CHANGEABLE)
         self.shared = True
 
     def touch(self, key: Any, former: Any) -> None:
-        """Note that a member is set or removed, and what it was."""
+        """Record that a member is set or removed, with its former value."""
         if type(former) not in FIXED:
             former = CHANGEABLE
         if type(key) is not str:
-            self.whole = True  # it can take the place of an equal key that is text
+            self.whole = True  # it can replace an equal key that is text
         self.touched.setdefault(key, former)
 
     def replace_state(self, state: StateT) -> None:
@@ -180,7 +179,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         self.whole = self.shared = True
 
     def hand_out(self) -> StateT:
-        """Return the state as a whole, after which any of it can have changed."""
+        """Return the state as a whole; any part of it can change afterwards."""
         state: Any = self.state
         if type(state) is Members:
             state = state.whole()
@@ -194,12 +193,12 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         self.sid = os.urandom(SID_BYTES)
 
     def reauthenticate(self) -> None:
-        """Note that the subject has authenticated again, under a new id."""
+        """Record that the subject has authenticated again, under a new id."""
         self.regenerate()
-        self.auth = max(0, self.now - self.started_at)  # a session can be dated ahead
+        self.auth = max(0, self.now - self.started_at)  # a session can be dated in the future
 
     def begin(self, subject: Subject, ttl: int, cap: int | None) -> None:
-        """Begin another session of this state."""
+        """Start another session with this state."""
         self.regenerate()
         self.issued_at = self.started_at = self.now
         self.ttl, self.cap, self.auth = ttl, cap, 0

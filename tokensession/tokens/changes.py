@@ -1,4 +1,4 @@
-"""Whether the state of a session is another than the one that was found."""
+"""Detect whether the state of a session has changed since it was found."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 
 
 class Changes(Generic[StateT]):
-    """Compares states as msgpack, so that changes within them count.
+    """Compares states as msgpack, so that nested changes count.
 
     Args:
-        state_format: How states are packed.
+        state_format: Packs the states.
     """
 
     __slots__ = ("_format", "_nothing")
@@ -33,29 +33,29 @@ class Changes(Generic[StateT]):
         self._nothing = state_format.pack(state_format.empty())
 
     def check_begins(self) -> None:
-        """Refuse a type of state that a new session cannot begin with.
+        """Refuse a state type without a default for new sessions.
 
         Raises:
-            ConfigError: A field has no default, so the first visit would find no state.
+            ConfigError: A field has no default, so a new session would have no state.
         """
         try:
             self._format.checked(self._format.empty(), None, touched=None, former=None)
         except StateError as error:
             raise ConfigError(
-                f"a new session has no state of this state_type ({self._format.lacks or error}): "
+                f"a new session cannot have this state_type ({self._format.lacks or error}): "
                 "give each field a default, or use a union with None"
             ) from None
 
     def is_empty(self, value: SessionValue[StateT]) -> bool:
-        """Tell whether the state of a session is that of a new one."""
+        """Tell whether the state equals that of a new session."""
         state: Any = value.state
         return not state if type(state) is dict else self._format.pack(state) == self._nothing
 
     def is_changed(self, value: SessionValue[StateT]) -> bool:
-        """Tell whether the state of a session is another than the one found.
+        """Tell whether the state has changed since it was found.
 
-        Another writer can have packed the same state in another way: bytes that differ are read
-        and packed again before they count as a change.
+        Another writer can have packed the same state differently. Bytes that differ are read and
+        packed again before they count as a change.
         """
         if not value.whole:
             if not value.touched:
@@ -68,11 +68,11 @@ class Changes(Generic[StateT]):
         return self._differs(value, self._found(value))
 
     def is_changed_since(self, value: SessionValue[StateT], saved: bytes | None) -> bool:
-        """Tell whether the state of a session is another than the one that was saved last.
+        """Tell whether the state has changed since it was last saved.
 
         Args:
             value: The session.
-            saved: The state in msgpack; None where it could not change meanwhile and was written.
+            saved: The saved state in msgpack; None if it was written and cannot have changed.
         """
         if not value.shared:
             return False
@@ -87,7 +87,7 @@ class Changes(Generic[StateT]):
         return packed != former and packed != self._format.repacked(former)
 
     def _found(self, value: SessionValue[StateT]) -> bytes | None:
-        """Return the state of a session as it was found, in msgpack."""
+        """Return the state in msgpack, as it was found."""
         opened = value.opened
         if opened is None or value.refused is not None:
             return value.begun
@@ -96,14 +96,14 @@ class Changes(Generic[StateT]):
         return packed_state(opened.plaintext)
 
     def packed(self, value: SessionValue[StateT]) -> bytes | None:
-        """Return the state of a session in msgpack; None if it cannot be packed."""
+        """Return the state in msgpack, or None if it cannot be packed."""
         return self._format.pack(value.state)
 
     def _members_differ(self, value: SessionValue[Any]) -> bool | None:
-        """Tell whether a touched member is another than the one found; None if it may be."""
+        """Tell whether a touched member has changed; None if that is unknown."""
         state = value.state
         suspects = []
-        for key, former in list(value.touched.items()):  # to which another thread can add
+        for key, former in list(value.touched.items()):  # another thread can add to it
             if former is CHANGEABLE:
                 suspects.append(key)
             else:
@@ -116,12 +116,12 @@ class Changes(Generic[StateT]):
             return None
         try:
             found = packed_members(value.opened.plaintext)
-        except msgspec.ValidationError:  # keys that are not text, of another writer
+        except msgspec.ValidationError:  # keys that are not text, from another writer
             return None
         return any(self._member_differs(state, key, found.get(key)) for key in suspects)
 
     def _member_differs(self, state: dict[str, Any], key: Any, raw: msgspec.Raw | None) -> bool:
-        """Tell whether a member is another than the one found."""
+        """Tell whether a member has changed since it was found."""
         if raw is None or key not in state:
             return raw is not None or key in state
         packed = self._format.pack(state[key])
@@ -129,7 +129,7 @@ class Changes(Generic[StateT]):
 
 
 def _is_written_as(item: Any, former: Any) -> bool:
-    """Tell whether a member is written as a former one, whose type is one of `FIXED`."""
+    """Tell whether a member packs like a former one, whose type is in `FIXED`."""
     if type(item) not in FIXED and isinstance(item, type(former)):
         item = base_value(item)
     return type(item) is type(former) and bool(item == former)

@@ -1,4 +1,4 @@
-"""The codec: sessions to tokens and back."""
+"""The codec converts sessions to tokens and back."""
 
 from __future__ import annotations
 
@@ -40,36 +40,37 @@ if TYPE_CHECKING:
     from tokensession.tokens.writing import NewClaims
 
 DEFAULT_CONTEXT: Final = "session"
-# The policy of the functions: a session ends by its cap, or when it is not renewed.
+# The policy of the functions: a session ends by its cap, or if it is not renewed.
 UNLIMITED: Final = Policy(absolute_timeout=None)
 
 
 class SessionCodec(Lister, Generic[StateT]):
-    """Writes and reads the tokens of one purpose.
+    """Writes and reads the tokens of one context.
 
-    Thread-safe, and safe after a fork; make one and keep it.
+    It is thread-safe and fork-safe: create one and keep it.
 
     Args:
-        keys: The ring; or a `KeyRingWatcher`, which follows the ring's source.
-        context: The purpose, 1 to 255 bytes of UTF-8; a token of one never reads in another.
-        state_type: The type of the state: anything that msgspec turns into core values and back,
-            such as a ``msgspec.Struct``, a dataclass or a TypedDict. None: core values as they
-            are.
+        keys: The ring, or a `KeyRingWatcher` that follows the ring's source.
+        context: The purpose of the tokens, 1 to 255 bytes of UTF-8. A token of one context is
+            refused in another.
+        state_type: The type of the state, such as a ``msgspec.Struct``, a dataclass or a TypedDict.
+            It can be any type that msgspec converts to core values and back. None: untyped core
+            values.
         options: `policy`, `revocation`, `overflow`, `directory`, `padding`, `observer` and
             `convert`; see `CodecOptions`.
 
     Attributes:
-        context: The purpose.
+        context: The context of the tokens.
         reader: Reads tokens; for adapters.
         writer: Writes tokens; for adapters.
-        changes: Tells whether a state has changed; for adapters.
+        changes: Detects changes of the state; for adapters.
         rings: The keys; for adapters.
         revocations: The revocation list, or None.
 
     Raises:
-        ConfigError: Wrong arguments, lifetimes that keys and rotation do not allow for, a store
-            that may forget and was not told that it may, or a directory without the revocation
-            list of its connection.
+        ConfigError: An argument is invalid, the lifetimes do not fit the ring's rotation config, a
+            store can lose entries and the application has not accepted that, or a directory has no
+            revocation list of its connection.
     """
 
     __slots__ = (
@@ -134,7 +135,7 @@ class SessionCodec(Lister, Generic[StateT]):
         self.revocations = self.directory = None
         revocation, directory = options.get("revocation"), options.get("directory")
         if revocation is not None:
-            # Imported lazily: most applications do not use revocation and should not pay for it.
+            # Imported lazily: most applications do not use revocation.
             from tokensession.revocation.list import RevocationList  # noqa: PLC0415
 
             listing = None if directory is None else Listing()
@@ -169,19 +170,19 @@ class SessionCodec(Lister, Generic[StateT]):
 
         Args:
             state: The application's data.
-            subject: Whose session: a str, an int within ±(2**53 - 1), or None.
-            ttl: This session's own idle window in seconds, or a timedelta; by default the
+            subject: The session's subject: a str, an int within ±(2**53 - 1), or None.
+            ttl: The session's own idle window, in seconds or as a timedelta; by default the
                 policy's.
-            cap: Seconds that this session may last at the most, for "remember me" and its
-                opposite; by default the policy's absolute timeout holds.
+            cap: The longest life of this session in seconds, for "remember me" or a short session.
+                The default is the policy's absolute timeout.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            StateError: A state or subject that would be changed on the way; with the path.
-            SessionTooLarge: A token of more than 8192 characters.
-            ConfigError: No key can sign, or a ttl, cap or clock out of range.
-            StoreError: With revocation or overflow, a store that cannot be asked or written; see
-                `Lookup` and `Replica`.
+            StateError: The state or subject cannot be written unchanged; the message has the path.
+            SessionTooLarge: The token would have more than 8192 characters.
+            ConfigError: No key can sign, or a ttl, cap or clock is out of range.
+            StoreError: A revocation or overflow store could not be read or written; see `Lookup`
+                and `Replica`.
         """
         iat = int(time()) if now is None else whole_seconds(now)
         window, limit = self._ttl, None
@@ -192,7 +193,7 @@ class SessionCodec(Lister, Generic[StateT]):
         random = os.urandom(SID_BYTES + NONCE_BYTES)
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
         keys = self.rings.current()
-        if window > keys.longest_ttl:  # noqa: PLR1730  # of a later ring; a call costs more
+        if window > keys.longest_ttl:  # noqa: PLR1730  # a later ring can lower it; a call costs more
             window = keys.longest_ttl
         claims = (sid, iat, window, 0, subject)
         if self.reader.storeless:
@@ -214,7 +215,7 @@ class SessionCodec(Lister, Generic[StateT]):
         return (yield from self.writer.new(claims, state, cap, nonce, keys))
 
     def _lifetime(self, ttl: Duration | None, cap: Duration | None) -> tuple[int, int | None]:
-        """Return idle window and cap of a session that is given its own."""
+        """Return idle window and cap of a session that may set its own."""
         window, limit = self._policy.lifetime(ttl, cap)
         if ttl is not None:
             check_ttl("ttl", window, self.rings.current().ring)
@@ -224,14 +225,15 @@ class SessionCodec(Lister, Generic[StateT]):
         """Return the session that a token carries.
 
         Args:
-            token: The token's text. Anything else is refused like a bad token.
+            token: The token's text. Other values are refused like an invalid token.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            TokenError: No session; its subclass and ``code`` say which check failed (SPEC 5).
+            TokenError: The token yields no session; the subclass and ``code`` name the failed check
+                (SPEC 5).
             ConfigError: `now` is not a finite number.
-            StoreError: With revocation or overflow, a store that cannot be asked; see `Lookup` and
-                `Replica`. With a watcher, its thread cannot be started.
+            StoreError: A revocation or overflow store could not be read (see `Lookup` and
+                `Replica`), or the watcher's thread cannot be started.
         """
         at = int(time()) if now is None else whole_seconds(now)
         keys, reader = self.rings.current(), self.reader
@@ -240,21 +242,21 @@ class SessionCodec(Lister, Generic[StateT]):
         return Session(run(reader.reading(token, at, keys)))
 
     def new(self, *, now: float | None = None) -> Session[StateT]:
-        """Return a session that begins now: empty, anonymous, and without a token."""
+        """Return a new, empty, anonymous session that has no token yet."""
         return Session(self.reader.begin(whole_seconds(now)))
 
     def renew(self, session: Session[StateT], *, now: float | None = None) -> str:
-        """Return a new token of the same session, with its state as it is now.
+        """Return a new token for the same session, with its current state.
 
-        Session id, start, subject, idle window and cap stay; key and dates are fresh.
+        Session id, start, subject, idle window and cap stay. Key and dates are fresh.
 
         Args:
-            session: As `decode` or `new` gave it.
+            session: A session from `decode` or `new`.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            Expired: The session's end has come; nothing is written.
-            ConfigError: The session was decoded under another context, or no key can sign.
+            Expired: The session has ended, so no token is written.
+            ConfigError: The session has another context, or no key can sign.
             StateError: As for `encode`.
             SessionTooLarge: As for `encode`.
             StoreError: As for `encode`.
@@ -262,11 +264,11 @@ class SessionCodec(Lister, Generic[StateT]):
         return run(self._renewing(session, whole_seconds(now)))
 
     def _renewing(self, session: Session[StateT], at: int) -> Steps[str]:
-        value = session._value or session._open()  # noqa: SLF001  # as our own class
+        value = session._value or session._open()  # noqa: SLF001  # our own class
         return (yield from self._written(value, at))
 
     def _written(self, value: SessionValue[StateT], at: int) -> Steps[str]:
-        """Return a new token of a session, which the directory lists."""
+        """Return a new token of a session, and list the session in the directory."""
         keys = self.rings.current()
         yield from self.writer.dating(value, at)
         written = yield from self.writer.write(value, at, keys)

@@ -1,6 +1,6 @@
-"""What a codec derives from its ring: one object, replaced as a whole when the ring is another.
+"""The keys that a codec derives from its ring, in one object that is replaced as a whole.
 
-A request takes it once, and works with that ring even if a watcher loads another meanwhile.
+A request takes the object once, so it keeps its ring even if a watcher loads another one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ _log = logging.getLogger("tokensession")
 
 
 class RingKeys:
-    """A ring's keys in one context, by their headers.
+    """A ring's keys in one context, indexed by token header.
 
     Args:
         ring: The ring.
-        context: As `context_bytes` gives it.
-        former: Those of the ring before it; what they have derived is kept where it still holds.
-        watcher: The watcher that has loaded the ring, if any.
+        context: The context's bytes, from `context_bytes`.
+        former: The object for the previous ring, whose derived keys are reused if they are still
+            valid.
+        watcher: The watcher that loaded the ring, or None.
     """
 
     __slots__ = ("_signing", "_watcher", "by_header", "can_mint", "longest_ttl", "revoked", "ring")
@@ -52,7 +53,7 @@ class RingKeys:
             key.header: _token_key(key, context, known) for key in ring
         }
         self.revoked: frozenset[str] = frozenset(key.kid for key in ring if key.revoked)
-        # Who signs, from one Unix second until another; replaced as a whole.
+        # The signing key with the Unix seconds of its time; replaced as a whole.
         self._signing: tuple[float, float, TokenKey | None] = (0, 0, None)
         self._watcher = watcher
 
@@ -72,28 +73,28 @@ class RingKeys:
         """Return the key that signs at the Unix second `now`.
 
         Raises:
-            ConfigError: None can.
+            ConfigError: No key can sign.
         """
         since, until, key = self._signing
         if not since <= now < until:
             key = self.signer_at(now)
         if key is None:
             raise ConfigError(
-                "no key of the ring can sign: all are expired, revoked or without their "
-                "private half; add one, or mint where the ring is no reader's"
+                "no key of the ring can sign, because all are expired, revoked or without their "
+                "private half: add a key, or mint where the ring is not a reader's"
             )
         return key
 
     def is_retiring(self, kid: str, now: int) -> bool:
-        """Tell whether a key that does not sign is about to leave, so that its tokens are renewed.
+        """Tell whether a key is retiring, so that its tokens need renewal.
 
-        One that is still pending here is not: a node that is seconds ahead signs with it already.
-        A key that a newer ring has dropped is past retiring.
+        A pending key is not retiring, because a host with a faster clock already signs with it. A
+        key that a newer ring has dropped counts as retiring.
         """
         return kid not in self.ring or self.ring[kid].nbf <= now
 
     def missed(self) -> None:
-        """Take note of a token under a key that the ring does not list."""
+        """Record a token under a key that the ring does not list."""
         if self._watcher is not None:
             self._watcher.missed()
 
@@ -101,21 +102,21 @@ class RingKeys:
 def _token_key(key: Key, context: bytes, known: dict[bytes, TokenKey]) -> TokenKey:
     former = known.get(key.header)
     made = TokenKey(key, context, former=former)
-    # The very object, where nothing has changed for tokens: ciphers are cached by it.
+    # Keep the same object if nothing changed for tokens, because it is the cache key of ciphers.
     same = former is not None and former.has_material_of(key) and former.until == made.until
     return former if same and former is not None else made
 
 
 class DerivedKeys:
-    """The keys of a ring in one context; of a watcher, those of the ring that it has at the moment.
+    """The keys of a ring in one context; for a watcher, those of its current ring.
 
-    Rings are pulled: each use compares the watcher's ring with the one that was derived from.
+    Each use compares the watcher's ring with the ring of the derived keys.
 
     Args:
         keys: The ring, or its watcher.
-        context: As `context_bytes` gives it.
-        check: Raises a ConfigError for a ring that does not fit; called for each ring that the
-            watcher brings after the first one. The error is logged.
+        context: The context's bytes, from `context_bytes`.
+        check: Raises a ConfigError for a ring that does not fit the codec. It is called for each
+            ring that the watcher loads after the first. The error is logged.
     """
 
     __slots__ = ("_check", "_context", "_derived", "_lock", "_watcher")
@@ -149,11 +150,11 @@ class DerivedKeys:
 
     @property
     def lags(self) -> bool:
-        """Whether the next use of the keys can wait for their source."""
+        """Whether the next use of the keys can wait for the ring's source."""
         return self._watcher is not None and self._watcher.lags
 
     def due(self) -> Callable[[], None] | None:
-        """Return the reading that must come before a token is accepted; `current` makes it itself.
+        """Return the reading to make before a token is accepted; `current` makes it itself.
 
         Raises:
             StoreError: The watcher's thread cannot be started.
@@ -162,11 +163,11 @@ class DerivedKeys:
 
     @property
     def fixed(self) -> RingKeys | None:
-        """The keys, where no watcher replaces them."""
+        """The keys, or None if a watcher can replace them."""
         return self._derived if self._watcher is None else None
 
     def at_hand(self) -> RingKeys:
-        """Return the keys to use now, without starting to follow their source."""
+        """Return the current keys, without starting to follow their source."""
         derived, watcher = self._derived, self._watcher
         if watcher is None or watcher.ring is derived.ring:
             return derived
@@ -175,30 +176,30 @@ class DerivedKeys:
     def _derive(self, watcher: KeyRingWatcher) -> RingKeys:
         with self._lock():
             former = self._derived
-            # Read under the lock, so that a thread that comes late does not publish an older ring.
+            # Read under the lock, so that a late thread does not publish an older ring.
             ring = watcher.ring
             if former.ring is ring:
                 return former
             derived = RingKeys(ring, self._context, former, watcher=watcher)
             self._derived = derived
-        # Without the lock, because the check calls the application's observer.
+        # Not under the lock, because the check calls the application's observer.
         try:
             self._check(ring)
         except ConfigError as error:
-            # Other codecs use the ring already; refusing it here would end more sessions.
+            # Other codecs already use the ring; refusing it here would end more sessions.
             _log.warning("the new key ring does not fit this codec: %s", error)
         return derived
 
 
 def ring_of(keys: KeyRing | KeyRingWatcher) -> KeyRing:
-    """Return the ring of this moment, or raise a ConfigError for what has none."""
+    """Return the current ring; raise ConfigError for an invalid argument."""
     if isinstance(keys, KeyRing):
         return keys
-    from tokensession.keys.watcher import KeyRingWatcher  # noqa: PLC0415  # lazily, as most have a ring
+    from tokensession.keys.watcher import KeyRingWatcher  # noqa: PLC0415  # lazily: most applications have no watcher
 
     if not isinstance(keys, KeyRingWatcher):
         raise ConfigError(
-            f"keys must be a KeyRing, not {type(keys).__name__}; "
+            f"keys must be a KeyRing, not {type(keys).__name__}: "
             'make one with KeyRing.open("session-keys.json")'
         )
     return keys.ring

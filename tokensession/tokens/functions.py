@@ -1,4 +1,4 @@
-"""The two functions for tokens without a codec: `encode` and `decode`."""
+"""The functions `encode` and `decode`, for tokens without a codec."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def encode(
 ) -> str:
     """Return the token of a new session that lives `ttl` seconds (1800 by default).
 
-    Nothing but its own cap limits how long renewals keep the session. Args, errors: see
-    `SessionCodec.encode`.
+    Renewals can extend the session without limit, except for its own cap. For arguments and errors
+    see `SessionCodec.encode`.
 
     >>> keys = KeyRing.generate()
     >>> decode(encode({"user_id": 42}, keys, subject="42"), keys).state
@@ -46,7 +46,7 @@ def decode(
 ) -> Session[Any]:
     """Return the session that a token carries.
 
-    Only the session's own cap limits it. Args, errors: see `SessionCodec.decode`.
+    Only the session's own cap limits its life. For arguments and errors see `SessionCodec.decode`.
     """
     return _codec_of(keys, context).decode(token, now=now)
 
@@ -54,7 +54,7 @@ def decode(
 def _codec_of(keys: KeyRing | KeyRingWatcher, context: str) -> SessionCodec[Any]:
     try:
         return _codec(keys, context)
-    except TypeError:  # an argument that is not hashable, so neither a KeyRing nor a context
+    except TypeError:  # an argument is not hashable, so it is invalid
         return SessionCodec(keys, context=context, policy=UNLIMITED)
 
 

@@ -1,4 +1,4 @@
-"""The limits of a codec, and what its policy and its ring must agree on."""
+"""The limits of a codec, and checks that its policy fits its ring."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 MAX_TOKEN: Final = 8192  # characters
 MIN_PAYLOAD: Final = 38  # version 1, salt 8, nonce 12, one byte of claims, tag 16
-MAX_PADDING: Final = 256  # what a pad of up to 255 zeros reaches
+MAX_PADDING: Final = 256  # a pad has up to 255 zeros
 CACHED_CIPHERS: Final = 1024  # about 1 kB each
 TOO_LARGE: Final = "keep less in the state, or pass overflow=stores.connect(url).overflow()"
 
 
 def checked_padding(padding: int) -> int:
-    """Return a padding.
+    """Return a valid padding.
 
     Raises:
-        ConfigError: Not a number of bytes that a pad can reach.
+        ConfigError: The padding is not a number of bytes, or is out of range.
     """
     if isinstance(padding, bool) or not isinstance(padding, int):
         raise ConfigError(f"padding must be a number of bytes, not {type(padding).__name__}")
@@ -53,17 +53,17 @@ def check_room(size: int, room: int) -> None:
 def meet_ring(
     ring: KeyRing, *, policy: Policy, observer: Observer | None, first_serial: int
 ) -> None:
-    """Tell of a ring that a watcher has loaded, and hold the policy against it."""
+    """Report a ring that a watcher has loaded, and check that the policy fits it."""
     if observer is not None and ring.serial != first_serial:
         tell(observer.ring_reloaded, ring.serial)
     check_lifetimes(ring, policy)
 
 
 def check_lifetimes(ring: KeyRing, policy: Policy) -> None:
-    """Hold a policy against a ring: its tokens must not outlive the keys (SPEC section 7).
+    """Check that the tokens of a policy do not outlive the ring's keys (SPEC section 7).
 
     Raises:
-        ConfigError: They would.
+        ConfigError: They would outlive the keys.
     """
     if ring.can_mint:
         check_ttl("idle_timeout", policy.idle_timeout, ring)
@@ -73,7 +73,7 @@ def check_lifetimes(ring: KeyRing, policy: Policy) -> None:
 
 
 def check_ttl(name: str, seconds: int, ring: KeyRing) -> None:
-    """Hold the life of a token against the ring's rotation config.
+    """Check a token's life against the ring's rotation config.
 
     Raises:
         ConfigError: It exceeds the token_lifetime, after which keys are removed.
@@ -87,16 +87,16 @@ def check_ttl(name: str, seconds: int, ring: KeyRing) -> None:
 
 
 def _check_signers(policy: Policy, ring: KeyRing) -> None:
-    """Hold the longest life of a session against the rotation of the keys that sign for it."""
+    """Check the longest life of a session against the rotation of its signing keys."""
     schedule, longest = _schedule(ring), policy.longest_cap
-    # A session that begins just before a rotation meets one more key than it outlives periods.
+    # A session can start just before a rotation, so it meets one key more than it has periods.
     most = (MAX_SIGNERS - 1) * (0 if schedule is None else schedule.period)
     if most and longest is not None and longest > most:
         name = "absolute_timeout" if policy.longest is None else "longest"
         raise ConfigError(
             f"{name} ({longest} s) exceeds {MAX_SIGNERS - 1} rotation periods ({most} s) of the "
-            f"ring, and a token names at most {MAX_SIGNERS} other keys that have signed for its "
-            "session: lower it, or lengthen the period"
+            f"ring, but a token names at most {MAX_SIGNERS} other signing keys: lower {name}, or "
+            "raise the period"
         )
 
 
@@ -111,7 +111,7 @@ def _check_leeway(leeway: int, ring: KeyRing) -> None:
 
 
 def _schedule(ring: KeyRing) -> Schedule | None:
-    """Return the rotation config, or None: what is wrong with it concerns the rotation alone."""
+    """Return the rotation config, or None if it is missing or invalid (rotation reports that)."""
     try:
         return ring.schedule
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The options of a codec, said once: managers and adapters take them too."""
+"""The options of a codec, which managers and adapters accept too."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 class CodecOptions(TypedDict, total=False):
-    """What a codec is made with, besides keys, context and the state's type.
+    """The options of a codec, besides keys, context and state type.
 
     Attributes:
-        policy: When sessions end; the OWASP profile by default.
-        revocation: A store of revocations, which is then asked for each token, or a `Lookup` or
-            `Replica` of one: then signing out is final. The policy must have an absolute timeout
-            and 20 s of leeway. By default sessions end when they expire, and not before.
-        overflow: A store of overflowed states, or an `Overflow`: a state that does not fit into
-            its token goes there. Reading and writing such sessions waits for the store, and raises
-            StoreError when that cannot be reached. By default they are refused.
-        directory: The directory of the connection that holds the revocation list, or a `Directory`
-            of it with a limit: then a subject's sessions can be listed and ended one by one, at
-            the price of a write for each sign-in and renewal. By default none is kept.
-        padding: Hide the length of the state: the claims are padded to a multiple of this many
-            bytes (2 to 256); 0 adds none.
-        observer: Is told what happens.
-        convert: Returns what a value is written as that is neither a core value nor equal to one,
-            such as ``str`` for a Decimal, UUID or lazy text. It is called once for each such value
-            when the session is written; the next request reads what it returned. By default such
-            values are refused.
+        policy: When sessions end; by default the OWASP profile.
+        revocation: A revocation store, which is read for each token, or a `Lookup` or `Replica` of
+            one. With it, a sign-out is final. The policy must have an absolute timeout and 20 s of
+            leeway. By default there is no revocation, and sessions end only when they expire.
+        overflow: A store for states that are too large for a token, or an `Overflow`. Reading and
+            writing such sessions waits for the store, and raises StoreError if it is unreachable.
+            By default such states are refused.
+        directory: The directory of the revocation list's connection, or a `Directory` of it with a
+            limit. It lists a subject's sessions, so that you can end them one by one. It costs a
+            write for each sign-in and renewal. By default there is no directory.
+        padding: Pad the claims to a multiple of this many bytes (2 to 256), to hide the length of
+            the state. By default 0: no padding.
+        observer: Receives the events of the library.
+        convert: Converts values that are neither core values nor equal to one, for example ``str``
+            for a Decimal, UUID or lazy text. It is called once for each such value when the session
+            is written. The next request reads the converted value. By default such values are
+            refused.
     """
 
     policy: Policy | None
@@ -51,10 +51,10 @@ class CodecOptions(TypedDict, total=False):
 
 
 def check_names(options: Mapping[str, Any], known: Any) -> None:
-    """Refuse options of other names than a typed dict has.
+    """Refuse option names that a typed dict does not have.
 
     Raises:
-        TypeError: As Python raises for a call.
+        TypeError: An option is unknown, as in a Python call.
     """
     for name in options:
         if name not in known.__annotations__:

@@ -1,4 +1,4 @@
-"""Reading a token, in the ten steps of SPEC section 5."""
+"""Read a token, in the ten steps of SPEC section 5."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ _log = logging.getLogger("tokensession")
 class TokenReader(Generic[StateT]):
     """Reads the tokens of one context.
 
-    `open` is pure: steps 1 to 8, and step 9 of keys. `admit` takes steps 9 and 10, which can need a
-    store; `fit` takes step 10 where no store is configured.
+    `open` is pure: steps 1 to 8, and step 9 for keys. `admit` does steps 9 and 10, which can need a
+    store. `fit` does step 10 when no store is configured.
 
     Args:
-        context: The purpose of the tokens, and its bytes.
+        context: The context of the tokens, and its bytes.
         policy: When sessions end.
-        state_format: How states are read.
-        origin: What a session begins anew with.
+        state_format: Reads the states.
+        origin: The initial values of new sessions.
         revocations: The revocation list, or None.
-        overflow: Where states are that did not fit into their tokens, or None.
-        observer: Is told what happens, or None.
+        overflow: The overflow of large states, or None.
+        observer: Receives events, or None.
 
     Attributes:
         storeless: Whether reading never needs a store.
@@ -86,21 +86,22 @@ class TokenReader(Generic[StateT]):
         self._overflow = overflow
         self._observer = observer
         self.storeless: bool = revocations is None and overflow is None
-        # Filled only once a signature has verified; bounded, and safe under threads.
+        # Filled only after a signature was verified; bounded and thread-safe.
         self._cipher = lru_cache(CACHED_CIPHERS)(TokenKey.cipher)
 
     def open(  # noqa: C901  # nine steps of the SPEC, in one place
         self, token: str | bytes, at: int, keys: RingKeys
     ) -> Opened[StateT]:
-        """Return what a token says, after steps 1 to 8, signed for by no revoked key.
+        """Return the content of a token after steps 1 to 8 and the check for revoked keys.
 
         Args:
-            token: The token's text. Anything else is refused like a bad token.
+            token: The token's text. Other values are refused like an invalid token.
             at: Unix seconds.
             keys: The keys of the ring to read with.
 
         Raises:
-            TokenError: No session; its subclass and ``code`` say which check failed.
+            TokenError: The token yields no session; the subclass and ``code`` name the failed
+                check.
         """
         try:
             # SPEC 5, step 1: framing.
@@ -112,28 +113,30 @@ class TokenReader(Generic[StateT]):
                 header, payload, signature = token.split(b".")
             except ValueError:
                 count = token.count(b".") + 1
-                raise Malformed(f"{count} segments; a token has 3") from None
-            # Step 2: the exact header of a key that may still verify; no JSON is parsed.
+                raise Malformed(f"{count} segments instead of 3") from None
+            # Step 2: the exact header of a key that can still verify; no JSON is parsed.
             key = keys.by_header.get(header)
             if key is None or at >= key.until:
                 raise _unknown_key(key, keys)
-            # Steps 3 and 4: one spelling, and the signature over it.
+            # Steps 3 and 4: the canonical spelling, and the signature.
             if not (key.ready or key.signature).verifies(payload, signature):
                 raise self._bad_signature(payload, signature, key)
             data = b64url_decode(payload)
             # Step 5: version and length.
             if data[0] != VERSION:
-                raise UnsupportedVersion(f"format version {data[0]}; this library reads {VERSION}")
+                raise UnsupportedVersion(
+                    f"format version {data[0]}, but this library reads {VERSION}"
+                )
             if len(data) < MIN_PAYLOAD:
-                raise Malformed(f"a payload of {len(data)} bytes; the least is {MIN_PAYLOAD}")
-            # Step 6: open.
+                raise Malformed(f"a payload of {len(data)} bytes, but the minimum is {MIN_PAYLOAD}")
+            # Step 6: decrypt.
             cipher: AESGCM = self._cipher(key, data[1:9])
             plaintext = cipher.decrypt(data[9:21], data[21:], header)
             # Step 7: claims.
             claims, misfit = self._format.read(plaintext)
             # Step 8: times.
             dies_at = self._policy.check_times(claims.iat, claims.ttl, claims.age, claims.cap, at)
-            # Step 9, of keys: revoking a key ends every session that it has ever signed for.
+            # Step 9, for keys: revoking a key ends every session that it has ever signed for.
             if claims.signers is not None and (kids := keys.revoked.intersection(claims.signers)):
                 raise Revoked(f"key {min(kids)!r} has signed for the session and is revoked")
         except TokenError as error:
@@ -142,7 +145,7 @@ class TokenReader(Generic[StateT]):
             reason = "a segment is not canonical base64url without padding"
             raise self._refused(Malformed(reason)) from None
         except InvalidTag:
-            reason = f"the token is signed by its key, but not sealed for context {self._context!r}"
+            reason = f"signed by the key, but not encrypted for context {self._context!r}"
             raise self._refused(DecryptFailed(reason)) from None
         return Opened(claims, misfit, plaintext, key.kid, dies_at)
 
@@ -150,17 +153,17 @@ class TokenReader(Generic[StateT]):
         """Return the session of an opened token, after steps 9 and 10.
 
         Raises:
-            TokenError: Revoked, or BadState.
-            StoreError: A store cannot be asked.
+            TokenError: The session is revoked, or its state does not fit.
+            StoreError: A store cannot be read.
         """
         claims = opened.claims
         try:
-            # Step 9, of sessions: by their start, whatever their renewals.
+            # Step 9, for sessions: by their start, regardless of renewals.
             if self._revoking is not None and (
                 yield from self._revoking(claims.sid, opened.started_at, claims.sub)
             ):
-                raise Revoked("the session was ended before its time")
-            # Step 10: the application's type, of a state that may be elsewhere.
+                raise Revoked("the session was revoked")
+            # Step 10: the application's type, of a state that can be in the overflow.
             value = self._value(opened, at)
             overflowed = self._overflowed(opened)
             if overflowed is not None:
@@ -176,12 +179,12 @@ class TokenReader(Generic[StateT]):
         return value
 
     def fit(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
-        """Return the session of an opened token, after step 10, where no store is configured.
+        """Return the session of an opened token after step 10, when no store is configured.
 
         Raises:
-            BadState: Its state does not fit the application's type, or is in a store.
+            BadState: The state does not fit the application's type, or is in a store.
         """
-        # The search is a third faster than the operator `in`.
+        # `find` is a third faster than the operator `in`.
         if opened.misfit is not None or opened.plaintext.find(MARK) >= 0:
             try:
                 self._overflowed(opened)
@@ -192,7 +195,7 @@ class TokenReader(Generic[StateT]):
         return self._value(opened, at)
 
     def read(self, token: str | bytes, at: int, keys: RingKeys) -> SessionValue[StateT]:
-        """Return the session of a token, where no store is configured.
+        """Return the session of a token, when no store is configured.
 
         Raises:
             TokenError: As for `open` and `fit`.
@@ -209,7 +212,7 @@ class TokenReader(Generic[StateT]):
         return (yield from self.admit(self.open(token, at, keys), at))
 
     def begin(self, at: int) -> SessionValue[StateT]:
-        """Return a new session: empty, anonymous, and without a token."""
+        """Return a new, empty, anonymous session that has no token yet."""
         state = self._origin.empty_state()
         return SessionValue(
             state, os.urandom(SID_BYTES), None, at, at, at + self._idle, "",
@@ -217,7 +220,7 @@ class TokenReader(Generic[StateT]):
         )  # fmt: skip
 
     def _value(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
-        """Return what an opened token says."""
+        """Return the session value of an opened token."""
         claims = opened.claims
         iat = claims.iat
         return SessionValue(
@@ -226,10 +229,11 @@ class TokenReader(Generic[StateT]):
         )  # fmt: skip
 
     def _overflowed(self, opened: Opened[Any]) -> Overflowed | None:
-        """Return where the state is that good claims stand for, or None if it is in them.
+        """Return the reference to an overflowed state, or None if the claims hold the state.
 
         Raises:
-            BadState: It does not fit the application's type, or this codec has no store to ask.
+            BadState: The state does not fit the application's type, or this codec has no overflow
+                store.
         """
         reference = None
         if opened.plaintext.find(MARK) >= 0:
@@ -239,16 +243,14 @@ class TokenReader(Generic[StateT]):
                 raise BadState(opened.misfit)
             return None
         if self._overflow is None:
-            raise BadState(
-                "the state is in a store: give this codec the same, SessionCodec(overflow=...)"
-            )
+            raise BadState("the state is in an overflow store: pass it, SessionCodec(overflow=...)")
         return Overflowed(reference, opened.claims.sid, None)
 
     def _bad_signature(self, payload: bytes, signature: bytes, key: TokenKey) -> TokenError:
-        """Tell, after a signature failed, whether step 3 had to refuse the token before step 4.
+        """Return the error of a failed signature: step 3 comes before step 4.
 
         Raises:
-            NotCanonical: It had to, for the spelling of a segment.
+            NotCanonical: A segment is not canonical base64url.
         """
         b64url_decode(payload)
         length = key.signature.length
@@ -264,16 +266,16 @@ class TokenReader(Generic[StateT]):
 
 
 def _misframed(token: object) -> Malformed:
-    """Tell why something cannot be a token (step 1)."""
+    """Return why a value cannot be a token (step 1)."""
     if not isinstance(token, str | bytes):
-        return Malformed(f"a token is text, not {type(token).__name__}")
+        return Malformed(f"a token must be text, not {type(token).__name__}")
     if len(token) > MAX_TOKEN:
-        return Malformed(f"{len(token)} characters; a token has at most {MAX_TOKEN}")
-    return Malformed("a token is ASCII")
+        return Malformed(f"{len(token)} characters, but a token has at most {MAX_TOKEN}")
+    return Malformed("a token must be ASCII")
 
 
 def _unknown_key(key: TokenKey | None, keys: RingKeys) -> UnknownKey:
-    """Tell why no key can verify a token (step 2), and have the ring's source asked."""
+    """Return why no key can verify a token (step 2); report an unlisted key to the watcher."""
     if key is None:
         keys.missed()
         return UnknownKey("the header is not that of any key in the ring")

@@ -1,4 +1,4 @@
-"""Ending sessions before their time, by the revocation list of a codec."""
+"""Revoke sessions through the revocation list of a codec."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Revoker:
-    """Ends sessions.
+    """Revokes sessions.
 
     Attributes:
         revocations: The revocation list, or None.
-        overflow: Where states are that did not fit into their tokens, or None.
+        overflow: The overflow of large states, or None.
     """
 
     __slots__ = ("overflow", "revocations")
@@ -26,34 +26,34 @@ class Revoker:
     overflow: Overflow | None
 
     def revoke(self, session: Session[Any], *, now: float | None = None) -> None:
-        """End a session before its time: none of its tokens is accepted any more.
+        """Revoke a session: none of its tokens is accepted any more.
 
-        Its overflowed state is deleted. Where it was taken over from a legacy cookie, all sessions
-        of its subject end: other copies of that cookie are other sessions.
+        Its overflowed state is deleted. If the session was taken over from a legacy cookie, all
+        sessions of its subject end. Other copies of that cookie are sessions of their own.
 
         Args:
-            session: As `decode` gave it.
+            session: A session from `decode`.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            StoreError: It could not be recorded, so the session may live on.
+            StoreError: The revocation could not be recorded, so the session can still be valid.
             ConfigError: The codec has no `revocation`.
         """
         self.listed.revoke(session, now)
-        value = session._value  # noqa: SLF001  # as our own class
+        value = session._value  # noqa: SLF001  # our own class
         entry = None if value is None else value.entry or value.overflowed
         if self.overflow is not None and entry is not None:
             self.overflow.drop(entry.reference)
 
     def revoke_sid(self, sid: bytes, *, now: float | None = None) -> None:
-        """End a session of which only the id is known.
+        """Revoke a session by its id alone.
 
         Args:
-            sid: Its id, 16 bytes; for the text of one use ``bytes.fromhex``.
+            sid: The session id, 16 bytes; convert text with ``bytes.fromhex``.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            StoreError: It could not be recorded, so the session may live on.
+            StoreError: The revocation could not be recorded, so the session can still be valid.
             ConfigError: The codec has no `revocation`, or the id is not 16 bytes.
         """
         self.listed.revoke_sid(sid, now)
@@ -65,46 +65,47 @@ class Revoker:
         keep: Session[Any] | None = None,
         now: float | None = None,
     ) -> None:
-        """End all sessions of a subject, in all contexts that share the store.
+        """Revoke all sessions of a subject, in all contexts that share the store.
 
-        A sign-in right after it lives. Where another process has not yet heard of it, a sign-in
-        can be ended too; then sign in again.
+        A sign-in right after it is accepted. If another process does not know the revocation yet,
+        it can end a new sign-in too; then sign in again.
 
         Args:
-            subject: Whose sessions; 42 and "42" are one.
+            subject: The subject; 42 and "42" are the same.
             keep: A session of the subject to spare, as in "log out my other devices".
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            StoreError: It could not be recorded, so the sessions may live on. Calls for one subject
-                that come faster than once a second fail after a few: repeat them in seconds.
-            ConfigError: The codec has no `revocation`, or `keep` is another subject's.
-            StateError: Not a subject.
+            StoreError: The revocation could not be recorded, so the sessions can still be valid.
+                More than one call a second for one subject fails after a few calls: retry after
+                some seconds.
+            ConfigError: The codec has no `revocation`, or `keep` belongs to another subject.
+            StateError: The subject is invalid.
         """
         self.listed.revoke_subject(subject, keep, now)
 
     def revoke_all(self, *, before: float | None = None, now: float | None = None) -> None:
-        """End all sessions of all contexts that share the store.
+        """Revoke all sessions of all contexts that share the store.
 
         Args:
-            before: Only sessions begun before this Unix second, exactly.
+            before: Revoke only sessions that started before this exact Unix second.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            StoreError: It could not be recorded, so the sessions may live on.
+            StoreError: The revocation could not be recorded, so the sessions can still be valid.
             ConfigError: The codec has no `revocation`, or `before` is in the future.
         """
         self.listed.revoke_all(before, now)
 
     def confirm(self, session: Session[Any]) -> None:
-        """Ask the store itself whether a session is revoked, even if a replica answers otherwise.
+        """Check a session in the revocation store now, even if a replica has an answer.
 
-        For what must not happen on word that is seconds old. It does I/O: call it in a thread
-        where that must not block.
+        Use it before an action that must not rely on data that is seconds old. It does I/O, so call
+        it in a thread in asynchronous code.
 
         Raises:
-            Revoked: It is.
-            StoreError: The store cannot be asked.
+            Revoked: The session is revoked.
+            StoreError: The store cannot be read.
             ConfigError: The codec has no `revocation`.
         """
         self.listed.confirm(session.sid, session.subject, session.started_at)
@@ -114,10 +115,10 @@ class Revoker:
         """The revocation list.
 
         Raises:
-            ConfigError: The codec has none.
+            ConfigError: The codec has no revocation list.
         """
         if self.revocations is None:
             raise ConfigError(
-                "this codec has no revocation list: give it one by SessionCodec(revocation=store)"
+                "this codec has no revocation list: create it with SessionCodec(revocation=store)"
             )
         return self.revocations

@@ -1,4 +1,4 @@
-"""One key in one context: what it derives, signs, verifies, seals and opens (SPEC sections 3-5)."""
+"""One key in one context: derive, sign, verify, encrypt and decrypt (SPEC sections 3-5)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 DERIVED_BYTES: Final = 32
 MAX_CONTEXT_BYTES: Final = 255
-# How long a writer keeps one salt: SPEC section 4 bounds the chance that (salt, nonce) repeats.
+# How long a writer keeps a salt: SPEC section 4 limits the chance that (salt, nonce) repeats.
 TOKENS_PER_SALT: Final = 4096
 SECONDS_PER_SALT: Final = 900.0
 
@@ -41,18 +41,19 @@ def context_bytes(context: str) -> bytes:
     """Return the UTF-8 of a context.
 
     Raises:
-        ConfigError: Not a str, empty, over 255 bytes, a zero byte, or a lone surrogate.
+        ConfigError: The context is not a str, empty, longer than 255 bytes, or contains a zero byte
+            or a lone surrogate.
     """
     if not isinstance(context, str):
         raise ConfigError(f"context must be a str, not {type(context).__name__}")
     try:
         encoded = context.encode()
     except UnicodeEncodeError:
-        raise ConfigError("context has a lone surrogate, which UTF-8 cannot hold") from None
+        raise ConfigError("context contains a lone surrogate, which is not valid UTF-8") from None
     if not 1 <= len(encoded) <= MAX_CONTEXT_BYTES or b"\0" in encoded:
         raise ConfigError(
-            f"context must be 1 to {MAX_CONTEXT_BYTES} bytes of UTF-8 without a zero byte; "
-            f"this one has {len(encoded)} bytes"
+            f"context must be 1 to {MAX_CONTEXT_BYTES} bytes of UTF-8 without a zero byte, "
+            f"not {len(encoded)} bytes"
         )
     return encoded
 
@@ -66,7 +67,7 @@ def derive(secret: bytes, purpose: bytes, context: bytes, salt: bytes | None = N
 
 
 class _Signature(Protocol):
-    """One algorithm with one key: from a payload segment to a signature segment and back."""
+    """One algorithm with one key: signs and verifies payload segments."""
 
     length: int  # of the signature, in bytes
 
@@ -76,7 +77,7 @@ class _Signature(Protocol):
 
 
 class _HS256:
-    """HMAC-SHA256, keyed once and already fed with the header and its dot."""
+    """HMAC-SHA256, prepared with the key, the header and its dot."""
 
     __slots__ = ("_mac",)
     length = 32
@@ -93,12 +94,12 @@ class _HS256:
     def verifies(self, payload: bytes, signature: bytes) -> bool:
         mac = self._mac.copy()
         mac.update(payload)
-        # Compared as text, in constant time: only the canonical spelling is equal.
+        # Compare the text in constant time: only the canonical spelling is equal.
         return compare_digest(b64url_encode(mac.finalize()), signature)
 
 
 class _Asymmetric:
-    """Ed25519 or ES256 through PyJWT, which gives and takes the 64 bytes of RFC 7518 and 8037."""
+    """Ed25519 or ES256 through PyJWT, with the 64-byte signatures of RFC 7518 and 8037."""
 
     __slots__ = ("_algorithm", "_prefix", "_private", "_public")
     length = 64
@@ -122,59 +123,59 @@ class _Asymmetric:
 
 
 class Salt:
-    """A writer's salt with its cipher, and what is left of its life."""
+    """A writer's salt with its cipher and its remaining uses."""
 
     __slots__ = ("_count", "_pid", "_until", "cipher", "head")
 
     def __init__(self, value: bytes, cipher: AESGCM) -> None:
-        self.head: bytes = VERSION_BYTE + value  # what a payload begins with
+        self.head: bytes = VERSION_BYTE + value  # the first bytes of a payload
         self.cipher: AESGCM = cipher
         self._count = count()
         self._until = monotonic() + SECONDS_PER_SALT
         self._pid = process_id()
 
     def take(self) -> bool:
-        """Claim one token of this salt; False when it is used up, too old or of the parent."""
+        """Claim one token of this salt; False if it is used up, too old or the parent's."""
         return (
-            next(self._count) < TOKENS_PER_SALT  # one step of the interpreter, so no lock
+            next(self._count) < TOKENS_PER_SALT  # atomic in the interpreter, so no lock
             and monotonic() < self._until
             and self._pid == process_id()
         )
 
 
 class TokenKey:
-    """A key of a ring in one context. What it derives is derived on first use.
+    """A key of a ring in one context. It derives its secrets lazily.
 
     Args:
-        key: The key; tombstones without material are accepted, and never used.
-        context: As `context_bytes` gives it.
-        former: The key of this name, in this context, in the ring before; what it has derived is
-            kept if the material is the same.
+        key: The key. A tombstone without material is accepted but never used.
+        context: The context's bytes, from `context_bytes`.
+        former: The previous ring's key of this name and context; its derived secrets are reused if
+            the material is the same.
     """
 
     def __init__(self, key: Key, context: bytes, *, former: TokenKey | None = None) -> None:
         self.key = key
         self.kid: str = key.kid
         self.header: bytes = key.header
-        # The Unix second from which its tokens are no longer read; none ever are when revoked, not
-        # even by a clock before 1970.
+        # The Unix second from which its tokens are refused; a revoked key's always are, even if a
+        # clock is before 1970.
         self.until: float = -math.inf if key.revoked else math.inf if key.exp is None else key.exp
         self._context = context
         self._salt: Salt | None = None
-        self.ready: _Signature | None = None  # `signature`, once it has been asked for
+        self.ready: _Signature | None = None  # `signature`, after its first use
         if former is not None and former.has_material_of(key):
             self._salt = former._salt  # noqa: SLF001  # our own class
             self.ready = former.ready
 
     def has_material_of(self, key: Key) -> bool:
-        """Tell whether what this key derives is what `key` would derive."""
+        """Tell whether this key and `key` would derive the same secrets."""
         mine, own = self.key.material(), key.material()
         return mine == own and self.key.can_mint == key.can_mint and None not in mine[:2]
 
     @property
     def signature(self) -> _Signature:
         """The key's algorithm, ready for use."""
-        # Without a lock, which a fork could catch held: made twice it is the same.
+        # Not under a lock, which a fork could copy while held; a second object is equal.
         if self.ready is None:
             self.ready = self._make_signature()
         return self.ready
@@ -189,7 +190,7 @@ class TokenKey:
     @property
     def _secret(self) -> bytes:
         if self.key.secret is None:
-            raise ConfigError(f"key {self.kid!r} has no material left")
+            raise ConfigError(f"key {self.kid!r} has no material: it is revoked")
         return self.key.secret
 
     def cipher(self, salt: bytes) -> AESGCM:
@@ -197,7 +198,7 @@ class TokenKey:
         return AESGCM(derive(self._secret, b"enc", self._context, salt))
 
     def salt(self) -> Salt:
-        """Return the salt to seal the next token with."""
+        """Return the salt for the next token."""
         salt = self._salt
         if salt is None or not salt.take():
             value = os.urandom(SALT_BYTES)
@@ -207,7 +208,7 @@ class TokenKey:
         return salt
 
     def token_length(self, claims: int) -> int:
-        """Return how many characters the token of so many bytes of claims has."""
+        """Return the length in characters of a token whose claims have this many bytes."""
         payload = 1 + SALT_BYTES + NONCE_BYTES + claims + TAG_BYTES
         parts = (payload, self.signature.length)
         return len(self.header) + 2 + sum((4 * part + 2) // 3 for part in parts)
@@ -215,11 +216,11 @@ class TokenKey:
     def token(self, plaintext: bytes, salt: Salt, nonce: bytes) -> bytes:
         """Return the token of these claims (SPEC 4, steps 4 and 5).
 
-        Dangerous: a nonce must be fresh random bytes for every token of a salt. This is for
-        `SessionCodec`, and for tests that compare bytes.
+        Dangerous: each token of a salt needs a fresh random nonce. Use `SessionCodec` instead,
+            except in tests that compare bytes.
         """
         header = self.header
-        # Step 4: seal, with the header segment as associated data.
+        # Step 4: encrypt, with the header segment as associated data.
         sealed = salt.cipher.encrypt(nonce, plaintext, header)
         payload = b64url_encode(salt.head + nonce + sealed)
         # Step 5: sign header and payload.

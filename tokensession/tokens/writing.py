@@ -1,4 +1,4 @@
-"""Writing a token, in the steps of SPEC section 4."""
+"""Write a token, in the steps of SPEC section 4."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ NewClaims: TypeAlias = "tuple[bytes, int, int, int, Subject]"
 
 
 class Written(NamedTuple):
-    """A token that has been made.
+    """A new token.
 
     Attributes:
-        token: Its text.
-        seconds: How long it can be read, from the moment for which it was made.
-        overflowed: Where its state is, if that did not fit into it.
+        token: The token's text.
+        seconds: Seconds for which it can be read, from its date.
+        overflowed: The reference to its overflowed state, or None.
         plaintext: Its claims in msgpack.
     """
 
@@ -50,20 +50,20 @@ class Written(NamedTuple):
 class TokenWriter(Generic[StateT]):
     """Writes the tokens of one context.
 
-    `write_now` needs no store; `write` lets a state overflow that does not fit.
+    `write_now` needs no store; `write` lets a large state overflow.
 
     Args:
-        context: The purpose of the tokens, and its bytes.
+        context: The context of the tokens, and its bytes.
         policy: When sessions end.
-        state_format: How states are packed and checked.
-        padding: The claims are padded to a multiple of this many bytes; 0 adds none.
+        state_format: Packs and checks states.
+        padding: Pad the claims to a multiple of this many bytes; 0 for no padding.
         revocations: The revocation list, or None.
-        overflow: Where states go that do not fit into their tokens, or None.
-        observer: Is told what happens, or None.
+        overflow: The overflow of large states, or None.
+        observer: Receives events, or None.
 
     Attributes:
         policy: When sessions end.
-        overflow: As given.
+        overflow: The overflow of large states, or None.
     """
 
     __slots__ = (
@@ -93,17 +93,17 @@ class TokenWriter(Generic[StateT]):
     def new_now(
         self, claims: NewClaims, state: Any, cap: int | None, nonce: bytes, keys: RingKeys
     ) -> str:
-        """Return the token of these claims, where no overflow is configured.
+        """Return the token of these claims, when no overflow is configured.
 
         Args:
             claims: sid, iat, ttl, age and sub.
             state: The state, not yet checked.
-            cap: Seconds that the session may last at the most, or None.
+            cap: The longest life of the session in seconds, or None.
             nonce: 12 random bytes.
             keys: The keys of the ring to sign with.
 
         Raises:
-            TokenSessionError: As for `write_now`, but Expired.
+            TokenSessionError: As for `write_now`, except Expired.
         """
         sid, iat, ttl, age, subject = claims
         key = keys.signing_key(iat)
@@ -114,10 +114,10 @@ class TokenWriter(Generic[StateT]):
     def new(
         self, claims: NewClaims, state: Any, cap: int | None, nonce: bytes, keys: RingKeys
     ) -> Steps[str]:
-        """Return what `new_now` does; a state that does not fit overflows.
+        """Return the token of these claims; a large state overflows.
 
         Raises:
-            TokenSessionError: As for `write`, but Expired.
+            TokenSessionError: As for `write`, except Expired.
         """
         if self.overflow is None:
             return self.new_now(claims, state, cap, nonce, keys)
@@ -127,9 +127,9 @@ class TokenWriter(Generic[StateT]):
         return written.token
 
     def adopted(self, claims: NewClaims, state: Any, cap: int | None, keys: RingKeys) -> str:
-        """Return the token of a session that began elsewhere; its state is checked core values.
+        """Return the token of a session from another library; its state is validated core values.
 
-        How its subject authenticated there is not known.
+        It is not known how its subject authenticated there.
         """
         sid, iat, ttl, age, subject = claims
         ttl = min(ttl, keys.longest_ttl)
@@ -137,10 +137,10 @@ class TokenWriter(Generic[StateT]):
         return self._token(keys.signing_key(iat), plaintext, iat, os.urandom(NONCE_BYTES))
 
     def dating(self, value: SessionValue[StateT], at: int) -> Steps[None]:
-        """Date a session that has no token yet after what would end it.
+        """Date a session without a token after the revocations that would end it.
 
         Raises:
-            StoreError: The list cannot be asked, or the start would lie too far ahead.
+            StoreError: The list cannot be read, or the start would be too far in the future.
         """
         if self._revocations is not None and not value.kid:
             at = max(at, value.started_at)
@@ -148,7 +148,7 @@ class TokenWriter(Generic[StateT]):
             value.started_at = value.issued_at = start
 
     def write_now(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> tuple[str, int]:
-        """Return a token of a session with all that it says now, where no store is configured.
+        """Return a token with the session's current values, when no store is configured.
 
         Args:
             value: The session.
@@ -156,13 +156,13 @@ class TokenWriter(Generic[StateT]):
             keys: The keys of the ring to sign with.
 
         Returns:
-            The token, and the seconds that it can be read for.
+            The token, and the seconds for which it can be read.
 
         Raises:
-            Expired: The session's end has come; nothing is written.
-            ConfigError: The session is of another context, or no key can sign.
-            StateError: A state that would be changed on the way.
-            SessionTooLarge: A token of more than 8192 characters.
+            Expired: The session has ended, so no token is written.
+            ConfigError: The session has another context, or no key can sign.
+            StateError: The state cannot be written unchanged.
+            SessionTooLarge: The token would have more than 8192 characters.
         """
         iat, ttl, age = self._times(value, at, keys.longest_ttl)
         key = keys.signing_key(iat)
@@ -185,11 +185,11 @@ class TokenWriter(Generic[StateT]):
         *,
         room: int = MAX_TOKEN,
     ) -> Steps[Written]:
-        """Return what `write_now` does; what has more than `room` characters overflows.
+        """Return a token; its state overflows if the token exceeds `room` characters.
 
         Raises:
             TokenSessionError: As for `write_now`.
-            StoreError: The state overflows, and its store cannot be written.
+            StoreError: The state overflows, but its store cannot be written.
         """
         if self.overflow is None:
             return Written(*self.write_now(value, at, keys))
@@ -211,8 +211,8 @@ class TokenWriter(Generic[StateT]):
         """Return iat, ttl and age of a session's next token."""
         if value.context != self._context:
             raise ConfigError(
-                f"the session was decoded under context {value.context!r}; this codec writes "
-                f"{self._context!r}, where it must not pass for one of its own"
+                f"the session was decoded under context {value.context!r}, but this codec writes "
+                f"{self._context!r}: renew it with a codec of its own context"
             )
         start = value.started_at
         iat = max(at, start + (value.auth or 0))
@@ -222,15 +222,15 @@ class TokenWriter(Generic[StateT]):
         if limit is not None and ttl > limit - age:
             ttl = limit - age
             if ttl < 1:
-                raise Expired("the session has reached its end and is not renewed")
+                raise Expired("the session has ended and cannot be renewed")
         return iat, ttl, age
 
     def _checked(self, value: SessionValue[StateT], packed: bytes | None) -> Any:
-        """Return what goes into the claims (SPEC 4, step 1)."""
+        """Return the state for the claims (SPEC 4, step 1)."""
         touched: Any = None  # all of it
         former = None
         if not value.whole and value.opened is not None and value.refused is None:
-            touched = list(value.touched)  # to which another thread can add
+            touched = list(value.touched)  # another thread can add to it
         elif value.overflowed is not None:
             former = value.overflowed.packed
         return self._format.checked(value.state, packed, touched=touched, former=former)
@@ -248,7 +248,7 @@ class TokenWriter(Generic[StateT]):
         signers: tuple[str, ...] = (),
         auth: int | None = 0,
     ) -> Steps[Written]:
-        """Return a token, whose state overflows where it has more than `room` characters."""
+        """Return a token; its state overflows if the token exceeds `room` characters."""
         sid, iat, ttl, _, _ = claims
         overflowed = None
         pack_claims = partial(
@@ -267,13 +267,13 @@ class TokenWriter(Generic[StateT]):
 
     @staticmethod
     def _token(key: TokenKey, plaintext: bytes, iat: int, nonce: bytes) -> str:
-        """Seal and sign (SPEC 4, steps 3 to 5)."""
+        """Encrypt and sign (SPEC 4, steps 3 to 5)."""
         if iat < 0:
-            raise ConfigError(f"the clock reads {iat}, before 1970: set it")
+            raise ConfigError(f"the clock shows {iat}, before 1970: correct the system's clock")
         token = key.token(plaintext, key.salt(), nonce)
         if len(token) > MAX_TOKEN:
             raise SessionTooLarge(
-                f"the token has {len(token)} characters; the format allows {MAX_TOKEN}: "
+                f"the token has {len(token)} characters, but the format allows {MAX_TOKEN}: "
                 f"{TOO_LARGE}",
                 size=len(token),
                 limit=MAX_TOKEN,
@@ -285,7 +285,8 @@ def _signers(value: SessionValue[Any], kid: str) -> tuple[str, ...]:
     """Return the other keys that have signed tokens of a session.
 
     Raises:
-        Expired: They are more than a token names. None is ever dropped, so the session ends.
+        Expired: More keys have signed than a token can name. No key can be left out, so the session
+            ends.
     """
     signers = value.signers_beside(kid)
     if len(signers) > MAX_SIGNERS:

@@ -1,6 +1,6 @@
-"""What responses say to caches: Vary, and that a response with a session's cookie is not stored.
+"""Caching headers: Vary, and ``no-store`` for responses that set a session's cookie.
 
-Rules: RFC 9110 and 9111 for Vary and Cache-Control, RFC 9213 for fields that name one cache.
+Rules: RFC 9110 and 9111 for Vary and Cache-Control, RFC 9213 for headers that address one cache.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ if TYPE_CHECKING:
 
     from tokensession.web.cookies import Headers
 
-# How the names of the fields end that caches obey. A cache with a field of its own ignores
-# Cache-Control: "...-Cache-Control" by RFC 9213, or one of the older fields.
+# The endings of the headers that caches obey. A cache with its own header ignores Cache-Control:
+# "...-Cache-Control" by RFC 9213, or one of the older headers.
 _FIELDS: Final = ("cache-control", "surrogate-control", "edge-control", "x-accel-expires")
 _ENDINGS: Final = tuple(name.encode() for name in _FIELDS)
-# Without a comma in its value, so that caches which split at each comma read the same.
+# Values have no comma, because some caches split at every comma.
 _directive = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|\"[^\"\\]*\"))?"
 ).fullmatch
 # A cache that understands the status ignores no-store beside must-understand (RFC 9111, section
-# 5.2.2.3); the other two ask caches that users share to store the response.
+# 5.2.2.3). The other two ask shared caches to store the response.
 _DROPPED: Final = (b"public", b"s-maxage", b"must-understand", b"no-store")
 
 
 def is_merged(name: str) -> bool:
-    """Tell whether a response header of this name is merged with what a session needs."""
+    """Tell whether a session can change a response header of this name."""
     name = name.lower()
     return name == "vary" or name.endswith(_FIELDS)
 
 
 def merged(lines: Iterable[tuple[str, str]]) -> Headers:
-    """Return those of a response's headers that are merged with what a session needs."""
+    """Return those headers of a response that a session can change."""
     return encoded((name, text) for name, text in lines if is_merged(name))
 
 
 def encoded(lines: Iterable[tuple[str, str]]) -> Headers:
-    """Return the headers that a framework keeps as text, in bytes (RFC 9110, section 5.5)."""
+    """Return a framework's text headers as bytes (RFC 9110, section 5.5)."""
     return [(name.lower().encode(), text.encode("latin-1")) for name, text in lines]
 
 
 def add_vary(headers: Headers, name: bytes) -> None:
-    """Add a name to the response's Vary header, keeping what is there and ``*``."""
+    """Add a name to the response's Vary header; keep the other names and ``*``."""
     for key, _ in headers:
         if key.lower() == b"vary":
             break
@@ -59,7 +59,7 @@ def add_vary(headers: Headers, name: bytes) -> None:
 
 
 def forbid_storing(headers: Headers) -> None:
-    """Make the response's Cache-Control say ``no-store``, and drop all that would overrule it."""
+    """Set ``no-store`` in the response's Cache-Control, and remove what would override it."""
     kept: list[bytes] = []
     fields = [pair for pair in headers if pair[0].lower().endswith(_ENDINGS)]
     for name, value in fields:
@@ -71,11 +71,11 @@ def forbid_storing(headers: Headers) -> None:
 
 
 def may_be_stored(method: str | None, headers: Headers | None) -> bool:
-    """Tell whether a cache that others use may store a response (RFC 9111, section 3).
+    """Tell whether a shared cache can store a response (RFC 9111, section 3).
 
     Args:
-        method: The request's; None where it is not known.
-        headers: The response's; None where they are not known.
+        method: The request's method, or None if unknown.
+        headers: The response's headers, or None if unknown.
     """
     if method not in (None, "GET", "HEAD"):
         return False
@@ -83,7 +83,7 @@ def may_be_stored(method: str | None, headers: Headers | None) -> bool:
     for name, value in headers or ():
         if name.lower() == b"cache-control":
             directives = [text.lower() for text, _ in _directives(value)]
-            # A part of another form can begin a quoted string, which the others stand in.
+            # A malformed part can open a quoted string that contains the other parts.
             if len(directives) == len([part for part in value.split(b",") if part.strip()]):
                 said.update(directives)
             if b"must-understand" in value.lower():
@@ -94,7 +94,7 @@ def may_be_stored(method: str | None, headers: Headers | None) -> bool:
 
 
 def _directives(line: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Give the well-formed directives of a Cache-Control line, each with its name in lower case."""
+    """Yield the well-formed directives of a Cache-Control line, with names in lower case."""
     for part in line.split(b","):
         found = _directive(part.strip())
         if found is not None:

@@ -1,4 +1,4 @@
-"""What a request has done to its session, and what its response says of it."""
+"""The change of a session in a request, and how the response expresses it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Change(NamedTuple):
-    """What a response says of its session.
+    """The session's part of a response.
 
     Attributes:
-        header: The response header, or None for nothing.
+        header: The response header, or None.
         written: The token in it, or None.
     """
 
@@ -25,7 +25,7 @@ NOTHING: Final = Change()
 
 
 def is_untouched(value: SessionValue[Any]) -> bool:
-    """Tell whether nothing was done to a session that could change it."""
+    """Tell whether the request did nothing that could change the session."""
     return (
         not value.touched
         and not value.whole
@@ -36,7 +36,7 @@ def is_untouched(value: SessionValue[Any]) -> bool:
 
 
 def has_another_lifetime(value: SessionValue[Any]) -> bool:
-    """Tell whether idle window and cap are others than those that were found."""
+    """Tell whether the idle window or the cap has changed."""
     if not value.lifetime_set:
         return False
     opened = value.opened
@@ -48,13 +48,13 @@ def has_another_lifetime(value: SessionValue[Any]) -> bool:
 def is_signed_out(value: SessionValue[Any]) -> bool:
     """Tell whether the application has signed out of the session that was found.
 
-    A session that was refused for its state alone is not in hand, so writing ends nothing there.
+    A session that was refused only for its state was not read, so writing does not sign it out.
     """
     return value.opened is not None and value.cleared
 
 
 def is_of_another(value: SessionValue[Any]) -> bool:
-    """Tell whether a session takes the place of another subject's."""
+    """Tell whether a session replaces another subject's session."""
     found = value.opened
     if found is None or value.kid or found.claims.sub is None:
         return False
@@ -62,9 +62,9 @@ def is_of_another(value: SessionValue[Any]) -> bool:
 
 
 def keeps_anonymous(value: SessionValue[Any]) -> bool:
-    """Tell whether a session is a sign-in from an anonymous one, and nothing more.
+    """Tell whether a session is a sign-in from an anonymous session, and nothing else.
 
-    It keeps the anonymous state, so the old id is not revoked.
+    A sign-in keeps the anonymous state, so its old id is not revoked.
     """
     found = value.opened
     return (
@@ -76,10 +76,10 @@ def keeps_anonymous(value: SessionValue[Any]) -> bool:
 
 
 def leaves_copies(value: SessionValue[Any]) -> bool:
-    """Tell whether a taken-over session ends here, or is authenticated again.
+    """Tell whether a taken-over session ends here or is authenticated again.
 
-    The other library has signed its cookie many times, and each copy is a session of its own. A
-    token shows only until then that its session comes from such a cookie.
+    The other library has signed its cookie many times, and each copy is its own session. Later
+    tokens do not show that their session came from such a cookie.
     """
     found = value.opened
     if found is None or found.claims.sub is None or found.claims.auth is not None:
@@ -89,5 +89,5 @@ def leaves_copies(value: SessionValue[Any]) -> bool:
 
 
 def is_same(one: object, other: object) -> bool:
-    """Tell whether two subjects are one; 42 and "42" are."""
+    """Tell whether two subjects are the same; 42 and "42" are."""
     return one is not None and other is not None and str(one) == str(other)

@@ -1,4 +1,4 @@
-"""How a token travels: in a cookie, or in headers of an API. Text only; who decides is `manager`.
+"""How a token travels: in a cookie, or in an API's headers. Text only; `manager` decides.
 
 Rules: RFC 6265 and its revision (draft-ietf-httpbis-rfc6265bis) for cookies and their prefixes,
 RFC 6750 for bearer tokens, RFC 9110 and 9111 for Vary and Cache-Control.
@@ -16,16 +16,20 @@ from tokensession.tokens.limits import MAX_TOKEN, TOO_LARGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MAX_COOKIE: Final = 4096  # bytes of name and value; browsers drop more, and keep the OLD cookie
-MAX_AGE: Final = 400 * 86400  # seconds; browsers cap a cookie's lifetime there
-MAX_CANDIDATES: Final = 4  # values of one name that are looked at, so that hostile ones cost little
+MAX_COOKIE: Final = (
+    4096  # bytes of name and value; browsers drop larger cookies and keep the OLD one
+)
+MAX_AGE: Final = 400 * 86400  # seconds; browsers limit a cookie's lifetime to it
+MAX_CANDIDATES: Final = 4  # values of one name to examine; limits the cost of hostile requests
 
-HEADER_CONTEXT: Final = "header"  # so that a client's token does not do for a browser's cookie
+HEADER_CONTEXT: Final = (
+    "header"  # so that an API client's token is not accepted as a browser's cookie
+)
 
 SameSite = Literal["Lax", "Strict", "None"]
-Headers = list[tuple[bytes, bytes]]  # as ASGI has them: names in lower case, in order
+Headers = list[tuple[bytes, bytes]]  # in the form of ASGI: ordered, with names in lower case
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, which RFC 6265 asks of a name
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110; RFC 6265 requires it of names
 _DOMAIN = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _PATH = re.compile(r"/[\x21-\x3a\x3c-\x7e]{0,1023}")
 _PREFIXES = ("__host-http-", "__http-", "__host-", "__secure-")  # the longest first
@@ -33,21 +37,24 @@ _PREFIXES = ("__host-http-", "__http-", "__host-", "__secure-")  # the longest f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
-    """The cookie that carries the token, as safe as browsers can make it unless told otherwise.
+    """The cookie that carries the token. The defaults are as safe as browsers allow.
 
     Attributes:
-        name: With the prefix ``__Host-`` browsers hold it to Secure, ``Path=/`` and this very
-            host; with ``__Secure-`` several hosts can share it through `domain`.
-        domain: The hosts that it is sent to; None for the one that set it alone.
-        path: The paths that it is sent to. No boundary: any page of the host can reach it.
-        same_site: ``Lax`` is right for nearly all; ``None`` sends it from other sites' pages too.
-        partitioned: A jar of its own under each top-level site (CHIPS). Turn it on or off only
-            together with a new name: the old cookie would stay beside it.
-        persistent: Whether it outlives the browser's session, by a Max-Age from the token.
-        http_development: Drop Secure, for plain http on a developer's machine; never elsewhere.
+        name: The cookie's name. With the prefix ``__Host-``, browsers require Secure, ``Path=/``
+            and this host alone. With ``__Secure-``, several hosts can share the cookie through
+            `domain`.
+        domain: The hosts that receive the cookie; None for only the host that set it.
+        path: The paths that receive the cookie. This is no security boundary: any page of the host
+            can read it.
+        same_site: ``Lax`` suits most applications; ``None`` also sends the cookie from other sites'
+            pages.
+        partitioned: Use a separate jar under each top-level site (CHIPS). Change the name together
+            with this option, or the old cookie stays beside the new one.
+        persistent: Whether the cookie survives the browser's session, by a Max-Age from the token.
+        http_development: Omit Secure, for plain http on a developer's machine only.
 
     Raises:
-        ConfigError: A combination that browsers would refuse or that would be unsafe.
+        ConfigError: Browsers would refuse the combination, or it would be unsafe.
     """
 
     name: str = "__Host-session"
@@ -58,7 +65,9 @@ class Cookie:
     persistent: bool = True
     http_development: bool = False
     vary: ClassVar[bytes] = b"Cookie"  # the request header that the response depends on
-    room: int = field(init=False, repr=False, compare=False)  # characters that a token can have
+    room: int = field(
+        init=False, repr=False, compare=False
+    )  # the longest possible token, in characters
     _own_name: bytes = field(init=False, repr=False, compare=False)
     _values: Callable[[bytes], list[bytes]] = field(init=False, repr=False, compare=False)
     _attributes: str = field(init=False, repr=False, compare=False)
@@ -66,21 +75,23 @@ class Cookie:
     def __post_init__(self) -> None:
         self._check_switches()
         if not _matches(_TOKEN, self.name):
-            raise ConfigError("a cookie's name is made of letters, digits and !#$%&'*+.^_`|~-")
+            raise ConfigError("invalid cookie name: use letters, digits and !#$%&'*+.^_`|~-")
         if self.same_site not in ("Lax", "Strict", "None"):
             raise ConfigError(f"same_site must be Lax, Strict or None, not {self.same_site!r}")
         if self.domain is not None and not _matches(_DOMAIN, self.domain):
-            raise ConfigError(f"domain {self.domain!r} is no host name")
+            raise ConfigError(f"domain {self.domain!r} is not a host name")
         if not _matches(_PATH, self.path):
-            raise ConfigError(f"path {self.path!r} must begin with / and hold no ; or white space")
+            raise ConfigError(
+                f"path {self.path!r} must begin with / and contain no ; or white space"
+            )
         prefix = _prefix(self.name)
         if self.http_development:
             self._check_development(prefix)
         if prefix in ("__host-", "__host-http-"):
             if self.domain is not None:
                 raise ConfigError(
-                    f"{self.name}: the prefix __Host- binds the cookie to one host, so browsers "
-                    'refuse it with a domain; for several hosts name it "__Secure-..."'
+                    f"{self.name}: browsers refuse the prefix __Host- with a domain: "
+                    'rename the cookie to "__Secure-..." to share it between hosts'
                 )
             if self.path != "/":
                 raise ConfigError(f"{self.name}: the prefix __Host- needs path=/")
@@ -100,7 +111,7 @@ class Cookie:
         object.__setattr__(self, "_attributes", "".join(attributes))
 
     def _check_switches(self) -> None:
-        # "false", as from an environment variable, would count as true.
+        # "false", for example from an environment variable, would count as true.
         for name in ("partitioned", "persistent", "http_development"):
             value = getattr(self, name)
             if not isinstance(value, bool):
@@ -109,36 +120,36 @@ class Cookie:
     def _check_development(self, prefix: str) -> None:
         if prefix:
             raise ConfigError(
-                f"{self.name}: browsers refuse this prefix on a cookie that is not Secure; over "
-                'plain http use another name, such as Cookie(name="session", http_development=True)'
-                " (browsers accept Secure cookies from http://localhost, so you may not need it)"
+                f"{self.name}: browsers refuse this prefix without Secure: over plain http use "
+                'another name, such as Cookie(name="session", http_development=True)'
+                " (http://localhost does not need this: browsers accept Secure cookies from it)"
             )
         if self.partitioned or self.same_site == "None":
-            raise ConfigError("partitioned and same_site=None need a Secure cookie, so https")
+            raise ConfigError("partitioned and same_site=None need a Secure cookie: use https")
 
     @property
     def context(self) -> str:
-        """The purpose of its tokens: the name without its prefix."""
+        """The context of the cookie's tokens: the name without its prefix."""
         return self.name[len(_prefix(self.name)) :]
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Return the first values of this cookie in raw request headers, at most five.
 
-        The name is compared byte for byte and the value is taken as it stands: frameworks strip
-        Unicode white space from names, and unquote values, so that a cookie which a sibling
-        subdomain may set could pass for a ``__Host-`` one.
+        The name is compared byte for byte and the value is not decoded. Frameworks strip Unicode
+        white space from names and unquote values. A sibling subdomain could set such a cookie, and
+        it would pass for a ``__Host-`` cookie.
         """
         lines: list[bytes] = []
         for name, line in headers:
             if name == b"cookie":
-                lines.append(line)  # a comprehension costs a call
+                lines.append(line)  # a comprehension would cost a call
         if len(lines) == 1:
             line, own = lines[0], self._own_name
             at = line.find(own)
             if at < 0:
                 return []
             ends = at + len(own)
-            # As browsers write it, and nowhere else in the line.
+            # Written as browsers do, and only once in the line.
             usual = line[ends : ends + 1] == b"=" and (not at or line[at - 2 : at] == b"; ")
             if usual and line.find(own, ends) < 0:
                 return [line[ends + 1 :].partition(b";")[0].strip(b" \t")]
@@ -153,14 +164,13 @@ class Cookie:
         """Return the response header that sets the cookie.
 
         Raises:
-            SessionTooLarge: More than browsers keep; they would go on sending the old one.
+            SessionTooLarge: The cookie is too large: browsers would keep the old one.
         """
         size = len(self.name) + len(token)
         if size > MAX_COOKIE:
             raise SessionTooLarge(
-                f"the cookie {self.name} has {size} bytes (name and value); browsers keep "
-                f"{MAX_COOKIE}, drop a larger one silently and go on sending the old one: "
-                f"{TOO_LARGE}",
+                f"the cookie {self.name} has {size} bytes (name and value), but browsers keep at "
+                f"most {MAX_COOKIE} and would go on sending the old cookie: {TOO_LARGE}",
                 size=size,
                 limit=MAX_COOKIE,
             )
@@ -168,12 +178,12 @@ class Cookie:
         return b"set-cookie", f"{self.name}={token}{lifetime}{self._attributes}".encode("ascii")
 
     def delete(self) -> tuple[bytes, bytes]:
-        """Return the response header that deletes the cookie: same name, domain and path."""
+        """Return the response header that deletes the cookie, with its name, domain and path."""
         expired = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
         return b"set-cookie", f"{self.name}=; {expired}{self._attributes}".encode("ascii")
 
     def is_written(self, headers: Headers) -> bool:
-        """Tell whether a response sets or deletes this very cookie already."""
+        """Tell whether a response sets or deletes this cookie already."""
         for name, value in headers:
             if name == b"set-cookie":
                 line = value.decode("latin-1")
@@ -184,29 +194,29 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Headers that carry the token of an API's client, which keeps it by itself.
+    """The headers that carry an API client's token, which the client stores itself.
 
     Attributes:
-        request: The request header; ``Authorization`` holds it as a bearer token (RFC 6750), any
-            other alone.
-        response: The response header in which the client gets a new token; empty when the
-            session has ended.
-        context: The purpose of its tokens, ``header`` by default: they are refused in a cookie.
+        request: The request header. ``Authorization`` contains the token as a bearer token (RFC
+            6750), other headers contain it alone.
+        response: The response header with the client's new token; empty when the session has ended.
+        context: The context of the tokens, by default ``header``. A cookie with such a token is
+            refused.
 
     Raises:
-        ConfigError: Names that are no header names.
+        ConfigError: A header name is invalid.
     """
 
     request: str = "Authorization"
     response: str = "Session-Token"
     context: str = HEADER_CONTEXT
-    vary: bytes = field(init=False, repr=False, compare=False)  # as of a cookie
+    vary: bytes = field(init=False, repr=False, compare=False)  # as in Cookie
     room: ClassVar[int] = MAX_TOKEN
 
     def __post_init__(self) -> None:
         for name in (self.request, self.response):
             if not _matches(_TOKEN, name):
-                raise ConfigError(f"{name!r} is no name of a header")
+                raise ConfigError(f"{name!r} is not a valid header name")
         object.__setattr__(self, "vary", self.request.encode("ascii"))
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
@@ -218,7 +228,7 @@ class Header:
             values = [right.strip(b" \t") for left, _, right in pairs if left.lower() == b"bearer"]
         return values[: MAX_CANDIDATES + 1]
 
-    def write(self, token: str, max_age: int) -> tuple[bytes, bytes]:  # noqa: ARG002  # in the token
+    def write(self, token: str, max_age: int) -> tuple[bytes, bytes]:  # noqa: ARG002  # the token contains it
         """Return the response header that gives the client its new token."""
         return self.response.lower().encode("ascii"), token.encode("ascii")
 
@@ -237,5 +247,5 @@ def _matches(pattern: re.Pattern[str], text: object) -> bool:
 
 
 def _prefix(name: str) -> str:
-    lower = name.lower()  # browsers compare prefixes without case
+    lower = name.lower()  # browsers ignore case in prefixes
     return next((prefix for prefix in _PREFIXES if lower.startswith(prefix)), "")

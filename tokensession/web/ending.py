@@ -1,6 +1,6 @@
-"""What ends with a response, recorded in the revocation list and in the store of overflowed states.
+"""Record what ends with a response, in the revocation list and in the overflow store.
 
-First each subject's mark, then the id that was found, in one step with what takes its place.
+First the subjects' marks are recorded. Then the old id ends in one step with its replacement.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Ending(Generic[StateT]):
-    """Records what ends with a response.
+    """Records the sessions that end with a response.
 
     Args:
-        codec: Has the revocation list, the directory and the overflow.
+        codec: The codec with the revocation list, the directory and the overflow.
     """
 
     __slots__ = ("_directory", "_overflow", "_revocations")
@@ -40,7 +40,7 @@ class Ending(Generic[StateT]):
     def is_due(
         self, session: RequestSession[StateT], value: SessionValue[StateT], *, news: bool
     ) -> bool:
-        """Tell whether there is anything to record in the revocation list."""
+        """Tell whether the revocation list must record anything."""
         if self._revocations is None:
             return False
         opened = value.opened
@@ -61,17 +61,17 @@ class Ending(Generic[StateT]):
     ) -> Steps[None]:
         """Record the marks of the subjects whose other sessions end.
 
-        A mark spares the id that was found where it is that subject's, and else the new one.
+        A mark spares the id that was found if it belongs to that subject, and otherwise the new id.
 
         Args:
             session: The request's session.
-            value: What it says.
+            value: Its value.
             at: Unix seconds.
-            ends: Whether what was done to the session holds.
+            ends: Whether the changes of the session are kept.
         """
         if self._revocations is None:
             return
-        # Imported lazily, as all of revocation.
+        # Imported lazily, like the whole of revocation.
         from tokensession.revocation.decision import Keep  # noqa: PLC0415
 
         opened = value.opened
@@ -87,10 +87,10 @@ class Ending(Generic[StateT]):
             yield partial(self._revocations.mark, subject, keep, at)
 
     def replacing(self, value: SessionValue[StateT], at: int) -> Steps[None]:
-        """Record that the session goes on under its new id.
+        """Record that the session continues under its new id.
 
         Raises:
-            Revoked: It has ended meanwhile, so it does not.
+            Revoked: The session has ended meanwhile, so it does not continue.
         """
         opened = value.opened
         if self._revocations is None or opened is None or value.sid == opened.claims.sid:
@@ -104,7 +104,7 @@ class Ending(Generic[StateT]):
         )
 
     def succeeding(self, value: SessionValue[StateT], at: int, *, is_written: bool) -> Steps[bool]:
-        """Record the end of the session that was found, whose place another takes.
+        """Record the end of the session that was found, which another session replaces.
 
         Args:
             value: The session that takes its place.
@@ -112,10 +112,10 @@ class Ending(Generic[StateT]):
             is_written: Whether it has a token.
 
         Returns:
-            Whether the store's own marks would have ended that session, so that it was dated again.
+            Whether the store's marks would have ended that session, so that it was dated again.
 
         Raises:
-            StoreError: It could not be recorded, or the new start would lie too far ahead.
+            StoreError: The end could not be recorded, or the new start would be too far in the future.
         """
         if self._revocations is None:
             return False
@@ -138,11 +138,11 @@ class Ending(Generic[StateT]):
             yield from self._directory.adding(value, at)
 
     def seeing(self, value: SessionValue[StateT], written: Written | None, at: int) -> Steps[None]:
-        """Note that a session got another token; where that fails, the response goes on."""
+        """Record that a session has a new token; if that fails, the response continues."""
         found = value.opened
         if self._directory is None or written is None or found is None:
             return
-        if value.kid and value.sid == found.claims.sid:  # else it was recorded with its new id
+        if value.kid and value.sid == found.claims.sid:  # otherwise it was recorded with its new id
             yield from self._directory.touching(value, at)
 
     def _successor(
@@ -151,10 +151,10 @@ class Ending(Generic[StateT]):
         at: int,
         is_written: bool,  # noqa: FBT001  # private
     ) -> tuple[Successor | None, Listing | None]:
-        """Return the session that takes the place of another, and what lists it."""
+        """Return the session that replaces another, and its entry in the directory."""
         if value.subject is None:
             return None, None
-        from tokensession.revocation import decision  # noqa: PLC0415  # lazily, as above
+        from tokensession.revocation import decision  # noqa: PLC0415  # as above
 
         successor = decision.Successor(value.sid, decision.subject_key(value.subject))
         if self._directory is None or not is_written:
@@ -180,10 +180,10 @@ class Ending(Generic[StateT]):
         return ended
 
     def dropping(self, written: Written | None, *sent: Overflowed | None) -> Steps[None]:
-        """Delete an entry whose token is not sent; where that fails, it ends by itself.
+        """Delete an entry whose token was not sent. If that fails, the entry expires by itself.
 
         Args:
-            written: The token, or None for none.
+            written: The token, or None.
             sent: The entries of tokens that were sent.
         """
         entry = None if written is None else written.overflowed

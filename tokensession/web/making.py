@@ -1,4 +1,4 @@
-"""The token that a response carries: made anew where the session has changed, or is due."""
+"""Make the token of a response, if the session has changed or renewal is due."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from tokensession.web.cookies import Cookie, Header, Headers
     from tokensession.web.request_session import RequestSession
 
-_NAMED_KEYS: Final = 3  # of a state that is too large
+_NAMED_KEYS: Final = 3  # the number of keys to name when a state is too large
 
 _log = logging.getLogger("tokensession")
 
 
 class Making(Generic[StateT]):
-    """Makes what responses say of their sessions.
+    """Makes the session's part of responses.
 
     Args:
         codec: Writes the tokens.
-        cookie: How they travel.
+        cookie: Carries the tokens.
     """
 
     __slots__ = ("_changes", "_cookie", "_writer")
@@ -41,17 +41,17 @@ class Making(Generic[StateT]):
         self._cookie = cookie
 
     def making(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Steps[Change]:
-        """Return what says that a session has changed."""
+        """Return the header for a changed session."""
         if self.is_empty(value):
             return Change(self._cookie.delete()) if value.presented else NOTHING
         yield from self._writer.dating(value, at)
         return (yield from self.writing(value, at, keys))
 
     def writing(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Steps[Change]:
-        """Return what gives a session a new token; a state that does not fit overflows.
+        """Return a new token for a session; a state that is too large overflows.
 
         Raises:
-            TokenSessionError: As for `TokenWriter.write`; or a cookie that browsers would drop.
+            TokenSessionError: As for `TokenWriter.write`, or browsers would drop the cookie.
         """
         cookie = self._cookie
         try:
@@ -62,10 +62,9 @@ class Making(Generic[StateT]):
             raise _named(error, value.state) from None
 
     def renewing(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Steps[Change]:
-        """Return what gives an unchanged session a fresh token; nothing where that does not fit.
+        """Return a fresh token for an unchanged session, or no change if the token is too large.
 
-        The signature of another algorithm can be longer, and a request that only reads must not
-        fail by it.
+        Another algorithm's signature can be longer. A request that only reads must not fail for it.
         """
         try:
             return (yield from self.writing(value, at, keys))
@@ -76,7 +75,7 @@ class Making(Generic[StateT]):
     def write_now(
         self, value: SessionValue[StateT], at: int, keys: RingKeys
     ) -> tuple[bytes, bytes]:
-        """Return the header that gives a session a new token, where no store is configured."""
+        """Return the header with a new token, when no store is configured."""
         try:
             return self._cookie.write(*self._writer.write_now(value, at, keys))
         except SessionTooLarge as error:
@@ -93,7 +92,7 @@ class Making(Generic[StateT]):
         headers: Headers,
         at: int,
     ) -> bool:
-        """Tell whether an unchanged session should get a fresh token with this response."""
+        """Tell whether an unchanged session needs a fresh token in this response."""
         if not value.kid or not session.renewable:
             return False
         keys, policy = session._keys, self._writer.policy
@@ -102,7 +101,7 @@ class Making(Generic[StateT]):
             return False
         same = value.kid == signer.kid
         if same and at - value.issued_at < policy.renew_after * value.ttl:
-            return False  # as most are
+            return False  # the usual case
         retiring = not same and keys.is_retiring(value.kid, at)
         due = policy.renewal_is_due(value, now=at, key_is_retiring=retiring)
         return due and not self._cookie.is_written(headers)
@@ -112,17 +111,17 @@ class Making(Generic[StateT]):
         """Refuse a change that the ring cannot sign.
 
         Raises:
-            ConfigError: It is a reader's.
+            ConfigError: The ring is a reader's.
         """
         if not keys.can_mint:
             raise ConfigError(
-                "the session was changed, but this ring only reads: change sessions where the "
-                "ring can sign"
+                "the session was changed, but this ring can only read: change it in a process "
+                "whose ring can sign"
             )
 
 
 def _named(error: SessionTooLarge, state: Any) -> SessionTooLarge:
-    """Name the keys that take most of a state, and never what they hold."""
+    """Name the largest keys of a state, never their values."""
     largest = ""
     if isinstance(state, dict):
         sizes = {key: len(encode_msgpack(value)) for key, value in state.items()}

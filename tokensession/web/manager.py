@@ -1,4 +1,4 @@
-"""Sessions over HTTP: which session a request carries, and what its response says of it."""
+"""Sessions over HTTP: open a request's session, and save it into the response."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ if TYPE_CHECKING:
     from tokensession.tokens.options import CodecOptions
     from tokensession.web.cookies import Headers
 
-FAILED: Final = 500  # the status of an error that nothing has foreseen
+FAILED: Final = 500  # the status of an unexpected error
 
 
 class SessionManager(Generic[StateT]):
-    """Opens the session of a request, and saves it into its response.
+    """Opens the session of a request, and saves it into the response.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionCodec` with its own options.
-        cookie: How tokens travel: a `Cookie` (``__Host-session`` by default), or a `Header`.
-        legacy: Readers of the cookies of other libraries (`tokensession.legacy`), whose sessions
-            are taken over where a request has no cookie of ours.
+        keys: The key ring or its `KeyRingWatcher`; or a `SessionCodec` with its own options.
+        cookie: How tokens travel: a `Cookie` (by default ``__Host-session``) or a `Header`.
+        legacy: Readers of other libraries' cookies (`tokensession.legacy`). A request without our
+            cookie takes over the session in theirs.
         state_type: The type of the state; see `SessionCodec`.
         options: See `CodecOptions`. The tokens' context is the cookie's.
 
     Attributes:
-        cookie: As given.
+        cookie: The cookie or header in use.
         storeless: Whether no request ever waits for a store.
-        fixed_keys: The keys, where no watcher replaces them.
+        fixed_keys: The keys, if no watcher replaces them.
         vary: The request header that responses depend on.
 
     Raises:
-        ConfigError: Wrong arguments, options beside a codec, a codec whose tokens would do for
-            another cookie, or legacy cookies that cannot be taken over.
+        ConfigError: An argument is invalid, a codec is combined with options, the codec's tokens
+            would be valid in another cookie, or legacy cookies cannot be taken over.
     """
 
     __slots__ = (
@@ -104,18 +104,18 @@ class SessionManager(Generic[StateT]):
 
     @property
     def codec(self) -> SessionCodec[StateT]:
-        """What reads and writes the tokens."""
+        """The codec that reads and writes the tokens."""
         return self._codec
 
     def open(
         self, headers: Iterable[tuple[bytes, bytes]], *, scheme: str | None = None,
         now: float | None = None,
     ) -> RequestSession[StateT]:  # fmt: skip
-        """Return the session of a request; nothing is read before it is touched.
+        """Return the session of a request. It is opened lazily, when it is first used.
 
         Args:
-            headers: The raw request headers, with names in lower case, in a list.
-            scheme: The request's; the log says once that a Secure cookie went out over ``http``.
+            headers: The list of raw request headers, with names in lower case.
+            scheme: The request's scheme. The log warns once about a Secure cookie over ``http``.
             now: Unix seconds; the system's clock when None.
         """
         return RequestSession(self, headers, now, scheme)
@@ -126,13 +126,13 @@ class SessionManager(Generic[StateT]):
         return self.fixed_keys is None and self._codec.rings.lags
 
     def can_wait(self, session: RequestSession[StateT]) -> bool:
-        """Tell whether opening a session can wait for a store, or for the source of its keys."""
+        """Tell whether opening a session can wait for a store or for the keys' source."""
         return (not self.storeless and self._opening.carries(session._headers)) or self.lags
 
     def opening(self, session: RequestSession[StateT]) -> Steps[None]:
-        """Read what the request carries, and hold it until the session is touched.
+        """Read the session of a request ahead, and hold it until the application uses it.
 
-        The session counts as unopened until then: it is not renewed and the response does not
+        Until then the session counts as unopened: it is not renewed, and the response does not
         vary. An error is held in the same way.
         """
         try:
@@ -147,7 +147,7 @@ class SessionManager(Generic[StateT]):
         """Return the session that a request carries, or a new one.
 
         Raises:
-            StoreError: It cannot be told whether the session is revoked.
+            StoreError: The store could not tell whether the session is revoked.
         """
         try:
             held = session._held
@@ -174,27 +174,27 @@ class SessionManager(Generic[StateT]):
         varies: bool = True,
         now: float | None = None,
     ) -> None:
-        """Write what the response must say into its headers, and close the session.
+        """Write the session into the response's headers, and close the session.
 
-        From here on the session can be read only: at once if it was opened before, else once
-        `complete` is called, or if no cache may store the response.
+        Afterwards the session can only be read. If it was not opened before, reading needs
+        `complete` first, or a response that no cache stores.
 
         Args:
-            session: As `open` gave it.
+            session: The session from `open`.
             headers: The response's headers, changed in place.
-            status: The response's.
-            method: The request's, where it is known.
+            status: The response's status.
+            method: The request's method, if known.
             varies: False for a response that caches never see, such as a WebSocket's.
             now: Unix seconds; the system's clock when None.
 
         Raises:
-            StateError: A state that would be changed on the way.
-            SessionTooLarge: A token that browsers would drop; names the largest keys.
-            ConfigError: A changed session and a ring that cannot sign, or a response that an inner
-                middleware has had say something else of the same cookie.
-            StoreError: What ends with this response could not be recorded, or with overflow the
-                state not be written; or the application failed (status 500) because it could not
-                be told whether the session lives. Answer 503.
+            StateError: The state contains a value that cannot be written unchanged.
+            SessionTooLarge: Browsers would drop the token; the message names the largest keys.
+            ConfigError: The session was changed but the ring cannot sign, or an inner middleware
+                has set the same cookie to another value.
+            StoreError: The end of a session could not be recorded, or the overflow state could not
+                be written. Also raised if the application failed (status 500) because the store
+                could not tell whether the session is revoked. Answer 503.
 
         After a sign-out the headers delete the cookie even if this raises: answer with them.
         """
@@ -217,7 +217,7 @@ class SessionManager(Generic[StateT]):
         varies: bool = True,
         now: float | None = None,
     ) -> Steps[None]:
-        """Do what `save` does, as steps.
+        """Save as `save` does, in steps.
 
         Raises:
             TokenSessionError: As for `save`.
@@ -230,7 +230,7 @@ class SessionManager(Generic[StateT]):
         try:
             yield from self._saving.steps(session, value, headers, at)
         except StoreError:
-            self.complete(session)  # a 503 takes the response's place, and carries no change
+            self.complete(session)  # a 503 replaces the response, and contains no change
             raise
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
@@ -244,7 +244,7 @@ class SessionManager(Generic[StateT]):
         *,
         varies: bool,
     ) -> int:
-        """Begin saving, and return the Unix second of it."""
+        """Start saving, and return its Unix second."""
         if session._unknown is not None and status == FAILED:
             raise session._unknown
         if varies and session._value is not None:
@@ -253,32 +253,32 @@ class SessionManager(Generic[StateT]):
 
     @staticmethod
     def begin_body(session: RequestSession[StateT]) -> None:
-        """Note that the head of a streamed response has gone, so that no header can be added."""
+        """Record that the head of a streamed response was sent, so no header can be added."""
         session._phase = IN_BODY
 
     @staticmethod
     def complete(session: RequestSession[StateT]) -> None:
-        """Let loggers and background tasks read a session, as it was when the request began.
+        """Mark the response as complete or failed.
 
-        Its response is complete, or has failed.
+        Loggers and background tasks can then still read the session, as it was at the start.
         """
         session._phase = COMPLETE
 
     def check_unchanged(self, session: RequestSession[StateT]) -> None:
-        """Refuse to lose what was changed after the response had begun.
+        """Refuse to lose a change that was made after the response began.
 
         Raises:
-            ConfigError: The state is not the one that was saved.
+            ConfigError: The state differs from the saved one.
         """
         value = session._value
         if value is not None and value.shared and self._saving.is_changed(session, value):
             raise ConfigError(
-                "the session's state was changed after the response had begun, and that change "
-                "is lost: change it before the first byte is sent"
+                "the session's state was changed after the response began, so the change is lost: "
+                "change it before the first byte is sent"
             )
 
     def is_changed(self, session: RequestSession[StateT]) -> bool:
-        """Tell whether a session is not as it was found, or as it was saved last."""
+        """Tell whether a session has changed since it was found or last saved."""
         value = session._value
         return value is not None and self._saving.is_changed(session, value)
 
@@ -289,7 +289,7 @@ class SessionManager(Generic[StateT]):
 
 
 def until_closed(manager: SessionManager[StateT]) -> SessionManager[StateT]:
-    """Return a manager whose cookie browsers forget when they close; its tokens are the same.
+    """Return a manager whose cookie browsers delete when they close; its tokens are the same.
 
     A header's client keeps its token in any case.
     """

@@ -1,4 +1,4 @@
-"""Which session a request carries: one good token of ours, or a legacy cookie, or none."""
+"""Open the session of a request: from one valid token, or from a legacy cookie."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Opening(Generic[StateT]):
 
     Args:
         reader: Reads tokens.
-        cookie: How they travel.
+        cookie: Carries the tokens.
         takeover: Reads the cookies of other libraries, or None.
     """
 
@@ -50,7 +50,7 @@ class Opening(Generic[StateT]):
     def now(
         self, headers: Iterable[tuple[bytes, bytes]], at: int, keys: RingKeys
     ) -> SessionValue[StateT]:
-        """Return the session of a request; a store is asked in place.
+        """Return the session of a request; a store is read in this thread.
 
         Raises:
             StoreError: As for `steps`.
@@ -61,7 +61,7 @@ class Opening(Generic[StateT]):
             return reader.begin(at)
         if len(values) != 1 or not reader.storeless:
             return run(self._steps(values, headers, at, keys))
-        opened = None  # as most requests have it
+        opened = None  # the usual case
         try:
             opened = reader.open(values[0], at, keys)
             value = reader.fit(opened, at)
@@ -76,12 +76,12 @@ class Opening(Generic[StateT]):
         """Return the session that a request carries, or a new one.
 
         Args:
-            headers: Its raw headers.
+            headers: The raw request headers.
             at: Unix seconds.
             keys: The keys of the ring to read with.
 
         Raises:
-            StoreError: It cannot be told whether the session is revoked.
+            StoreError: The store could not tell whether the session is revoked.
         """
         return self._steps(self._cookie.read(headers), headers, at, keys)
 
@@ -96,7 +96,7 @@ class Opening(Generic[StateT]):
         if values:
             openings, refused = self._opened(values, at, keys)
         elif self._takeover is not None:
-            # Never beside a cookie of ours, be it good or not: that would be a way back.
+            # Never beside our own cookie, even an invalid one, which would allow a way back.
             openings, refused = self._takeover.opened(headers, at, keys)
         else:
             return self._reader.begin(at)
@@ -120,20 +120,21 @@ class Opening(Generic[StateT]):
     def _refused(
         self, error: TokenError, opened: Opened[StateT] | None, at: int
     ) -> SessionValue[StateT]:
-        """Return the new session of a request whose token is refused."""
+        """Return the new session of a request whose token was refused."""
         value = self._reader.begin(at)
         value.presented, value.refused = True, error.code
         if isinstance(error, BadState):
-            # It lives, but for its state: what takes its place ends it.
+            # Only its state is invalid, so the session that replaces it must end it.
             value.opened, value.whole = opened, True
         return value
 
     def _opened(
         self, values: list[bytes], at: int, keys: RingKeys
     ) -> tuple[list[Opened[StateT]], TokenError | None]:
-        """Return the tokens that pass steps 1 to 8, and why the last of the others does not."""
+        """Return the tokens that pass steps 1 to 8, and the error of the last invalid one."""
         if len(values) > MAX_CANDIDATES:
-            # Not the first of them: an attacker who can set cookies could push the true one out.
+            # Do not read the first ones: an attacker who can set cookies could push the true one
+            # out.
             return [], None
         openings, refused = [], None
         for value in values:
@@ -147,17 +148,17 @@ class Opening(Generic[StateT]):
 def takeover_of(
     codec: SessionCodec[StateT], cookie: Cookie | Header, readers: tuple[LegacyReader, ...]
 ) -> Takeover[StateT] | None:
-    """Return what takes over the sessions of other libraries, where there are readers of them."""
+    """Return the takeover of other libraries' sessions, if there are readers for them."""
     if not readers:
         return None
-    # Imported lazily: new applications have nothing to take over.
+    # Imported lazily: most applications have no legacy cookies.
     from tokensession.web.takeover import Takeover  # noqa: PLC0415
 
     return Takeover(codec, cookie, readers)
 
 
 def _several(values: int, good: int) -> TokenError:
-    """Tell why none of several values counts: they cannot be told from the true one."""
+    """Return the error for several values, of which the true one cannot be recognised."""
     if values > MAX_CANDIDATES:
         return Malformed(f"more than {MAX_CANDIDATES} cookies of one name")
-    return Malformed(f"{values} cookies of one name, of which {good} are good")
+    return Malformed(f"{values} cookies of one name, {good} of them valid")

@@ -1,4 +1,4 @@
-"""The options of managers and adapters, said once."""
+"""The options of managers and adapters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Options(CodecOptions, total=False):
-    """What an adapter is made with, besides keys.
+    """The options of an adapter, besides its keys.
 
     Attributes:
-        cookie: How tokens travel: a `Cookie`, or a `Header`.
+        cookie: How tokens travel: a `Cookie` or a `Header`.
         legacy: Readers of the cookies of other libraries.
         state_type: The type of the state.
     """
@@ -39,11 +39,11 @@ def codec_of(
     state_type: type[StateT] | None,
     options: CodecOptions,
 ) -> SessionCodec[StateT]:
-    """Return the codec that a manager was given, or one made of keys and options.
+    """Return the given codec, or one made of keys and options.
 
     Raises:
-        ConfigError: Wrong options, a codec together with what it already holds, or one whose
-            tokens would do for another cookie.
+        ConfigError: An option is invalid, a codec is combined with options that it already holds,
+            or its tokens would be valid in another cookie.
     """
     if not isinstance(cookie, Cookie | Header):
         raise ConfigError(f"cookie must be a Cookie or a Header, not {type(cookie).__name__}")
@@ -53,8 +53,8 @@ def codec_of(
             given.append("state_type")
         if given:
             raise ConfigError(
-                "a codec has its policy and all other options: give "
-                f"{', '.join(given)} to SessionCodec, or give the manager keys in its place"
+                "a codec already has its policy and all other options: pass "
+                f"{', '.join(given)} to SessionCodec, or pass keys instead of a codec"
             )
         _check_context(keys.context, cookie.context)
         return keys
@@ -68,9 +68,9 @@ def _check_context(context: str, of_cookie: str) -> None:
     if context != of_cookie and context in (DEFAULT_CONTEXT, HEADER_CONTEXT):
         default = "cookie" if context == DEFAULT_CONTEXT else "header"
         raise ConfigError(
-            f"the codec's context is {context!r}, that of the default {default}, so its tokens "
-            f"would do in the place of that one's: pass the context of what carries them, "
-            f"SessionCodec(..., context={of_cookie!r}), or one of its own"
+            f"the codec's context {context!r} is that of the default {default}, which would accept "
+            f"its tokens: pass SessionCodec(..., context={of_cookie!r}), or another context of "
+            "your own"
         )
 
 
@@ -80,29 +80,30 @@ def manager_of(
     *,
     cookie_name: str | None = None,
 ) -> SessionManager[Any]:
-    """Return the manager that an adapter was given, or one made of keys and options.
+    """Return the given manager, or one made of keys and options.
 
     Args:
-        keys: The ring, its watcher, or a manager with everything in it.
+        keys: The ring, its watcher, or a complete manager.
         options: The options.
-        cookie_name: The cookie's name, as the short form of ``cookie=Cookie(name=...)``.
+        cookie_name: The cookie's name, short for ``cookie=Cookie(name=...)``.
 
     Raises:
-        ConfigError: Wrong arguments, or a manager together with what it already holds.
+        ConfigError: An argument is invalid, or a manager is combined with options that it already
+            holds.
     """
-    # Here, since a manager is made of this module's parts.
+    # Imported here, because the manager's module imports this one.
     from tokensession.web.manager import SessionManager  # noqa: PLC0415
 
     given = {name: value for name, value in options.items() if value is not None}
     if cookie_name is not None:
         if "cookie" in given:
-            raise ConfigError("give cookie or cookie_name, not both: Cookie(name=...) has the name")
+            raise ConfigError("pass cookie or cookie_name, not both: use Cookie(name=...)")
         given["cookie"] = Cookie(name=cookie_name)
     if isinstance(keys, SessionManager):
         if given:
             raise ConfigError(
-                "a manager has its policy, its cookie and all other options: give "
-                f"{', '.join(given)} to SessionManager, or give the adapter keys in its place"
+                "a manager already has its policy, its cookie and all other options: pass "
+                f"{', '.join(given)} to SessionManager, or pass keys instead of a manager"
             )
         return keys
     check_names(given, Options)

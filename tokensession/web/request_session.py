@@ -1,7 +1,6 @@
-"""The session of one request: opened when it is first touched, read-only once the response begins.
+"""The session of one request: opened on first use, read-only once the response begins.
 
-It is a handle with a value inside. The value is made once and published once, so all threads of a
-request work on the same.
+It is a handle with a value inside. The value is created once, so all threads of a request share it.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ if TYPE_CHECKING:
     from tokensession.tokens.derived_keys import RingKeys
     from tokensession.web.cookies import Headers
 
-# The three times of a request's session.
+# The three phases of a request's session.
 BEFORE_HEAD: Final = 0  # it can be changed
 IN_BODY: Final = 1  # it can be read, if it was opened before or no cache stores the response
 COMPLETE: Final = 2  # it can be read
 
 _BEGUN: Final = (
-    "the response has begun, so the session cannot be changed any more: change it before the "
-    "first byte is sent (for a WebSocket: before it is accepted)"
+    "the response has begun, so the session is read-only: change it before the first byte is "
+    "sent (for a WebSocket: before it is accepted)"
 )
 _BEGUN_UNREAD: Final = (
-    "the response has begun without saying that it depends on the session, so caches may give it "
-    "to others: read the session once before the first byte is sent"
+    "the response has begun without varying on the session, so caches could give it to others: "
+    "read the session once before the first byte is sent"
 )
 
 
@@ -43,14 +42,14 @@ Snapshot: TypeAlias = "tuple[bytes, bytes | None, int, int | None]"
 
 
 class Opener(Protocol):
-    """What a request's session is opened by."""
+    """Opens the session of a request."""
 
-    fixed_keys: RingKeys | None  # those of a ring that nothing replaces
+    fixed_keys: RingKeys | None  # None if a watcher replaces the ring
     vary: bytes  # the request header that a response depends on
 
     @property
     def codec(self) -> SessionCodec[Any]:
-        """What reads and writes the tokens."""
+        """The codec that reads and writes the tokens."""
         ...
 
     def load(self, session: RequestSession[Any]) -> SessionValue[Any]:
@@ -58,29 +57,29 @@ class Opener(Protocol):
         ...
 
     def is_changed(self, session: RequestSession[Any]) -> bool:
-        """Tell whether it is not as it was found."""
+        """Tell whether the session has changed since it was found."""
         ...
 
     def check(self, session: RequestSession[Any]) -> None:
-        """Raise what writing it would raise."""
+        """Raise what writing the session would raise."""
         ...
 
 
 class RequestSession(Session[StateT]):
-    """The session of one request, which can be changed until its response begins.
+    """The session of one request. It can be changed until the response begins.
 
-    Nothing is read before the application first touches it. A request that never does neither
-    decodes nor renews, and its response does not vary.
+    The session is opened lazily, on first use. A request that does not use it neither decodes nor
+    renews a token, and its response does not vary.
 
     Args:
-        opener: Opens it.
+        opener: Opens the session.
         headers: The raw request headers.
         now: Unix seconds of the request; the system's clock when None.
         scheme: That of the request, as its server tells it; None where it is not known.
 
     Attributes:
         renewable: Set it to False in a request that must not keep the session alive, such as a
-            page that polls. It opens nothing.
+            polling page. This does not open the session.
     """
 
     __slots__ = (
@@ -91,22 +90,22 @@ class RequestSession(Session[StateT]):
 
     renewable: bool
     _now: float | None  # as given
-    _at: int  # Unix second at which the request began
-    _keys: RingKeys  # of the one ring that this request sees
+    _at: int  # of the start of the request
+    _keys: RingKeys  # of the one ring that this request uses
     _phase: int
-    # What the request carries, where that was read ahead; or why it could not be.
+    # The session that was read ahead, or the error of reading it.
     _held: SessionValue[StateT] | StoreError | None
     _flagged: bool  # whether the application has said that it changed the session
     _published: dict[str, SessionValue[StateT]]
     # The subjects whose other sessions end with the response, or None.
     _ends_others_of: tuple[str | int, ...] | None
-    _unknown: StoreError | None  # why the session could not be told, when it was asked for
-    # Id, packed state, ttl and cap as they were saved, or None where nothing had been touched.
+    _unknown: StoreError | None  # the error of the store, when the session was opened
+    # The session as it was last saved, or None if it was not used.
     _saved: Snapshot | None
-    _response: Headers | None  # the headers of the response that was handed on
-    _method: str | None  # of the request, where the adapter knows it
+    _response: Headers | None  # of the response that was passed on
+    _method: str | None  # of the request, if the adapter knows it
     _scheme: str | None
-    _late: Callable[[], None] | None  # makes the response vary, where its headers are no list
+    _late: Callable[[], None] | None  # makes the response vary, if its headers are not a list
 
     def __init__(
         self,
@@ -130,17 +129,17 @@ class RequestSession(Session[StateT]):
 
     @property
     def opened(self) -> bool:
-        """Whether anything has asked for the session."""
+        """Whether the session was opened."""
         return self._value is not None
 
     @property
     def closed(self) -> bool:
-        """Whether the response has begun, so that changes are refused."""
+        """Whether the response has begun, so that changes raise an error."""
         return self._phase != BEFORE_HEAD
 
     @property
     def accessed(self) -> bool:
-        """Whether anything has opened the session. Setting it has no effect: caches rely on it."""
+        """Whether the session was opened. Setting it has no effect, because caches rely on it."""
         return self._value is not None
 
     @accessed.setter
@@ -149,9 +148,9 @@ class RequestSession(Session[StateT]):
 
     @property
     def modified(self) -> bool:
-        """Whether the session has changed in this request, or the application has said so.
+        """Whether the session changed in this request, or the application marked it as changed.
 
-        Every change is saved, whether this is set or not.
+        Every change is saved, also without this mark.
         """
         if self._flagged or self._saved is not None:
             return True
@@ -162,16 +161,16 @@ class RequestSession(Session[StateT]):
         self._flagged = bool(value)
 
     def open(self) -> None:
-        """Open the session, so that the response says that it depends on it.
+        """Open the session, so that the response varies on it.
 
         Raises:
-            ConfigError: The response has begun without saying so, and a cache may store it.
-            StoreError: It cannot be told whether the session is revoked.
+            ConfigError: The response has begun without varying, and a cache can store it.
+            StoreError: The store could not tell whether the session is revoked.
         """
         self._open()
 
     def _open(self) -> SessionValue[StateT]:
-        """Return the value: made, and published, by the first thread that asks."""
+        """Return the value; the first thread that asks creates and publishes it."""
         value = self._value
         if value is not None:
             return value
@@ -179,7 +178,7 @@ class RequestSession(Session[StateT]):
         if phase == IN_BODY and may_be_stored(self._method, self._response):
             raise ConfigError(_BEGUN_UNREAD)
         made = self._opener.load(self)
-        value = self._published.setdefault("value", made)  # one step of the interpreter
+        value = self._published.setdefault("value", made)  # atomic in the interpreter
         self._value = value
         if phase != BEFORE_HEAD:
             if self._late is not None:
@@ -199,62 +198,63 @@ class RequestSession(Session[StateT]):
         return self._value or self._open()
 
     def mark_accessed(self) -> None:
-        """Do nothing: Starlette calls it when a page names the session, which opens nothing yet."""
+        """Do nothing. Starlette calls this when a page mentions the session, before any use."""
 
     def mark_modified(self) -> None:
-        """Note that the session has changed, as Starlette's users do."""
+        """Mark the session as changed, as Starlette does."""
         self._flagged = True
 
     def check(self) -> None:
-        """Raise now what the writing would raise when the response begins.
+        """Raise now what writing the session would raise when the response begins.
 
-        For an application that wants to answer it: by then, frameworks answer 500. The change stays
-        in the session, so take it back before you answer. A session that needs no writing raises
-        nothing. A state that overflows is written to its store: in asynchronous code do it in a
-        thread, as with `confirm`.
+        Use it to answer such an error yourself, because later the framework answers 500. The change
+        stays in the session, so undo it before you answer. A session that needs no writing raises
+        nothing. A state that overflows is written to its store: in asynchronous code call this in a
+        thread, as for `confirm`.
 
         Raises:
-            StateError: A state that would be changed on the way.
-            SessionTooLarge: A token that browsers would drop.
-            ConfigError: A changed session and a ring that cannot sign.
-            Expired: The session's end has come during the request, and the change goes with it.
-                The response will not fail: it deletes the cookie.
-            StoreError: With overflow, a store that cannot be written.
+            StateError: The state contains a value that cannot be written unchanged.
+            SessionTooLarge: Browsers would drop the token.
+            ConfigError: The session was changed, but the ring cannot sign.
+            Expired: The session ended during the request, and its change is lost. The response will
+                not fail: it deletes the cookie.
+            StoreError: The overflow store cannot be written.
         """
         self._opener.check(self)
 
     def revoke_others(self) -> None:
         """End all other sessions of the subject when the response is saved, and keep this one.
 
-        "Log out my other devices"; with `clear` after it, also this one. Where that cannot be
-        recorded, the response is a 503.
+        This is "Log out my other devices". Call `clear` afterwards to end this session too. If the
+        end cannot be recorded, the response is a 503.
 
         Raises:
             ConfigError: The session has no subject, the response has begun, or there is no
                 revocation list.
         """
         subject = self._changing().subject
-        _ = self._opener.codec.listed  # loud before harm
+        _ = self._opener.codec.listed  # raises if there is no list
         if subject is None:
-            raise ConfigError("no user is signed in, so there are no other sessions to end")
+            raise ConfigError("no subject is signed in, so it has no other sessions: sign in first")
         self._ends_others_of = (*(self._ends_others_of or ()), subject)
 
     def confirm(self) -> None:
-        """Ask the store of revocations now, even if a replica answers otherwise; it does I/O.
+        """Check the revocation store now, even if a replica has an answer. Does I/O.
 
-        For a route that must not act on word that is seconds old. In asynchronous code:
+        Use it in a route that must not rely on data that is seconds old. In asynchronous code:
         ``await asyncio.to_thread(request.session.confirm)``.
 
         Raises:
-            Revoked: The session was ended.
-            StoreError: The store cannot be asked (the response is a 503, unless you answer it).
+            Revoked: The session was revoked.
+            StoreError: The store cannot be read (the response is a 503, unless you answer the
+                error).
             ConfigError: There is no revocation list.
         """
         value = self._open()
         found, listed = value.opened, self._opener.codec.listed
         try:
             if found is not None and value.kid and value.sid != found.claims.sid:
-                # The store has still to hear of the new id, and the former can have ended.
+                # The store does not know the new id yet, and the former one can have ended.
                 listed.confirm(found.claims.sid, found.claims.sub, found.started_at)
             else:
                 listed.confirm(value.sid, value.subject, value.started_at)
@@ -263,12 +263,12 @@ class RequestSession(Session[StateT]):
             raise
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        """Refuse to be copied or pickled: signing out would leave the request's session alone."""
+        """Refuse copying and pickling: a sign-out would not affect the original."""
         raise TypeError(
-            "the session of a request is neither copied nor pickled; copy its state instead: "
+            "the session of a request cannot be copied or pickled: copy its state instead with "
             "session.copy()"
         )
 
     def __repr__(self) -> str:
-        """Show dates and key; reports of errors show it, so it opens nothing."""
+        """Show dates and key without opening the session, because error reports show this."""
         return "<Session, not opened>" if self._value is None else super().__repr__()

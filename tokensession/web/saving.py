@@ -1,10 +1,10 @@
-"""What a response says of its session, and what ends with it: make, record, say.
+"""Save a session into its response: make, record, append.
 
-1. Make the new token; a state that does not fit overflows.
-2. Record what ends: each subject's mark, then the former id, together with what takes its place.
+1. Make the new token; a state that is too large overflows.
+2. Record what ends: the subjects' marks, then the former id together with its replacement.
 3. Append the headers.
 
-A step that fails leaves the later ones undone, but for a sign-out, which holds all the same.
+If a step fails, the later steps are not run. A sign-out is still done.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Saving(Generic[StateT]):
 
     Args:
         codec: Writes the tokens.
-        cookie: How they travel.
+        cookie: Carries the tokens.
         takeover: Deletes the cookies of other libraries, or None.
     """
 
@@ -75,7 +75,7 @@ class Saving(Generic[StateT]):
         headers: Headers,
         at: int,
     ) -> None:
-        """Save where no store is configured; raises as `steps`."""
+        """Save when no store is configured; raises as `steps` does."""
         keys, making = session._keys, self._making
         if not self.is_news(session, value):
             self._renew_now(session, value, headers, at)
@@ -109,7 +109,7 @@ class Saving(Generic[StateT]):
         headers: Headers,
         at: int,
     ) -> None:
-        """Renew an unchanged session that is due, where no store is configured."""
+        """Renew an unchanged session that is due, when no store is configured."""
         if not self._making.renewal_is_due(session, value, headers, at):
             return
         try:
@@ -128,17 +128,17 @@ class Saving(Generic[StateT]):
         """Save the session of a request into its response's headers.
 
         Raises:
-            StateError: A state that would be changed on the way.
-            SessionTooLarge: A token that browsers would drop.
-            ConfigError: A change that a reader's ring cannot sign, or that another middleware
-                would lose.
-            StoreError: What ends could not be recorded, or the state not be put into its store.
+            StateError: The state contains a value that cannot be written unchanged.
+            SessionTooLarge: Browsers would drop the token.
+            ConfigError: A reader's ring cannot sign the change, or another middleware would lose
+                it.
+            StoreError: What ends could not be recorded, or the overflow state could not be written.
         """
         keys, ending = session._keys, self._ending
         news = self.is_news(session, value)
         failure: TokenSessionError | None = None
         change = NOTHING
-        # An entry that was written before belongs to a token that may have been sent.
+        # An entry that was written earlier belongs to a token that may have been sent.
         sent = value.overflowed, None if session._saved is None else value.entry
         # 1. Make.
         try:
@@ -175,11 +175,11 @@ class Saving(Generic[StateT]):
         if recorded and (signs_out or (news and replaced and failure is None)):
             yield from ending.forgetting(value)
         if failure is not None:
-            if signs_out:  # though the response fails
+            if signs_out:  # even if the response fails
                 self._say(Change(self._cookie.delete()), session, headers, at)
             raise failure
         yield from ending.seeing(value, change.written, at)
-        # 3. Say.
+        # 3. Append.
         self._say(change, session, headers, at)
 
     def _recording(
@@ -189,20 +189,20 @@ class Saving(Generic[StateT]):
         keys: RingKeys,
         change: Change,
     ) -> Steps[Change]:
-        """Record the end of an id, and return what the response says then."""
+        """Record the end of an id, and return the change for the response."""
         if value.kid:
             try:
                 yield from self._ending.replacing(value, at)
             except Revoked as error:
-                # Ended meanwhile, so it does not go on under another id. The cookie is left
-                # alone: it can be one that the other request has set.
+                # The session has ended meanwhile, so it does not continue under another id. The
+                # cookie is not deleted, because another request may have set it.
                 _log.debug("session not written: %s", error.code)
                 return NOTHING
             return change
         is_written = change.written is not None
         if not (yield from self._ending.succeeding(value, at, is_written=is_written)):
             return change
-        # The store's own marks would end the new session: it was dated again, once.
+        # The store's marks would have ended the new session, so it was dated again, once.
         change = yield from self._making.writing(value, at, keys)
         yield from self._ending.listing(value, at)
         return change
@@ -218,14 +218,14 @@ class Saving(Generic[StateT]):
             yield from self._making.writing(value, max(at, value.started_at), session._keys)
 
     def is_news(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
-        """Tell whether a response must say that the session is another."""
-        # One that was taken over has no token of ours yet.
+        """Tell whether a response must carry a new session."""
+        # A taken-over session has no token of ours yet.
         return (value.unwritten and session._saved is None) or self.is_changed(session, value)
 
     def is_changed(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
-        """Tell whether a session is another than the one that was found, or saved last."""
+        """Tell whether a session has changed since it was found or last saved."""
         saved = session._saved
-        if saved is not None:  # such as of the error page in place of a failed response
+        if saved is not None:  # for example for the error page that replaces a failed response
             sid, packed, ttl, cap = saved
             if (sid, ttl, cap) != (value.sid, value.ttl, value.cap):
                 return True
@@ -237,44 +237,43 @@ class Saving(Generic[StateT]):
     def _gone(
         self, session: RequestSession[StateT], value: SessionValue[StateT], error: Expired
     ) -> Change:
-        """Return what the response says of a session whose end came during its request.
+        """Return the change for a session that ended during its request.
 
-        It is gone with all that it held, so one that was changed deletes its cookie: a client
-        that goes on with the old token could, where clocks differ, find the change missing.
+        Everything in it is lost, so a changed session deletes its cookie. If clocks differ, a
+        client with the old token could otherwise find the change missing.
         """
         _log.debug("session not written: %s", error.code)
         changed = self.is_changed(session, value)
         return Change(self._cookie.delete()) if value.presented and changed else NOTHING
 
     def _is_said(self, header: tuple[bytes, bytes] | None, headers: Headers) -> bool:
-        """Tell whether a response says of the cookie already what this header says.
+        """Tell whether a response sets the cookie as this header does.
 
-        A mounted application with a middleware of its own for the same cookie has its own session,
-        and a renewal of ours would bring back what was signed out there.
+        A mounted application can have its own middleware and its own session for the same cookie.
+        Our renewal would then undo its sign-out.
 
         Raises:
-            ConfigError: Each has changed its session.
+            ConfigError: Both have changed the session.
         """
         if header is None or not self._cookie.is_written(headers):
             return False
         if header not in headers:
             raise ConfigError(
-                "two middlewares have each changed a session of one cookie, and one of the changes "
-                "would be lost: leave out that of the mounted application, or give it another "
-                "cookie"
+                "two middlewares have each changed a session in the same cookie, so one change "
+                "would be lost: remove the mounted application's middleware, or another cookie"
             )
         return True
 
     def _say(
         self, change: Change, session: RequestSession[StateT], headers: Headers, at: int
     ) -> None:
-        """Append what the response says, unless it speaks of the cookie already."""
+        """Append the change, unless the response sets the cookie already."""
         header = change.header
         if header is not None and not self._cookie.is_written(headers):
             self._append(header, session, headers, at, ends=change.written is None)
 
     def _snapshot(self, value: SessionValue[StateT]) -> Snapshot:
-        """Return what a session says, with its state unless that was written and cannot change."""
+        """Return the session's values; its state is omitted if it was written and cannot change."""
         known = value.written is not None and not value.shared
         return value.sid, None if known else self._changes.packed(value), value.ttl, value.cap
 
@@ -287,7 +286,7 @@ class Saving(Generic[StateT]):
         *,
         ends: bool,
     ) -> None:
-        """Append what the response says: step 3."""
+        """Append the session's headers: step 3."""
         headers.append(header)
         if not ends:
             tell_of_plain_http(self._cookie, session._scheme, session._headers)

@@ -1,7 +1,7 @@
-"""Takes over the session in another library's cookie: once, and as if it had always been ours.
+"""Take over the session in another library's cookie, once.
 
-It becomes a token of our own, which is then read like any other: limit, revocation and the
-application's type are checked where they always are.
+The session becomes a token of ours, which is read like any other. So limits, revocation and the
+application's type are checked in the usual places.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ if TYPE_CHECKING:
     from tokensession.web.cookies import Header, Headers
 
 _SID_LABEL: Final = b"tokensession/v1/legacy\0"
-# What the caller's functions may raise of a state that they did not expect.
+# The errors that the application's functions can raise for an unexpected state.
 _REFUSALS: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 _log = logging.getLogger("tokensession")
 
 
 class Takeover(Generic[StateT]):
-    """Reads legacy cookies where the own one is absent, and deletes them.
+    """Reads legacy cookies if our cookie is absent, and deletes them.
 
     Args:
         codec: Writes and reads the tokens.
-        cookie: The own cookie.
-        readers: One for each kind of legacy cookie; their order means nothing.
+        cookie: Our own cookie.
+        readers: One for each kind of legacy cookie, in any order.
 
     Raises:
-        ConfigError: No cookie, a reader's cookie of the own name, a ring that cannot sign, or
-            caps that the policy does not grant.
+        ConfigError: There is no cookie, a reader uses our cookie's name, the ring cannot sign, or
+            the policy does not allow the caps.
     """
 
     __slots__ = ("_cookie", "_reader", "_readers", "_writer")
@@ -66,11 +66,11 @@ class Takeover(Generic[StateT]):
         readers: Iterable[LegacyReader],
     ) -> None:
         if not isinstance(cookie, Cookie):
-            raise ConfigError("legacy readers read cookies; sessions in a Header have none")
+            raise ConfigError("legacy readers need a Cookie: a manager with a Header has none")
         if not codec.rings.at_hand().can_mint:
             raise ConfigError(
-                "this ring only reads, and a legacy session has to be written out as a token: take "
-                "sessions over where the ring can sign"
+                "this ring can only read, but a takeover writes a token: take legacy sessions over "
+                "in a process whose ring can sign"
             )
         self._cookie = cookie
         self._reader, self._writer = codec.reader, codec.writer
@@ -81,13 +81,13 @@ class Takeover(Generic[StateT]):
 
     def _cookies_of(self, reader: LegacyReader) -> list[Cookie]:
         if not isinstance(reader, LegacyReader):
-            raise ConfigError(f"legacy holds readers, no {type(reader).__name__}")
+            raise ConfigError(f"legacy must contain readers, not {type(reader).__name__}")
         if self._cookie.name in reader.names:
             raise ConfigError(
-                f"{self._cookie.name} is the name of a legacy cookie too, so that neither could "
-                "be told from the other: give the new cookie another name, such as __Host-session"
+                f"{self._cookie.name} is also the name of a legacy cookie: give the new cookie "
+                "another name, such as __Host-session"
             )
-        # Else of our attributes, with which browsers accept our own cookie here.
+        # Otherwise use our attributes, because browsers accept our cookie with them.
         return [
             replace(
                 self._cookie, name=name, domain=reader.domain, path=reader.path, partitioned=False
@@ -98,15 +98,15 @@ class Takeover(Generic[StateT]):
     def opened(
         self, headers: Iterable[tuple[bytes, bytes]], at: int, keys: RingKeys
     ) -> tuple[list[Opened[StateT]], TokenError | None]:
-        """Return the legacy sessions of a request as tokens of ours that are opened.
+        """Return a request's legacy sessions as opened tokens of ours.
 
         Args:
-            headers: Raw request headers without the own cookie.
+            headers: Raw request headers without our cookie.
             at: Unix seconds.
             keys: The keys of the ring of this request.
 
         Returns:
-            Those that are good so far, and why the last of the others is not.
+            The valid sessions, and the error of the last invalid one.
         """
         good = []
         refusal: TokenError | None = None
@@ -117,19 +117,19 @@ class Takeover(Generic[StateT]):
                         good.append(self._taken(reader, values, at, keys))
                     except TokenError as error:
                         refusal = error
-            except Malformed as error:  # too many values, none of which counts
+            except Malformed as error:  # too many values, so none is used
                 return [], error
         if refusal is not None:
             _log.debug("legacy cookie refused: %s", refusal.code)
         return good, refusal
 
     def deletions(self, headers: Iterable[tuple[bytes, bytes]], at: int, *, ended: bool) -> Headers:
-        """Return what deletes the legacy cookies of a request.
+        """Return the headers that delete the legacy cookies of a request.
 
         Args:
-            headers: Its raw headers.
+            headers: The raw request headers.
             at: Unix seconds.
-            ended: Whether the session has ended or begun anew, so that none may stay.
+            ended: Whether the session has ended or was replaced, so that no legacy cookie may stay.
         """
         return [
             cookie.delete()
@@ -154,11 +154,11 @@ class Takeover(Generic[StateT]):
         except StateError as error:
             raise _unfit(reader, f"{error}; or use the reader's convert") from None
         except SessionTooLarge as error:
-            reason = f"it takes {error.size}, and {error.limit} fit into a cookie"
-            raise _unfit(reader, f"{reason}: keep less by the reader's convert") from None
-        except ConfigError as error:  # the ring's last key that can sign has expired
+            reason = f"it takes {error.size}, but {error.limit} fit into a cookie"
+            raise _unfit(reader, f"{reason}: use the reader's convert to keep less") from None
+        except ConfigError as error:  # the last key that can sign has expired
             _warn(reader, str(error))
-            raise UnknownKey("no key can sign a legacy session over") from None
+            raise UnknownKey("no key can sign the taken-over session") from None
         return self._reader.open(token, at, keys)
 
     def _token(
@@ -169,14 +169,14 @@ class Takeover(Generic[StateT]):
         at: int,
         keys: RingKeys,
     ) -> str:
-        """Return a token of ours. It is on trial: reading it tells whether the session lives."""
+        """Return a token of ours. Reading it shows whether the session is valid."""
         sid, subject, state = session
         iat = max(at, found.start)
         age = iat - found.start
         policy = self._writer.policy
         ttl = policy.ttl(policy.idle_timeout, age, reader.cap_seconds)
         if ttl < 1:
-            raise Expired("the session has reached its end and is not taken over")
+            raise Expired("the legacy session has expired and is not taken over")
         claims = (sid, iat, ttl, age, subject)
         return self._writer.adopted(claims, checked_state(state), reader.cap_seconds, keys)
 
@@ -184,27 +184,27 @@ class Takeover(Generic[StateT]):
 def _candidates(
     cookies: list[Cookie], headers: Iterable[tuple[bytes, bytes]]
 ) -> Iterator[tuple[bytes, ...]]:
-    """Give the sets of values that could be a session; an incomplete one, which none verifies.
+    """Yield the sets of values that could be a session. An incomplete set never verifies.
 
     Raises:
-        Malformed: More values of a name than are looked at.
+        Malformed: A name has too many values.
     """
     found = [cookie.read(headers) for cookie in cookies]
-    if max(map(len, found)) > MAX_CANDIDATES:  # as of our own cookie
+    if max(map(len, found)) > MAX_CANDIDATES:  # as for our cookie
         raise Malformed(f"more than {MAX_CANDIDATES} legacy cookies of one name")
     if found[0]:
         yield from product(*(values or [b""] for values in found))
 
 
 def _converted(reader: LegacyReader, found: LegacySession) -> tuple[Subject, object]:
-    """Return subject and state as the caller's functions give them."""
+    """Return subject and state from the application's functions."""
     kind = ""
     try:
         subject = reader.subject(found.state)
         return subject, found.state if reader.convert is None else reader.convert(found.state)
     except _REFUSALS as error:
         kind = type(error).__name__
-    # Said here, so that no exception behind this one holds the state.
+    # Raised outside the except block, so that no chained exception holds the state.
     raise _unfit(reader, f"subject or convert raised a {kind}")
 
 

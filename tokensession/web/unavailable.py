@@ -1,6 +1,6 @@
-"""The answers that an adapter gives by itself: a 503 where a store failed, a 500 after a sign-out.
+"""The responses of the library itself: a 503 when a store fails, a 500 after a sign-out.
 
-And the mark of a response object that has carried a session's cookie.
+It also marks response objects that carry a session's cookie.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from tokensession.web.manager import SessionManager
     from tokensession.web.request_session import RequestSession
 
-# Marks a response object that has been given a session's cookie, with that session.
+# The attribute of a response object that holds the session whose cookie it carries.
 _CARRIES_COOKIE: Final = "_tokensession_cookie"
 
 _log = logging.getLogger("tokensession")
 
 
 class Refusal(NamedTuple):
-    """An answer in place of the application's.
+    """A response that replaces the application's.
 
     Attributes:
         status: 503 or 500.
-        body: Its body, in ASCII; as the reason it stands in a status line.
-        headers: Its headers.
+        body: The body, in ASCII; also the reason phrase of the status line.
+        headers: The headers.
     """
 
     status: int
@@ -42,23 +42,23 @@ class Refusal(NamedTuple):
 def refusal(
     manager: SessionManager[Any], error: TokenSessionError, headers: Iterable[tuple[bytes, bytes]]
 ) -> Refusal | None:
-    """Return the answer to an error of saving, or None for what the framework answers.
+    """Return the response for an error of saving, or None if the framework must answer.
 
-    That is 503 for a store, and 500 where a sign-out holds although the rest of its response
-    cannot be written. Of the response's headers only cookies stay, and what tells the client of an
-    API to drop its token.
+    It is 503 for a store error, and 500 if the rest of a sign-out's response cannot be written. It
+    keeps only cookies of the response's headers, and the header that makes an API client drop its
+    token.
 
     Args:
         manager: The manager.
-        error: As `SessionManager.save` raised it.
-        headers: The response's, as that left them.
+        error: The error from `SessionManager.save`.
+        headers: The response's headers after that error.
     """
     headers = list(headers)
     if isinstance(error, StoreError):
         _log.warning("answered 503: %s", error)
         status, body, retry = 503, b"Service Unavailable", [(b"retry-after", b"1")]
     elif manager.cookie.delete() in headers:
-        _log.error("answered 500 after a sign-out, which holds: %s", error)
+        _log.error("answered 500 after a sign-out, which succeeded: %s", error)
         status, body, retry = 500, b"Internal Server Error", []
     else:
         return None
@@ -77,17 +77,17 @@ def refusal(
 
 
 def unavailable(manager: SessionManager[Any], error: StoreError) -> Refusal:
-    """Return the answer to a store that failed before there was a response."""
+    """Return the response for a store that failed before there was a response."""
     answer = refusal(manager, error, ())
     assert answer is not None
     return answer
 
 
 def claim(response: object, session: RequestSession[Any]) -> None:
-    """Mark a response object before a session is saved into it that can give it a cookie.
+    """Mark a response object before a session that may set its cookie is saved into it.
 
     Raises:
-        ConfigError: It answers another request too, and would carry the cookie of one to others.
+        ConfigError: The object answers another request too, which would get the cookie.
     """
     value = session._value
     if value is None or is_untouched(value):
@@ -97,13 +97,13 @@ def claim(response: object, session: RequestSession[Any]) -> None:
 
 
 def mark(response: object, session: RequestSession[Any]) -> None:
-    """Mark a response object that a session's cookie is given to; raises as `claim`."""
-    # One step of the interpreter: of two requests at once one is refused.
+    """Mark a response object that carries a session's cookie; raises as `claim` does."""
+    # Atomic in the interpreter: of two concurrent requests, one is refused.
     _check(vars(response).setdefault(_CARRIES_COOKIE, session), session)
 
 
 def release(response: object, session: RequestSession[Any]) -> None:
-    """Take back the mark of a response that this session gave no cookie; raises as `claim`."""
+    """Remove the mark of a response that this session gave no cookie; raises as `claim` does."""
     owner = vars(response).get(_CARRIES_COOKIE, session)
     _check(owner, session)
     vars(response).pop(_CARRIES_COOKIE, None)
@@ -112,6 +112,6 @@ def release(response: object, session: RequestSession[Any]) -> None:
 def _check(owner: object, session: RequestSession[Any]) -> None:
     if owner is not session:
         raise ConfigError(
-            "one response object answers several requests, and would carry the cookie of one "
-            "session to others: make a response for each request"
+            "one response object answers several requests, so one session's cookie would reach "
+            "others: create a response for each request"
         )
