@@ -25,11 +25,11 @@ _log = logging.getLogger("tokensession")
 
 _calls: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 
-_WIPE_ON_FORK = 18  # MADV_WIPEONFORK, for which the mmap module has no name
+_WIPE_ON_FORK = 18  # MADV_WIPEONFORK, which the mmap module does not name
 
 
 def _wiped_page() -> mmap.mmap | bytes:
-    """Return a page that is zeros again in a forked child; a zero where the kernel has none."""
+    """Return a memory page that a fork resets to zero, or a zero byte if the kernel has none."""
     try:
         page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         page.madvise(_WIPE_ON_FORK)
@@ -43,16 +43,16 @@ _pid = 0
 
 
 def process_id() -> int:
-    """Return the id of this process, and ask the kernel for it once in each process.
+    """Return the id of this process, read from the kernel once per process.
 
-    A system call for each token can cost a tenth of it. The page tells a child as surely.
+    A system call for each token can cost a tenth of its time. The page detects a fork as well.
     """
-    global _pid  # noqa: PLW0603  # of the process, as the page is
+    global _pid  # noqa: PLW0603  # per process, like the page
     if _page[0]:
         return _pid
     _pid = getpid()
     if isinstance(_page, mmap.mmap):
-        _page[0] = 1  # last, because other threads take the id from now on
+        _page[0] = 1  # last, because other threads use the id from now on
     return _pid
 
 
