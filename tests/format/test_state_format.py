@@ -305,7 +305,7 @@ def test_members_are_checked_where_they_changed() -> None:
     packed = encode_msgpack(members)
     assert bytes(form.checked(members, packed, touched={"a"})) == packed
     members["a"] = {1}
-    with pytest.raises(StateError, match=r"^state\.a: a set"):
+    with pytest.raises(StateError, match=r"^state\.a: msgpack has no set"):
         form.checked(members, packed, touched={"a"})
 
 
@@ -442,7 +442,7 @@ class _Unreadable:
 )  # fmt: skip
 def test_a_type_that_cannot_be_read_back_is_refused(kind: Any) -> None:
     """Wherever in the type it stands, with what can be used in its place."""
-    with pytest.raises(ConfigError, match="cannot read _Unreadable back; use a dataclass"):
+    with pytest.raises(ConfigError, match="cannot read _Unreadable back: use a dataclass"):
         state_format(kind)
 
 

@@ -540,7 +540,7 @@ def test_a_memory_store_has_an_end() -> None:
     entry = bytes(MAX_ENTRY // 2)
     store.put(b"1" * 32, entry, until=NOW, now=NOW)
     store.put(b"2" * 32, entry, until=NOW + 9, now=NOW)
-    with pytest.raises(StoreError, match=r"is full: \d+ of \d+ bytes; raise its room"):
+    with pytest.raises(StoreError, match=r"is full: \d+ of \d+ bytes. Raise room"):
         store.put(b"3" * 32, b"entry", until=NOW + 9, now=NOW)
     store.put(b"3" * 32, b"entry", until=NOW + 9, now=NOW + 1)
     assert store.get(b"1" * 32) is None

@@ -30,10 +30,10 @@ REDIS, MONGO, SQLITE = "redis://localhost:1", "mongodb://localhost:1", "sqlite:/
 WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: RedisStore(RedisServer(REDIS, timeout=0)), "timeout must be above 0"),
     (lambda: RedisStore(RedisServer(REDIS, prefix="a b")), "prefix must be 1 to 64"),
-    (lambda: RedisStore(RedisServer("secret-host")), "url is not one that redis-py reads"),
+    (lambda: RedisStore(RedisServer("secret-host")), "invalid URL for redis-py"),
     (
         lambda: RedisStore(RedisServer("redis://localhost:1?secret=1")),
-        "url is not one that redis-py reads",
+        "invalid URL for redis-py",
     ),
     (lambda: RedisStore(RedisServer(REDIS, timeout="1")), "number of seconds, not str"),  # type: ignore[arg-type]
     (lambda: RedisStore(RedisServer(REDIS, timeout=True)), "number of seconds, not bool"),
@@ -53,23 +53,23 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: MemcachedStore(MemcachedServer("localhost:1", item_limit="5")), "whole number"),  # type: ignore[arg-type]
     (lambda: MemoryStore(room="5"), "room must be a whole number, not str"),  # type: ignore[arg-type]
-    (lambda: MongoStore(MongoDatabase("http://localhost")), "url must begin with mongodb://"),
-    (lambda: MongoStore(MongoDatabase(7)), "url must begin with mongodb://"),  # type: ignore[arg-type]
+    (lambda: MongoStore(MongoDatabase("http://localhost")), "url must start with mongodb://"),
+    (lambda: MongoStore(MongoDatabase(7)), "url must start with mongodb://"),  # type: ignore[arg-type]
     (lambda: MongoStore(MongoDatabase(MONGO, timeout=0)), "timeout must be above 0"),
     (lambda: MongoStore(MongoDatabase(MONGO, database="a.b")), "database and collection must be"),
     (lambda: MongoStore(MongoDatabase(MONGO, collection="$x")), "database and collection must be"),
     (lambda: SQLStore(Database(SQLITE, timeout=0)), "timeout must be above 0"),
     (lambda: SQLStore(Database(SQLITE, prefix="A")), "prefix must be 1 to 40 lower-case"),
     (lambda: SQLStore(Database("sqlite://")), "in memory is lost with its connection"),
-    (lambda: SQLStore(Database("nonsense")), "url is not one that SQLAlchemy reads"),
-    (lambda: SQLStore(Database("nosuch://host")), "url is not one that SQLAlchemy reads"),
+    (lambda: SQLStore(Database("nonsense")), "invalid URL for SQLAlchemy"),
+    (lambda: SQLStore(Database("nosuch://host")), "invalid URL for SQLAlchemy"),
     (
         lambda: SQLStore(Database("postgresql+psycopg://u:a@b:secret@h/d")),
-        "has an @ that does not end its credentials",
+        "has an @ outside its credentials",
     ),
     (
         lambda: SQLStore(Database(f"{SQLITE}?timeout=secret")),
-        "url is not one that SQLAlchemy reads",
+        "invalid URL for SQLAlchemy",
     ),
     (
         lambda: SQLStore(Database("postgresql+asyncpg://u:secret@h/d")),
@@ -108,7 +108,7 @@ def test_a_table_that_is_missing(tmp_path: Path) -> None:
     """The message says how it is made; nothing is taken for a lost entry."""
     (tmp_path / "none.db").touch()
     store = SQLStore(Database(f"sqlite:///{tmp_path}/none.db"))
-    with pytest.raises(StoreError, match=r"no such table: tokensession_overflow; make it with cre"):
+    with pytest.raises(StoreError, match=r"no such table: tokensession_overflow: run cre"):
         store.get(b"n" * 32)
     store.close()
 
@@ -122,7 +122,7 @@ def test_item_limits() -> None:
 def test_an_unreadable_mongo_url_shows_nothing() -> None:
     """It is read with the first call, and may have a password."""
     store = MongoStore(MongoDatabase("mongodb://user:secret@host:port"))
-    with pytest.raises(StoreError, match="a URL that cannot be read") as found:
+    with pytest.raises(StoreError, match="an invalid URL") as found:
         store.get(b"n" * 32)
     assert "secret" not in str(found.value)
     store.close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("where", ["sessions.db", "mysql://h/db", "", "sqlite", "://", 7, None])
 def test_what_is_no_store(where: object) -> None:
     """The message lists the beginnings of the URLs that there are."""
-    with pytest.raises(ConfigError, match=r"begins with sqlite:, .* or memory:"):
+    with pytest.raises(ConfigError, match=r"starts with sqlite:, .* or memory:"):
         connect(where)
 
 
@@ -85,7 +85,7 @@ class TestCreate:
 
     def test_nothing_to_create(self, store: Connection) -> None:
         """It says how a role is asked for."""
-        with pytest.raises(ConfigError, match="ask for a role first"):
+        with pytest.raises(ConfigError, match="call store.revocations"):
             store.create()
         with pytest.raises(
             ConfigError, match="role must be one of revocations, directory, overflow"

@@ -42,7 +42,9 @@ def test_the_size_limit(hs256: KeyRing) -> None:
     token = encode("x" * room, hs256)
     assert MAX_TOKEN - 2 <= len(token) <= MAX_TOKEN
     assert decode(token, hs256).state == "x" * room
-    with pytest.raises(SessionTooLarge, match=r"has \d+ characters; the format allows 8192") as no:
+    with pytest.raises(
+        SessionTooLarge, match=r"has \d+ characters, but the format allows 8192"
+    ) as no:
         encode("x" * (room + 3), hs256)
     assert no.value.size > no.value.limit == MAX_TOKEN
 
@@ -128,7 +130,7 @@ def test_renewal_on_a_slow_clock(hs256: KeyRing) -> None:
 def test_renewal_under_another_context_is_refused(hs256: KeyRing) -> None:
     """A session of one purpose must not become one of another."""
     session = decode(encode({}, hs256), hs256)
-    with pytest.raises(ConfigError, match="context 'session'; this codec writes 'admin'"):
+    with pytest.raises(ConfigError, match="context 'session', but this codec writes 'admin'"):
         SessionCodec(hs256, context="admin").renew(session)
 
 

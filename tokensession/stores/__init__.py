@@ -1,4 +1,4 @@
-"""Stores by vendor: one connection to a server or a file, and the roles that it can take."""
+"""Stores by vendor: one connection to a server or a file, with several roles."""
 
 from tokensession.stores.connection import Connection, connect
 

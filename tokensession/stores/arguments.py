@@ -1,4 +1,4 @@
-"""What the stores of every client check of their arguments, without asking a server."""
+"""Checks of arguments that all stores share, without I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-_LONGEST_TIMEOUT: Final = 3600  # seconds; no request waits for so long
+_LONGEST_TIMEOUT: Final = 3600  # seconds; longer than any request can wait
 _AUTHORITY: Final = re.compile(r"([^/?#]*)(.*)", re.DOTALL)
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -39,43 +39,44 @@ def url_in(variable: str, environment: Mapping[str, str] | None = None) -> str:
     """Return the URL in an environment variable.
 
     Args:
-        variable: Its name.
-        environment: Where it is looked up; the process's when None.
+        variable: The name of the variable.
+        environment: The variables to search; the process's when None.
 
     Raises:
-        ConfigError: Not a name, or a variable that is not set or holds something else.
+        ConfigError: The name is invalid, or the variable is missing or does not contain a store's
+            URL.
     """
     url = (os.environ if environment is None else environment).get(check_variable(variable), "")
     shown = shown_variable(variable)
     if not url:
-        raise ConfigError(f"{shown} is not set or empty; set it to the URL of a store")
+        raise ConfigError(f"{shown} is missing or empty: set it to the URL of a store")
     if url.lstrip().startswith("{"):
         raise ConfigError(
-            f"{shown} holds a key document, not the URL of a store: of keys, name it as env:NAME"
+            f"{shown} contains a key document, not a store's URL: for keys, pass env:NAME"
         )
     if "://" not in url and not url.startswith(("file:", "memory:")):
-        raise ConfigError(f"{shown} holds no URL of a store (its content is not shown)")
+        raise ConfigError(f"{shown} does not contain a store's URL (its content is not shown)")
     return url
 
 
 def check_url(url: str) -> None:
-    """Refuse a URL with an @ that does not end the credentials: its place would show a password.
+    """Refuse a URL with an @ outside its credentials, because messages could show a password.
 
     Raises:
-        ConfigError: Without any part of the URL.
+        ConfigError: The URL has such an @. The message shows no part of it.
     """
     scheme, _, rest = url.partition("://")
     authority, place = _AUTHORITY.findall(rest)[0]
     is_file = not authority and scheme.partition("+")[0] in ("sqlite", "unix", "memcached", "file")
     if authority.count("@") > 1 or ("@" in place and not is_file):
         raise ConfigError(
-            "the URL (not shown) has an @ that does not end its credentials: write @ : / ? # in "
-            "its user, password and options as %40 %3A %2F %3F %23"
+            "the URL (not shown) has an @ outside its credentials: write @ : / ? # in its user, "
+            "password and options as %40 %3A %2F %3F %23"
         )
 
 
 def check_size(name: str, number: int, least: int, why: str = "") -> None:
-    """Refuse a number that is not whole, or below `least`; `why` gives the reason."""
+    """Refuse a number that is not an int or is below `least`; `why` gives the reason."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise ConfigError(f"{name} must be a whole number, not {type(number).__name__}")
     if number < least:
@@ -83,19 +84,21 @@ def check_size(name: str, number: int, least: int, why: str = "") -> None:
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuse a prefix that is not 1 to 64 of the characters that every server takes."""
+    """Refuse a prefix that is not 1 to 64 characters which every server accepts."""
     if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
         raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says in one line; what follows may hold values."""
+    """Return the first line of an error's text; the other lines can contain values."""
     line = str(error).strip().partition("\n")[0]
-    return line.partition(", with args beginning with")[0]  # Redis repeats AUTH's password there
+    return line.partition(", with args beginning with")[
+        0
+    ]  # after it, Redis repeats AUTH's password
 
 
 def check_client(package: str, what: str, extra: str) -> None:
-    """Refuse to go on without a third-party package; say which extra has it."""
+    """Raise a ConfigError that names the extra if a third-party package is missing."""
     try:
         import_module(package)
     except ImportError as missing:

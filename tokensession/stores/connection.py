@@ -1,4 +1,4 @@
-"""A connection to a server, a file or this process's memory, and the roles that it can take.
+"""A connection to a server, a file or this process's memory, and its roles.
 
 Each vendor has one class of connections. Its roles share one pool, one prefix and one timeout.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tokensession.overflow.store import Store as OverflowStore
     from tokensession.revocation.store import Store as RevocationStore
 
-# Seconds that a pool keeps a connection. Firewalls and NATs forget an idle one after 240 or more,
-# and after a failover a connection can be to a server that only reads.
+# Seconds that a pool keeps a connection. Firewalls and NATs drop idle ones after 240 s or more.
+# After a failover, an old connection can point to a read-only server.
 MAX_AGE: Final = 120
 
 _MODULES: Final = {  # by role
@@ -37,16 +37,16 @@ _Kind_co = TypeVar("_Kind_co", bound="Connection", covariant=True)
 
 
 class Connection(ABC):
-    """A connection whose roles are stores. Its constructor does no I/O.
+    """A connection whose roles are stores. The constructor does no I/O.
 
     Attributes:
         vendor: The name of the vendor in messages.
     """
 
     vendor: ClassVar[str]
-    folder: ClassVar[str]  # with the vendor's stores
-    stores: ClassVar[str]  # the name of their classes
-    can_forget: ClassVar[bool] = False  # whether its store of revocations can lose entries
+    folder: ClassVar[str]  # the folder of the vendor's stores
+    stores: ClassVar[str]  # the name of the stores' classes
+    can_forget: ClassVar[bool] = False  # whether its revocation store can lose entries
 
     def __init__(self) -> None:
         self._asked: dict[str, Callable[[], None]] = {}
@@ -54,25 +54,25 @@ class Connection(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The place without credentials, fit for logs."""
+        """The place without credentials, safe to log."""
 
     @classmethod
     def of(cls, where: Self | Any, options: dict[str, Any]) -> Self:
-        """Return a connection, or one that is made of a place, with options as for `connect`."""
+        """Return the given connection, or one made of a place, with options as for `connect`."""
         if not isinstance(where, cls):
-            return cls(where, **options)  # type: ignore[call-arg]  # as each vendor has it
+            return cls(where, **options)  # type: ignore[call-arg]  # each vendor has its own
         if options:
             raise ConfigError(
-                f"a connection has its own {', '.join(options)}: give them to connect"
+                f"a connection has its own {', '.join(options)}: pass them to connect instead"
             )
         return where
 
     def revocations(self, *, may_forget: bool = False) -> RevocationStore:
-        """Return the store of revocations.
+        """Return the revocation store.
 
         Args:
-            may_forget: Accept a store that can lose entries: Redis or Valkey that evicts, and
-                Memcached. The other vendors lose none, and ignore it.
+            may_forget: Accept a store that can lose entries: Redis or Valkey with eviction, or
+                Memcached. The other vendors lose no entries and ignore this.
         """
         options = {"may_forget": may_forget} if self.can_forget else {}
         store: RevocationStore = self._role("revocations", self.stores, **options)
@@ -88,7 +88,7 @@ class Connection(ABC):
         return store
 
     def overflow(self) -> OverflowStore:
-        """Return the store of states that do not fit into their tokens."""
+        """Return the overflow store, for states that are too large for their tokens."""
         store: OverflowStore = self._role("overflow", self.stores)
         return store
 
@@ -96,27 +96,28 @@ class Connection(ABC):
         """Return the source of a key document.
 
         Args:
-            key: The name of the document; the vendor's default name unless given.
-            shared_file: Accept a file of SQLite that others can read.
+            key: The name of the document; by default the vendor's default name.
+            shared_file: Accept a SQLite file that others can read.
 
         Raises:
-            ConfigError: This vendor keeps no keys.
+            ConfigError: This vendor cannot store keys.
         """
         raise ConfigError(
-            f"{self.vendor} keeps no keys{key and f' ({key})'}: keep them in a file, SQLite, "
+            f"{self.vendor} cannot store keys{key and f' ({key})'}: use a file, SQLite, "
             "PostgreSQL, Redis or Valkey"
         )
 
     def create(self, *roles: str) -> None:
-        """Make the tables or indexes that roles need; leave alone what is there.
+        """Create the tables or indexes that roles need; keep what exists.
 
         Args:
             roles: ``"revocations"``, ``"directory"`` (with the revocations), ``"overflow"``,
-                ``"keys"``; without one all roles that this connection was asked for.
+                ``"keys"``; by default all roles that were requested from this connection.
 
         Raises:
-            ConfigError: An unknown role, a role that the vendor does not have, or none to create.
-            StoreError: The store cannot be reached, or is of another version.
+            ConfigError: A role is unknown or unsupported by the vendor, or there is nothing to
+                create.
+            StoreError: The store is unreachable, or of another version.
         """
         for role in roles:
             if role not in _MODULES:
@@ -126,14 +127,14 @@ class Connection(ABC):
         names = roles or tuple(self._asked)
         if not names:
             raise ConfigError(
-                "create has nothing to make: ask for a role first, as in store.revocations(), or "
-                'name it: create("revocations")'
+                "create has nothing to create: call store.revocations() or another role first, or "
+                'pass the role: create("revocations")'
             )
         for name in names:
             self._asked[name]()
 
     def _role(self, role: str, kind: str, **options: object) -> Any:
-        """Return a role, of a class that is imported lazily because it needs this connection's."""
+        """Return a role, whose class is imported lazily because of the import cycle."""
         module = import_module(f"tokensession.stores.{self.folder}.{_MODULES[role]}")
         made = getattr(module, kind)(self, **options)
         self._asked[role] = made.create
@@ -141,7 +142,7 @@ class Connection(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the idle connections; the next call makes new ones."""
+        """Close the idle connections; the next call opens new ones."""
 
 
 class Role(Generic[_Kind_co]):
@@ -155,22 +156,22 @@ class Role(Generic[_Kind_co]):
         return getattr(revocations, "_connection", None) is self._connection
 
     def create(self) -> None:
-        """Make what the role needs; leave alone what is there."""
+        """Create what the role needs; keep what exists."""
 
     def close(self) -> None:
-        """Close the idle connections of all roles; the next call makes new ones."""
+        """Close the idle connections of all roles; the next call opens new ones."""
         self._connection.close()
 
 
 class _Vendor(NamedTuple):
-    """Where a vendor's connection is defined, and what names it.
+    """The place of a vendor's connection class, and the names of the vendor.
 
     Attributes:
-        module: Its module, below this package.
-        kind: Its class.
-        schemes: The schemes of its URLs, each without the driver after a plus sign.
-        client: The third-party package whose clients it takes.
-        keys: Whether it keeps key documents.
+        module: The module, below this package.
+        kind: The class.
+        schemes: The schemes of its URLs, without the driver after a plus sign.
+        client: The third-party package whose clients it accepts.
+        keys: Whether it can store key documents.
     """
 
     module: str
@@ -206,24 +207,24 @@ def connect(
     max_denied: int | None = None,
     room: int | None = None,
 ) -> Connection:
-    """Return a connection to a store; it connects with the first call of a role.
+    """Return a connection to a store; it connects lazily, with the first call of a role.
 
     Args:
         where: A URL: ``sqlite:///FILE``, ``postgresql://``, ``redis://``, ``rediss://``,
             ``valkey://``, ``valkeys://``, ``unix://`` (Redis), ``mongodb://``, ``mongodb+srv://``,
-            ``memcached://HOST:PORT``, ``memcached:///SOCKET`` or ``memory:``; ``url:NAME`` for
-            the URL in an environment variable; or an engine of SQLAlchemy or a client of redis-py.
-        prefix: What the names of its tables or keys begin with (SQL, Redis, Memcached).
-        timeout: Seconds that a call can take at most, or a timedelta (all but memory).
+            ``memcached://HOST:PORT``, ``memcached:///SOCKET`` or ``memory:``. Or ``url:NAME`` for
+            the URL in an environment variable, an engine of SQLAlchemy, or a client of redis-py.
+        prefix: The prefix of its tables' or keys' names (SQL, Redis, Memcached).
+        timeout: The longest time of a call, in seconds or as a timedelta (all but memory).
         database: The name of the database (MongoDB).
         collection: The name of the collection (MongoDB).
         item_limit: The server's option ``-I`` in bytes (Memcached).
-        max_denied: The most session ids to deny one by one (memory).
-        room: Bytes that all overflowed states together can take (memory).
+        max_denied: The most session ids to deny individually (memory).
+        room: Total bytes of all overflowed states (memory).
 
     Raises:
-        ConfigError: No store has such a URL, an invalid option or one of another vendor, or a
-            client package that is not installed.
+        ConfigError: No store has such a URL, an option is invalid or belongs to another vendor, or
+            a client package is not installed.
     """
     if isinstance(where, str):
         if where.startswith("url:"):
@@ -232,8 +233,8 @@ def connect(
     vendor = _vendor_of(where)
     if vendor is None:
         raise ConfigError(
-            "a store is named by a URL that begins with sqlite:, postgresql:, redis:, rediss:, "
-            "valkey:, valkeys:, unix:, mongodb:, mongodb+srv:, memcached: or memory:, or by an "
+            "unknown store: pass a URL that starts with sqlite:, postgresql:, redis:, rediss:, "
+            "valkey:, valkeys:, unix:, mongodb:, mongodb+srv:, memcached: or memory:, or an "
             "engine or a client"
         )
     kind: Any = getattr(import_module(f"tokensession.stores.{vendor.module}"), vendor.kind)
@@ -251,14 +252,14 @@ def connect(
     for name in given:
         if name not in known:
             raise ConfigError(
-                f"{name} means nothing to {kind.vendor}, which has {', '.join(known) or 'none'}"
+                f"{kind.vendor} has no option {name}: it has {', '.join(known) or 'none'}"
             )
     made: Connection = kind(where, **given)
     return made
 
 
 def keeps_keys(url: str) -> bool:
-    """Tell whether a URL has the scheme of a store that keeps key documents."""
+    """Tell whether a URL has the scheme of a store that can hold key documents."""
     vendor = _vendor_of(url)
     return vendor is not None and vendor.keys
 

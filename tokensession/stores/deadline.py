@@ -1,9 +1,9 @@
-"""A limit to how long a call on a socket can take, for clients that know none.
+"""Time limits for calls on sockets, for clients that have none.
 
-A server that hangs keeps its connections open, and libpq waits for its answer without end. So each
-call says until when it waits, and one thread shuts the sockets whose time is up. The client then
-finds its connection closed. None of this needs a file descriptor: a database that hangs is what
-lets a process run out of them.
+A server that hangs keeps its connections open, and libpq waits for its answer for ever. So each
+call registers its deadline, and one thread shuts the sockets that are late. The client then finds
+its connection closed. This needs no file descriptor, because a database that hangs can use up a
+process's descriptors.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tokensession.forks import PerProcess, forks_in_c
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-_TICK: Final = 0.1  # seconds between two looks at what is due
+_TICK: Final = 0.1  # seconds between two checks of the deadlines
 
 
 class _Limited(NamedTuple):
-    """A socket that is shut at a time, by its number and its inode."""
+    """A socket with its deadline, identified by number and inode."""
 
     until: float
     descriptor: int
@@ -32,7 +32,7 @@ class _Limited(NamedTuple):
 
 
 class Deadlines:
-    """Shuts sockets of one process whose time is up."""
+    """Shuts sockets of one process at their deadlines."""
 
     def __init__(self) -> None:
         self._calls: dict[object, _Limited] = {}
@@ -45,12 +45,12 @@ class Deadlines:
         """Shut the socket of a file descriptor unless the block ends in time.
 
         Raises:
-            TimeoutError: It did not, and so failed; or the system has no thread left to see to it,
-                and it is not begun.
-            OSError: There is no such descriptor.
+            TimeoutError: The block did not end in time; or the system cannot start the thread, so
+                the block was not run.
+            OSError: The descriptor is not open.
         """
         if self._thread is None or not self._thread.is_alive():
-            if forks_in_c():  # without a thread, so without a limit: this is the start of a service
+            if forks_in_c():  # no thread allowed, so no limit: the service is starting
                 yield
                 return
             self._start()
@@ -66,7 +66,7 @@ class Deadlines:
             raise
         finally:
             if self._calls.pop(call, None) is None:
-                with self._lock:  # until it is shut: after that the number may be another's
+                with self._lock:  # wait until it is shut: afterwards the number can be reused
                     pass
 
     def _start(self) -> None:
@@ -77,8 +77,8 @@ class Deadlines:
                 )
                 try:
                     thread.start()
-                except RuntimeError as error:  # the system has none to give
-                    raise TimeoutError(f"nobody could end a call in time: {error}") from error
+                except RuntimeError as error:  # the system has no thread left
+                    raise TimeoutError(f"no thread can limit the call's time: {error}") from error
                 self._thread = thread
 
     def _watch(self) -> None:
@@ -87,7 +87,7 @@ class Deadlines:
             sleep(_TICK)
             if not self._calls:
                 self._busy.clear()
-                if self._calls:  # one that began in between
+                if self._calls:  # a call that started in between
                     self._busy.set()
             now = monotonic()
             for call, limited in list(self._calls.items()):
@@ -98,15 +98,15 @@ class Deadlines:
         with self._lock:
             limited = self._calls.pop(call, None)
             if limited is None:
-                return  # it has just ended
+                return  # the call has just ended
             with contextlib.suppress(OSError):
-                # A client that lost its connection has closed it: the number may be another's.
+                # A client that lost its connection has closed it, so the number may be reused.
                 if os.fstat(limited.descriptor).st_ino == limited.inode:
                     _shut_down(limited.descriptor)
 
 
 def _shut_down(descriptor: int) -> None:
-    """Shut a socket by its number, which stays its owner's to close."""
+    """Shut a socket by its number; its owner must still close it."""
     one = socket.socket(fileno=descriptor)
     try:
         one.shutdown(socket.SHUT_RDWR)

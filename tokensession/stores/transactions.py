@@ -1,4 +1,4 @@
-"""Revocations in stores that have transactions: what each write reads and writes in one."""
+"""Revocations in transactional stores: the reads and writes of each transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 
 
 class Transaction(Protocol):
-    """A transaction that has begun.
+    """An open transaction.
 
     Attributes:
         everyone: The instant for everyone, or -1.
@@ -40,7 +40,7 @@ class Transaction(Protocol):
         ...
 
     def end(self, denial: Denial) -> tuple[bytes, ...]:
-        """Deny an id and the current one of its chain; return them."""
+        """Deny an id and the current id of its chain; return both."""
         ...
 
     def continue_as(self, denial: Denial, new: bytes) -> None:
@@ -52,7 +52,7 @@ class Transaction(Protocol):
         ...
 
     def mark(self, subject: bytes | None) -> Mark | None:
-        """Return the mark of a subject."""
+        """Return the mark of a subject, or None."""
         ...
 
     def put_mark(self, subject: bytes, mark: Mark) -> None:
@@ -79,11 +79,11 @@ class TransactionalStore(Store, Protocol):
     def _write(
         self, work: Callable[[Transaction], _Result], now: int | None, *, lock: bool = True
     ) -> _Result:
-        """Do a write as one step, and sweep a little.
+        """Do a write in one step, and sweep a few entries.
 
         Args:
             work: The write.
-            now: Unix second; None to sweep nothing.
+            now: Unix second; None for no sweep.
             lock: Whether to wait for other writes.
         """
 
@@ -165,7 +165,7 @@ def _ends_others(listing: Listing | None) -> bool:
 
 
 def _life(step: Transaction, named: int) -> int:
-    """Return the greatest life that any writer has named, this one included."""
+    """Return the greatest life that any writer has named, including this one."""
     if named > step.life:
         step.raise_life(named)
     return max(named, step.life)
@@ -174,7 +174,7 @@ def _life(step: Transaction, named: int) -> int:
 def _spare(
     step: Transaction, subject: bytes | None, ids: Iterable[bytes], new: bytes
 ) -> Mark | None:
-    """Let a subject's mark spare `new` where it spares one of some ids; return the mark."""
+    """Let a subject's mark spare `new` if it spares one of `ids`; return the mark."""
     mark = step.mark(subject)
     for sid in ids:
         moved = decision.replaced(mark, sid, new)

@@ -1,4 +1,4 @@
-"""Key sources and stores by their names on a command line, or in a setting."""
+"""Names of key sources and stores, on a command line or in a setting."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ _PASSWORD = re.compile(r"//[^/@:]*:[^@]*@|[?&][^=&]*password=", re.IGNORECASE)
 
 
 def named_url(name: str, *, environment: Mapping[str, str] | None = None) -> str:
-    """Return a URL as it is, or from the environment variable that ``url:NAME`` names.
+    """Return a URL, or the URL in the environment variable of ``url:NAME``.
 
     Args:
         name: The URL, or ``url:NAME``.
-        environment: Where variables are looked up; the process's when None.
+        environment: The variables to search; the process's when None.
 
     Raises:
-        ConfigError: The variable is missing or empty, or the URL itself holds a password.
+        ConfigError: The variable is missing or empty, or the URL itself contains a password.
     """
     if name.startswith(_VARIABLE):
         return url_in(name.removeprefix(_VARIABLE), environment)
     if name.startswith(_DOCUMENT):
         check_variable(name.removeprefix(_DOCUMENT))
-        raise ConfigError("env: names a variable that holds a key document; of a URL, write url:")
+        raise ConfigError("env: is for a variable with a key document: for a URL, write url:NAME")
     if "://" in name and _has_password(name):
         raise ConfigError(
-            "the URL holds a password, and arguments show in process lists: put the whole URL into "
-            f"an environment variable and name that, as in url:SESSION_STORE; for keys, {PASSWORD} "
-            "can hold the password alone"
+            "the URL contains a password, which process lists would show: put the URL into an "
+            f"environment variable and pass url:NAME. For keys, {PASSWORD} can contain the "
+            "password alone"
         )
     return name
 
@@ -52,7 +52,7 @@ def named_url(name: str, *, environment: Mapping[str, str] | None = None) -> str
 def source_from_url(
     url: str, *, shared_file: bool = False, environment: Mapping[str, str] | None = None
 ) -> KeySource:
-    """Return the source that a URL names.
+    """Return the key source of a URL.
 
     - ``keys.json``, ``file:keys.json``: a file
     - ``env:SESSION_KEYS``: an environment variable that holds the keys
@@ -62,17 +62,17 @@ def source_from_url(
       Redis or Valkey server
     - ``url:DATABASE_URL``: the URL in an environment variable
 
-    A fragment (``#shop``) names the row or the Redis name. Passwords come from the environment:
-    in the URL that ``url:`` names, or in TOKENSESSION_SOURCE_PASSWORD.
+    A fragment (``#shop``) is the name of the row or the Redis key. Passwords come from the
+    environment: in the URL of ``url:NAME``, or in TOKENSESSION_SOURCE_PASSWORD.
 
     Args:
         url: The URL.
         shared_file: Accept a file that others can read.
-        environment: Where variables are looked up; the process's when None.
+        environment: The variables to search; the process's when None.
 
     Raises:
-        ConfigError: No such variable, a password in the URL itself, an unknown scheme, or an
-            extra that is not installed.
+        ConfigError: A variable is missing, the URL itself contains a password, its scheme is
+            unknown, or an extra is not installed.
     """
     variables = os.environ if environment is None else environment
     if url.startswith(_DOCUMENT):
@@ -89,8 +89,8 @@ def source_from_url(
 def _stored(url: str, password: str | None, *, shared_file: bool) -> KeySource:
     if not keeps_keys(url):
         raise ConfigError(
-            "a key source is a file, env:NAME, url:NAME, sqlite:, postgresql:, redis:, rediss:, "
-            "valkey:, valkeys: or unix:"
+            "unknown key source: pass a file, env:NAME, url:NAME, sqlite:, postgresql:, redis:, "
+            "rediss:, valkey:, valkeys: or unix:"
         )
     check_url(url)
     bare, _, key = url.partition("#")
@@ -107,11 +107,11 @@ def _has_password(url: str) -> bool:
     try:
         return urlsplit(url).password is not None or _PASSWORD.search(url) is not None
     except ValueError:
-        raise ConfigError("this is not a URL: a host in brackets must be an IPv6 address") from None
+        raise ConfigError("invalid URL: a host in brackets must be an IPv6 address") from None
 
 
 def _with_password(url: str, password: str | None) -> str:
-    """Put the password into a URL that has a host and no password of its own."""
+    """Add the password to a URL that has a host and no password."""
     if password is None or _has_password(url):
         return url
     parts = urlsplit(url)

@@ -50,7 +50,7 @@ def test_a_connection_has_one_memory() -> None:
     assert store.name == "memory:"
     store.create("overflow", "revocations")
     store.close()
-    with pytest.raises(ConfigError, match="nothing more"):
+    with pytest.raises(ConfigError, match="no further options"):
         connect("memory:x")
-    with pytest.raises(ConfigError, match=r"memory keeps no keys \(shop\): keep them in a file"):
+    with pytest.raises(ConfigError, match=r"memory cannot store keys \(shop\): use a file"):
         store.keys("shop")

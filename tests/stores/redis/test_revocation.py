@@ -292,7 +292,7 @@ class TestFailures:
 
     def test_arguments(self, valkey: Valkey) -> None:
         """Are refused when the store is made, without I/O."""
-        with pytest.raises(ConfigError, match="redis-py reads"):
+        with pytest.raises(ConfigError, match="invalid URL for redis-py"):
             RedisStore(RedisServer("http://h"))
         with pytest.raises(ConfigError, match="text or a client"):
             RedisStore(RedisServer(7))  # type: ignore[arg-type]

@@ -124,12 +124,12 @@ class TestSQL:
         batches = list(store.read(None))
         assert sum(batch.skipped for batch in batches) == 3
         assert [one for batch in batches for one in batch.denied] == [(sid(1), denial(1).until)]
-        with pytest.raises(StoreError, match="not a number"):
+        with pytest.raises(StoreError, match="an invalid number"):
             store.look_up(sid(2), ADA)
-        with pytest.raises(StoreError, match="not a number"):
+        with pytest.raises(StoreError, match="an invalid number"):
             store.mark(ADA, None, now=NOW, life=LIFE)
         execute(store, f"update {tables.marks.name} set kept = x'{sid(2).hex()}', revision = 'x'")  # noqa: S608
-        with pytest.raises(StoreError, match="not a number"):
+        with pytest.raises(StoreError, match="an invalid number"):
             store.replace(denial(2), sid(3), now=NOW)
 
     def test_read_only_and_locked(
@@ -154,8 +154,8 @@ class TestSQL:
         ("url", "reason"),
         [
             ("sqlite://", "in memory"), ("sqlite:///:memory:", "in memory"),
-            ("mysql://h/db", "driver of this database is missing"), ("what", "not one that"),
-            ("no+such://h", "not one that"), (7, "text or an engine"),
+            ("mysql://h/db", "driver of this database is missing"), ("what", "invalid URL"),
+            ("no+such://h", "invalid URL"), (7, "text or an engine"),
         ],
     )  # fmt: skip
     def test_urls(self, url: Any, reason: str) -> None:

@@ -53,7 +53,7 @@ class TestUnreachable(UnreachableContract):
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         """There is no file, and none can be made."""
         source = SQLKeySource(Database(f"sqlite:///{tmp_path}/no/x.db"))
-        self.assert_reports(source, "its file is not there")
+        self.assert_reports(source, "its file is missing")
         with pytest.raises(StoreError, match="unable to open"):
             source.create()
 
@@ -112,7 +112,7 @@ class TestSQLite:
         """Neither reading nor a dry run leaves an empty database behind, for all to read."""
         source = SQLKeySource(Database(f"sqlite:///{tmp_path}/none.db"))
         for call in (source.read, lambda: source.write(b"one", over=None)):
-            with pytest.raises(StoreError, match=r"not there.*keys new"):
+            with pytest.raises(StoreError, match=r"its file is missing.*keys new"):
                 call()
         assert list(tmp_path.iterdir()) == []
 

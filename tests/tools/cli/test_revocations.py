@@ -232,7 +232,7 @@ class TestRefused:
         monkeypatch.setenv("STORE", sqlite_url)
         assert Terminal("url:STORE", capsys)("revocations", "create")[0] == 0
         code, _, err = Terminal("env:STORE", capsys)("revocations", "count")
-        assert (code, "of a URL, write url:" in err) == (2, True)
+        assert (code, "for a URL, write url:" in err) == (2, True)
         assert Terminal("url:STORE", capsys)("revocations", "count")[0] == 0
         monkeypatch.delenv("STORE")
         assert "STORE is not set" in Terminal("url:STORE", capsys)("revocations", "count")[2]
@@ -240,14 +240,14 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("url", "reason"),
         [
-            ("mysql://h/db", "begins with sqlite:"),
+            ("mysql://h/db", "starts with sqlite:"),
             ("sqlite://", "in memory"),
-            ("sqlite:////no/such/folder/r.db", "its file is not there"),
-            ("redis://h:port", "redis-py reads"),
-            ("valkey://h:port", "redis-py reads"),
+            ("sqlite:////no/such/folder/r.db", "its file is missing"),
+            ("redis://h:port", "invalid URL for redis-py"),
+            ("valkey://h:port", "invalid URL for redis-py"),
             ("memcached://", "server must be"),
             ("memcached://h", "cannot count"),
-            ("mongodb:/h", "must begin with mongodb://"),
+            ("mongodb:/h", "must start with mongodb://"),
             ("mongodb://h:port", "cannot be read"),
         ],
     )

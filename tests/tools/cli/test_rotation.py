@@ -97,7 +97,7 @@ class TestRotate:
     def test_a_source_that_is_not_there(self, cli: Cli) -> None:
         """Nothing is made."""
         assert_complaint(cli("keys", "rotate", cli.folder / "none"), "no key document")
-        assert_complaint(cli("keys", "rotate", "mysql://x"), "a key source is")
+        assert_complaint(cli("keys", "rotate", "mysql://x"), "unknown key source")
         assert list(cli.folder.iterdir()) == []
 
     def test_over_a_database(self, cli: Cli) -> None:

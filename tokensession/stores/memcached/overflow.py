@@ -1,7 +1,7 @@
-"""Overflowed states in Memcached by pymemcache. It forgets when it is full or restarted.
+"""Overflowed states in Memcached by pymemcache. Memcached can lose entries.
 
-The value of a key is the entry's end, 8 bytes, and the entry: Memcached does not tell how long a
-key still lives.
+A key's value is the entry's end (8 bytes) and the entry, because Memcached does not return a key's
+remaining life.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _Result = TypeVar("_Result")
 
 
 class MemcachedStore(Role[MemcachedServer], Store):
-    """Keeps each entry under a key of its own, for as long as the server has room.
+    """Keeps each entry under its own key, until the server needs the room.
 
     Args:
-        connection: The server, or its URL or client.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The server, or its URL.
+        options: As for `stores.connect`, with a URL.
     """
 
     def __init__(self, connection: MemcachedServer | str, **options: Any) -> None:
@@ -38,10 +38,10 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return min(self._connection.item_limit - ITEM_HEAD, MAX_ENTRY)
 
     def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:
-        """Set a key; newer ones can take its place when the server is full."""
+        """Set a key. The server evicts older keys when it is full."""
         key, value, leaves = self._key(name), _value(until, entry), expiry(until, now)
         if not self._run(lambda client: client.set(key, value, leaves, noreply=False)):
-            raise StoreError("the overflow store (memcached) did not take the entry")
+            raise StoreError("the overflow store (memcached) did not accept the entry")
 
     def get(self, name: bytes) -> bytes | None:
         key = self._key(name)
@@ -49,7 +49,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return None if found is None else found[_END_BYTES:]
 
     def keep(self, name: bytes, *, until: int, now: int) -> bool:
-        """Write the entry again where its end is before `until`, by compare-and-swap."""
+        """Write the entry again if its end is before `until`, by compare-and-swap."""
 
         def longer(found: bytes | None) -> tuple[bytes, int] | None:
             if found is None or int.from_bytes(found[:_END_BYTES]) >= until:

@@ -1,13 +1,12 @@
-"""Revocations in Memcached by pymemcache. It forgets when it is full or restarted.
+"""Revocations in Memcached by pymemcache. Memcached can lose entries.
 
-So the library refuses it unless you accept that by name. A marker tells when all entries are gone:
-without it every session is denied. The store does not notice a single entry that the server evicts:
-that session is back.
+So the library refuses Memcached unless you accept that with ``may_forget=True``. A marker shows
+whether all entries are lost: without it, every session is denied. The store cannot detect that the
+server evicted a single entry, which makes that session valid again.
 
-Each write is a compare-and-swap of one key. The entry of a denied id decides what became of its
-session: it names the id that continues it, or none. So a sign-out follows these entries from id to
-id. Two more keys make that way short: ``f:`` names the first id of a chain, and ``c:`` an id near
-its end. Without them the way is longer.
+Each write is a compare-and-swap of one key. The entry of a denied id decides how its session goes
+on: it names the next id, or none. So a sign-out follows these entries from id to id. Two more keys
+shorten that way: ``f:`` names the first id of a chain, and ``c:`` an id near its end.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from tokensession.stores.memcached.server import MemcachedServer, expiry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LINKS: Final = 200  # of a chain that one call follows
+_LINKS: Final = 200  # the most links of a chain that one call follows
 _Result = TypeVar("_Result")
 
 
 class MemcachedStore(Role[MemcachedServer], Store):
-    """Keeps revocations in Memcached, for as long as the server has room.
+    """Keeps revocations in Memcached, until the server needs the room.
 
     Args:
-        connection: The server, or its URL or client.
-        may_forget: Accept that sessions come back when the server evicts their entries, and that
-            every session is denied after its restart, until `create`. The default refuses this.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The server, or its URL.
+        may_forget: Accept that a session is valid again when the server evicts its entry. After a
+            restart of the server every session is denied until `create`. The default refuses this.
+        options: As for `stores.connect`, with a URL.
     """
 
     def __init__(
@@ -67,8 +66,8 @@ class MemcachedStore(Role[MemcachedServer], Store):
         raise StoreError("the revocation store (memcached) cannot count its entries")
 
     def read(self, position: Position | None) -> Iterator[Batch]:  # noqa: ARG002  # the protocol's
-        """Raise StoreError: the server cannot list its keys, so no replica can follow it."""
-        raise StoreError("the revocation store (memcached) cannot list its entries")
+        """Raise StoreError, because a replica needs a list of keys and Memcached has none."""
+        raise StoreError("the revocation store (memcached) cannot list its entries: use Lookup")
 
     def deny(self, denial: Denial, *, now: int) -> Ended:
         """Deny the ids, then let the mark spare the successor."""
@@ -81,10 +80,10 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return self._ended(denied, subject)
 
     def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Deny the old id by an entry that names the new one; this decides. Then move the mark.
+        """Deny the old id with an entry that names the new one, then move the mark.
 
-        A writer that dies half way leaves the old id denied. It repeats the call, or the user
-        signs in again.
+        The entry decides. If the writer crashes in between, the old id stays denied. The writer
+        retries, or the user signs in again.
         """
         denial = denial.lasting(self._life(denial.life), now)
         sid, subject, until = denial.sid, denial.subject, denial.until
@@ -123,11 +122,11 @@ class MemcachedStore(Role[MemcachedServer], Store):
             if new is None or new == current:
                 return (sid,) if current == sid else (sid, current)
             current = new
-        self._put("c", first, current, until, now)  # the next call goes on from here
-        raise StoreError("the revocation store (memcached) is too busy")
+        self._put("c", first, current, until, now)  # the next call continues from here
+        raise StoreError("the revocation store (memcached) is too busy: retry later")
 
     def _deny(self, sid: bytes, until: int, now: int) -> bytes | None:
-        """Deny one id; return the id that continues it, or None."""
+        """Deny one id; return the next id of its chain, or None."""
 
         def longer(former: bytes | None) -> tuple[bytes, int] | None:
             known, new = values.denied_of(former)
@@ -138,7 +137,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return values.denied_of(self._change(self._key("d", sid), longer, now)).new
 
     def _spare(self, subject: bytes, olds: tuple[bytes, ...], new: bytes, now: int) -> None:
-        """Let a subject's mark spare `new` where it spared one of the old ids."""
+        """Let a subject's mark spare `new` if it spared one of the old ids."""
 
         def spare(former: bytes | None) -> tuple[bytes, int] | None:
             known = values.mark_of(former)
@@ -153,7 +152,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return Ended(denied, marker.everyone, mark)
 
     def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Set the mark, after the marker has its instant."""
+        """Raise the marker to the instant, then set the mark."""
         before, made = NEVER, Mark(NEVER, None, NEVER, 0)
         life = self._life(life)
 
@@ -164,7 +163,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
             made = decision.next_mark(known, self._marker().everyone, keep, now, life)
             if made == known:
                 return None
-            # The greatest mark first, so that every revoke_all after this call sees it.
+            # The greatest mark first, so that every later revoke_all sees it.
             highest = made.instant
             self._raise(lambda marker: marker._replace(highest=max(marker.highest, highest)))
             return values.mark_text(made), made.until
@@ -201,14 +200,14 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return self._found(None)[0]
 
     def _life(self, named: int) -> int:
-        """Return the greatest life that any writer has named, this one included."""
+        """Return the greatest life that any writer has named, including this one."""
         marker = self._marker()
         if named > marker.life:
             marker = self._raise(lambda marker: marker._replace(life=max(marker.life, named)))
         return marker.life
 
     def _raise(self, change: Callable[[values.Marker], values.Marker]) -> values.Marker:
-        """Change the marker, and return what it is then."""
+        """Change the marker, and return the new marker."""
 
         def raised(text: bytes | None) -> tuple[bytes, int] | None:
             marker = values.marker_of(text)
@@ -221,7 +220,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
     def _change(
         self, key: str, change: Callable[[bytes | None], tuple[bytes, int] | None], now: int
     ) -> bytes | None:
-        """Change an entry, for which `change` gives its text and its end; return its text."""
+        """Change an entry; `change` returns its text and its end. Return its text."""
 
         def changed(former: bytes | None) -> tuple[bytes, int] | None:
             entry = change(former)
@@ -230,12 +229,12 @@ class MemcachedStore(Role[MemcachedServer], Store):
         return self._connection.change(key, changed, store="revocation")
 
     def _sid(self, kind: str, sid: bytes) -> bytes | None:
-        """Return the id that a key names."""
+        """Return the id in a key's value, or None."""
         key = self._key(kind, sid)
         return values.sid_of(self._run(lambda client: client.get(key)))
 
     def _put(self, kind: str, sid: bytes, named: bytes, until: int, now: int) -> None:
-        """Let a key name an id."""
+        """Store an id as a key's value."""
         key, leaves = self._key(kind, sid), _expire(until, now)
         self._run(lambda client: client.set(key, values.sid_text(named), leaves, noreply=False))
 

@@ -1,4 +1,4 @@
-"""The values that the Memcached store of revocations keeps, as text."""
+"""The values of the Memcached revocation store, as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SID = re.compile(rb"[0-9a-f]{32}")
 
 
 class Marker(NamedTuple):
-    """What is for everyone, and the sign that the server was not flushed."""
+    """The entries for everyone; its absence shows that the server was flushed."""
 
     epoch: str
     everyone: int
@@ -42,14 +42,14 @@ def marker_of(text: bytes | None) -> Marker:
     """Return the marker of a text."""
     if text is None:
         raise StoreError(
-            "the revocation store (memcached) is empty: it was never created, or it lost its "
-            "entries (flushed, evicted, restarted); run create(), and end all older sessions with "
-            "revoke_all after a loss"
+            "the revocation store (memcached) is empty: it was never created, or was flushed or "
+            "restarted. Run create(), and after a loss revoke_all(), which ends all older "
+            "sessions"
         )
     found = _MARKER.fullmatch(text)
     if found is None or int(found[1]) != VERSION:
         raise StoreError(
-            f"the revocation store (memcached) is of another version; this library knows {VERSION}"
+            f"the revocation store (memcached) has another version: use one of version {VERSION}"
         )
     return Marker(found[2].decode(), int(found[3]), int(found[4]), int(found[5]))
 
@@ -66,7 +66,7 @@ def mark_of(text: bytes | None) -> Mark | None:
         return None
     found = _MARK.fullmatch(text)
     if found is None:
-        raise StoreError("the revocation store (memcached) holds an invalid mark")
+        raise StoreError("the revocation store (memcached) contains an invalid mark")
     kept = None if found[4] == b"-" else sid_of(found[4])
     return Mark(int(found[1]), kept, int(found[2]), int(found[3]))
 
@@ -77,7 +77,7 @@ def denied_text(entry: Denied) -> bytes:
 
 
 def denied_of(text: bytes | None) -> Denied:
-    """Return the entry of a text; an invalid one denies, and is replaced by the next."""
+    """Return the entry in a text. An invalid one denies, and the next write replaces it."""
     found = None if text is None else _DENIED.fullmatch(text)
     if found is None:
         return Denied(NEVER, None)
@@ -90,5 +90,5 @@ def sid_text(sid: bytes) -> bytes:
 
 
 def sid_of(text: bytes | None) -> bytes | None:
-    """Return the session id of a text, or None where it is none."""
+    """Return the session id in a text, or None if it is invalid."""
     return bytes.fromhex(text.decode()) if text is not None and _SID.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""Memcached by pymemcache: each call ends within its time."""
+"""Memcached by pymemcache, with a time limit for each call."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 TIMEOUT: Final = 1.0  # seconds
-ITEM_HEAD: Final = 1024  # bytes of an item that are not the entry: key, times, links
+ITEM_HEAD: Final = 1024  # bytes of an item besides the entry: key, times, links
 
 _ITEM: Final = 2**20  # bytes; memcached's own default (-I)
 _SCHEME: Final = "memcached://"
-_MOST: Final = 50  # connections of a process; the server takes 1024 of all (-c)
+_MOST: Final = 50  # connections of a process; the server accepts 1024 in all (-c)
 _HOST: Final = re.compile(r"[\w.:\[\]%-]+")
 
-_TRIES: Final = 200  # of a compare-and-swap; each that fails lets another writer succeed
-_RELATIVE: Final = 30 * 86400  # seconds; a longer time is taken for an instant by the server
-_LAST: Final = 2**31 - 1  # the last instant that every version of the server keeps
+_TRIES: Final = 200  # of a compare-and-swap; after each failure another writer has succeeded
+_RELATIVE: Final = 30 * 86400  # seconds; the server reads a longer time as an instant
+_LAST: Final = 2**31 - 1  # the last instant that all versions of the server accept
 
 _Result = TypeVar("_Result")
-# What a call raises when its server goes away, or when `close` takes its connection: pymemcache
-# assumes that it has a socket, and cannot parse half a line.
+# The errors of a call whose server goes away, or whose connection `close` takes. pymemcache then
+# assumes a socket, and cannot parse half a line.
 _BROKEN: Final = (MemcacheError, OSError, AssertionError, AttributeError, ValueError)
 
 
 class MemcachedServer(Connection):
-    """A Memcached server. All roles share its pool of connections.
+    """A Memcached server. All roles share its connection pool.
 
     Args:
         where: ``memcached://HOST:PORT`` or ``memcached:///SOCKET``; or ``HOST:PORT`` or
             ``unix:/SOCKET``.
-        prefix: What the names of the keys begin with.
-        timeout: Seconds that a call can take at most, or a timedelta.
+        prefix: The prefix of the keys' names.
+        timeout: The longest time of a call, in seconds or as a timedelta.
         item_limit: The server's option ``-I`` in bytes. The overflow store refuses larger entries.
 
     Attributes:
         client: Returns the client of this process.
 
     Raises:
-        ConfigError: An invalid argument.
+        ConfigError: An argument is invalid.
     """
 
     vendor = "Memcached"
@@ -103,12 +103,12 @@ class MemcachedServer(Connection):
             client.close()
 
     def run(self, call: Callable[[Any], _Result], *, store: str, again: bool = True) -> _Result:
-        """Let the client do something, and once more if an old connection turns out to be dead.
+        """Run a call on the client, and again if its connection was dead.
 
         Args:
-            call: What the client does.
-            store: What the role is called in messages.
-            again: False for a call that must not be made twice.
+            call: The call.
+            store: The name of the role in messages.
+            again: False for a call that must not be repeated.
         """
         with self._turn(store):
             return self._run(call, store=store, again=again)
@@ -119,7 +119,7 @@ class MemcachedServer(Connection):
             client = self.client()
             return call(client)
         except TimeoutError as error:
-            # Its own connection is closed already; those of other threads may well be answered.
+            # Its own connection is closed already; those of other threads can still be answered.
             raise _failed(store, error) from error
         except _BROKEN as error:
             if client is not None:
@@ -139,17 +139,17 @@ class MemcachedServer(Connection):
         store: str,
         again: bool = False,
     ) -> bytes | None:
-        """Change the value of a key by compare-and-swap, and return what it is then.
+        """Change the value of a key by compare-and-swap, and return the new value.
 
         Args:
             key: The key.
-            change: Returns, for the value that is there, the next one and its `expiry`; or None to
-                leave it alone. It is called again where another writer was faster.
-            store: What the role is called in messages.
-            again: Whether a swap whose answer was lost can be made twice.
+            change: Returns the next value and its `expiry` for the current one, or None for no
+                change. It is called again if another writer was faster.
+            store: The name of the role in messages.
+            again: Whether a swap whose answer was lost can be repeated.
 
         Raises:
-            StoreError: Other writers have always been faster.
+            StoreError: Other writers were always faster.
         """
         for _ in range(_TRIES):
             former: bytes | None
@@ -160,21 +160,21 @@ class MemcachedServer(Connection):
             swap = partial(self._swap, key, *changed, token)
             if self.run(swap, store=store, again=again):
                 return changed[0]
-        raise StoreError(f"the {store} store (memcached) is too busy")
+        raise StoreError(f"the {store} store (memcached) is too busy: retry later")
 
     @staticmethod
     def _swap(key: str, value: bytes, leaves: int, token: bytes | None, client: Any) -> bool:
-        """Set a key if it is still as it was read; without a token there was none."""
+        """Set a key if it is unchanged; without a token, only if it is missing."""
         if token is None:
             return bool(client.add(key, value, leaves, noreply=False))
         return bool(client.cas(key, value, token, leaves, noreply=False))
 
     @contextmanager
     def _turn(self, store: str) -> Iterator[None]:
-        """Wait until one more connection can be used."""
+        """Wait until another connection can be opened."""
         turns = self._turns()
         if not turns.acquire(timeout=self._timeout):
-            error = TimeoutError(f"no connection of {_MOST} was free within {self._timeout:g} s")
+            error = TimeoutError(f"all {_MOST} connections were busy for {self._timeout:g} s")
             raise _failed(store, error) from error
         try:
             yield
@@ -182,7 +182,7 @@ class MemcachedServer(Connection):
             turns.release()
 
     def _new_client(self) -> Any:
-        """Return a client that has not connected yet."""
+        """Return a new client, which has not connected yet."""
         return PooledClient(
             self._server,
             connect_timeout=self._timeout,
@@ -193,14 +193,14 @@ class MemcachedServer(Connection):
 
 
 def _drop_idle(client: Any) -> None:
-    """Close the connections that wait for a call, and none that another thread waits for."""
+    """Close the idle connections, but none that another thread uses."""
     pool = client.client_pool
     for _ in pool.free:
         pool.destroy(pool.get())
 
 
 def _address(where: str) -> str:
-    """Return the address of a server as pymemcache reads it."""
+    """Return a server's address in the form of pymemcache."""
     text = where.removeprefix(_SCHEME) if isinstance(where, str) else ""
     is_socket = text.startswith(("/", "unix:/")) and "//" not in text
     if not is_socket and (not _HOST.fullmatch(text) or looks_secret(text)):
@@ -216,6 +216,6 @@ def _failed(store: str, error: Exception) -> StoreError:
 
 
 def expiry(until: int, now: int) -> int:
-    """Return the server's number for a key that leaves at `until`."""
+    """Return the number with which the server removes a key at `until`."""
     seconds = max(1, until - now)
     return seconds if seconds <= _RELATIVE else min(int(time()) + seconds, _LAST)

@@ -1,6 +1,6 @@
-"""Chains of session ids in the memory of a process.
+"""Chains of session ids in memory.
 
-A session that got a new id has a chain: all ids that it had, and the current one.
+A session that received a new id has a chain: all its ids, of which the last is current.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Chains:
         self._numbers = count()
 
     def current(self, sid: bytes) -> bytes | None:
-        """Return the current id of a session that has or had this id, or None without a chain."""
+        """Return the current id of a session that has or had this id; None without a chain."""
         chain = self._chains.get(sid)
         return None if chain is None else chain.ids[-1]
 
@@ -44,10 +44,12 @@ class Chains:
             heapq.heappush(self._ends, (until, next(self._numbers), chain))
 
     def expire(self, now: int, limit: int) -> None:
-        """Remove up to `limit` chains that have ended."""
+        """Remove up to `limit` ended chains."""
         while limit > 0 and self._ends and self._ends[0][0] < now:
             until, _, chain = heapq.heappop(self._ends)
-            if until == chain.until:  # else it lives longer, and has another end in the heap
+            if (
+                until == chain.until
+            ):  # otherwise it lives longer, and the heap has another end for it
                 limit -= 1
                 for sid in chain.ids:
                     self._chains.pop(sid, None)

@@ -1,4 +1,4 @@
-"""Overflowed states in the memory of one process: for tests, and for a server of one process."""
+"""Overflowed states in memory, for tests and single-process services."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROOM: Final = 256_000_000  # bytes
 
 
 class MemoryStore(Store):
-    """Keeps entries in this process, and loses them with it. A forked child has a copy.
+    """Keeps entries in this process, and loses them when it ends. A forked child has a copy.
 
     Args:
-        room: Bytes that all entries together may take; then `put` raises StoreError.
+        room: Total bytes of all entries. A full store makes `put` raise StoreError.
 
     Raises:
-        ConfigError: No room for a single entry.
+        ConfigError: `room` is too small for a single entry.
     """
 
     def __init__(self, *, room: int = ROOM) -> None:
@@ -42,8 +42,8 @@ class MemoryStore(Store):
                 self._sweep(now, len(self._entries))
             if self._used + len(entry) > self._room:
                 raise StoreError(
-                    f"the overflow store (memory) is full: {self._used} of {self._room} bytes; "
-                    "raise its room, or use a store outside the process"
+                    f"the overflow store (memory) is full: {self._used} of {self._room} bytes. "
+                    "Raise room, or use a store outside the process"
                 )
             self._remove(name)
             self._entries[name] = entry, until

@@ -1,4 +1,4 @@
-"""The memory of this process as a store: a restart forgets it, and no other process sees it."""
+"""This process's memory as a store: lost at a restart, and invisible to other processes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from tokensession.stores.memory import directory, overflow, revocation
 
 
 class ProcessMemory(Connection):
-    """What this process remembers, for tests and for a service of one process.
+    """A store in memory, for tests and single-process services.
 
-    Each connection is a memory of its own, so use one connection for the whole process.
+    Each connection has its own memory, so use one connection for the whole process.
 
     Args:
         where: ``memory:``.
-        max_denied: The most session ids to deny one by one; see
+        max_denied: The most session ids to deny individually; see
             `tokensession.stores.memory.revocation.MemoryStore`.
-        room: Bytes that all overflowed states together can take.
+        room: Total bytes of all overflowed states.
 
     Raises:
-        ConfigError: Another URL, or a number that is too small.
+        ConfigError: The URL is not ``memory:``, or a number is too small.
     """
 
     vendor = "memory"
@@ -33,22 +33,22 @@ class ProcessMemory(Connection):
     ) -> None:
         super().__init__()
         if where not in ("memory:", "memory://"):
-            raise ConfigError("the URL of memory is memory: and nothing more")
+            raise ConfigError("a memory store has no further options in its URL: pass memory:")
         self._revocations = revocation.MemoryStore(max_denied=max_denied)
         self._overflow = overflow.MemoryStore(room=room)
 
     @property
     def name(self) -> str:
-        """The one name that it has."""
+        """The fixed name of this store."""
         return "memory:"
 
-    def revocations(self, *, may_forget: bool = False) -> revocation.MemoryStore:  # noqa: ARG002  # it does
-        """Return the store of revocations, the same each time."""
+    def revocations(self, *, may_forget: bool = False) -> revocation.MemoryStore:  # noqa: ARG002  # it can
+        """Return the revocation store; each call returns the same one."""
         self._asked["revocations"] = self._revocations.create
         return self._revocations
 
     def overflow(self) -> overflow.MemoryStore:
-        """Return the store of overflowed states, the same each time."""
+        """Return the overflow store; each call returns the same one."""
         self._asked["overflow"] = self._overflow.create
         return self._overflow
 
@@ -59,4 +59,4 @@ class ProcessMemory(Connection):
         return made
 
     def close(self) -> None:
-        """Do nothing: there are no connections."""
+        """Do nothing, because there are no connections."""

@@ -1,6 +1,7 @@
-"""Revocations in the memory of one process, for a single-process service and for tests.
+"""Revocations in memory, for tests and single-process services.
 
-A restart forgets them, and no other process knows them: choosing this store says so.
+They are lost at a restart, and invisible to other processes. By choosing this store the application
+accepts that.
 """
 
 from __future__ import annotations
@@ -33,19 +34,21 @@ if TYPE_CHECKING:
 
 MAX_DENIED: Final = 1_000_000  # session ids, about 60 MB
 _KEPT_CHANGES: Final = 10_000  # a copy further behind reads everything
-_LOOKS_APART: Final = 60  # seconds between two looks through all subjects, which may be a million
+_LOOKS_APART: Final = (
+    60  # seconds between two scans of all subjects, of which there can be a million
+)
 
 
 class MemoryStore(Store):
     """Keeps revocations in this process.
 
     Args:
-        max_denied: The most session ids to deny one by one. Beyond it a subject's denied ids
-            become a mark, which ends its older sessions too. Without a subject the call fails, and
-            so does a new id for a session.
+        max_denied: The most session ids to deny individually. Beyond it, a subject's denied ids
+            become a mark, which ends its older sessions too. For a session without a subject the
+            call then fails, and so does a new session id.
 
     Raises:
-        ConfigError: `max_denied` below 1.
+        ConfigError: `max_denied` is below 1.
 
     Attributes:
         records: The records of the directory.
@@ -58,14 +61,14 @@ class MemoryStore(Store):
         self._chains = Chains()
         self.records: Records = Records()
         self._epoch = secrets.token_hex(8)
-        self._life = 0  # the greatest that any codec has named
+        self._life = 0  # the greatest life that any codec has named
         self._number = 0
-        # Each with random bytes: a forked child counts on too.
+        # Each change has random bytes, because a forked child continues the numbering.
         self._changes: deque[tuple[str, Batch]] = deque(maxlen=_KEPT_CHANGES)
         self._changed(Batch())
-        # Of each subject's denied ids the greatest start, and the end of an entry for it.
+        # For each subject, the greatest start of its denied ids, and the end of an entry for it.
         self._starts: dict[bytes, tuple[int, int]] = {}
-        self._looked_at = -_LOOKS_APART  # Unix second of the last look for those that have ended
+        self._looked_at = -_LOOKS_APART  # Unix second of the last scan for ended ones
         self._lock = PerProcess(threading.Lock)
 
     @property
@@ -114,8 +117,8 @@ class MemoryStore(Store):
             if not decision.is_recorded(denial, new, found, current):
                 if entries.denied_count >= self._max_denied:
                     raise StoreError(
-                        f"{self._max_denied} session ids are denied, as many as max_denied allows, "
-                        "so no session can get a new id: raise max_denied"
+                        f"{self._max_denied} session ids are denied, the maximum, so no session "
+                        "can get a new id: raise max_denied"
                     )
                 self._move_mark(denial.subject, [sid], new)
                 self._deny(denial, now)
@@ -180,7 +183,7 @@ class MemoryStore(Store):
 
     def read(self, position: Position | None) -> Iterator[Batch]:
         with self._lock():
-            # Where the interpreter holds the lock, so that both belong together.
+            # Read under the lock, so that both belong together.
             here = (self._number, self._changes[-1][0])
             changes = self._since(position)
             if changes is None:
@@ -199,7 +202,9 @@ class MemoryStore(Store):
         if position is None:
             return None
         number, change = position
-        known = len(self._changes) - 1 - (self._number - int(number))  # its index, if it is there
+        known = (
+            len(self._changes) - 1 - (self._number - int(number))
+        )  # its index, if it is still listed
         if not 0 <= known < len(self._changes) or self._changes[known][0] != change:
             return None
         return [batch for _, batch in list(self._changes)[known + 1 :]]
@@ -231,22 +236,22 @@ class MemoryStore(Store):
             return
         if subject is None or start is None:
             raise StoreError(
-                f"{self._max_denied} session ids are denied, as many as max_denied allows, and "
-                "this one has no subject that could be marked instead: raise max_denied"
+                f"{self._max_denied} session ids are denied, the maximum, and this session has no "
+                "subject to mark instead: raise max_denied"
             )
         self._coarsen(subject, denial)
 
     def _note_start(self, subject: bytes, start: tuple[int, int], now: int) -> None:
         if len(self._starts) >= self._max_denied and abs(now - self._looked_at) >= _LOOKS_APART:
             self._looked_at = now
-            # Whoever is left here has a denied id still, so there are no more of them than ids.
+            # Each remaining subject still has a denied id, so there are at most as many.
             ended = [key for key, (_, until) in self._starts.items() if until < now - SWEEP_MARGIN]
             for key in ended:
                 del self._starts[key]
         self._starts[subject] = max(self._starts.get(subject, start), start)
 
     def _coarsen(self, subject: bytes, denial: Denial) -> None:
-        """End the subject's sessions up to the last that was denied: more, never fewer."""
+        """End the subject's sessions up to the last denied one: more than asked, never fewer."""
         known = self._entries.mark_of(subject)
         start, end = self._starts[subject]
         kept = None if known is None or known.kept == denial.sid else known.kept
@@ -258,7 +263,7 @@ class MemoryStore(Store):
         self._put(subject, decision.Mark(max(before, start), kept, until, revision))
 
     def _move_mark(self, subject: bytes | None, ids: list[bytes], new: bytes) -> None:
-        """Let a subject's mark spare `new` where it spares one of some ids."""
+        """Let a subject's mark spare `new` if it spares one of `ids`."""
         known = self._entries.mark_of(subject)
         for sid in ids:
             mark = decision.replaced(known, sid, new)

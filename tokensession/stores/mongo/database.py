@@ -1,4 +1,4 @@
-"""MongoDB by PyMongo: each call ends within its time."""
+"""MongoDB by PyMongo, with a time limit for each call."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 2.0  # seconds
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
-_LAST: Final = 253_402_300_799  # Unix second at the end of the year 9999, the last of a datetime
+_LAST: Final = 253_402_300_799  # the last Unix second of the year 9999, the greatest datetime
 
 Document = dict[str, Any]
 _Result = TypeVar("_Result")
 
 
 class MongoDatabase(Connection):
-    """A database in MongoDB. All roles share its client; each has a collection.
+    """A MongoDB database. All roles share its client; each role has a collection.
 
     Args:
         where: A URL: ``mongodb://`` or ``mongodb+srv://``.
         database: The name of the database.
-        collection: The name of the collection, where the connection has a single role. Each role
-            has a default name of its own.
-        timeout: Seconds that a call can take at most, or a timedelta.
+        collection: The name of the collection, for a connection with a single role. Each role has
+            its own default name.
+        timeout: The longest time of a call, in seconds or as a timedelta.
 
     Raises:
-        ConfigError: An invalid argument.
+        ConfigError: An argument is invalid.
     """
 
     vendor = "MongoDB"
@@ -61,11 +61,11 @@ class MongoDatabase(Connection):
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ConfigError(
                     "database and collection must be 1 to 60 letters, digits, _ and -, "
-                    "a letter first"
+                    "starting with a letter"
                 )
         if not isinstance(where, str) or not where.startswith(("mongodb://", "mongodb+srv://")):
-            # The message must not show a URL, which may have a password.
-            raise ConfigError("url must begin with mongodb:// or mongodb+srv://")
+            # The message must not show the URL, which can contain a password.
+            raise ConfigError("url must start with mongodb:// or mongodb+srv://")
         check_url(where)
         self._url = where
         self._database = database
@@ -76,7 +76,7 @@ class MongoDatabase(Connection):
 
     @property
     def name(self) -> str:
-        """Hosts and database, without credentials and options."""
+        """The hosts and the database, without credentials and options."""
         place = re.split("[/?]", self._url.partition("://")[2], maxsplit=1)[0]
         hosts = place.rpartition("@")[2]
         return f"mongodb {hosts}/{self._database}"
@@ -84,36 +84,36 @@ class MongoDatabase(Connection):
     def close(self) -> None:
         client = self._client.give_up()
         if client is not None:
-            with pymongo.timeout(self._timeout):  # the driver takes leave of its server
+            with pymongo.timeout(self._timeout):  # the driver says goodbye to its server
                 client.close()
 
     def collection_of(self, role: str) -> str:
-        """Return the name of the collection of a role, which is its default name.
+        """Return the collection of a role; the role is also its default name.
 
         Raises:
-            ConfigError: Another role has the collection that this connection was given.
+            ConfigError: Another role already uses the connection's collection.
         """
         if not self._collection:
             return role
         if self._taken_by not in ("", role):
             raise ConfigError(
-                f"collection {self._collection} is for one role, and {self._taken_by} has it: "
-                "leave collection out, or make a connection for each role"
+                f"{self._taken_by} already uses collection {self._collection}: omit collection, or "
+                "make a connection for each role"
             )
         self._taken_by = role
         return self._collection
 
     def run(self, call: Callable[[Database[Document]], _Result], *, store: str) -> _Result:
-        """Do something with the database."""
+        """Run a call on the database."""
         try:
             with pymongo.timeout(self._timeout):
-                # The primary, whatever the URL says: a secondary may lag behind.
+                # Always the primary, because a secondary can lag behind.
                 database = self._client().get_database(
                     self._database, read_preference=pymongo.ReadPreference.PRIMARY
                 )
                 try:
                     return call(database)
-                except NotPrimaryError:  # the driver now looks for the server that took over
+                except NotPrimaryError:  # the driver now looks for the new primary
                     return call(database)
         except PyMongoError as error:
             reason = first_line(error).partition(", Timeout:")[0]
@@ -123,9 +123,9 @@ class MongoDatabase(Connection):
                 self.close()  # the client has threads
 
     def _new_client(self) -> pymongo.MongoClient[Document]:
-        """Return a client that has not connected yet."""
+        """Return a new client, which has not connected yet."""
         milliseconds = round(self._timeout * 1000)
-        # An option here would win over the URL's.
+        # An option here would override the URL's.
         idle: dict[str, Any] = (
             {} if "maxidletimems" in self._url.lower() else {"maxIdleTimeMS": MAX_AGE * 1000}
         )
@@ -138,10 +138,10 @@ class MongoDatabase(Connection):
                 **idle,
             )
         except (PyMongoError, ValueError):
-            # The message must not show a URL, which may have a password.
-            raise StoreError("the store (mongodb) has a URL that cannot be read") from None
+            # The message must not show the URL, which can contain a password.
+            raise StoreError("the store (mongodb) has an invalid URL: correct it") from None
 
 
 def moment(until: int) -> datetime:
-    """Return a Unix second as the server's TTL index reads it."""
+    """Return a Unix second as a datetime for the server's TTL index."""
     return datetime.fromtimestamp(min(until, _LAST), UTC)

@@ -1,4 +1,4 @@
-"""Overflowed states in MongoDB by PyMongo: a collection whose documents leave by a TTL index."""
+"""Overflowed states in MongoDB by PyMongo. A TTL index removes ended documents."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _Result = TypeVar("_Result")
 
 
 class MongoStore(Role[MongoDatabase], Store):
-    """Keeps each entry in a document of its own.
+    """Keeps each entry in its own document.
 
     Args:
-        connection: The database, or its URL or client.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The database, or its URL.
+        options: As for `stores.connect`, with a URL.
     """
 
     def __init__(self, connection: MongoDatabase | str, **options: Any) -> None:
@@ -33,13 +33,13 @@ class MongoStore(Role[MongoDatabase], Store):
         self._name = connection.collection_of("overflow")
 
     def create(self) -> None:
-        """Make the TTL index."""
+        """Create the TTL index."""
         self._run(lambda entries: entries.create_index("until", expireAfterSeconds=0))
 
-    def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:  # noqa: ARG002  # absolute here
+    def put(self, name: bytes, entry: bytes, *, until: int, now: int) -> None:  # noqa: ARG002  # the end is absolute
         def insert(entries: Collection[Document]) -> None:
-            # The driver tries twice, and the first may have arrived. Names are digests, so a
-            # document that is there has the same entry.
+            # The driver tries twice, and the first try may have succeeded. Names are digests, so an
+            # existing document has the same entry.
             with contextlib.suppress(DuplicateKeyError):
                 entries.insert_one({"_id": name, "entry": entry, "until": moment(until)})
 
@@ -50,7 +50,7 @@ class MongoStore(Role[MongoDatabase], Store):
         entry = None if found is None else found.get("entry")
         return entry if isinstance(entry, bytes) else None
 
-    def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # absolute here
+    def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # the end is absolute
         later = {"$max": {"until": moment(until)}}
         result = self._run(lambda entries: entries.update_one({"_id": name}, later))
         return result.matched_count == 1

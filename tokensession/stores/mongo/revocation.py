@@ -1,9 +1,9 @@
-"""Revocations in MongoDB by PyMongo: one collection of a replica set, which takes transactions.
+"""Revocations in MongoDB by PyMongo: one collection of a replica set, which has transactions.
 
-One document holds what is for everyone, and a counter. Every write raises the counter in the
-transaction in which it writes its entries. So writers take turns, and a reader that has seen a
-position has seen all that is below it. Each write also adds a document for its change, with random
-bytes: a reader that finds its last change again goes on from there.
+One document holds the entries for everyone and a counter. Each write raises the counter in its
+transaction. So writers take turns, and a reader that has seen a position has seen all lower ones.
+Each write also adds a change document with random bytes. A reader that finds its last change again
+continues from there.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 
-# A write is done when most servers have it in their journal, and a read sees only such writes.
+# A write is acknowledged when most servers have it in their journal; reads see only such writes.
 _WRITTEN: Final = WriteConcern("majority", j=True)
 _READ: Final = ReadConcern("majority")
 _Result = TypeVar("_Result")
@@ -50,8 +50,8 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
     """Keeps revocations in MongoDB. It needs a replica set.
 
     Args:
-        connection: The database, or its URL or client.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The database, or its URL.
+        options: As for `stores.connect`, with a URL.
     """
 
     def __init__(self, connection: MongoDatabase | str, **options: Any) -> None:
@@ -64,7 +64,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         return Capabilities(durable=True, lists_changes=True)
 
     def create(self) -> None:
-        """Make the indexes and the epoch; leave alone what is there."""
+        """Create the indexes and the epoch; keep what exists."""
         self.run(self._create)
         self._store()
 
@@ -100,7 +100,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         return checked_store(self.run(lambda entries: entries.find_one({"_id": STORE})))
 
     def sweep(self, *, now: int, limit: int = SWEEP_BATCH) -> int:
-        """Find the documents, then delete those whose end is still before `now`."""
+        """Find the documents, then delete those that have still ended."""
         ended = {"until": {"$lt": now}}
         found = self.run(
             lambda entries: list(entries.find(ended, {"_id": True}).sort("until").limit(limit))
@@ -111,7 +111,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         return self.run(lambda entries: entries.delete_many(ids | ended).deleted_count)
 
     def read(self, position: Position | None) -> Iterator[Batch]:
-        # In this order: a collection that is restored meanwhile shows now, or at the next reading.
+        # In this order, so that a restored collection is detected now or at the next reading.
         store = self._store()
         last = store["position"]
         number, change = position or (NEVER, "")
@@ -126,7 +126,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
                 yield batch_of(page)
             if len(page) < BATCH:
                 break
-        # Read first, so entries that came meanwhile are read (again) from here.
+        # The position was read first, so that the next reading repeats concurrent entries.
         yield Batch(
             everyone=store["everyone"],
             highest=store["highest"],
@@ -135,7 +135,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         )
 
     def _changes(self, *positions: int) -> list[str]:
-        """Return the random bytes in hex of the change at each position; nothing if it is gone."""
+        """Return the random bytes in hex of the existing changes at some positions."""
         names = [change_name(position) for position in positions]
         query = {"_id": {"$in": names}}
         found = self.run(lambda entries: list(entries.find(query)))
@@ -155,7 +155,7 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         work: Callable[[Step], _Result],
         now: int | None,
         *,
-        lock: bool = True,  # noqa: ARG002  # all do
+        lock: bool = True,  # noqa: ARG002  # all writes lock
     ) -> _Result:
         def transact(entries: Collection[Document]) -> _Result:
             with entries.database.client.start_session() as session:

@@ -1,7 +1,7 @@
 """A key document in Redis or Valkey, through redis-py.
 
-Needs the extra ``redis``. The server should not evict
-(``maxmemory-policy noeviction``) and should persist: a document that is lost is restored by hand.
+Needs the extra ``redis``. The server must not evict (``maxmemory-policy noeviction``) and should
+persist, because a lost document must be restored by hand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME: Final = "tokensession:keys"
 
-# Errors whose text holds no command.
+# Errors whose text contains no command.
 _HARMLESS: Final = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
@@ -30,7 +30,7 @@ _HARMLESS: Final = (
     exceptions.ClusterDownError,
 )
 
-# Run by the server in one step. KEYS[1]: the name; ARGV: what must be there, what shall be.
+# The server runs it in one step. KEYS[1]: the name; ARGV: the expected text, the new text.
 _COMPARE_AND_SWAP: Final = """
 if redis.call("GET", KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call("SET", KEYS[1], ARGV[2])
@@ -39,12 +39,12 @@ return 1
 
 
 class RedisKeySource(Role[RedisServer]):
-    """The document under one name of a Redis or Valkey server.
+    """The document under one key of a Redis or Valkey server.
 
     Args:
         connection: The server, or its URL or client.
-        key: The name; ``tokensession:keys`` unless given.
-        options: As for `stores.connect`, beside a URL or client.
+        key: The key; by default ``tokensession:keys``.
+        options: As for `stores.connect`, with a URL or client.
     """
 
     def __init__(self, connection: RedisServer | Any, *, key: str = "", **options: Any) -> None:
@@ -54,7 +54,7 @@ class RedisKeySource(Role[RedisServer]):
 
     @property
     def name(self) -> str:
-        """Server and name, without the password."""
+        """The server and the key, without the password."""
         return f"{self._connection.name}#{self._key}"
 
     def read(self) -> bytes | None:
@@ -75,7 +75,7 @@ class RedisKeySource(Role[RedisServer]):
 
 
 def _reason(error: Exception) -> str:
-    """Return what an error says, without the keys: some quote the command, which holds them."""
+    """Return an error's text without keys, because some errors quote the command with them."""
     if isinstance(error, _HARMLESS):
         return f"{type(error).__name__}: {first_line(error)}"
     return type(error).__name__

@@ -1,4 +1,4 @@
-"""Overflowed states in Redis (7.0 or later) or Valkey by redis-py; a cluster does as well."""
+"""Overflowed states in Redis (7.0 or later) or Valkey by redis-py, also in a cluster."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _Result = TypeVar("_Result")
 
 
 class RedisStore(Role[RedisServer], Store):
-    """Keeps each entry under a key of its own, which the server removes at its end.
+    """Keeps each entry under its own key, which the server removes at its end.
 
     Args:
-        connection: The server, or cluster, or its URL or client.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The server or cluster, or its URL or client.
+        options: As for `stores.connect`, with a URL or client.
 
     Raises:
-        ConfigError: A client that decodes.
+        ConfigError: The client decodes its replies.
     """
 
     def __init__(self, connection: RedisServer | Any, **options: Any) -> None:

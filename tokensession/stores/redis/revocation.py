@@ -1,8 +1,8 @@
 """Revocations in Redis or Valkey by redis-py, on one server, with replicas, or on a cluster.
 
-All keys have one hash tag, so each script is one step on one node. The keys are a hash with what is
-for everyone, a sorted set of denied ids by their end, a hash of marks with a sorted set of their
-ends, a stream of changes that replicas follow, and a hash of the chains of ids.
+All keys have one hash tag, so each script is one step on one node. The keys are: a hash with the
+entries for everyone; a sorted set of denied ids by their end; a hash of marks, with a sorted set of
+their ends; a stream of changes for replicas; and a hash of the chains of ids.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ _MARK = re.compile(rb"(-?\d{1,17}) (\d{1,17}) (\d{1,17}) (-|[0-9a-f]{32})")
 _NUMBER = re.compile(rb"\d{1,17}")
 _SUBJECT_BYTES: Final = 32
 _REPLIES: Final = {
-    "TSEMPTY": "is empty: it was never created, or it lost its entries (flushed, evicted, "
-    "restarted without a log); run create(), and end all older sessions with revoke_all after a "
-    "loss",
-    "TSVERSION": f"is of another version; this library knows {scripts.VERSION}",
-    "TSGARBAGE": "holds an invalid entry",
+    "TSEMPTY": "is empty: it was never created, or was flushed, evicted or restarted without a "
+    "log. Run create(), and after a loss revoke_all(), which ends all older sessions",
+    "TSVERSION": f"has another version: use one of version {scripts.VERSION}",
+    "TSGARBAGE": "contains an invalid entry",
     "TSINFO": "does not tell whether it evicts keys: grant +info to its user (ACL SETUSER), or "
     "accept that with revocations(may_forget=True)",
 }
@@ -49,12 +48,12 @@ class RedisStore(Role[RedisServer], Store):
     """Keeps revocations in Redis or Valkey.
 
     Args:
-        connection: The server, or cluster, or its URL or client.
+        connection: The server or cluster, or its URL or client.
         may_forget: Accept a server that evicts keys when it is full. The default refuses it.
-        options: As for `stores.connect`, beside a URL or client.
+        options: As for `stores.connect`, with a URL or client.
 
     Raises:
-        ConfigError: A client that decodes or reads from replicas.
+        ConfigError: The client decodes its replies or reads from replicas.
     """
 
     def __init__(
@@ -66,8 +65,8 @@ class RedisStore(Role[RedisServer], Store):
         spread = ("read_from_replicas", "load_balancing_strategy")
         if any(getattr(connection.client, option, None) for option in spread):
             raise ConfigError(
-                "the client reads from replicas, which may not have heard of a revocation: make it "
-                "without read_from_replicas and load_balancing_strategy"
+                "the client reads from replicas, which can miss a revocation: create it without "
+                "read_from_replicas and load_balancing_strategy"
             )
         self._may_forget = may_forget
         self._keys = [f"{{{connection.prefix}}}:revocation:{member}" for member in _MEMBERS]
@@ -106,7 +105,7 @@ class RedisStore(Role[RedisServer], Store):
             values = (*values, *arguments_of(denial.listing, now))
             answer = self.run_listed(listed.REPLACE, *values, secrets.token_bytes(CHANGE_BYTES))
         if answer is None:
-            raise Revoked("the session was ended meanwhile, so no other id continues it")
+            raise Revoked("the session was revoked meanwhile, so it cannot get a new id")
         return _ended(answer)
 
     def add(self, listing: Listing, *, now: int) -> Ended:
@@ -155,9 +154,9 @@ class RedisStore(Role[RedisServer], Store):
         yield Batch(everyone=everyone, highest=highest, epoch=epoch.decode(), position=here)
 
     def _changes_after(self, since: Position) -> Generator[Batch, None, Position | None]:
-        """Give the changes after one, and return the last's position; None if the first is gone."""
+        """Yield the changes after one, and return the last position; None if the first is gone."""
         while True:
-            # With the one that was read last: while it is there, so are all that came after it.
+            # Include the last change that was read: if it exists, so do all later ones.
             found = self._call("xrange", self._keys[4], f"{since[0]}-{since[1]}", count=BATCH + 1)
             if not found or _position(*found[0]) != since:
                 return None
@@ -203,17 +202,17 @@ class RedisStore(Role[RedisServer], Store):
         return self._connection.run(call, store="revocation", replies=_REPLIES)
 
     def _check_memory(self) -> None:
-        """Refuse a server that drops what it has acknowledged when it is full."""
+        """Refuse a server that evicts acknowledged entries when it is full."""
         if self._may_forget:
             return
         policy, most = self._evaluate(scripts.MEMORY, self._keys[:1], ())
-        # A volatile policy evicts keys that have an expiry, and those of this store have none.
+        # A volatile policy evicts only keys with an expiry, and this store has none.
         harmless = policy in (b"", b"noeviction") or policy.startswith(b"volatile-")
         if not harmless and int(most) > 0:
             raise StoreError(
-                "the revocation store (redis) evicts keys when it is full "
-                f"(maxmemory-policy {policy.decode()}), which brings sessions back: set "
-                "noeviction, or accept it with revocations(may_forget=True)"
+                "the revocation store (redis) evicts keys when it is full (maxmemory-policy "
+                f"{policy.decode()}), which makes revoked sessions valid again: set noeviction, or "
+                "accept it with revocations(may_forget=True)"
             )
         self._memory_is_checked = True
 
@@ -225,7 +224,7 @@ def _position(text: bytes, fields: dict[bytes, bytes]) -> Position:
 
 
 def _lasts(denial: Denial, now: int) -> tuple[int, int]:
-    """Return the start of a session, or now, and the life that its writer names."""
+    """Return the start of a session, or now if unknown, and the life that its writer names."""
     return now if denial.started_at is None else denial.started_at, denial.life
 
 
@@ -258,7 +257,7 @@ def _batch(
     marks: Iterable[tuple[bytes, bytes]],
     everyone: int = NEVER,
 ) -> Batch:
-    """Return the entries among what was found; what is none is counted."""
+    """Return the entries that were found, and the number of invalid ones."""
     sids: list[tuple[bytes, int]] = []
     subjects: list[tuple[bytes, Mark]] = []
     skipped = 0
@@ -277,7 +276,7 @@ def _batch(
 
 
 def _changes(page: list[tuple[bytes, dict[bytes, bytes]]]) -> Batch:
-    """Return the entries of a page of the stream."""
+    """Return the entries in a page of the stream."""
     denied: list[tuple[bytes, float]] = []
     marks: list[tuple[bytes, bytes]] = []
     everyone, skipped = NEVER, 0

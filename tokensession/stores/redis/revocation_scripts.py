@@ -1,13 +1,13 @@
-"""The scripts of the Redis store: each is one step, as the server runs one at a time.
+"""The scripts of the Redis store. The server runs one at a time, so each is one step.
 
-They repeat the arithmetic of `tokensession.revocation.decision`, against which the contract's tests
-hold them. A mark is the text ``INSTANT UNTIL REVISION KEPT``, with the kept id in hex or ``-``.
+They repeat the arithmetic of `tokensession.revocation.decision`; the contract's tests compare the
+two. A mark is the text ``INSTANT UNTIL REVISION KEPT``, with the kept id in hex or ``-``.
 
-Each change in the stream has 16 random bytes in its field ``i``, the last argument of its script: a
-server that was restored can give the id of a change again.
+Each change in the stream has 16 random bytes in its field ``i``, the last argument of its script. A
+restored server can reuse the id of a change.
 
-The hash of chains has a field for each id of a session that got a new id. The field of the first id
-holds ``c`` and the current id; the fields of the others hold ``f`` and the first id.
+The hash of chains has a field for each id of a session that received a new id. The first id's field
+contains ``c`` and the current id. The other fields contain ``f`` and the first id.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tokensession.revocation.limits import MAX_CHANGES, SWEPT_BY_A_WRITE
 
 VERSION: Final = 3
 
-# Every structure has a member of its own that tells whether it is still there: a server that
-# evicts drops them one by one, and each alone would look like a list with nothing on it.
+# Every structure has a member that shows whether it still exists. A server evicts the structures
+# one by one, and each one alone would look like an empty list.
 OPEN: Final = f"""
 local store, denied, marks, ends, changes, chains = unpack(KEYS)
 local held = redis.call('HMGET', store, 'version', 'epoch', 'everyone', 'highest', 'life')
@@ -42,8 +42,8 @@ local function mark_of(subject)
 end
 """
 
-# `chain_of` returns the first id and the current one: nothing in place of the current id where no
-# other id continues the first, and nothing at all where a field holds something else.
+# `chain_of` returns the first id and the current one. The current id is missing if the first is
+# current; both are missing if a field is invalid.
 CHAIN: Final = """
 local function hex(sid)
   return (string.gsub(sid, '.', function(one) return string.format('%02x', string.byte(one)) end))
@@ -176,7 +176,7 @@ DENY: Final = WRITE + SWEEP_A_LITTLE + DENYING + "return {everyone, text, unpack
 
 # Its arguments: sweep before, sid, until, subject (or ''), new sid, the session's start (or 0),
 # the same (or now), life, change.
-# It returns nothing where the session has ended: see `decision.is_recorded`.
+# It returns nothing if the session has ended: see `decision.is_recorded`.
 REPLACING: Final = """
 local sid, subject, new, start = ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local ending = number(math.max(ARGV[3], ARGV[7] + lasting(tonumber(ARGV[8]))))
@@ -224,7 +224,7 @@ return {{before, put_mark(ARGV[2], instant, ends_at, revision + 1, kept)}}
 )
 
 # Its arguments: now, change. It returns the former instant and the greatest mark, from which
-# `decision.next_everyone` tells what it has done.
+# `decision.next_everyone` computes the result.
 REVOKE_ALL: Final = (
     WRITE
     + f"""
@@ -249,7 +249,7 @@ SWEEP: Final = WRITE + "return sweep(tonumber(ARGV[1]), tonumber(ARGV[2]))\n"
 
 COUNT: Final = OPEN + "return {redis.call('ZCARD', denied) - 1, redis.call('HLEN', marks) - 1}\n"
 
-# Where the stream of changes stands.
+# The position of the stream of changes.
 HERE: Final = (
     OPEN
     + """
@@ -259,7 +259,7 @@ return {held[2], everyone, highest, last[1]}
 """
 )
 
-# What the server does when it is full: its policy, and how many bytes it may take.
+# The server's eviction policy, and its memory limit in bytes.
 MEMORY: Final = """
 local text = redis.pcall('INFO', 'memory')
 if type(text) == 'table' then return redis.error_reply('TSINFO') end

@@ -1,4 +1,4 @@
-"""Redis, Valkey or a cluster of either, by redis-py: each call ends within its time."""
+"""Redis, Valkey or a cluster of either by redis-py, with a time limit for each call."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from tokensession.keys.source import KeySource
 
 TIMEOUT: Final = 1.0  # seconds
-# A cluster's client raises an error of its own, not a RedisError, where no node answers.
+# If no node answers, a cluster's client raises its own error, not a RedisError.
 ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException)
-# What a server answers that has become a replica: another one has taken over its address.
+# The errors of a server that has become a replica: another server has taken over its address.
 _WRONG_SERVER: Final = (exceptions.ReadOnlyError, exceptions.MasterDownError)
-# What the pool of a client that was given raises when it is full: it does not wait.
+# The error of a client's full pool, which does not wait.
 _FULL: Final[Any] = getattr(exceptions, "MaxConnectionsError", ())
-_WAIT: Final = 0.02  # seconds before the next look at a pool that was full
+_WAIT: Final = 0.02  # seconds between two tries with a full pool
 _RIGHTS: Final = "+@read +@write +@scripting +info"
 
 _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
@@ -42,15 +42,15 @@ class RedisServer(Connection):
 
     Args:
         where: A URL: ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://`` or ``unix://``; or
-            a client (``redis.Redis``, ``redis.RedisCluster``) with timeouts of its own.
-        prefix: What the names of the keys begin with.
-        timeout: Seconds that a call can take at most, or a timedelta.
+            a client (``redis.Redis``, ``redis.RedisCluster``) with its own timeouts.
+        prefix: The prefix of the keys' names.
+        timeout: The longest time of a call, in seconds or as a timedelta.
 
     Attributes:
         client: The client of redis-py.
 
     Raises:
-        ConfigError: An invalid URL or argument.
+        ConfigError: The URL or an argument is invalid.
     """
 
     vendor = "Redis"
@@ -76,10 +76,10 @@ class RedisServer(Connection):
 
     @property
     def name(self) -> str:
-        """Host, port and database, the socket, or the service of a Sentinel; no password."""
+        """Host, port and database, the socket, or a Sentinel's service, without the password."""
         if isinstance(self.client, redis.RedisCluster):
             cluster: Any = self.client
-            # It has none once it is closed, until the next call.
+            # A closed cluster has no default node until the next call.
             node = cluster.get_default_node() or next(
                 iter(cluster.nodes_manager.startup_nodes.values())
             )
@@ -100,14 +100,14 @@ class RedisServer(Connection):
     def close(self) -> None:
         if isinstance(self.client, redis.RedisCluster):
             cluster: Any = self.client
-            cluster.disconnect_connection_pools()  # once closed, it would find no node again
+            cluster.disconnect_connection_pools()  # a closed client would find no node again
         else:
             self.client.close()
 
     def check_bytes(self) -> None:
-        """Refuse a client that returns text."""
+        """Refuse a client that decodes its replies to text."""
         if self.client.get_encoder().decode_responses:
-            raise ConfigError("the client decodes what it reads: make it without decode_responses")
+            raise ConfigError("the client decodes its replies: create it without decode_responses")
 
     def run(
         self,
@@ -116,12 +116,12 @@ class RedisServer(Connection):
         store: str,
         replies: Mapping[str, str] | None = None,
     ) -> _Result:
-        """Let the client do something.
+        """Run a call on the client.
 
         Args:
-            call: What the client does.
-            store: What the role is called in messages.
-            replies: What errors of the role's own scripts mean, by a word in them.
+            call: The call.
+            store: The name of the role in messages.
+            replies: The meaning of errors of the role's scripts, by a word in their text.
         """
         try:
             return self.ask(call)
@@ -129,14 +129,14 @@ class RedisServer(Connection):
             reason = first_line(error) or type(error).__name__
             meant = (text for code, text in (replies or {}).items() if code in reason)
             says = next(meant, f"failed: {reason}{remedy_of(error)}")
-            # A cause whose text repeats a command, such as AUTH, would show it in a traceback.
+            # A cause that repeats a command such as AUTH would show its password in a traceback.
             cause = error if reason in (str(error), type(error).__name__) else None
             raise StoreError(f"the {store} store (redis) {says}") from cause
 
     def ask(self, call: Callable[[Any], _Result]) -> _Result:
-        """Let the client do something, on a new connection where an old one has the wrong server.
+        """Run a call on the client, and again on a new connection if the server became read-only.
 
-        Where the pool is full, wait for a connection within the timeout.
+        If the pool is full, wait for a connection within the timeout.
         """
         ends = monotonic() + self._timeout
         while True:
@@ -148,7 +148,7 @@ class RedisServer(Connection):
                 sleep(_WAIT)
             except _WRONG_SERVER:
                 break
-        if isinstance(self.client, redis.RedisCluster):  # it has learned who took over
+        if isinstance(self.client, redis.RedisCluster):  # it already knows the new server
             return call(self.client)
         with self.client.client() as single:
             single.connection.disconnect()
@@ -156,14 +156,14 @@ class RedisServer(Connection):
 
 
 def remedy_of(error: Exception) -> str:
-    """Return what to do about an error of the server, for the end of a message."""
+    """Return the fix for a server's error, as the end of a message."""
     if isinstance(error, exceptions.NoPermissionError):
-        return f"; grant its user {_RIGHTS} and the names of the keys (ACL SETUSER)"
+        return f": grant its user {_RIGHTS} and the names of the keys (ACL SETUSER)"
     return ""
 
 
 class _Aging:
-    """A connection that is made anew when it is old. A pool calls `connect` before each use."""
+    """A connection that is replaced when it is old. A pool calls `connect` before each use."""
 
     _since = 0.0
 
@@ -178,26 +178,26 @@ class _Aging:
 
 
 def _new_client(url: str, timeout: float) -> redis.Redis:
-    """Return a client that has not connected yet.
+    """Return a new client, which has not connected yet.
 
-    ``valkey`` and ``valkeys`` are other names of the first two schemes that redis-py reads.
+    ``valkey`` and ``valkeys`` are aliases of redis-py's first two schemes.
     """
     check_url(url)
-    # Once more where a restarted server has closed the connection, and for nothing else.
+    # Retry once if a restarted server has closed the connection, and only then.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     scheme, colon, rest = url.partition(":")
     with contextlib.suppress(ValueError, TypeError):
         pool: Any = redis.BlockingConnectionPool.from_url(
             _SCHEMES.get(scheme, scheme) + colon + rest,
-            timeout=timeout,  # for a connection
+            timeout=timeout,  # for connecting
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=retry,
         )
         pool.connection_class = type("Connection", (_Aging, pool.connection_class), {})
-        pool.connection_class(**pool.connection_kwargs)  # looks at the URL's options, and no more
+        pool.connection_class(**pool.connection_kwargs)  # validates the URL's options only
         return redis.Redis.from_pool(pool)
-    # Raised outside of the handler: an exception behind this one could show the URL's password.
+    # Raised outside the except block, because a chained exception could show the URL's password.
     raise ConfigError(
-        "url is not one that redis-py reads: pass redis://HOST, rediss://, unix://, valkey://, valkeys://"
+        "invalid URL for redis-py: pass redis://HOST, rediss://, unix://, valkey:// or valkeys://"
     )

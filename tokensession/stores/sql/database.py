@@ -1,4 +1,4 @@
-"""SQLite in a file, or PostgreSQL, by SQLAlchemy Core: each call ends within its time."""
+"""SQLite in a file, or PostgreSQL, by SQLAlchemy Core, with a time limit for each call."""
 
 from __future__ import annotations
 
@@ -37,36 +37,37 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 2.0  # seconds
 
-_WAIT: Final = 0.01  # seconds before another look at a file that another process has locked
+_WAIT: Final = 0.01  # seconds between two tries with a file that another process has locked
 
-_LOCK: Final = 0x746F6B656E  # of those who make tables at once; any number that is ours
+_LOCK: Final = 0x746F6B656E  # of concurrent table creations; an arbitrary number
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 _Result = TypeVar("_Result")
 
 
 class Messages(NamedTuple):
-    """How error messages speak of a role."""
+    """How messages describe a role."""
 
     failed: str
-    remedy: str = "; make it with create()"
+    remedy: str = ": run create()"
 
 
 class Database(Connection):
     """A database, its pool of connections, and the roles that share it.
 
     Args:
-        where: A URL as SQLAlchemy reads it, such as ``sqlite:///sessions.db`` or
+        where: A URL of SQLAlchemy, such as ``sqlite:///sessions.db`` or
             ``postgresql://app@db.example/app``; or an engine.
-        prefix: What the names of its tables begin with.
-        timeout: Seconds that a call can take at most, or a timedelta.
+        prefix: The prefix of the tables' names.
+        timeout: The longest time of a call, in seconds or as a timedelta.
 
     Attributes:
         dialect: ``postgresql`` or ``sqlite``.
-        engine: The engine that makes connections.
+        engine: The engine of the connections.
 
     Raises:
-        ConfigError: No such database or driver, a database in memory, or an invalid argument.
+        ConfigError: The database or driver is unknown, the database is in memory, or an argument is
+            invalid.
     """
 
     vendor = "SQL"
@@ -84,7 +85,7 @@ class Database(Connection):
         seconds = timeout_seconds(timeout)
         if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
             raise ConfigError(
-                "prefix must be 1 to 40 lower-case letters, digits and _, a letter first"
+                "prefix must be 1 to 40 lower-case letters, digits and _, starting with a letter"
             )
         engine = new_engine(where, seconds) if isinstance(where, str | sa.URL) else where
         if not isinstance(engine, sa.Engine):
@@ -92,7 +93,7 @@ class Database(Connection):
         self.prefix: str = prefix
         self.dialect: str = engine.dialect.name
         if self.dialect not in ("postgresql", "sqlite"):
-            raise ConfigError(f"SQL stores know sqlite and postgresql, not {self.dialect}")
+            raise ConfigError(f"SQL stores support sqlite and postgresql, not {self.dialect}")
         self.engine: Engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         watch(self.engine)
         self._begin = begin(self.dialect, seconds)
@@ -101,13 +102,13 @@ class Database(Connection):
             weakref.finalize(self, self.engine.dispose).atexit = False
         self._timeout = seconds
         self._file = sqlite_file(engine)
-        self._identity: tuple[int, int] | None = None  # of the file that is connected to
+        self._identity: tuple[int, int] | None = None  # of the connected file
         self._own_pool = PerProcess(partial(_leave_parents_pool, self.engine, os.getpid()))
         call_in_child(self._own_pool, PerProcess.__call__)
 
     @property
     def name(self) -> str:
-        """The URL without its password, and without options, which may hold one."""
+        """The URL without its password and its options, which can contain one."""
         return self.engine.url.set(query={}).render_as_string(hide_password=True)
 
     def keys(self, key: str = "", *, shared_file: bool = False) -> KeySource:
@@ -119,14 +120,14 @@ class Database(Connection):
         self.engine.dispose()
 
     def run(self, says: Messages, work: Callable[[sa.Connection], _Result]) -> _Result:
-        """Run something on a connection, and once more if that one turns out to be dead.
+        """Run a call on a connection, and again if the connection was dead.
 
         Args:
-            says: What the messages say.
-            work: What is run.
+            says: The messages.
+            work: The call.
         """
         if self._file is not None and not self._follow(self._file):
-            raise StoreError(f"{says.failed} its file is not there{says.remedy}")
+            raise StoreError(f"{says.failed} its file is missing{says.remedy}")
         return self._run(says, work)
 
     def make_tables(
@@ -138,29 +139,29 @@ class Database(Connection):
         *,
         private: bool = False,
     ) -> None:
-        """Make tables, and fill them in the same transaction; leave alone those that are there.
+        """Create tables and fill them in the same transaction; keep existing ones.
 
         Args:
-            says: What the messages say.
-            tables: What is made.
-            fill: Writes what the tables begin with.
-            is_filled: Tells whether that is there. Processes that start at once then wait for the
-                first of them alone.
-            private: Whether a new file of SQLite is for its owner alone, and keeps its journal
-                where those who can only read it need no write access to its folder.
+            says: The messages.
+            tables: The tables.
+            fill: Writes the initial rows.
+            is_filled: Tells whether the rows exist. Concurrent processes then wait only for the
+                first one.
+            private: Whether a new SQLite file is for its owner alone. Its journal is then placed
+                where its readers need no write access to the folder.
         """
 
         def work(connection: sa.Connection) -> None:
             if self.dialect == "sqlite" and self._made_here and not private:
-                # Readers and the writer do not wait for each other; the file remembers it.
+                # Readers and the writer then do not block each other; the file remembers the mode.
                 mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-                if mode != "wal":  # only the first process needs the file for itself
+                if mode != "wal":  # only the first process needs an exclusive lock
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             there = all(map(sa.inspect(connection).has_table, tables.tables))
             if there and (is_filled is None or is_filled(connection)):
                 return
             with self.transaction(connection):
-                if self.dialect == "postgresql":  # two that make one table disturb each other
+                if self.dialect == "postgresql":  # concurrent creations of one table fail
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
                 tables.create_all(connection)
                 if fill is not None:
@@ -168,7 +169,7 @@ class Database(Connection):
 
         if self._file is not None:
             if private:
-                # With the mode of a key file; the driver reports what is wrong with it.
+                # With the mode of a key file; the driver reports errors.
                 with contextlib.suppress(OSError, ValueError):
                     os.close(os.open(self._file, os.O_RDONLY | os.O_CREAT, 0o600))
             self._follow(self._file)
@@ -188,7 +189,7 @@ class Database(Connection):
                     sleep(min(_WAIT, left))
                     continue
                 if again and is_dead(error) and left > self._timeout / 2:
-                    again = False  # a restarted server left a pool of dead ones
+                    again = False  # after a restart, the pool's connections are dead
                     continue
                 reason = _reason(error)
                 missing = "no such table" in reason or "does not exist" in reason
@@ -196,14 +197,14 @@ class Database(Connection):
                 raise StoreError(f"{says.failed} {reason}{remedy}") from error
 
     def _follow(self, file: str) -> bool:
-        """Connect to the file that is there now, and tell whether there is one.
+        """Connect to the current file, and tell whether it exists.
 
-        A file that was deleted, or replaced by a backup, goes on answering those who had it open,
-        and keeps what they write from all others.
+        An open file that was deleted or replaced by a backup still answers. Writes to it would be
+        lost to all other processes.
         """
         identity = None
         with contextlib.suppress(OSError, ValueError):
-            status = os.stat(file)  # noqa: PTH116  # each request does this
+            status = os.stat(file)  # noqa: PTH116  # runs on each request
             identity = status.st_dev, status.st_ino
         if identity != self._identity:
             self.engine.dispose()
@@ -212,7 +213,7 @@ class Database(Connection):
 
     @contextlib.contextmanager
     def transaction(self, connection: sa.Connection) -> Generator[None]:
-        """Make one step of all that a block does."""
+        """Run the block as one transaction."""
         connection.exec_driver_sql(self._begin)
         try:
             yield
@@ -224,7 +225,7 @@ class Database(Connection):
 
 
 def _leave_parents_pool(engine: Engine, pid: int) -> int:
-    """Give a child of process `pid` a pool of its own, and leave its parent's connections alone."""
+    """Give a child of process `pid` a pool of its own; keep the parent's connections untouched."""
     here = os.getpid()
     if here != pid:
         engine.dispose(close=False)
@@ -232,7 +233,7 @@ def _leave_parents_pool(engine: Engine, pid: int) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """Return what went wrong in a line, without the values of the statement."""
+    """Return an error in one line, without the values of the statement."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         return first_line(error.orig)
     if isinstance(error, StatementError):

@@ -1,7 +1,7 @@
-"""Engines of SQLAlchemy for SQLite in a file and for PostgreSQL, with a limit to each call.
+"""Engines of SQLAlchemy for SQLite files and PostgreSQL, with a time limit for each call.
 
-Nothing here belongs to a server's session: no startup options, no settings that stay and no named
-prepared statements. A pooler in transaction mode gives each transaction another session.
+Nothing here depends on a server's session: no startup options, lasting settings or named prepared
+statements. A pooler in transaction mode gives each transaction another session.
 """
 
 from __future__ import annotations
@@ -29,40 +29,42 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine, ExceptionContext
     from sqlalchemy.pool import Pool
 
-_LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a process that hangs can hold a lock
+_LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a hung process can hold a lock
 _READ_ONLY: Final = "25006"  # PostgreSQL's code for a write on a standby
 _NO_URL: Final = (
-    "url is not one that SQLAlchemy reads: sqlite:///FILE or postgresql://..., where "
-    "@ : / # in a password are written %40 %3A %2F %23"
+    "invalid URL for SQLAlchemy: pass sqlite:///FILE or postgresql://..., with "
+    "@ : / # in a password written as %40 %3A %2F %23"
 )
 
 _watched: WeakSet[Pool] = WeakSet()
-_here = threading.local()  # its `limit` is that of the call for which a thread connects
+_here = threading.local()  # its `limit` is that of the thread's current call
 
 
 def new_engine(url: str | sa.URL, timeout: float) -> Engine:
-    """Return an engine, which has not connected yet.
+    """Return a new engine, which has not connected yet.
 
     Args:
-        url: As SQLAlchemy reads it; ``postgresql`` and ``postgres`` mean the driver of our extra.
-        timeout: Seconds that a call can take at most.
+        url: A URL of SQLAlchemy. ``postgresql`` and ``postgres`` mean the driver of our extra.
+        timeout: The longest time of a call in seconds.
 
     Raises:
-        ConfigError: An invalid URL, a database in memory, or a driver that is not installed.
+        ConfigError: The URL is invalid, the database is in memory, or the driver is not installed.
     """
     parsed = _database_url(url)
     name = parsed.get_backend_name()
     if name == "sqlite":
         if parsed.database in (None, "", ":memory:"):
             raise ConfigError(
-                "a SQLite database in memory is lost with its connection: name a file "
+                "a SQLite database in memory is lost with its connection: pass a file "
                 "(sqlite:///sessions.db), or use MemoryStore"
             )
         options: dict[str, Any] = {"timeout": timeout}
     else:
-        options = {"connect_timeout": max(2, round(timeout))}  # libpq knows no less than 2
+        options = {"connect_timeout": max(2, round(timeout))}  # libpq accepts no less than 2
         if parsed.drivername == "postgresql+psycopg":
-            options["prepare_threshold"] = None  # else it names what it runs five times
+            options["prepare_threshold"] = (
+                None  # otherwise it prepares a statement that runs five times
+            )
     engine = None
     try:
         with contextlib.suppress(ArgumentError, NoSuchModuleError, ValueError):
@@ -81,11 +83,11 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
 
 
 def watch(engine: Engine) -> None:
-    """Let an engine's new connections be limited, and give up those to the wrong server."""
-    # Not by `event.contains`, which takes a new pool for a former one at the same address.
+    """Limit an engine's new connections, and drop those to a read-only server."""
+    # Not by `event.contains`, which confuses a new pool with a former one at the same address.
     if engine.pool not in _watched:
         _watched.add(engine.pool)
-        # First, because SQLAlchemy itself asks a new database some questions.
+        # First, because SQLAlchemy itself queries a new connection.
         event.listen(engine, "connect", _connected, insert=True)
     event.listen(engine, "handle_error", _failed)
 
@@ -97,9 +99,9 @@ def _connected(connection: Any, _: Any) -> None:
 
 
 def _failed(context: ExceptionContext) -> None:
-    """Take a server that only reads for one that is gone: another one takes over its address.
+    """Treat a read-only server as gone, because another server takes over its address.
 
-    SQLAlchemy then makes all connections anew, because they are to the same server.
+    SQLAlchemy then replaces all connections, which go to the same server.
     """
     if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
         context.is_disconnect = True
@@ -110,20 +112,19 @@ def sqlite_file(engine: Engine) -> str | None:
     name = engine.url.database
     if engine.dialect.name != "sqlite" or not name or name.startswith((":", "file:")):
         return None
-    # As SQLAlchemy does when it makes an engine: a relative path holds from then on.
+    # As SQLAlchemy does when it creates an engine: this fixes a relative path.
     return os.path.abspath(name)  # noqa: PTH100
 
 
 @contextlib.contextmanager
 def connected(engine: Engine, timeout: float) -> Generator[Connection]:
-    """Give a connection, and limit how long its driver waits; SQLite's limits its lock by itself.
+    """Yield a connection with a time limit for its driver; SQLite limits its lock wait itself.
 
     Args:
-        engine: The engine, as `watch` had it.
-        timeout: Seconds from the moment that there is a connection. The block then fails with a
-            TimeoutError.
+        engine: An engine that was passed to `watch`.
+        timeout: Seconds from the time of connection. Then the block fails with a TimeoutError.
     """
-    with contextlib.ExitStack() as questions:  # SQLAlchemy's own
+    with contextlib.ExitStack() as questions:  # SQLAlchemy's own queries
         _here.limit = lambda one: questions.enter_context(_limit(one, timeout))
         try:
             connection = engine.connect()
@@ -143,7 +144,7 @@ def _limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager
 def begin(dialect: str, timeout: float) -> str:
     """Return the statement that begins a transaction, with settings that end with it."""
     if dialect == "sqlite":
-        return "BEGIN IMMEDIATE"  # it must be told at the beginning that it will write
+        return "BEGIN IMMEDIATE"  # SQLite must know at the beginning that it will write
     limits = {
         "statement_timeout": round(timeout * 1000),
         "lock_timeout": round(timeout * 1000),
@@ -153,12 +154,12 @@ def begin(dialect: str, timeout: float) -> str:
 
 
 def is_dead(error: Exception) -> bool:
-    """Tell whether a connection turned out to be dead, or to the wrong server."""
+    """Tell whether a connection is dead, or goes to a read-only server."""
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def is_busy(error: Exception) -> bool:
-    """Tell whether SQLite found its file locked; it does not always wait for that."""
+    """Tell whether SQLite found its file locked, for which it does not always wait."""
     code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
     return code & 0xFF == sqlite3.SQLITE_BUSY
 
@@ -167,8 +168,8 @@ def _database_url(url: str | sa.URL) -> sa.URL:
     """Return a URL as SQLAlchemy reads it; for PostgreSQL with the driver of our extra.
 
     Raises:
-        ConfigError: SQLAlchemy cannot read it. Neither the message nor its cause shows a part of
-            the URL, which may hold a password.
+        ConfigError: The URL is invalid. Neither the message nor its cause shows a part of the URL,
+            which can contain a password.
     """
     parsed = None
     if isinstance(url, str):

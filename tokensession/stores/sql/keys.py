@@ -1,7 +1,6 @@
 """A key document in a row of a SQL database: SQLite or PostgreSQL, through SQLAlchemy Core.
 
-Needs the extra ``sql``, and for PostgreSQL a driver, such
-as that of the extra ``postgresql``.
+Needs the extra ``sql``, and a driver for PostgreSQL, such as that of the extra ``postgresql``.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ _Result = TypeVar("_Result")
 
 
 class SQLKeySource(Role[Database]):
-    """The document in a table of its own, ``tokensession_keys``, a row for each ring.
+    """The document in the table ``tokensession_keys``, which has a row for each ring.
 
     Args:
-        connection: The database, or its URL or client.
-        key: Which row; ``session-keys`` unless given.
-        shared_file: Accept a file of SQLite that others can read.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The database, or its URL or engine.
+        key: The row's name; by default ``session-keys``.
+        shared_file: Accept a SQLite file that others can read.
+        options: As for `stores.connect`, with a URL or engine.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class SQLKeySource(Role[Database]):
         super().__init__(connection)
         self._key = key or DEFAULT_NAME
         self._private_file = None if shared_file else sqlite_file(connection.engine)
-        self._says = Messages(f"{self.name}:", "; `tokensession keys new` makes it")
+        self._says = Messages(f"{self.name}:", ": make it with `tokensession keys new`")
         self._table = sa.Table(
             f"{connection.prefix}keys",
             sa.MetaData(),
@@ -58,11 +57,11 @@ class SQLKeySource(Role[Database]):
 
     @property
     def name(self) -> str:
-        """Database and row, without credentials."""
+        """The database and the row, without credentials."""
         return f"{self._connection.name}#{self._key}"
 
     def create(self) -> None:
-        """Make the table, if it is not there; a file of SQLite is for its owner alone."""
+        """Create the table if it is missing; a SQLite file is for its owner alone."""
         self._connection.make_tables(self._says, self._table.metadata, private=True)
 
     def read(self) -> bytes | None:
@@ -70,14 +69,14 @@ class SQLKeySource(Role[Database]):
         document: object = self._run(lambda connection: connection.execute(query).scalar())
         if document is None:
             return None
-        if not isinstance(document, str):  # SQLite keeps any value, whatever the column's type
+        if not isinstance(document, str):  # SQLite accepts any value in any column
             raise ConfigError(
                 f"{self.name}: the document is not text: write it with CAST(... AS TEXT)"
             )
         return document.encode()
 
     def write(self, document: bytes, *, over: bytes | None) -> bool:
-        """Replace the document, if it is still `over`; one statement decides."""
+        """Replace the document if it is still `over`, in one statement."""
         text, name = document.decode(), self._table.c.name
         statement: Any
         if over is None:
@@ -92,7 +91,7 @@ class SQLKeySource(Role[Database]):
 
     def _run(self, work: Callable[[sa.Connection], _Result]) -> _Result:
         if self._private_file is not None:
-            # By name: closing a descriptor of the file would drop the locks that SQLite has on it.
+            # By path, because closing a descriptor of the file would drop SQLite's locks.
             for suffix in ("", "-journal", "-wal"):
                 path = self._private_file + suffix
                 with contextlib.suppress(OSError):  # a missing file is reported below
@@ -100,5 +99,5 @@ class SQLKeySource(Role[Database]):
         try:
             return self._connection.run(self._says, work)
         except StoreError as error:
-            # The text of its cause may hold the statement's values, which are the keys.
+            # Its cause can quote the statement's values, which are the keys.
             raise StoreError(str(error)) from None

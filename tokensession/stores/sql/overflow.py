@@ -14,11 +14,11 @@ from tokensession.stores.sql.database import Database, Messages
 
 
 class SQLStore(Role[Database], Store):
-    """Keeps each entry in a row of its own; every 16th write removes rows that have ended.
+    """Keeps each entry in its own row; every 16th write removes ended rows.
 
     Args:
-        connection: The database, or its URL or client.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The database, or its URL or engine.
+        options: As for `stores.connect`, with a URL or engine.
     """
 
     def __init__(self, connection: Database | str | sa.Engine, **options: Any) -> None:
@@ -43,7 +43,7 @@ class SQLStore(Role[Database], Store):
         )
         return bytes(entry) if isinstance(entry, bytes | memoryview) else None
 
-    def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # absolute here
+    def keep(self, name: bytes, *, until: int, now: int) -> bool:  # noqa: ARG002  # the end is absolute
         return self._rows(self._table.keep, {"key": name, "end": until}) == 1
 
     def delete(self, name: bytes) -> None:
@@ -53,7 +53,7 @@ class SQLStore(Role[Database], Store):
         return self._rows(self._table.sweep, {"now": now, "limit": limit})
 
     def _rows(self, statement: sa.Executable, values: dict[str, object]) -> int:
-        """Write, and return how many rows were."""
+        """Run a write, and return the number of rows."""
         return self._connection.run(
             self._says, lambda connection: connection.execute(statement, values).rowcount
         )
@@ -74,8 +74,8 @@ class _Table:
         name: sa.BindParameter[bytes] = sa.bindparam("key")
         until = sa.bindparam("end", type_=sa.BigInteger)
         greatest = sa.func.greatest if dialect == "postgresql" else sa.func.max
-        # Where its answer is lost a write is made again. Names are digests, so a row that is
-        # there has the same entry.
+        # A write whose answer was lost is repeated. Names are digests, so an existing row has the
+        # same entry.
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
         self.insert = insert(table).on_conflict_do_nothing()
         self.select = sa.select(table.c.entry).where(table.c.name == name)
@@ -91,6 +91,6 @@ class _Table:
             .order_by(table.c.until)
             .limit(sa.bindparam("limit"))
         )
-        if dialect == "postgresql":  # two that sweep at once share the work
+        if dialect == "postgresql":  # concurrent sweeps share the work
             ended = ended.with_for_update(skip_locked=True)
         self.sweep = sa.delete(table).where(table.c.name.in_(ended.scalar_subquery()))

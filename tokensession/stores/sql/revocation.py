@@ -1,9 +1,9 @@
 """Revocations in a SQL database by SQLAlchemy Core: SQLite in a file, or PostgreSQL.
 
-Each row has the position of the write that made it. SQLite has one writer at a time, so a counter
-does. PostgreSQL has many, and the number of a row says nothing about when it can be seen. So the
-position is the transaction's id, and a reader goes on from the oldest transaction that was still
-open when it last looked, or from the last change that it saw where that came before.
+Each row has the position of its write. SQLite has one writer at a time, so a counter suffices.
+PostgreSQL has many, and a row's number does not tell when it becomes visible. So the position is
+the transaction's id. A reader continues from the oldest transaction that was open at its last
+reading, or from its last change if that is earlier.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 
-_TRIM_EVERY: Final = 1000  # writes, on average: changes are trimmed by the thousand
+_TRIM_EVERY: Final = 1000  # writes, on average; changes are trimmed by the thousand
 _Result = TypeVar("_Result")
 
 
@@ -44,8 +44,8 @@ class SQLStore(Role[Database], TransactionalStore):
     """Keeps revocations in four tables.
 
     Args:
-        connection: The database, or its URL or client.
-        options: As for `stores.connect`, beside a URL or client.
+        connection: The database, or its URL or engine.
+        options: As for `stores.connect`, with a URL or engine.
     """
 
     def __init__(self, connection: Database | str | sa.Engine, **options: Any) -> None:
@@ -59,7 +59,7 @@ class SQLStore(Role[Database], TransactionalStore):
         return Capabilities(durable=True, lists_changes=True)
 
     def create(self) -> None:
-        """Make the tables and their epoch; leave alone what is there."""
+        """Create the tables and their epoch; keep what exists."""
         tables = self._tables.metadata
         self._connection.make_tables(self._says, tables, self._fill, self._is_filled)
 
@@ -69,7 +69,7 @@ class SQLStore(Role[Database], TransactionalStore):
 
     def _fill(self, connection: Connection) -> None:
         connection.execute(self._tables.new_store(secrets.token_hex(8)))
-        step = Step(connection, self._tables)  # checks the version of what was there
+        step = Step(connection, self._tables)  # checks the version of existing tables
         if self._where(connection).position is None:
             step.position()
 
@@ -78,7 +78,7 @@ class SQLStore(Role[Database], TransactionalStore):
         return entries_of(self._first(self._tables.entry, values))
 
     def _first(self, query: sa.Executable, values: dict[str, Any] | None = None) -> Any:
-        """Return the one row of the store, with what was joined to it."""
+        """Return the single row of the store, with joined values."""
         return checked(self._run(lambda connection: connection.execute(query, values).first()))
 
     def _run(self, work: Callable[[Connection], _Result]) -> _Result:
@@ -119,8 +119,10 @@ class SQLStore(Role[Database], TransactionalStore):
 
     def read(self, position: Position | None) -> Iterator[Batch]:
         row = self._run(lambda connection: self._where(connection, position))
-        if row.position is None:  # a dump brought all of it: this server has no change of its own
-            with contextlib.suppress(StoreError):  # such as a standby, where nobody can write
+        if (
+            row.position is None
+        ):  # all rows came from a dump, so this server has no change of its own
+            with contextlib.suppress(StoreError):  # for example on a standby, which is read-only
                 self._write(lambda step: step.position(), None)
                 row = self._run(lambda connection: self._where(connection, position))
         since = int(position[0]) if position and row.follows else NEVER
@@ -135,10 +137,10 @@ class SQLStore(Role[Database], TransactionalStore):
                 last = page[-1][0]
                 if len(page) < BATCH:
                     break
-        here: Position = (NEVER, NEVER, "")  # which no change has
+        here: Position = (NEVER, NEVER, "")  # no change has this position
         if row.position is not None:
             here = (min(row.settled, row.position + 1), row.position, row.change.hex())
-        # What is for everyone stands in the row that was read first.
+        # The entries for everyone are in the row that was read first.
         yield Batch(
             everyone=seconds(row.everyone),
             highest=seconds(row.highest),
@@ -147,7 +149,7 @@ class SQLStore(Role[Database], TransactionalStore):
         )
 
     def _where(self, connection: Connection, position: Position | None = None) -> Any:
-        """Return where the store is, and whether it still has the last change of a position."""
+        """Return the store's position, and whether it still has the last change of a reader."""
         _, number, change = position or (NEVER, NEVER, "")
         values = {"position": number, "change": bytes.fromhex(str(change))}
         return checked(connection.execute(self._tables.here, values).first())

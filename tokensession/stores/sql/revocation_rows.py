@@ -1,4 +1,4 @@
-"""Rows of the SQL store of revocations as entries; what is not an entry is told or skipped."""
+"""Convert rows of the SQL revocation store to entries; report or skip invalid rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tokensession.stores.sql.revocation_tables import VERSION
 
 
 def checked(row: Any) -> Any:
-    """Return the row of the store."""
+    """Return the valid store row, or raise StoreError."""
     if row is None:
         raise StoreError(
-            "the revocation store is empty: what it held is gone, or it was never made; make it "
-            "with create(), and end all older sessions if it is a loss (revoke_all)"
+            "the revocation store is empty: it was never created, or lost its entries. Run "
+            "create(), and after a loss revoke_all(), which ends all older sessions"
         )
     if row.version != VERSION:
         raise StoreError(
-            f"the revocation store is of version {row.version!r}; this library knows {VERSION}"
+            f"the revocation store has version {row.version!r}: use one of version {VERSION}"
         )
     return row
 
@@ -32,11 +32,9 @@ def entries_of(row: Any) -> Entries:
 
 
 def seconds(value: object) -> int:
-    """Return a number of seconds."""
-    if not isinstance(value, int):  # SQLite keeps any value
-        raise StoreError(
-            "the revocation store holds something that is not a number where one belongs"
-        )
+    """Return a valid number of seconds, or raise StoreError."""
+    if not isinstance(value, int):  # SQLite accepts any value
+        raise StoreError("the revocation store contains an invalid number")
     return value
 
 

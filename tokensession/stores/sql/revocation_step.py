@@ -1,8 +1,8 @@
-"""One step of the SQL store of revocations: what a transaction reads and writes.
+"""One step of the SQL revocation store: the reads and writes of a transaction.
 
-What changes a mark, a chain or the instant for everyone locks the row of the store. A sign-out
-does not, so it waits for no process that hangs. It meets the replacement of the same id at that
-id's key: the first of the two to deny the id wins, and the other one waits and looks again.
+A change of a mark, a chain or the instant for everyone locks the store's row. A sign-out does not,
+so it waits for no hung process. A sign-out and a replacement of the same id compete for that id's
+key. The first one to deny the id wins; the other one waits and checks again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """A transaction that has begun."""
+    """An open transaction."""
 
     def __init__(self, connection: Connection, tables: Tables, *, lock: bool = False) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ class Step:
         while not fresh:
             chain = self._chain(sid)
             current = sid if chain is None else chain.current
-            if current == ended:  # it was denied already, and nothing continues it
+            if current == ended:  # it was denied before, and has no next id
                 break
             fresh = self._deny(denial, current)
             ended = current
@@ -61,7 +61,7 @@ class Step:
 
     def continue_as(self, denial: Denial, new: bytes) -> None:
         while not self._is_continued(denial, new):
-            pass  # another step denied the id meanwhile, which the next look sees
+            pass  # another step denied the id meanwhile, which the next check sees
 
     def _is_continued(self, denial: Denial, new: bytes) -> bool:
         sid = denial.sid
@@ -111,13 +111,13 @@ class Step:
         first: bytes | None = None,
         current: bytes | None = None,
     ) -> bool:
-        """Deny an id; False where it is denied already."""
+        """Deny an id; return False if it is denied already."""
         values = {"sid": sid, "until": denial.until, "position": self.position()}
         values |= {"first": first, "current": current}
         return self._connection.execute(self._tables.deny, values).first() is not None
 
     def position(self) -> int:
-        """Return the position of this step; the first call appends the change."""
+        """Return the position of this step; the first call appends its change."""
         position = self._position
         if position is None:
             change = {"change": secrets.token_bytes(CHANGE_BYTES)}

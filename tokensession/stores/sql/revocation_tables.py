@@ -1,14 +1,14 @@
-"""The tables of the SQL store of revocations and its statements, made once for each store.
+"""The tables and statements of the SQL revocation store, created once per store.
 
-A session that got a new id has a chain. The row of its first id holds its current id, and the row
-of each replaced id names the first one.
+A session that received a new id has a chain. The first id's row has the current id, and the rows of
+replaced ids have the first one.
 
-Each write appends a change: its position and random bytes, a row that nothing rewrites. A reader
-that finds its last change again has seen all that came before it, so it goes on from there. In
-PostgreSQL the position is the transaction's id, which a server can hand out again after a crash,
-and which another server has not reached. Every transaction after a change gets a greater id, on
-each server that has the change. A row that a dump brought has the id of another server; it shows
-in the row's system column xmin, and such a row counts as no change.
+Each write appends a change: its position and random bytes, in a row that is never rewritten. A
+reader that finds its last change again has seen all earlier changes, so it continues from there. In
+PostgreSQL the position is the transaction's id. A server can reuse an id after a crash, and another
+server has not reached it yet. Every transaction after a change gets a greater id, on each server
+that has the change. A row from a dump has another server's id. The row's system column xmin reveals
+it, and such a row does not count as a change.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = 3
 _TRIMMED: Final = 5000  # changes removed in one step
-_XID: Final = 2**32 - 1  # the bits of a transaction's id that a row's system column keeps
+_XID: Final = 2**32 - 1  # the bits of a transaction's id in the system column
 
 
 class Tables:
@@ -56,7 +56,7 @@ class Tables:
         self.changes = sa.Table(
             f"{prefix}revocation_changes",
             self.metadata,
-            # SQLite counts them. In PostgreSQL a dump can bring an id that is still to come.
+            # SQLite counts positions. In PostgreSQL a dump can contain an id of the future.
             sa.Column(
                 "position",
                 sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -131,7 +131,7 @@ class Tables:
         self.here = self._here()
 
     def _chain(self) -> sa.Executable:
-        """Return the statement for the chain of one session: its first id, and its current one."""
+        """Return the statement for a session's chain: its first id and its current one."""
         chain, replaced, current = self.denied, self.denied.alias(), self.denied.alias()
         sid = sa.bindparam("sid", type_=sa.LargeBinary)
         first = sa.select(replaced.c.first).where(replaced.c.sid == sid).scalar_subquery()
@@ -142,9 +142,10 @@ class Tables:
         )
 
     def _here(self) -> sa.Executable:
-        """Return the statement for where the store is, and whether it has a reader's last change.
+        """Return the statement for the store's position, and whether it has a reader's last change.
 
-        All of it is of one instant. What is not seen yet has a position from `settled` on.
+        All values are of one instant. Changes that are not visible yet have positions from
+        `settled` on.
         """
         store, newest, known = self.store, self.changes.alias("newest"), self.changes.alias("known")
         last = (
@@ -176,7 +177,7 @@ class Tables:
         )
 
     def _was_made_here(self, name: str, changes: sa.FromClause) -> sa.ColumnElement[bool]:
-        """Tell a change of this server and its predecessors from one that a dump brought."""
+        """Distinguish changes of this server and its predecessors from those of a dump."""
         if not self._postgresql:
             return sa.true()
         made_by = sa.literal_column(f"{name}.xmin::text::bigint", sa.BigInteger)
@@ -186,9 +187,9 @@ class Tables:
     def page(self, table: sa.Table, *, everything: bool) -> sa.Select[Any]:
         """Return the statement for a page of a table's rows since a position, by their keys.
 
-        Beyond the end of its own snapshot there are only rows that a dump brought.
+        Rows beyond the snapshot's end come from a dump.
         """
-        unread = ("position", "first", "current")  # replicas need no chains
+        unread = ("position", "first", "current")  # replicas do not use chains
         columns = [column for column in table.c if column.name not in unread]
         key, position = columns[0], table.c.position
         query = sa.select(*columns).where(
@@ -201,7 +202,7 @@ class Tables:
     def _make_writes(self) -> None:
         denied, marks = self.denied, self.marks
         greater = sa.func.greatest if self._postgresql else sa.func.max
-        # Nothing is returned where the id is denied already; the row of another is not locked.
+        # It returns nothing if the id is denied already; another row is not locked.
         self.deny = self.insert(denied).on_conflict_do_nothing().returning(denied.c.sid)
         end = sa.bindparam("end", type_=sa.BigInteger)
         self.keep_denied = (
@@ -241,12 +242,12 @@ class Tables:
         return append.returning(changes.c.position)
 
     def _trim_changes(self) -> sa.Executable:
-        """Return the statement that removes the oldest changes, and those that a dump brought."""
+        """Return the statement that deletes the oldest changes, and those of a dump."""
         position = self.changes.c.position
         old = sa.select(position).order_by(position.desc()).offset(MAX_CHANGES).limit(_TRIMMED)
         if not self._postgresql:
             return sa.delete(self.changes).where(position.in_(old.scalar_subquery()))
-        end = _snapshot("xmax")  # beyond it are ids of another server, which are still to come here
+        end = _snapshot("xmax")  # ids beyond it are another server's, and will come here later
         old = old.where(position < end).with_for_update(skip_locked=True)
         return sa.delete(self.changes).where(
             position.in_(old.scalar_subquery()) | (position >= end)
@@ -270,18 +271,18 @@ class Tables:
             .order_by(until)
             .limit(sa.bindparam("limit"))
         )
-        if self._postgresql:  # two that sweep at once share the work
+        if self._postgresql:  # concurrent sweeps share the work
             ended = ended.with_for_update(skip_locked=True)
         return sa.delete(table).where(key.in_(ended.scalar_subquery()))
 
     def new_store(self, epoch: str) -> Any:
-        """Return the statement that makes the one row of the store, unless there is one."""
+        """Return the statement that inserts the store's row, unless it exists."""
         values = {"id": 1, "version": VERSION, "epoch": epoch, "everyone": -1, "highest": -1}
         return self.insert(self.store).values(**values, life=0).on_conflict_do_nothing()
 
 
 def _snapshot(end: str) -> sa.ColumnElement[Any]:
-    """Give the oldest transaction of the snapshot that is still open, or the first to come."""
+    """Return the snapshot's oldest open transaction, or the next one to come."""
     snapshot = sa.func.pg_current_snapshot()
     return _number(getattr(sa.func, f"pg_snapshot_{end}")(snapshot))
 
