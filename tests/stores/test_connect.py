@@ -85,7 +85,7 @@ class TestCreate:
 
     def test_nothing_to_create(self, store: Connection) -> None:
         """It says how a role is asked for."""
-        with pytest.raises(ConfigError, match="call store.revocations"):
+        with pytest.raises(ConfigError, match=r"call store\.revocations"):
             store.create()
         with pytest.raises(
             ConfigError, match="role must be one of revocations, directory, overflow"

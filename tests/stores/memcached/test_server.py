@@ -120,7 +120,7 @@ def test_all_roles_share_one_pool(memcached: Memcached) -> None:
     revocations.deny(denial(1), now=NOW)
     overflow.put(bytes(32), b"entry", until=NOW + 60, now=NOW)
     assert overflow.largest == 2**21 - 1024
-    with pytest.raises(ConfigError, match="Memcached keeps no keys"):
+    with pytest.raises(ConfigError, match="Memcached cannot store keys"):
         store.keys()
     store.close()
     assert revocations.look_up(sid(1), None).denied

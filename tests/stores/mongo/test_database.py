@@ -28,7 +28,7 @@ def test_all_roles_share_one_client(mongo: Mongo) -> None:
     names = store.run(lambda database: database.list_collection_names(), store="overflow")
     assert sorted(names) == ["overflow", "revocations"]
     assert len(store._client._made) == 1
-    with pytest.raises(ConfigError, match="MongoDB keeps no keys"):
+    with pytest.raises(ConfigError, match="MongoDB cannot store keys"):
         store.keys()
     store.close()
     assert revocations.look_up(sid(1), None).denied
