@@ -227,7 +227,7 @@ class TestGetters:
     def test_a_header(self) -> None:
         """There is no cookie to tell of."""
         app = serve(lambda: "x", cookie=Header())
-        with pytest.raises(ConfigError, match="travel in a header"):
+        with pytest.raises(ConfigError, match="uses a Header"):
             app.session_interface.get_cookie_name(app)
 
 

@@ -300,5 +300,5 @@ def test_what_a_configuration_tells() -> None:
     manager: SessionManager[Any] = SessionManager(KeyRing.generate(), cookie=development)
     config = SessionConfig(manager, scopes={ScopeType.HTTP})
     assert (config.key, config.secure, config.samesite) == ("shop", False, "strict")
-    with pytest.raises(ConfigError, match="travel in a cookie"):
+    with pytest.raises(ConfigError, match="need a cookie"):
         SessionConfig(KeyRing.generate(), cookie=Header())

@@ -249,5 +249,5 @@ def test_a_change_after_the_response_raises() -> None:
         request.add_finished_callback(lambda late: late.session.update(a=1))
         return Response()
 
-    with pytest.raises(ConfigError, match="that change is lost"):
+    with pytest.raises(ConfigError, match="the change is lost"):
         answered(SessionFactory(KeyRing.generate()), view)

@@ -79,7 +79,7 @@ def test_a_session_that_is_taken_out_raises_before_the_response(value: Any) -> N
         request.scope["session"] = value
         return PlainTextResponse("x")
 
-    with pytest.raises(ConfigError, match="taken out of the scope"):
+    with pytest.raises(ConfigError, match="removed from the scope"):
         client_of(route=take_out).get("/")
 
 

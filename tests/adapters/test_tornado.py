@@ -409,5 +409,5 @@ def test_changes_of_a_websocket() -> None:
         assert isinstance(site.failure("/unwritable"), StateError)
         with connect(f"{url}/chat", proxy=None) as socket:
             socket.send("hello")
-            with pytest.raises(ConfigError, match="that change is lost"):
+            with pytest.raises(ConfigError, match="the change is lost"):
                 raise site.failure("/chat")

@@ -382,7 +382,7 @@ def test_check_removes_nothing(browser: Browser, watched: Threads) -> None:
 def test_what_is_too_large_for_the_store_names_the_largest_keys(browser: Browser) -> None:
     """And the limit, like a state that does not fit into a cookie."""
     with pytest.raises(
-        SessionTooLarge, match=r"takes 1000000: keep .* \(largest: 'data' 2000005 bytes"
+        SessionTooLarge, match=r"limit is 1000000: keep .* \(largest: 'data' 2000005 bytes"
     ):
         browser.ask(lambda session: session.update(data=bytes(2_000_000), small=1))
 

@@ -24,8 +24,8 @@ def test_what_is_no_store(where: object) -> None:
 @pytest.mark.parametrize(
     ("url", "options", "message"),
     [
-        ("sqlite:///x.db", {"database": "a"}, "database means nothing to SQL, which has prefix, t"),
-        ("memory:", {"timeout": 1}, "timeout means nothing to memory, which has max_denied, room"),
+        ("sqlite:///x.db", {"database": "a"}, "SQL has no option database: it has prefix, t"),
+        ("memory:", {"timeout": 1}, "memory has no option timeout: it has max_denied, room"),
         ("memory:", {"room": 5}, "room must be at least 8000016 bytes"),
         ("memory:", {"max_denied": 0}, "max_denied must be at least 1"),
         ("sqlite:///x.db", {"timeout": 0}, "timeout must be above 0"),

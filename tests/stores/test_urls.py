@@ -76,7 +76,7 @@ class TestURLs:
             ("redis://:hunter2@cache", "process lists"),
             ("postgresql://app:hunter2@db/app", "process lists"),
             ("redis://cache?password=hunter2", "process lists"),
-            ("url:NOWHERE", "NOWHERE is not set or empty"),
+            ("url:NOWHERE", "NOWHERE is missing or empty"),
             ("mongodb://db", "pass a file, env:NAME"),
             ("mysql://db", "pass a file, env:NAME"),
             ("redis://[", "invalid URL"),
@@ -109,6 +109,6 @@ class TestNamedURLs:
     )
     def test_passwords_in_arguments(self, url: str) -> None:
         """Refused with the remedy, and never shown."""
-        with pytest.raises(ConfigError, match=r"process lists.*url:SESSION_STORE") as caught:
+        with pytest.raises(ConfigError, match=r"process lists.*url:NAME") as caught:
             named_url(url)
         assert "hunter2" not in str(caught.value)

@@ -1,1 +1,1 @@
-"""Framework glue: one module per framework, imported only by those who use it."""
+"""Framework glue: one module per framework. Only users of a framework import its module."""

@@ -1,11 +1,11 @@
-"""Sessions for aiohttp's server, as aiohttp-session's users know them.
+"""Sessions for aiohttp's server, with the interface of aiohttp-session.
 
 >>> from tokensession import KeyRing
 >>> from tokensession.adapters.aiohttp import session_of, setup
 >>> setup(app, KeyRing.follow("session-keys.json"))
 
-A handler asks for its session by ``session_of(request)``; ``await get_session(request)`` does the
-same for users of aiohttp-session.
+A handler gets its session with ``session_of(request)``. ``await get_session(request)`` does the
+same, for users of aiohttp-session.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
     from tokensession.web.options import Options
     from tokensession.web.unavailable import Refusal
 
-# Packages that build on aiohttp-session look there, by its function.
+# Packages for aiohttp-session read the session under this name, through its function.
 _AIOHTTP_SESSION: Final = "aiohttp_session"
-# Where the session stands in a request; another for each further session of one application.
+# The request key of the session; further sessions of one application need other keys.
 SESSION: Final = web.RequestKey("tokensession", Session)
 
-# Each session's response, with what that says of it; None for nothing.
+# For each session, its response and the session's headers in it, or None.
 _SavedWith = WeakKeyDictionary[Session, "tuple[web.StreamResponse, Headers | None]"]
 
 
-def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
+def setup(  # noqa: C901  # two hooks of aiohttp, which share these arguments
     app: web.Application,
     keys: KeyRing | KeyRingWatcher | SessionManager[Any],
     *,
@@ -62,23 +62,23 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
     key: web.RequestKey[Session] = SESSION,
     **options: Unpack[Options],
 ) -> None:
-    """Give each request of an application its session, and each response what it needs.
+    """Give each request of an application its session, and save it with the response.
 
-    The session is opened on first access, and can be changed until the response is prepared (for
-    a WebSocket: until its handshake is answered); later changes raise a ConfigError. A store is
-    asked in a thread; where it cannot be asked the answer is 503.
+    The session is opened lazily. It can be changed until the response is prepared (for a WebSocket:
+    until its handshake is answered). Later changes raise a ConfigError. Stores are called in a
+    thread. If a store fails, the answer is 503.
 
     Args:
-        app: The application; its sub-applications are served too, without a setup of their own.
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
-        cookie_name: The cookie, ``__Host-session`` by default; its name without prefix is the
-            context of its tokens.
-        key: Where the session stands in the request, for several sessions in one application.
+        app: The application. Its sub-applications need no setup of their own.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
+        cookie_name: The cookie's name, by default ``__Host-session``. The context of its tokens is
+            the name without its prefix.
+        key: The request key of the session, for several sessions in one application.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
             `state_type`, `padding`, `observer`, `convert`.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
     manager = manager_of(keys, options, cookie_name=cookie_name)
     saved: _SavedWith = WeakKeyDictionary()
@@ -98,13 +98,15 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
     async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
         if key in request:
             raise ConfigError(
-                "this request has a session already, whose changes would be lost: set sessions up "
-                "once, for the outermost application, or give setup another key"
+                "this request already has a session, whose changes would be lost: call setup once, "
+                "for the outermost application, or pass another key"
             )
         headers = [(name.lower(), value) for name, value in request.raw_headers]
         session = request[key] = Session(manager, headers, None, request.scheme)
         if key is SESSION and _AIOHTTP_SESSION in sys.modules:
-            with warnings.catch_warnings(action="ignore"):  # aiohttp asks for keys of another type
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # aiohttp warns about keys of another type
                 request[_AIOHTTP_SESSION] = session
         if manager.can_wait(session):
             await run_beside(manager.opening(session))
@@ -115,11 +117,11 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share what is given here
             raise
         except BaseException as error:
             begun = session.closed
-            manager.complete(session)  # what was changed before an error is not kept
+            manager.complete(session)  # changes before an error are not saved
             if begun or not isinstance(error, StoreError):
                 raise
             raise _answer(unavailable(manager, error)) from error
-        # Here rather than when it is prepared: by then aiohttp answers no error any more.
+        # Save here, because aiohttp answers no errors once the response is prepared.
         await save(request, response)
         if response.prepared:
             manager.complete(session)
@@ -138,7 +140,7 @@ def session_of(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION)
         key: As `setup` was given it.
 
     Raises:
-        ConfigError: An application without `setup`.
+        ConfigError: `setup` was not called for the application.
     """
     session: Session | None = request.get(key)
     if session is None:
@@ -158,10 +160,10 @@ async def get_session(request: web.BaseRequest, key: web.RequestKey[Session] = S
 
 
 async def new_session(request: web.BaseRequest, key: web.RequestKey[Session] = SESSION) -> Session:
-    """Return the session of a request, cleared: a new, anonymous one.
+    """Clear the session of a request, and return it: a new, anonymous one.
 
     Raises:
-        ConfigError: An application without `setup`.
+        ConfigError: `setup` was not called for the application.
     """
     session = session_of(request, key)
     session.clear()
@@ -190,7 +192,7 @@ async def _save(
             manager.complete(session)
             raise
         answer = _answer(refused)
-        if response.prepared:  # a stream's writer has been set up already, and is not set back
+        if response.prepared:  # a stream's writer was set up already and cannot be reset
             if response.compression:
                 answer.headers["Content-Encoding"] = headers["Content-Encoding"]
             if "Transfer-Encoding" in headers:
@@ -198,7 +200,7 @@ async def _save(
         raise answer from error
     session._late = partial(_vary_late, manager, response)
     if isinstance(response, web.Response) and not isinstance(response.body, AsyncIterablePayload):
-        manager.complete(session)  # its body has been made
+        manager.complete(session)  # the body is complete
     if not session.opened:
         return response, None
     _write(response, fields)
@@ -206,7 +208,7 @@ async def _save(
 
 
 def _vary_late(manager: SessionManager[Any], response: web.StreamResponse) -> None:
-    """Make a response vary that has been handed on."""
+    """Make a response vary after it was passed on."""
     fields = _merged(response)
     add_vary(fields, manager.vary)
     _write(response, fields)
@@ -218,9 +220,9 @@ def _carry_over(
     saved: _SavedWith,
     response: web.StreamResponse,
 ) -> None:
-    """Let a response say of the session what one said that it takes the place of.
+    """Copy the session's headers from a response to the one that replaces it.
 
-    A middleware around ours may answer by a response of its own.
+    A middleware around ours can return its own response.
     """
     former, said = (None, None) if session is None else saved.get(session, (None, None))
     if said is None or former is response:
@@ -235,7 +237,7 @@ def _carry_over(
 
 
 def _merged(response: web.StreamResponse) -> Headers:
-    """Return those headers of a response that are merged with ours."""
+    """Return those headers of a response that a session can change."""
     return [
         (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
         for name, value in response.headers.items()
@@ -251,7 +253,7 @@ def _write(response: web.StreamResponse, fields: Headers) -> None:
 
 
 def _cookies(response: web.StreamResponse) -> Headers:
-    """Return the response's cookies as headers, which aiohttp makes of them when it prepares it."""
+    """Return the response's cookies as headers, as aiohttp prepares them."""
     lines = list(response.headers.getall("Set-Cookie", ()))
     if not response.prepared:
         lines += [cookie.OutputString() for cookie in response.cookies.values()]
@@ -259,10 +261,10 @@ def _cookies(response: web.StreamResponse) -> Headers:
 
 
 def _answer(refused: Refusal) -> web.HTTPException:
-    """Return an answer of ours as aiohttp has it raised."""
+    """Return a response of ours as an exception for aiohttp."""
     kinds = {503: web.HTTPServiceUnavailable, 500: web.HTTPInternalServerError}
     answer = kinds[refused.status](text=refused.body.decode())
     for name, value in refused.headers:
-        if name not in (b"content-type", b"content-length"):  # of the text
+        if name not in (b"content-type", b"content-length"):  # set with the text
             answer.headers.add(name.decode(), value.decode("utf-8", "surrogateescape"))
     return answer

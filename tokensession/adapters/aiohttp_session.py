@@ -1,4 +1,4 @@
-"""The session of one request, as aiohttp-session's users know it."""
+"""The session of one request, with the interface of aiohttp-session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tokensession.errors import ConfigError
 class Session(SharedMembers):
     """The session of one request, with the members of aiohttp-session's.
 
-    aiohttp-security signs in and out by it for real.
+    With aiohttp-security, a sign-in starts a new session and a sign-out ends it.
     """
 
     _sign_in_key = "AIOHTTP_SECURITY"
@@ -26,7 +26,7 @@ class Session(SharedMembers):
 
     @property
     def max_age(self) -> int:
-        """Seconds of the idle window, which can be set."""
+        """The idle window in seconds. It can be set."""
         return self.ttl
 
     @max_age.setter
@@ -34,12 +34,12 @@ class Session(SharedMembers):
         self.set_lifetime(value)
 
     def set_new_identity(self, identity: object) -> None:
-        """Refuse to choose the id of a session.
+        """Refuse an id that the application chooses.
 
         Raises:
             ConfigError: Always.
         """
         raise ConfigError(
-            f"the id of a session is random, and not a {type(identity).__name__} of your choice: "
-            "call regenerate() for a new one"
+            f"a session id must be random, not a {type(identity).__name__} of your choice: call "
+            "regenerate() for a new id"
         )

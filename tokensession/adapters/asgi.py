@@ -37,36 +37,36 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _START: Final = "http.response.start"
 _BODY: Final = "http.response.body"
-# What ends a response, unless it has `more_body`.
+# The messages that end a response, unless `more_body` is set.
 _ENDS: Final = {
     _BODY, "http.response.pathsend", "http.response.zerocopysend", "websocket.http.response.body",
 }  # fmt: skip
 _ACCEPT: Final = "websocket.accept"
-_REFUSES: Final = "websocket.close"  # a WebSocket that has not been accepted
+_REFUSES: Final = "websocket.close"  # a WebSocket that was not accepted
 _BEGINS: Final = {_START, _ACCEPT, "websocket.http.response.start", _REFUSES}
-_TRY_AGAIN_LATER: Final = 1013  # of WebSocket's close codes
-_INTERNAL_ERROR: Final = 1011  # likewise
+_TRY_AGAIN_LATER: Final = 1013  # WebSocket close code
+_INTERNAL_ERROR: Final = 1011  # WebSocket close code
 
 
 class SessionMiddleware:
-    """Gives each request its session, and each response what the session needs.
+    """Gives each request its session, and saves it with the response.
 
-    The session is opened on first access; a request that never touches it costs next to nothing.
-    It can be changed until the response begins (for a WebSocket: until it is accepted); later
-    changes raise a ConfigError, and so do those before a WebSocket is refused. A store is asked
-    in a thread; where it cannot be asked the answer is 503.
+    The session is opened lazily. A request that does not use it costs almost nothing. The session
+    can be changed until the response begins (for a WebSocket: until it is accepted). Later changes
+    raise a ConfigError, and so do changes before a WebSocket is refused. Stores are called in a
+    thread. If a store fails, the answer is 503.
 
     Args:
         app: The application.
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
-        cookie_name: The cookie, ``__Host-session`` by default; its name without prefix is the
-            context of its tokens.
-        scope_key: Where the session stands in the scope, for several sessions in one application.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
+        cookie_name: The cookie's name, by default ``__Host-session``. The context of its tokens is
+            the name without its prefix.
+        scope_key: The key of the session in the scope, for several sessions in one application.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
             `state_type`, `padding`, `observer`, `convert`.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class SessionMiddleware:
         self._manager = manager_of(keys, options, cookie_name=cookie_name)
         self._scope_key = scope_key
 
-    async def __call__(  # noqa: C901  # flat, since each call would cost a request more than it says
+    async def __call__(  # noqa: C901  # flat, because calls would be too slow
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serve one request or WebSocket; other scopes pass through."""
@@ -93,7 +93,7 @@ class SessionMiddleware:
             else:
                 await self.app(scope, receive, send)
             return
-        # An HTTP request that needs no store: one function in place of an object and coroutines.
+        # An HTTP request without a store: one function instead of an object and coroutines.
         key = self._scope_key
         session = scope[key] = manager.open(scope["headers"], scheme=scope.get("scheme"))
         begun = replaced = False
@@ -121,13 +121,13 @@ class SessionMiddleware:
                 replaced = True
                 return _answer(send, answer, error)
             begun, begun_with = True, scope.get(key)
-            # A copy: the application can keep its own for other requests, as Litestar's cache does.
+            # A copy, because the application can reuse its message, as Litestar's cache does.
             return send({**message, "headers": headers})
 
         try:
             await self.app(scope, receive, sending)
         except BaseException as error:
-            # An error before the response is answered outside, where no change could be carried.
+            # An outer layer answers an error before the response, so no change can be saved.
             session._phase = COMPLETE
             if begun or replaced or not isinstance(error, StoreError):
                 raise
@@ -196,7 +196,7 @@ async def _nothing() -> None:
 
 
 async def _answer(send: Send, answer: Refusal, error: TokenSessionError) -> None:
-    """Send an answer in place of the application's; raise the error that is not a store's."""
+    """Send a response in place of the application's; raise the error unless it is a store's."""
     await send({"type": _START, "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": answer.body})
     if not isinstance(error, StoreError):
@@ -204,12 +204,12 @@ async def _answer(send: Send, answer: Refusal, error: TokenSessionError) -> None
 
 
 class _Exchange:
-    """One request on its way to its response.
+    """One request until its response is complete.
 
     Attributes:
         begun: Whether the application's response has begun.
-        begun_with: The object that stood in the session's place then.
-        replaced: Whether another answer took its place.
+        begun_with: The object in the session's place at that time.
+        replaced: Whether a response of ours replaced the application's.
     """
 
     __slots__ = (
@@ -240,7 +240,7 @@ class _Exchange:
         self.begun_with: object = None
 
     async def send(self, message: Message) -> None:
-        """Send what the application sends, where that can need a store or is a WebSocket's."""
+        """Send a message of the application that may need a store or belongs to a WebSocket."""
         kind = message["type"]
         if self.replaced:
             return
@@ -277,19 +277,19 @@ class _Exchange:
         await self._send(message if refuses else {**message, "headers": headers})
         if changed and headers:
             raise ConfigError(
-                "the session was changed before its WebSocket was refused, and that change is "
-                "lost, as a refusal sets no cookie: accept the WebSocket, or answer it by HTTP "
-                "(the extension websocket.http.response)"
+                "the session was changed before its WebSocket was refused, but a refusal sets no "
+                "cookie: accept the WebSocket, or answer it by HTTP (the extension "
+                "websocket.http.response)"
             )
 
     async def refuse(self, answer: Refusal) -> None:
-        """Send an answer in place of the application's."""
+        """Send a response in place of the application's."""
         self.replaced = True
         self._manager.complete(self._session)
         prefix = "http"
         if self._scope["type"] == "websocket":
             if "websocket.http.response" not in self._scope.get("extensions", {}):
-                unavailable = answer.status != 500  # noqa: PLR2004  # the other answer
+                unavailable = answer.status != 500  # noqa: PLR2004  # the other possible status
                 code = _TRY_AGAIN_LATER if unavailable else _INTERNAL_ERROR
                 await self._send({"type": _REFUSES, "code": code})
                 return

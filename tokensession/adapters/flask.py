@@ -4,8 +4,8 @@
 >>> from tokensession.adapters.flask import SessionInterface
 >>> app.session_interface = SessionInterface(KeyRing.follow("session-keys.json"))
 
-``flask.session`` is the session, with all that Flask's own can do, and its verbs besides;
-``session_of(request)`` is the same, typed.
+``flask.session`` is the session. It has the interface of Flask's own session, and our verbs.
+``session_of(request)`` is the same session, typed.
 """
 
 from __future__ import annotations
@@ -57,11 +57,13 @@ __all__ = ["SessionInterface", "session_of"]
 
 _log = logging.getLogger("tokensession")
 
-_PRESERVED = "werkzeug.debug.preserve_context"  # of a test client that looks at the session after
+_PRESERVED = (
+    "werkzeug.debug.preserve_context"  # set by a test client that reads the session afterwards
+)
 
 
 class Managers(NamedTuple):
-    """What serves one application."""
+    """The managers of one application."""
 
     permanent: SessionManager[Any]
     until_closed: SessionManager[Any]
@@ -69,14 +71,16 @@ class Managers(NamedTuple):
 
     @property
     def cookie(self) -> Cookie:
-        """The cookie, as it is set.
+        """The cookie.
 
         Raises:
-            ConfigError: Tokens travel in a header.
+            ConfigError: The manager uses a header.
         """
         cookie = self.permanent.cookie
         if not isinstance(cookie, Cookie):
-            raise ConfigError("tokens travel in a header, so there is no session cookie to ask for")
+            raise ConfigError(
+                "the manager uses a Header, so there is no session cookie: pass a Cookie"
+            )
         return cookie
 
     def open(self, request: Any, headers: Any, scheme: str | None) -> Session:
@@ -89,10 +93,10 @@ class Managers(NamedTuple):
     def saving(
         self, session: Session, response: Response, method: str | None, *, streamed: bool
     ) -> Steps[None]:
-        """Write what the response must say into its headers, and close the session.
+        """Write the session into the response's headers, and close the session.
 
-        Where that fails so that the framework could not answer it, the response becomes a 503, or
-        a 500 after a sign-out.
+        If that fails with an error that the framework could not answer, the response becomes a 503,
+        or a 500 after a sign-out.
         """
         claim(response, session)
         session.keep_flashes()
@@ -130,32 +134,33 @@ class Managers(NamedTuple):
 
 
 class ManagersByApp:
-    """Makes what serves an application of its settings, at its first request.
+    """Makes the managers of an application from its settings, at its first request.
 
     Args:
-        keys: The ring, its watcher, or a manager, whose cookie then is not that of the settings.
+        keys: The ring, its watcher, or a manager. A manager has its own cookie, regardless of the
+            settings.
         current: The framework's proxy of the current session.
-        options: As for `SessionManager`. Without a policy that is the OWASP profile, and
-            PERMANENT_SESSION_LIFETIME for sessions that are permanent.
+        options: As for `SessionManager`. The default policy is the OWASP profile, with
+            PERMANENT_SESSION_LIFETIME for permanent sessions.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
 
     def __init__(
         self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], current: Any, options: Options
     ) -> None:
-        manager_of(keys, options)  # to refuse wrong arguments where they are given
+        manager_of(keys, options)  # refuses invalid arguments early
         self._keys = keys
         self._options = options
         self._current = current
         self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
 
     def of(self, app: App) -> Managers:
-        """Return what serves an application.
+        """Return the managers of an application.
 
         Raises:
-            ConfigError: Settings that browsers would refuse or that would be unsafe.
+            ConfigError: Browsers would refuse the settings, or they are unsafe.
         """
         made = self._made.get(app)
         if made is None:
@@ -176,7 +181,7 @@ class ManagersByApp:
                 if lifetime > DEFAULT_ABSOLUTE and options.get("revocation") is not None:
                     _log.info(
                         "PERMANENT_SESSION_LIFETIME raises the policy's longest to %(longest)d s: "
-                        "give Policy(longest=%(longest)d) to every other service that shares the "
+                        "set Policy(longest=%(longest)d) in every other service that shares the "
                         "revocation store",
                         {"longest": policy.longest},
                     )
@@ -189,17 +194,17 @@ class SessionInterface(sessions.SessionInterface):
 
     The settings are read at the first request: SESSION_COOKIE_NAME, SESSION_COOKIE_DOMAIN,
     SESSION_COOKIE_PATH, SESSION_COOKIE_SAMESITE, SESSION_COOKIE_PARTITIONED and
-    PERMANENT_SESSION_LIFETIME. Where Flask's defaults are unsafe ours hold: the cookie is
-    ``__Host-session``, Secure and SameSite=Lax. Where a store cannot be asked the answer is 503.
+    PERMANENT_SESSION_LIFETIME. Our defaults replace Flask's unsafe ones: the cookie is
+    ``__Host-session``, Secure and SameSite=Lax. If a store fails, the answer is 503.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
-            `state_type`, `padding`, `observer`, `convert`. Without a policy that is the
-            OWASP profile, and PERMANENT_SESSION_LIFETIME for sessions that are permanent.
+            `state_type`, `padding`, `observer`, `convert`. The default policy is the OWASP profile,
+            with PERMANENT_SESSION_LIFETIME for permanent sessions.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
 
     def __init__(
@@ -210,23 +215,23 @@ class SessionInterface(sessions.SessionInterface):
         self._managers = ManagersByApp(keys, current_session, options)
 
     def get_cookie_name(self, app: Flask) -> str:
-        """Return the name of the cookie that is set."""
+        """Return the name of the cookie."""
         return self._managers.of(app).cookie.name
 
     def get_cookie_domain(self, app: Flask) -> str | None:
-        """Return the domain of the cookie, or None for the host alone."""
+        """Return the domain of the cookie, or None for only the host."""
         return self._managers.of(app).cookie.domain
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the path of the cookie."""
         return self._managers.of(app).cookie.path
 
-    def get_cookie_httponly(self, app: Flask) -> bool:  # noqa: ARG002  # as Flask calls it
-        """Tell that scripts cannot read the cookie."""
+    def get_cookie_httponly(self, app: Flask) -> bool:  # noqa: ARG002  # Flask's signature
+        """Return True: scripts cannot read the cookie."""
         return True
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Tell whether the cookie is sent over https alone."""
+        """Tell whether the cookie is sent only over https."""
         return not self._managers.of(app).cookie.http_development
 
     def get_cookie_samesite(self, app: Flask) -> str:
@@ -234,39 +239,39 @@ class SessionInterface(sessions.SessionInterface):
         return self._managers.of(app).cookie.same_site
 
     def get_cookie_partitioned(self, app: Flask) -> bool:
-        """Tell whether the cookie is partitioned by the site around it."""
+        """Tell whether the cookie is partitioned by top-level site."""
         return self._managers.of(app).cookie.partitioned
 
-    def should_set_cookie(self, app: Flask, session: Any) -> bool:  # noqa: ARG002  # as Flask calls it
-        """Tell whether the response sets the cookie, but for a renewal."""
+    def should_set_cookie(self, app: Flask, session: Any) -> bool:  # noqa: ARG002  # Flask's signature
+        """Tell whether the response sets the cookie, except for a renewal."""
         return bool(session.modified)
 
     def open_session(self, app: Flask, request: Request) -> Session:
-        """Return the session of a request; nothing is read before it is touched."""
+        """Return the session of a request. It is opened lazily."""
         managers = self._managers.of(app)
         headers = RequestHeaders(request.environ, managers.permanent.vary)
         return managers.open(request, headers, request.environ.get("wsgi.url_scheme"))
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
-        """Write what the response must say; see `SessionManager.save`."""
+        """Write the session into the response; see `SessionManager.save`."""
         managers = self._managers.of(app)
         environ = session._headers.environ
         streamed = response.is_streamed
         run(managers.saving(session, response, environ["REQUEST_METHOD"], streamed=streamed))
         if environ.get(_PRESERVED):
-            session._phase = BEFORE_HEAD  # changes are taken, and lost, as in Flask's own
+            session._phase = BEFORE_HEAD  # later changes are accepted and lost, as in Flask
         elif streamed:
             response.call_on_close(partial(_end, managers.permanent, session))
 
 
 def _end(manager: SessionManager[Any], session: Session) -> None:
-    """Note that a streamed body has ended, and see whether a change came too late."""
+    """Handle the end of a streamed body, and check for late changes."""
     manager.complete(session)
     manager.check_unchanged(session)
 
 
 def _refuse(response: Response, answer: Refusal) -> None:
-    """Put an answer of ours into a response, whose body is released when that has been sent."""
+    """Put a response of ours into a response, whose body is released after it was sent."""
     close = getattr(response.response, "close", None)
     if close is not None:
         response.call_on_close(close)
@@ -280,16 +285,18 @@ def _refuse(response: Response, answer: Refusal) -> None:
 
 
 def cookie_of(config: Mapping[str, Any]) -> Cookie:
-    """Return the cookie that Flask's settings ask for.
+    """Return the cookie of Flask's settings.
 
     Raises:
-        ConfigError: Settings that browsers would refuse or that would be unsafe.
+        ConfigError: Browsers would refuse the settings, or they are unsafe.
     """
     name, domain = config["SESSION_COOKIE_NAME"], config["SESSION_COOKIE_DOMAIN"]
     path = config["SESSION_COOKIE_PATH"] or config["APPLICATION_ROOT"]
     if not config["SESSION_COOKIE_HTTPONLY"]:
-        raise ConfigError("SESSION_COOKIE_HTTPONLY=False would show the token to scripts")
-    if name == "session":  # Flask's default, which browsers protect in no way
+        raise ConfigError(
+            "SESSION_COOKIE_HTTPONLY=False would show the token to scripts: remove it"
+        )
+    if name == "session":  # Flask's default, which has no protection in browsers
         name = "__Host-session" if domain is None and path == "/" else "__Secure-session"
     return Cookie(
         name=name,

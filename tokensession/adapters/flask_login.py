@@ -1,7 +1,7 @@
-"""Flask-Login signs in and out for real: by its own signals, without a line in the application.
+"""Follow Flask-Login's signals, so that its sign-in and sign-out act on the session.
 
-Flask-Login changes the mapping alone. Here its sign-in begins a new session of its user, and its
-sign-out ends the session, in the revocation list too.
+Flask-Login itself changes only the mapping. With this module its sign-in starts a new session for
+the user, and its sign-out ends the session, also in the revocation list.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from flask.sansio.app import App
 
 _USER: Final = "_user_id"  # Flask-Login's key for the user
-_REMEMBER: Final = "_remember"  # its note of what to do to its "remember me" cookie
-# What a sign-in has just set: Flask-Login's keys, and Flask's own for a session that is permanent.
+_REMEMBER: Final = "_remember"  # its note about its "remember me" cookie
+# The keys that a sign-in has just set: Flask-Login's, and Flask's for a permanent session.
 _NOTED: Final = (_USER, "_fresh", "_id", _REMEMBER, "_remember_seconds", "_permanent")
 
 
 def follow_flask_login(app: App) -> None:
-    """Follow the signals that Flask-Login sends for an application, if it is imported."""
+    """Follow an application's Flask-Login signals, if Flask-Login is imported."""
     signals = sys.modules.get("flask_login.signals")
     if signals is not None:
         signals.user_logged_in.connect(_signed_in, app)
@@ -35,7 +35,7 @@ def follow_flask_login(app: App) -> None:
 
 
 def _current() -> Session | None:
-    """Return the session of the running request, if it is one of ours and holds a mapping."""
+    """Return the current request's session, if it is one of ours and holds a mapping."""
     current: Any = session._get_current_object() if has_request_context() else None  # type: ignore[attr-defined]  # a LocalProxy
     return current if isinstance(current, Session) and current._open().is_mapping else None
 
@@ -45,7 +45,7 @@ def _signed_in(_app: App, **_: Any) -> None:
     user = None if current is None else current.get(_USER)
     if current is None or user is None:
         return
-    # Over another user's session nothing is carried over but what has just been noted.
+    # If another user was signed in, keep only the keys of this sign-in.
     kept = {key: current[key] for key in _NOTED if key in current}
     current._pending = None
     current.sign_in(subject_of(user))
@@ -63,7 +63,7 @@ def _signed_out(_app: App, **_: Any) -> None:
 
 
 def _protected(app: App, **_: Any) -> None:
-    """Sign out where the strong protection of sessions has taken the user out of one."""
+    """Sign out if Flask-Login's strong protection has removed the user from the session."""
     current = _current()
     if current is not None and current.subject is not None and _USER not in current:
         _signed_out(app)

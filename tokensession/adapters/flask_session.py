@@ -1,4 +1,4 @@
-"""The session of one request, as the users of Flask and Quart know it."""
+"""The session of one request, with the interface of Flask's and Quart's sessions."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from tokensession.format.seconds import Duration
 
 _SESSION: Final = "_session_of_request"  # the attribute of a request that has its session
-_FLASHES: Final = "_flashes"  # Flask's own key for the messages of `flash`
-_MARKUP: Final = " m"  # of a map that stands for marked-up text, as in Flask's own cookie
+_FLASHES: Final = "_flashes"  # Flask's own key for flashed messages
+_MARKUP: Final = " m"  # the key of a map for marked-up text, as in Flask's own cookie
 _CORE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
 
 
 class Session(RequestSession[Any], sessions.SessionMixin):
-    """The session of one request, as Flask's users know it.
+    """The session of one request, with the interface of Flask's sessions.
 
     Flashed messages keep their markup, and lazy texts are written as str.
     """
 
-    # Seconds that it lives once it is permanent: PERMANENT_SESSION_LIFETIME.
+    # The life of a permanent session in seconds: PERMANENT_SESSION_LIFETIME.
     _lifetime: int
-    # A sign-in extension's note for its own cookie, which `clear` must keep.
+    # A sign-in extension's note about its own cookie, which `clear` must keep.
     _pending: dict[str, Any] | None = None
 
     @property
     def permanent(self) -> bool:
-        """Whether it outlives the browser: its cookie has a Max-Age, and it lives longer.
+        """Whether the session outlives the browser: its cookie has a Max-Age, and it lives longer.
 
-        Setting it raises a ConfigError where the policy's `longest` is below
+        Setting it raises a ConfigError if the policy's `longest` is below
         PERMANENT_SESSION_LIFETIME.
         """
         value = self._value or self._open()
@@ -58,19 +58,19 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         label: str | None = None,
         provider: tuple[str, str] | None = None,
     ) -> None:
-        """Begin a new session for `subject`, permanent if the one before was; see `Session`."""
+        """Start a new session for `subject`, permanent if the former one was; see `Session`."""
         super().sign_in(subject, ttl=ttl, cap=cap, label=label, provider=provider)
         value = self._value or self._open()
         if ttl is cap is None and value.is_mapping and self.permanent:
             self.set_lifetime(self._lifetime)
 
     def clear(self) -> None:
-        """Drop state and subject: sign out. What is written after it is a new session."""
+        """Sign out: remove state and subject. Later changes belong to a new session."""
         super().clear()
         if self._pending:
             self.update(self._pending)
 
-    # -- flashes: read as Flask gives them, kept as core values ------------------------------
+    # -- flashes: read in Flask's form, stored as core values --------------------------------
 
     def __getitem__(self, key: str) -> Any:
         """Return a value of the state."""
@@ -83,7 +83,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         return self._read(item) if key == _FLASHES else item
 
     def _read(self, flashes: Any) -> Any:
-        """Return messages with their markup; the same list, while it can be changed in place."""
+        """Return messages with their markup; the same list, while it can change in place."""
         if not isinstance(flashes, list):
             return flashes
         read = [_read_one(entry) for entry in flashes]
@@ -93,7 +93,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         return flashes
 
     def keep_flashes(self) -> Any:
-        """Put flashed messages into the form in which a token keeps them; return what was there."""
+        """Convert flashed messages to the form of tokens; return the former value."""
         value = self._value
         flashes = value.state.get(_FLASHES) if value is not None and value.is_mapping else None
         if value is not None and isinstance(flashes, list):
@@ -102,7 +102,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
 
     @property
     def modified(self) -> bool:
-        """Whether the session has changed, or the application has said so."""
+        """Whether the session has changed, or the application has marked it as changed."""
         flashes = self.keep_flashes()
         try:
             return super().modified
@@ -115,7 +115,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         self._flagged = bool(value)
 
     def check(self) -> None:
-        """Raise now what the writing would raise; see `RequestSession.check`."""
+        """Raise now what writing the session would raise; see `RequestSession.check`."""
         self.keep_flashes()
         super().check()
 
@@ -159,7 +159,7 @@ def write_as_json(app: App) -> None:
 
 
 def _read_one(entry: Any) -> Any:
-    """Return a message and its category as Flask gives them."""
+    """Return a message and its category in Flask's form."""
     if not isinstance(entry, list | tuple):
         return entry
     return tuple(_read_part(part) for part in entry)
@@ -169,19 +169,21 @@ def _read_part(part: Any) -> Any:
     if not isinstance(part, dict) or [*part] != [_MARKUP]:
         return part
     kept = part[_MARKUP]
-    # What our own token says is as trusted as what the application put in.
+    # Our own token is as trusted as the application's value.
     return Markup(kept) if isinstance(kept, str) else kept  # noqa: S704
 
 
 def _kept(entry: Any) -> Any:
-    """Return a message and its category as core values; lazy texts are looked up here."""
-    if isinstance(entry, tuple):  # as `flash` and reading leave it; a list is kept already
+    """Return a message and its category as core values; lazy texts are evaluated here."""
+    if isinstance(
+        entry, tuple
+    ):  # the form of `flash` and of reading; a list has the form of tokens
         entry = [_escaped(part) for part in entry]
     return [_kept_part(part) for part in entry] if isinstance(entry, list) else entry
 
 
 def _escaped(part: Any) -> Any:
-    """Return a part; a map of the application's that looks like marked-up text is put into one."""
+    """Return a part; an application's map that looks like marked-up text is wrapped in one."""
     return {_MARKUP: part} if isinstance(part, dict) and [*part] == [_MARKUP] else part
 
 

@@ -1,4 +1,4 @@
-"""The session in Jinja's templates, where the application's keys come first."""
+"""The session in Jinja templates: the application's keys come first."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 
 class SessionInTemplates(Mapping[str, Any]):
-    """A session as templates see it: ``{{ session.state }}`` is the application's key.
+    """A session for templates: ``{{ session.state }}`` is the application's key ``state``.
 
-    Jinja looks attributes up before items, so a session's own attributes would hide keys of the
-    same name. Here they are found where there is no such key.
+    Jinja looks up attributes before items, so a session's attributes would hide keys of the same
+    name. Here an attribute is used only if there is no such key.
 
     Args:
-        session: The session, or a proxy that finds it.
+        session: The session, or a proxy of it.
     """
 
     __slots__ = ("_session",)
@@ -26,26 +26,26 @@ class SessionInTemplates(Mapping[str, Any]):
         return self._session[key]
 
     def __iter__(self) -> Iterator[str]:
-        """Give the keys of the state."""
+        """Yield the keys of the state."""
         return iter(self._session)
 
     def __len__(self) -> int:
-        """Count the keys of the state."""
+        """Return the number of keys of the state."""
         return len(self._session)
 
     def __bool__(self) -> bool:
-        """Tell whether there is any state; False outside of a request."""
+        """Tell whether the state is not empty; False outside of a request."""
         return bool(self._session)
 
     def __getattr__(self, name: str) -> Any:
         """Return a value of the state, or an attribute of the session."""
         try:
             return self._session[name]
-        except (KeyError, TypeError):  # a state of a type has no items
+        except (KeyError, TypeError):  # a typed state has no items
             return getattr(self._session, name)
 
     def __repr__(self) -> str:
-        """Show what the session shows."""
+        """Return the session's own representation."""
         return repr(self._session)
 
 

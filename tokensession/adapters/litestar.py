@@ -4,9 +4,9 @@
 >>> from tokensession.adapters.litestar import SessionConfig
 >>> app = Litestar(handlers, plugins=[SessionConfig(KeyRing.follow("session-keys.json"))])
 
-``request.session`` is the session, and ``session_of(request)`` the same, typed. ``set_session`` and
-``clear_session``, SessionAuth, FlashPlugin, ``exclude`` and the test client's session data work as
-with Litestar's own sessions.
+``request.session`` is the session, and ``session_of(request)`` is the same session, typed.
+``set_session``, ``clear_session``, SessionAuth, FlashPlugin, ``exclude`` and the test client's
+session data work as with Litestar's own sessions.
 """
 
 from __future__ import annotations
@@ -53,23 +53,24 @@ __all__ = ["SessionBackend", "SessionConfig", "SessionMiddleware", "session_of"]
 
 
 class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
-    """Litestar's sessions in tokens: a plugin, or by its `middleware` a session's configuration.
+    """Litestar's sessions in tokens: a plugin, or a session configuration with a `middleware`.
 
-    As a plugin it adds its middleware, and lets handlers return ``request.session`` as JSON. Give
+    As a plugin it adds its middleware, and lets handlers return ``request.session`` as JSON. Pass
     it to SessionAuth as ``session_backend_config``, and to the test client as ``session_config``.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
-        cookie_name: As the short form of ``cookie=Cookie(name=...)``.
-        exclude: Patterns of paths that have no session.
-        exclude_opt_key: The option of handlers that have no session.
-        scopes: The kinds of connections that have a session.
-        subject: Returns whose session it is by its state, or None, as for SessionAuth. A state of
-            another subject begins a new session, and one without a subject ends the former's.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
+        cookie_name: Short for ``cookie=Cookie(name=...)``.
+        exclude: Patterns of paths without a session.
+        exclude_opt_key: The option of handlers without a session.
+        scopes: The kinds of connections with a session.
+        subject: Returns the subject for a state, or None, as for SessionAuth. A state of another
+            subject starts a new session. A state without a subject ends the former subject's
+            session.
         options: As for `SessionManager`.
 
     Raises:
-        ConfigError: Wrong arguments, or tokens that travel in a header.
+        ConfigError: An argument is invalid, or the manager uses a header.
     """
 
     def __init__(
@@ -86,14 +87,14 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
         self.manager: SessionManager[Any] = manager_of(keys, options, cookie_name=cookie_name)
         cookie = self.manager.cookie
         if not isinstance(cookie, Cookie):
-            raise ConfigError("Litestar's sessions travel in a cookie: give a Cookie, not a Header")
+            raise ConfigError("Litestar's sessions need a cookie: pass a Cookie, not a Header")
         self._backend_class = SessionBackend
         self.subject = subject
         self.exclude = exclude
         self.exclude_opt_key = exclude_opt_key
         if scopes is not None:
             self.scopes = scopes
-        # What Litestar and its documents of OpenAPI ask of a configuration.
+        # The attributes that Litestar and its OpenAPI documents need.
         self.key: str = cookie.name
         self.max_age: int = self.manager.codec.new().ttl
         self.path: str = cookie.path
@@ -106,11 +107,11 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
 
     @property
     def middleware(self) -> DefineMiddleware:
-        """What goes into ``middleware=[...]``."""
+        """The middleware for ``middleware=[...]``."""
         return DefineMiddleware(SessionMiddleware, backend=SessionBackend(self))
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Add the middleware to an application, and what makes JSON of a session."""
+        """Add the middleware to an application, and a JSON encoder for sessions."""
         app_config.middleware.insert(0, self.middleware)
         encoders = {RequestSession: attrgetter("state")}
         app_config.type_encoders = {**encoders, **(app_config.type_encoders or {})}
@@ -118,20 +119,20 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
 
 
 class SessionBackend(BaseSessionBackend[SessionConfig]):
-    """What Litestar's test client reads and writes sessions with.
+    """Reads and writes sessions for Litestar's test client.
 
     Args:
         config: The configuration.
     """
 
     def get_session_id(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:  # noqa: ARG002
-        """Return None, as the session is in its token."""
+        """Return None, because the token contains the session."""
         return None
 
     async def load_from_connection(
         self, connection: ASGIConnection[Any, Any, Any, Any]
     ) -> dict[str, Any]:
-        """Return the state of the session that a connection carries."""
+        """Return the state of a connection's session."""
         return (await self._opened(connection)).copy()
 
     async def store_in_message(
@@ -140,7 +141,7 @@ class SessionBackend(BaseSessionBackend[SessionConfig]):
         message: Message,
         connection: ASGIConnection[Any, Any, Any, Any],
     ) -> None:
-        """Write a state into the headers of a response.
+        """Write a state into a response's headers.
 
         Raises:
             TokenSessionError: As for `SessionManager.save`.
@@ -156,7 +157,7 @@ class SessionBackend(BaseSessionBackend[SessionConfig]):
 
     async def _opened(self, connection: ASGIConnection[Any, Any, Any, Any]) -> RequestSession[Any]:
         manager = self.config.manager
-        # The test client gives cookies alone, without the header that they came in.
+        # The test client has parsed cookies, but no Cookie header.
         token = connection.cookies.get(self.config.key, "")
         headers = [(b"cookie", f"{self.config.key}={token}".encode())] if token else []
         session = manager.open(headers)
@@ -166,11 +167,11 @@ class SessionBackend(BaseSessionBackend[SessionConfig]):
 
 
 class SessionMiddleware(LitestarMiddleware[SessionBackend]):
-    """Litestar's session middleware, which leaves sessions to `tokensession.adapters.asgi`.
+    """Litestar's session middleware, which delegates to `tokensession.adapters.asgi`.
 
     Args:
         app: The application.
-        backend: Has the manager.
+        backend: The backend with the manager.
     """
 
     def __init__(self, app: ASGIApp, backend: SessionBackend) -> None:
@@ -183,7 +184,7 @@ class SessionMiddleware(LitestarMiddleware[SessionBackend]):
         await self._served(cast("Any", scope), cast("Any", receive), cast("Any", send))
 
     async def _signing_in(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a request whose subject follows from the state of its session."""
+        """Serve a request whose subject depends on the state of its session."""
         session: RequestSession[Any] = scope["session"]
 
         async def sending(message: Any) -> None:
@@ -197,7 +198,7 @@ class SessionMiddleware(LitestarMiddleware[SessionBackend]):
 
 
 def _follow(session: RequestSession[Any], subject_of: Any) -> None:
-    """Sign in or out whom the state names, and keep the state."""
+    """Sign the state's subject in or out, and keep the state."""
     subject = subject_of(session) if session else None
     if subject == session.subject:
         return

@@ -50,15 +50,15 @@ _CSRF_BYTES = 20
 
 
 class UnavailableError(HTTPServiceUnavailable, StoreError):  # type: ignore[misc]  # no types
-    """A StoreError that Pyramid answers by 503, if no view of yours does."""
+    """A StoreError that Pyramid answers with 503, unless one of your views handles it."""
 
 
 @implementer(ISession)
 class Session(SharedMembers):
-    """The session of one request, as Pyramid's users know it.
+    """The session of one request, with the interface of Pyramid's sessions.
 
-    `SessionAuthenticationHelper` signs in and out by it for real. Where a store cannot be asked,
-    the StoreError is Pyramid's `HTTPServiceUnavailable` too.
+    With `SessionAuthenticationHelper`, a sign-in starts a new session and a sign-out ends it. If a
+    store fails, the StoreError is also Pyramid's `HTTPServiceUnavailable`.
     """
 
     _sign_in_key = "auth.userid"
@@ -74,17 +74,17 @@ class Session(SharedMembers):
     _is_answered = False  # whether Pyramid has a response
 
     def __json__(self, request: Any) -> Any:  # as Pyramid's renderer calls it
-        """Return the state, as what Pyramid's JSON renderer writes of a session."""
+        """Return the state, which Pyramid's JSON renderer writes for a session."""
         return self.state
 
-    def flash(self, msg: Any, queue: str = "", allow_duplicate: bool = True) -> None:  # noqa: FBT001, FBT002  # as Pyramid
-        """Keep a message for the next page."""
+    def flash(self, msg: Any, queue: str = "", allow_duplicate: bool = True) -> None:  # noqa: FBT001, FBT002  # Pyramid's signature
+        """Store a message for the next page."""
         messages = self.setdefault(f"_f_{queue}", [])
         if allow_duplicate or msg not in messages:
             messages.append(msg)
 
     def pop_flash(self, queue: str = "") -> list[Any]:
-        """Return the messages of a queue, and forget them."""
+        """Return the messages of a queue, and remove them."""
         messages: list[Any] = self.pop(f"_f_{queue}", [])
         return messages
 
@@ -94,29 +94,29 @@ class Session(SharedMembers):
         return messages
 
     def new_csrf_token(self) -> str:
-        """Make a new CSRF token."""
+        """Create a new CSRF token, and return it."""
         token = self[_CSRF] = os.urandom(_CSRF_BYTES).hex()
         return token
 
     def get_csrf_token(self) -> str:
-        """Return the CSRF token, which is made where there is none."""
+        """Return the CSRF token; create it if there is none."""
         token: str | None = self.get(_CSRF)
         return self.new_csrf_token() if token is None else token
 
 
 @implementer(ISessionFactory)
 class SessionFactory:
-    """Pyramid's sessions in tokens: give it to ``config.set_session_factory``.
+    """Pyramid's sessions in tokens: pass it to ``config.set_session_factory``.
 
-    The session is opened on first access, and can be changed until Pyramid has the response.
+    The session is opened lazily. It can be changed until Pyramid has the response.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
-        cookie_name: The cookie, ``__Host-session`` by default.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
+        cookie_name: The cookie's name, by default ``__Host-session``.
         options: As for `SessionManager`.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class SessionFactory:
         self._manager = manager_of(keys, options, cookie_name=cookie_name)
 
     def __call__(self, request: Any) -> Session:
-        """Return the session of a request; nothing is read before it is touched."""
+        """Return the session of a request. It is opened lazily."""
         manager = self._manager
         environ = request.environ
         headers = RequestHeaders(environ, manager.vary)
@@ -139,7 +139,7 @@ class SessionFactory:
         return session
 
     def _save(self, session: Session, request: Any, response: Any) -> None:
-        """Write what the response must say; see `SessionManager.save`."""
+        """Write the session into the response; see `SessionManager.save`."""
         manager = self._manager
         session._is_answered = True
         claim(response, session)
@@ -158,25 +158,25 @@ class SessionFactory:
             _write(response, session, fields)
         session._late = partial(_vary, response, manager.vary.decode())
         if isinstance(response.app_iter, list | tuple):
-            manager.complete(session)  # the body has been made
+            manager.complete(session)  # the body is complete
         else:
             response.app_iter = _watched(response.app_iter, manager, session)
 
     def _end(self, session: Session, request: Any) -> None:
-        """Refuse to lose a change that came when the response had gone.
+        """Refuse to lose a change that was made after the response.
 
         Raises:
-            ConfigError: The session has changed, and nothing carries that.
+            ConfigError: The session has changed, but no response can carry the change.
         """
         if session._is_answered:
             return
         changed = self._manager.is_changed(session)
         self._manager.complete(session)
-        # Where the view failed, that error is the one to report, and no change is kept.
+        # If the view failed, its error is more important, and no change is saved.
         if changed and request.exception is None and sys.exc_info()[1] is None:
             raise ConfigError(
-                "the session was changed after the response had been made, and that change is "
-                "lost: change it in the view"
+                "the session was changed after the response was made, so the change is lost: "
+                "change it in the view"
             )
 
 
@@ -199,10 +199,10 @@ def session_of(request: Any) -> Session:
 def _watched(
     chunks: Iterable[bytes], manager: SessionManager[Any], session: Session
 ) -> Iterator[bytes]:
-    """Give a body as it comes, and see at its end whether a change came too late."""
+    """Yield a body's chunks, and check for late changes at its end."""
     try:
         yield from chunks
-    finally:  # also where the client has gone
+    finally:  # also if the client has disconnected
         manager.complete(session)
         close = getattr(chunks, "close", None)
         if close is not None:
@@ -227,7 +227,7 @@ def _write(response: Any, session: Session, fields: Headers) -> None:
 
 
 def _replace(response: Any, answer: Refusal) -> None:
-    """Put an answer of ours into a response."""
+    """Put a response of ours into a response."""
     response.status_int = answer.status
     response.headerlist = [(n.decode().title(), t.decode("latin-1")) for n, t in answer.headers]
     response.app_iter = [answer.body]

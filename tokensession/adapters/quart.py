@@ -4,8 +4,8 @@
 >>> from tokensession.adapters.quart import SessionInterface
 >>> app.session_interface = SessionInterface(KeyRing.follow("session-keys.json"))
 
-``quart.session`` is the session, and ``session_of(request)`` the same, typed; settings and
-`permanent` are as in `tokensession.adapters.flask`.
+``quart.session`` is the session, and ``session_of(request)`` is the same session, typed. Settings
+and `permanent` work as in `tokensession.adapters.flask`.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ __all__ = ["SessionInterface", "session_of"]
 class SessionInterface(sessions.SecureCookieSessionInterface):
     """Quart's sessions in tokens: set it as ``app.session_interface``.
 
-    A WebSocket reads the session of its handshake. Quart accepts it without asking for headers, so
-    a change there would be lost: it raises a ConfigError. A store is asked in a thread; where it
-    cannot be asked the answer is 503.
+    A WebSocket reads the session of its handshake. Quart accepts it without headers, so a change
+    there would be lost and raises a ConfigError. Stores are called in a thread. If a store fails,
+    the answer is 503.
 
     Args:
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
         options: As for `tokensession.adapters.flask.SessionInterface`.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SessionInterface(sessions.SecureCookieSessionInterface):
         self._managers = ManagersByApp(keys, current_session, options)
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> Any:
-        """Return the session of a request; nothing is read before it is touched."""
+        """Return the session of a request. It is opened lazily."""
         scope = request.scope
         managers = self._managers.of(app)
         session = managers.open(request, scope["headers"], scope.get("scheme"))
@@ -82,9 +82,9 @@ class SessionInterface(sessions.SecureCookieSessionInterface):
         return session
 
     async def save_session(self, app: Quart, session: Any, response: Any) -> None:
-        """Write what the response must say; see `SessionManager.save`."""
+        """Write the session into the response; see `SessionManager.save`."""
         if response is None:
-            return  # of a WebSocket, whose session has been read-only from the beginning
+            return  # a WebSocket's session is read-only from the start
         managers = self._managers.of(app)
         body = getattr(response, "response", None)
         streamed = isinstance(body, IterableBody)
@@ -96,11 +96,11 @@ class SessionInterface(sessions.SecureCookieSessionInterface):
 async def _watched(
     body: ResponseBody, manager: SessionManager[Any], session: Session
 ) -> AsyncIterator[Any]:
-    """Give a body as it comes, and see at its end whether a change came too late."""
+    """Yield a body's chunks, and check for late changes at its end."""
     try:
         async with body as chunks:
             async for chunk in chunks:
                 yield chunk
-    finally:  # also where the client has gone
+    finally:  # also if the client has disconnected
         manager.complete(session)
     manager.check_unchanged(session)

@@ -1,4 +1,4 @@
-"""An object that an application has put in place of its session, as Litestar's verbs do."""
+"""Objects that an application puts in place of its session, as Litestar's verbs do."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tokensession.web.request_session import RequestSession
 
 _log = logging.getLogger("tokensession")
 
-_warned: set[str] = set()  # the types of sessions that have been warned of
-_LITESTAR: Final = "litestar_app"  # of a scope: Litestar serves it
+_warned: set[str] = set()  # the types of sessions that have caused a warning
+_LITESTAR: Final = "litestar_app"  # a scope with this key is served by Litestar
 
 
 def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession[Any]) -> None:
-    """Do to the session what the application meant by putting an object in its place.
+    """Apply to the session what the application meant when it replaced the session.
 
-    Litestar's ``set_session`` and ``clear_session`` do that, and so does a second session
-    middleware. A session of ours is that of a mounted application.
+    Litestar's ``set_session`` and ``clear_session`` replace it, and so does a second session
+    middleware. Another session of ours belongs to a mounted application.
 
     Args:
         scope: The ASGI scope.
-        key: Where the session stands in it.
+        key: The key of the session in the scope.
         session: The session of the request.
 
     Raises:
-        ConfigError: The session was taken out, or is of a type that no session can hold.
+        ConfigError: The session was removed, or replaced by an unsupported type.
     """
     other = scope.get(key)
     if other is session or isinstance(other, RequestSession):
@@ -38,48 +38,47 @@ def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession
         if other is None or getattr(other, "name", None) == "EMPTY":
             session.clear()
             return
-        # Starlette's session, as a second middleware puts it there, tells whether it was modified.
+        # Starlette's session, from a second middleware, has the attribute `modified`.
         if not isinstance(other, Mapping) or not hasattr(other, "modified"):
             _replace(session, other)
             return
     if not isinstance(other, Mapping):
         raise ConfigError(
-            "the session was taken out of the scope and has not ended: call request.session.clear()"
+            "the session was removed from the scope but has not ended: call request.session.clear()"
         )
     _warn(other, key)
 
 
 def check_in_place(scope: MutableMapping[str, Any], key: str, begun_with: object) -> None:
-    """Refuse to lose what Litestar's verbs have done after the response had begun.
+    """Refuse to lose a call of Litestar's verbs that came after the response began.
 
     Args:
         scope: The ASGI scope.
-        key: Where the session stands in it.
-        begun_with: What stood there when the response began.
+        key: The key of the session in the scope.
+        begun_with: The object under that key when the response began.
 
     Raises:
-        ConfigError: Something else stands there now.
+        ConfigError: There is another object now.
     """
     if scope.get(key) is not begun_with and _LITESTAR in scope:
         raise ConfigError(
-            "the session was set or cleared after the response had begun, and that change is lost: "
-            "call set_session() or clear_session() before the first byte is sent (for a WebSocket: "
+            "the session was set or cleared after the response began, so the change is lost: call "
+            "set_session() or clear_session() before the first byte is sent (for a WebSocket: "
             "before it is accepted)"
         )
 
 
 def _replace(session: RequestSession[Any], state: Any) -> None:
-    """Let a session hold another state, under a new id where it had one."""
+    """Give a session another state, and a new id if it had one."""
     if isinstance(state, Mapping):
         state = dict(state)
-    elif (session._value or session._open()).is_mapping:  # as opposed to a state of a type
+    elif (session._value or session._open()).is_mapping:  # not a typed state
         try:
-            dump = getattr(state, "model_dump", None)  # of a pydantic model
+            dump = getattr(state, "model_dump", None)  # a pydantic model has it
             state = dump(mode="json") if callable(dump) else msgspec.to_builtins(state)
         except (TypeError, ValueError) as error:
             raise ConfigError(
-                f"set_session() was given a {type(state).__name__}, which cannot be written: give "
-                "it a dict"
+                f"set_session() got a {type(state).__name__}, which cannot be written: pass a dict"
             ) from error
     if session.kid:
         session.regenerate()
@@ -87,13 +86,13 @@ def _replace(session: RequestSession[Any], state: Any) -> None:
 
 
 def _warn(other: Mapping[str, Any], key: str) -> None:
-    """Warn of a second session middleware, once for each kind of session."""
+    """Warn about a second session middleware, once for each type of session."""
     name = f"{type(other).__module__}.{type(other).__qualname__}"
     if name not in _warned:
         _warned.add(name)
         _log.warning(
-            "a second session middleware has put a %s into scope[%r], so the application's state "
-            "travels in that middleware's cookie and not in tokensession's: remove the second "
-            "middleware (docs/frameworks/fastapi.md has the lines for packages that add one)",
+            "a second session middleware has put a %s into scope[%r], so its cookie carries the "
+            "application's state and tokensession's does not: remove the second middleware "
+            "(docs/frameworks/fastapi.md has the lines for packages that add one)",
             name, key,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Sessions for libraries that sign in and out by a key of the session's mapping alone."""
+"""Sessions for libraries that sign in and out only by a key of the session's mapping."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class SignsInByKey(RequestSession[Any]):
-    """A session in which setting a certain key signs in, and removing it signs out.
+    """A session with a special key: setting it signs in, and removing it signs out.
 
-    A sign-in begins a new session whose subject is the key's value. A sign-out ends the session,
-    in the revocation list too, and the rest of the state goes on as an anonymous session's.
+    A sign-in starts a new session whose subject is the key's value. A sign-out ends the session,
+    also in the revocation list. The rest of the state stays in a new, anonymous session.
     """
 
     _sign_in_key: ClassVar[str]
@@ -24,7 +24,7 @@ class SignsInByKey(RequestSession[Any]):
         return cast("SessionManager[Any]", self._opener)
 
     def __setitem__(self, key: str, item: Any) -> None:
-        """Set a value of the state; that of the key signs in."""
+        """Set a value of the state; setting the special key signs in."""
         if key == self._sign_in_key and item is not None:
             self.sign_in(subject_of(item))
         super().__setitem__(key, item)
@@ -32,13 +32,13 @@ class SignsInByKey(RequestSession[Any]):
             sign_out(self)
 
     def __delitem__(self, key: str) -> None:
-        """Remove a value of the state; that of the key signs out."""
+        """Remove a value of the state; removing the special key signs out."""
         super().__delitem__(key)
         if key == self._sign_in_key:
             sign_out(self)
 
     def popitem(self) -> tuple[str, Any]:
-        """Remove and return the newest pair of the state; that of the key signs out."""
+        """Remove and return the newest pair of the state; removing the special key signs out."""
         key, item = super().popitem()
         if key == self._sign_in_key:
             sign_out(self)
@@ -46,7 +46,7 @@ class SignsInByKey(RequestSession[Any]):
 
 
 class SharedMembers(SignsInByKey):
-    """A session with the members that Pyramid's sessions and aiohttp-session's have in common."""
+    """A session with the members that Pyramid's and aiohttp-session's sessions share."""
 
     @property
     def new(self) -> bool:
@@ -55,11 +55,11 @@ class SharedMembers(SignsInByKey):
 
     @property
     def created(self) -> int:
-        """Unix second at which the session began."""
+        """Unix second at which the session started."""
         return self.started_at
 
     def changed(self) -> None:
-        """Note that the session has changed; every change is saved in any case."""
+        """Mark the session as changed; every change is saved in any case."""
         self.mark_modified()
 
     def invalidate(self) -> None:
@@ -68,14 +68,14 @@ class SharedMembers(SignsInByKey):
 
 
 def sign_out(session: RequestSession[Any]) -> None:
-    """End a session, and keep its state in a new one."""
+    """End a session, and keep its state in a new, anonymous one."""
     kept = session.copy()
     session.clear()
     session.update(kept)
 
 
 def subject_of(user: Any) -> str | int:
-    """Return the subject for what a library takes for the user; an enum of str is its value."""
+    """Return the subject for a library's user id; a str enum becomes its value."""
     if isinstance(user, str):
         return str.__str__(user)
     return int.__index__(user) if isinstance(user, int) else str(user)
