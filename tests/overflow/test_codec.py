@@ -91,7 +91,9 @@ def test_a_large_state_comes_back(hs256: KeyRing, store: Store, size: int) -> No
 def test_ten_megabytes_are_refused(hs256: KeyRing, store: Store) -> None:
     """With the limit in the message, before anything is sent to the store."""
     overflow = Overflow(store)
-    with pytest.raises(SessionTooLarge, match=rf"100\d+ bytes .* limit is {overflow.limit}") as found:
+    with pytest.raises(
+        SessionTooLarge, match=rf"100\d+ bytes .* limit is {overflow.limit}"
+    ) as found:
         SessionCodec(hs256, overflow=overflow).encode({"upload": bytes(10_000_000)})
     assert found.value.limit == overflow.limit == min(1_000_000, store.largest - 16)
     assert found.value.size > 10_000_000

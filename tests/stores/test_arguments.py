@@ -35,8 +35,14 @@ WRONG: list[tuple[Callable[[], object], str]] = [
         lambda: RedisStore(RedisServer("redis://localhost:1?secret=1")),
         "invalid URL for redis-py",
     ),
-    (lambda: RedisStore(RedisServer(REDIS, timeout="1")), "number of seconds or a timedelta, not str"),  # type: ignore[arg-type]
-    (lambda: RedisStore(RedisServer(REDIS, timeout=True)), "number of seconds or a timedelta, not bool"),
+    (
+        lambda: RedisStore(RedisServer(REDIS, timeout="1")),
+        "number of seconds or a timedelta, not str",
+    ),  # type: ignore[arg-type]
+    (
+        lambda: RedisStore(RedisServer(REDIS, timeout=True)),
+        "number of seconds or a timedelta, not bool",
+    ),
     (lambda: RedisStore(RedisServer(REDIS, timeout=float("inf"))), "at most 3600 seconds, not inf"),
     (lambda: RedisStore(RedisServer(7)), "url must be text or a client, not int"),  # type: ignore[arg-type]
     (

@@ -57,9 +57,7 @@ __all__ = ["SessionInterface", "session_of"]
 
 _log = logging.getLogger("tokensession")
 
-_PRESERVED = (
-    "werkzeug.debug.preserve_context"  # set by a test client that reads the session afterwards
-)
+_PRESERVED = "werkzeug.debug.preserve_context"  # a test client reads the session afterwards
 
 
 class Managers(NamedTuple):
@@ -78,9 +76,7 @@ class Managers(NamedTuple):
         """
         cookie = self.permanent.cookie
         if not isinstance(cookie, Cookie):
-            raise ConfigError(
-                "the manager uses a Header, so there is no session cookie: pass a Cookie"
-            )
+            raise ConfigError("the manager uses a Header and sets no cookie: pass a Cookie")
         return cookie
 
     def open(self, request: Any, headers: Any, scheme: str | None) -> Session:
@@ -95,8 +91,7 @@ class Managers(NamedTuple):
     ) -> Steps[None]:
         """Write the session into the response's headers, and close the session.
 
-        If that fails with an error that the framework could not answer, the response becomes a 503,
-        or a 500 after a sign-out.
+        If the framework could not answer an error, the response becomes a 503, or a 500.
         """
         claim(response, session)
         session.keep_flashes()
@@ -137,8 +132,7 @@ class ManagersByApp:
     """Makes the managers of an application from its settings, at its first request.
 
     Args:
-        keys: The ring, its watcher, or a manager. A manager has its own cookie, regardless of the
-            settings.
+        keys: The ring, its watcher, or a manager, which has its own cookie.
         current: The framework's proxy of the current session.
         options: As for `SessionManager`. The default policy is the OWASP profile, with
             PERMANENT_SESSION_LIFETIME for permanent sessions.
@@ -293,9 +287,7 @@ def cookie_of(config: Mapping[str, Any]) -> Cookie:
     name, domain = config["SESSION_COOKIE_NAME"], config["SESSION_COOKIE_DOMAIN"]
     path = config["SESSION_COOKIE_PATH"] or config["APPLICATION_ROOT"]
     if not config["SESSION_COOKIE_HTTPONLY"]:
-        raise ConfigError(
-            "SESSION_COOKIE_HTTPONLY=False would show the token to scripts: remove it"
-        )
+        raise ConfigError("SESSION_COOKIE_HTTPONLY=False would show the token to scripts")
     if name == "session":  # Flask's default, which has no protection in browsers
         name = "__Host-session" if domain is None and path == "/" else "__Secure-session"
     return Cookie(

@@ -85,8 +85,7 @@ class KeyRing(KeySet):
         """Return the ring in a file, read once. A missing file is created with one new key.
 
         Args:
-            path: The file. If several processes create it at once, one succeeds and all use its
-                ring.
+            path: The file. If several processes create it at once, all use the ring of one.
             algorithm: The algorithm of the key in a new file.
             create: Whether to create a missing file. Pass False if several hosts read copies of the
                 file, because a host without its copy must not make its own keys.

@@ -115,7 +115,7 @@ class Ending(Generic[StateT]):
             Whether the store's marks would have ended that session, so that it was dated again.
 
         Raises:
-            StoreError: The end could not be recorded, or the new start would be too far in the future.
+            StoreError: The end could not be recorded, or the new start is too far ahead.
         """
         if self._revocations is None:
             return False
