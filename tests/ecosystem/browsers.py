@@ -66,7 +66,7 @@ class Browser(httpx.Client):
         having = [form for form in forms if all(f'name="{name}"' in form for name in fields or ())]
         form = (having or forms)[-1]
         hidden = dict(map(_named, re.findall(r"<input[^>]*type=.hidden[^>]*>", form)))
-        target = re.match(r'<form[^>]*action="([^"]*)"', form)
+        target = re.match(r'<form[^>]*?\saction="([^"]*)"', form)
         where = page.url.join(target[1]) if target and target[1] else page.url
         return self.post(where, data={**hidden, **(fields or {})})
 

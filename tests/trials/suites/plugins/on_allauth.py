@@ -1,0 +1,12 @@
+"""The settings of django-allauth's own tests, with our sessions in place of Django's."""
+
+from tests.projects.regular import settings
+from tests.projects.regular.settings import *  # noqa: F403
+
+from tokensession import KeyRing, stores
+
+MIDDLEWARE = ("tokensession.adapters.django.SessionMiddleware", *settings.MIDDLEWARE[1:])
+INSTALLED_APPS = (*settings.INSTALLED_APPS, "tokensession.adapters.django")
+SESSION_ENGINE = "tokensession.adapters.django"
+TOKENSESSION_KEYS = KeyRing.generate()
+TOKENSESSION_REVOCATION = stores.connect("memory:").revocations()
