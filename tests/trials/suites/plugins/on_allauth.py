@@ -1,8 +1,7 @@
 """The settings of django-allauth's own tests, with our sessions in place of Django's."""
 
-from tests.projects.regular import settings
-from tests.projects.regular.settings import *  # noqa: F403
-
+from tests.projects.regular import settings  # type: ignore[import-untyped]  # in the archive
+from tests.projects.regular.settings import *  # type: ignore[import-untyped]  # noqa: F403
 from tokensession import KeyRing, stores
 
 MIDDLEWARE = ("tokensession.adapters.django.SessionMiddleware", *settings.MIDDLEWARE[1:])
