@@ -36,9 +36,9 @@ WRONG: list[tuple[Callable[[], object], str]] = [
         "invalid URL for redis-py",
     ),
     (
-        lambda: RedisStore(RedisServer(REDIS, timeout="1")),
+        lambda: RedisStore(RedisServer(REDIS, timeout="1")),  # type: ignore[arg-type]
         "number of seconds or a timedelta, not str",
-    ),  # type: ignore[arg-type]
+    ),
     (
         lambda: RedisStore(RedisServer(REDIS, timeout=True)),
         "number of seconds or a timedelta, not bool",
