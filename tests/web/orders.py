@@ -15,8 +15,10 @@ from tokensession import (
     StoreError,
     TokenError,
 )
+from tokensession.directory.directory import Directory
 from tokensession.revocation.lookup import Lookup
 from tokensession.revocation.replica import Replica
+from tokensession.stores.memory.directory import MemoryStore as DirectoryStore
 from tokensession.stores.memory.revocation import MemoryStore
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ POLICY = Policy()
 READER: SessionCodec[Any] = SessionCodec(RING, policy=POLICY)
 ADA, BOB = "ada", "bob"
 OF_SUBJECTS = ("reauthenticate", "revoke_others")  # what a session without subject cannot do
+LIMIT = 2  # sessions of a subject, with a directory
 ENDS = ("clear", "sign_in_bob", "sign_in_ada")  # verbs after which the session found is over
 
 VERBS: dict[str, Callable[[RequestSession[Any]], object]] = {
@@ -142,11 +145,20 @@ class Nodes:
         make: Makes a store.
         subject: Whose session the requests are of.
         deaf: Whether the second request is on a node that hears of nothing.
+        listed: Whether there is a directory; it lets a subject have two sessions.
     """
 
-    def __init__(self, make: Callable[[], MemoryStore], *, subject: str | None, deaf: bool) -> None:
+    def __init__(
+        self,
+        make: Callable[[], MemoryStore],
+        *,
+        subject: str | None,
+        deaf: bool,
+        listed: bool = False,
+    ) -> None:
         self._make = make
         self._deaf = deaf
+        self._listed = listed
         self._lookup = Lookup(make())
         self.judge: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=self._lookup)
         self.token = self.judge.encode({"n": 1}, subject=subject, now=NOW - 100)
@@ -156,13 +168,22 @@ class Nodes:
     def managers(self) -> tuple[SessionManager[Any], SessionManager[Any]]:
         """Return the managers of both requests, over an empty store."""
         store = self._lookup.store = self._make()
+        options: Any = {"policy": POLICY}
+        if self._listed:
+            options["directory"] = Directory(DirectoryStore(store), limit=LIMIT)
+            self.judge = SessionCodec(RING, revocation=self._lookup, **options)
+            self._hearing = SessionManager(self.judge)
+            for token in (self.token, self.other):
+                if (session := READER.decode(token, now=NOW)).subject is not None:
+                    directory = self.judge.listing
+                    directory._touch(directory._record(session._open(), NOW - 100))
         if not self._deaf:
             return self._hearing, self._hearing
         check: Any = Replica(store, refresh=10_000, max_staleness=100_000)
         check._poller.confirm(0, float("inf"))
         check._poller.running_in = os.getpid()
         check._poller.start = check._poller.stop = lambda *_: None
-        return self._hearing, SessionManager(RING, policy=POLICY, revocation=check)
+        return self._hearing, SessionManager(RING, revocation=check, **options)
 
 
 @dataclass
@@ -230,6 +251,23 @@ class World:
             yield "a session has become two"
         for request in self.requests:
             yield from self._faults_of(request)
+        if self.judge.directory is not None:
+            yield from self._faults_of_the_list({first, self.other, *going_on})
+
+    def _faults_of_the_list(self, tokens: set[str]) -> Iterator[str]:
+        sent = {request.token for request in self.requests if request.token is not None}
+        alive = [READER.decode(token, now=NOW + 20) for token in tokens | sent if self.lives(token)]
+        listed: dict[object, set[str]] = {}
+        for subject in (ADA, BOB):
+            listed[subject] = {one.id for one in self.judge.sessions(subject, now=NOW + 20)}
+            if len(listed[subject]) > LIMIT:
+                yield "more sessions live than the limit allows"
+        if not all(one.subject is None or one.listed_id in listed[one.subject] for one in alive):
+            yield "somebody who is signed in is not listed"
+        unknown = {*listed[ADA], *listed[BOB]} - {one.listed_id for one in alive}
+        # The token of a sign-in that failed was never sent.
+        if unknown and not any(request.error for request in self.requests):
+            yield "somebody who is signed out is listed"
 
     def _faults_of(self, request: Request) -> Iterator[str]:
         others = "revoke_others" in request.verbs and request.error is None
@@ -260,10 +298,11 @@ def orders(
     subject: str | None = ADA,
     deaf: bool = False,
     twice: bool = False,
+    listed: bool = False,
     make: Callable[[], MemoryStore] = MemoryStore,
 ) -> Iterator[tuple[str, World]]:
     """Give the world at the end of each order, with the order as a row of 0 and 1."""
-    nodes = Nodes(make, subject=subject, deaf=deaf)
+    nodes = Nodes(make, subject=subject, deaf=deaf, listed=listed)
     todo = [""]
     while todo:
         order = todo.pop()
