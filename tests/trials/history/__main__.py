@@ -29,9 +29,11 @@ from tokensession import KeyRing, Policy, Revoked, Session, SessionCodec, StoreE
 from tokensession.revocation.replica import Replica
 from tokensession.stores import Connection, connect
 
+from . import listing
+from .note import Note
+
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
-    from typing import TextIO
 
     from tests.servers import Server
 
@@ -57,29 +59,34 @@ class Plan:
         seconds: How long it goes on.
         backends: Whether single processes of PostgreSQL are killed, while other applications of
             the server roll transactions back: it gives their ids again.
+        listed: Whether the sessions are in a directory, whose lists are judged too.
     """
 
     kind: str
     seed: int
     seconds: float
     backends: bool = False
-
-
-class Note:
-    """A file of what one process did, a line each; a killed process loses at most the last."""
-
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("a", buffering=1)
-
-    def write(self, what: str, began: float, **values: object) -> None:
-        """Write that something took place, from `began` to now."""
-        line = {"what": what, "began": began, "ended": monotonic(), **values}
-        self._file.write(json.dumps(line) + "\n")
+    listed: bool = False
 
 
 def open_store(kind: str, url: str, timeout: float = TIMEOUT) -> Connection:
     """Return the connection of a history, as each process opens it for itself."""
     return connect(url, timeout=2 * timeout if kind == "mongo" else timeout)
+
+
+def codecs(
+    plan: Plan, url: str, ring: KeyRing
+) -> tuple[SessionCodec[Any], SessionCodec[Any] | None]:
+    """Return the codec of a process, and one with a limit where there is a directory."""
+    store = open_store(plan.kind, url)
+    replica = Replica(store.revocations(), refresh=REFRESH, max_staleness=MAX_STALENESS)
+    options: Any = {"policy": POLICY, "revocation": replica}
+    if not plan.listed:
+        return SessionCodec(ring, **options), None
+    every, few = listing.directories(store)
+    return SessionCodec(ring, directory=every, **options), SessionCodec(
+        ring, directory=few, **options
+    )
 
 
 def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
@@ -88,10 +95,7 @@ def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Pat
     It takes sessions from what others have begun, as if they came with a cookie.
     """
     random = Random(plan.seed * 1000 + number + os.getpid())  # noqa: S311  # no secret
-    replica = Replica(
-        open_store(plan.kind, url).revocations(), refresh=REFRESH, max_staleness=MAX_STALENESS
-    )
-    codec: SessionCodec[Any] = SessionCodec(ring, policy=POLICY, revocation=replica)
+    codec, limited = codecs(plan, url, ring)
     plain: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
     note = Note(folder / f"writer-{number}-{os.getpid()}")
     held: list[Session[Any]] = []
@@ -99,7 +103,10 @@ def write_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Pat
         sleep(random.uniform(0, 0.02))
         began = monotonic()
         try:
-            _write_once(codec, random, note, held, began, plain)
+            if limited is not None and random.random() < 0.1:
+                limited.encode({}, subject=listing.LIMITED)
+            else:
+                _write_once(codec, random, note, held, began, plain)
         except StoreError:
             note.write("failed", began)
         except Revoked:
@@ -127,7 +134,10 @@ def _write_once(
     elif what < 0.9:
         session = held.pop(random.randrange(len(held)))
         note.write("intends", began, kind="session", sid=session.sid.hex())
-        codec.revoke(session)
+        if codec.directory is None or random.random() < 0.5:
+            codec.revoke(session)
+        elif not listing.end_one(codec, session):
+            return
         note.write("ended", began, kind="session", sid=session.sid.hex())
     elif what < 0.99:
         keep = random.choice([*[one for one in held if one.subject == subject], None])
@@ -145,10 +155,7 @@ def _write_once(
 def read_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
     """Check what writers have begun, and renew it whatever happened: a stale node."""
     random = Random(plan.seed * 2000 + number + os.getpid())  # noqa: S311  # no secret
-    replica = Replica(
-        open_store(plan.kind, url).revocations(), refresh=REFRESH, max_staleness=MAX_STALENESS
-    )
-    codec: SessionCodec[Any] = SessionCodec(ring, policy=POLICY, revocation=replica)
+    codec, _ = codecs(plan, url, ring)
     stale: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)  # has never heard of anything
     note = Note(folder / f"reader-{number}-{os.getpid()}")
     tokens: dict[str, str] = {}
@@ -167,6 +174,9 @@ def read_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path
             except StoreError:
                 verdict = "unknown"
             note.write("checked", began, sid=sid, verdict=verdict)
+        if plan.listed:
+            with contextlib.suppress(StoreError):
+                listing.note_list(codec, random, note, SUBJECTS)
         sleep(random.uniform(0, 0.05))
 
 
@@ -364,6 +374,7 @@ def judge(folder: Path) -> Judgement:
             verdicts.faults.append(f"{line['sid']} was accepted {late:.2f} s after its end")
         if line["verdict"] == "revoked" and line["ended"] < possible_end:
             verdicts.faults.append(f"{line['sid']} was refused, and nobody had ended it")
+    verdicts.faults += listing.faults_of_lists(lines, begun, ends)
     return verdicts
 
 
@@ -381,7 +392,7 @@ def run_history(plan: Plan) -> tuple[Judgement, Counter[str]]:
     """Run a history on a server of its own and judge it; return also what was killed."""
     with tempfile.TemporaryDirectory(prefix="ts-history-") as name, SERVERS[plan.kind]() as server:
         store = open_store(plan.kind, server.url, timeout=60)
-        store.create("revocations")
+        store.create("directory" if plan.listed else "revocations")
         store.close()  # its children shall not have a connection of ours
         fleet = Fleet(plan, server, Path(name))
         fleet.run()
@@ -397,8 +408,10 @@ def main() -> int:
     parser.add_argument(
         "--backends", action="store_true", help="kill single processes of PostgreSQL, nothing else"
     )
+    parser.add_argument("--directory", action="store_true", help="judge lists of sessions too")
     args = parser.parse_args()
-    plan = Plan(args.store, args.seed, args.seconds, args.backends and args.store == "postgres")
+    backends = args.backends and args.store == "postgres"
+    plan = Plan(args.store, args.seed, args.seconds, backends, args.directory)
     print(plan, flush=True)  # noqa: T201  # a program's output
     judgement, killed = run_history(plan)
     print(f"done: {dict(judgement.counts)}\nkilled: {dict(killed)}")  # noqa: T201

@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.trials.history.__main__ import MAX_STALENESS, Plan, judge, run_history
+from tokensession.sessions.listing import listed_id
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("postgres", 1), ("valkey", 2), ("mongo", 3)])
-def test_a_short_history(kind: str, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "seed", "listed"),
+    [("postgres", 1, True), ("valkey", 2, False), ("mongo", 3, True)],
+)
+def test_a_short_history(kind: str, seed: int, listed: bool) -> None:  # noqa: FBT001
     """No session is accepted later than the bound after its end, and none refused without one.
 
-    With 8 writers and 8 readers, whatever is killed, paused or late.
+    With 8 writers and 8 readers, whatever is killed, paused or late. With a directory its lists
+    have each session that lives, and no other.
     """
-    judgement, killed = run_history(Plan(kind, seed, 8.0))
+    judgement, killed = run_history(Plan(kind, seed, 8.0, listed=listed))
     assert judgement.faults == [], f"{kind}, seed {seed}: {killed}"
     assert judgement.counts["begun"] > 0
     assert judgement.counts["accepted"] > 0
+    assert (judgement.counts["listed"] > 0) == listed
 
 
 def written(folder: Path, *lines: dict[str, Any]) -> list[str]:
@@ -80,6 +86,24 @@ def test_the_judge_sees_what_nobody_had_ended(tmp_path: Path, end: dict[str, Any
     own = ended(40, kind="session", sid="aa")
     assert len(written(tmp_path, BEGUN, *own, checked(39, "revoked"))) == 1
     assert written(tmp_path, BEGUN, *own, checked(40, "revoked")) == []
+
+
+def listed(at: float, *sids: str, subject: str = "s") -> dict[str, Any]:
+    """Return the line of a list."""
+    ids = [listed_id(bytes.fromhex(sid)).hex() for sid in sids]
+    return {"what": "listed", "began": at, "ended": at, "subject": subject, "ids": ids}
+
+
+def test_the_judge_reads_lists(tmp_path: Path) -> None:
+    """A session is missing, or there too long, twice, for another subject, or beyond the limit."""
+    end = ended(20, kind="session", sid="aa")
+    for good in (listed(12, "aa"), listed(10), listed(20), listed(20.5, "aa"), listed(22, "bb")):
+        assert written(tmp_path, BEGUN, *end, good) == []
+    for bad in (
+        listed(12), listed(22, "aa"), listed(12, "aa", "aa"), listed(12, "aa", subject="t"),
+        listed(12, "a1", "a2", "a3", "a4", subject="limited"),
+    ):  # fmt: skip
+        assert len(written(tmp_path, BEGUN, *end, bad)) == 1
 
 
 def test_the_judge_knows_what_was_only_tried(tmp_path: Path) -> None:
