@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from tokensession import ConfigError, Revoked, SessionCodec, encode
 from tokensession.adapters.django.session import RUNNING
+from tokensession.stores import connect
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.testing import FixedClock
 
@@ -101,6 +103,39 @@ def _no_store() -> Iterator[None]:
     """Give Django these paths."""
     with override_settings(ROOT_URLCONF=__name__):
         yield
+
+
+@pytest.fixture
+def _listed() -> Iterator[None]:
+    """Give Django a directory beside its list."""
+    store = connect("memory:")
+    with override_settings(
+        ROOT_URLCONF=__name__,
+        TOKENSESSION_REVOCATION=store.revocations(),
+        TOKENSESSION_DIRECTORY=store.directory(),
+    ):
+        yield
+
+
+@pytest.mark.usefixtures("_listed")
+def test_a_directory_tells_what_exists(ada: Any) -> None:
+    """A session that ended with all of its user's does not exist; nor does an unknown id."""
+    phone, laptop = Client(), Client()
+    phone.force_login(ada)
+    laptop.force_login(ada)
+    keys = [client.get("/who").json()["key"] for client in (phone, laptop)]
+    assert [SessionStore().exists(key) for key in (*keys, "0" * 32, None)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    SessionStore().delete(keys[0])
+    assert [SessionStore().exists(key) for key in keys] == [False, True]
+    codec = SessionStore()._manager.codec
+    (listed,) = codec.sessions(str(ada.pk))
+    codec.revoke_subject(str(ada.pk))
+    assert not SessionStore().exists(keys[1])
+    assert (
+        listed.id == sha256(b"tokensession/v1/listed\0" + bytes.fromhex(keys[1])).hexdigest()[:32]
+    )
 
 
 WAYS = ["delete(key)", "store.delete()", "store.flush()", "request.session.delete(key)"]

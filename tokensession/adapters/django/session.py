@@ -150,8 +150,10 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     def exists(self, session_key: str) -> bool:
         """Tell whether a session of this id can exist.
 
-        True for 32 hexadecimal digits that are not in the revocation list. Nothing else is stored,
-        so an expired session counts as existing, and one that ended with all of its subject's too.
+        With a directory: True for the session of the running request, and for each that a user is
+        signed in with. Without one: True for 32 hexadecimal digits that are not in the revocation
+        list. Nothing else is stored, so an expired session counts as existing, and one that ended
+        with all of its subject's too.
 
         Args:
             session_key: As a request's session gives it.
@@ -159,8 +161,12 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         Raises:
             StoreError: The list cannot be asked.
         """
-        sid = sid_named(session_key)
-        revocations = self._manager.codec.revocations
+        sid, codec = sid_named(session_key), self._manager.codec
+        revocations = codec.revocations
+        if sid is not None and codec.directory is not None:
+            running = RUNNING.get()
+            is_running = running is not None and running.is_named(sid)
+            return is_running or codec.directory.lists(sid, int(time()))
         return sid is not None and (revocations is None or not revocations.denies(sid))
 
     def load(self) -> dict[str, Any]:
