@@ -26,7 +26,7 @@ from tokensession.sessions.listing import (
 
 if TYPE_CHECKING:
     from tokensession.observer import Observer
-    from tokensession.revocation.decision import Ended
+    from tokensession.revocation.decision import Denial, Ended
     from tokensession.revocation.list import RevocationList
     from tokensession.sessions.policy import Policy
     from tokensession.sessions.steps import Steps
@@ -202,24 +202,14 @@ class SessionDirectory:
         self, subject: str | int, after: str | None, limit: int, now: int
     ) -> list[ListedSession]:
         """Return the sessions of a subject; see `SessionCodec.sessions`."""
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_PAGE:
-            raise ConfigError(f"limit must be from 1 to {MAX_PAGE} sessions")
-        place = _place(after)
-        found = self._store.sessions(_key(subject), now=now, after=place, limit=limit)
-        return [
-            ListedSession(one.id.hex(), one.label, one.started_at, one.last_seen, one.ends_at)
-            for one in found
-        ]
+        return sessions_in(self._store, subject, after, limit, now)
 
     def end(self, subject: str | int, name: str, now: int) -> bool:
         """End a session of a subject; see `SessionCodec.end_session`."""
-        key = _key(subject)
-        if not isinstance(name, str) or not _ID.fullmatch(name):
+        denial = denial_in(self._store, subject, name, now)
+        if denial is None:
             return False
-        record = self._store.find(bytes.fromhex(name), now=now)
-        if record is None or record.subject != key:
-            return False
-        self._revocations.end(denial_of(record), now)
+        self._revocations.end(denial, now)
         return True
 
     def end_of_provider(self, issuer: str, sid: str, now: int) -> int:
@@ -232,6 +222,28 @@ class SessionDirectory:
     def lists(self, sid: bytes, now: int) -> bool:
         """Tell whether the session of an id is listed."""
         return self._store.find(listed_id(sid), now=now) is not None
+
+
+def sessions_in(
+    store: Store, subject: str | int, after: str | None, limit: int, now: int
+) -> list[ListedSession]:
+    """Return the sessions of a subject in a store; see `SessionCodec.sessions`."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_PAGE:
+        raise ConfigError(f"limit must be from 1 to {MAX_PAGE} sessions")
+    found = store.sessions(_key(subject), now=now, after=_place(after), limit=limit)
+    return [
+        ListedSession(one.id.hex(), one.label, one.started_at, one.last_seen, one.ends_at)
+        for one in found
+    ]
+
+
+def denial_in(store: Store, subject: str | int, name: str, now: int) -> Denial | None:
+    """Return what ends a session of a subject; None where it has none of this listed id."""
+    key = _key(subject)
+    if not isinstance(name, str) or not _ID.fullmatch(name):
+        return None
+    record = store.find(bytes.fromhex(name), now=now)
+    return None if record is None or record.subject != key else denial_of(record)
 
 
 def _age(value: SessionValue[Any], at: int) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from tokensession.errors import TokenSessionError
 from tokensession.keys.names import check_path
-from tokensession.tools.cli import demos, keys, revocations, tokens
+from tokensession.tools.cli import demos, keys, revocations, sessions, tokens
 from tokensession.tools.cli.arguments import (
     Commands,
     add_command,
@@ -145,6 +145,7 @@ def _parser() -> ArgumentParser:
     keys.add_commands(commands)
     tokens.add_commands(commands)
     revocations.add_commands(commands)
+    sessions.add_commands(commands)
     _add_vectors(commands)
     demos.add_commands(commands)
     return parser
