@@ -104,11 +104,11 @@ def test_every_command_and_code_is_described(capsys: pytest.CaptureFixture[str])
     assert set(re.findall(r"^\| `([a-z_]+)` \|", tokens, re.MULTILINE)) == CODES
 
 
-def test_the_changelog_begins_with_this_version() -> None:
-    """Its first heading of a version is that of pyproject.toml."""
+def test_the_changelog_has_this_version() -> None:
+    """Its headings are what is unreleased, and then the version of pyproject.toml."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert changelog.split("\n## ")[1].startswith(version)
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert next(text for text in headings if text != "Unreleased") == version
 
 
 def test_the_attributes_of_a_session_are_listed() -> None:
