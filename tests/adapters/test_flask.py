@@ -211,6 +211,16 @@ def test_the_test_client_changes_sessions() -> None:
         assert flask.session.modified
 
 
+def test_a_handler_of_a_socket_changes_no_session() -> None:
+    """A change that no response would carry raises, where a handler of Flask-SocketIO saves it."""
+    app = shop()
+    with app.test_request_context("/") as context:
+        vars(context.request).update(sid="of the socket", namespace="/")  # as Flask-SocketIO does
+        flask.session["n"] = 1
+        with pytest.raises(ConfigError, match="change it in a view"):
+            app.session_interface.save_session(app, context.session, Response())
+
+
 def test_without_permanent_the_cookie_ends_with_the_browser() -> None:
     """The session ends with the policy's idle timeout, also where the browser keeps its cookie."""
     line = cookie_line(shop())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask, flash, session
+from flask.sessions import SessionMixin
 from flask_login import (
     LoginManager,
     UserMixin,
@@ -17,7 +18,7 @@ from flask_login import (
     logout_user,
 )
 
-from tokensession import KeyRing, SessionCodec
+from tokensession import ConfigError, KeyRing, SessionCodec
 from tokensession.adapters.flask import SessionInterface
 from tokensession.stores.memory.revocation import MemoryStore
 
@@ -34,6 +35,10 @@ class User(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
 
     def __init__(self, name: str) -> None:
         self.id = name
+
+
+class Copy(dict[str, Any], SessionMixin):
+    """A copy of a session, as Flask-SocketIO makes it."""
 
 
 class Role(StrEnum):
@@ -269,3 +274,18 @@ def test_other_applications_are_left_alone() -> None:
     client = app.test_client()
     assert client.get("/in").text == "True"
     assert client.get("/").text == "ada"
+
+
+def test_a_copy_of_the_session_is_not_signed_out() -> None:
+    """A sign-out that would leave the session alive raises, as in a handler of Flask-SocketIO."""
+    shop = Shop()
+    client = shop.client()
+    client.get("/in/ada", base_url=BASE)
+    token = client.get_cookie(COOKIE, "localhost")
+    assert token is not None
+    headers = {"Cookie": f"{COOKIE}={token.value}"}
+    with shop.app.test_request_context("/", base_url=BASE, headers=headers) as context:
+        context._session = Copy(session)
+        with pytest.raises(ConfigError, match="sign out in a view"):
+            logout_user()
+    assert ask(client)["user"] == "ada"

@@ -38,9 +38,9 @@ class Socket:
     def _receive(self) -> list[str]:
         return self._browser.get("/socket.io/", params=self._query).text.split("\x1e")
 
-    def emit(self, name: str, what: str) -> None:
-        """Send an event."""
-        self._send(EVENT + json.dumps([name, what]))
+    def emit(self, *event: str) -> None:
+        """Send an event: its name and what it is given."""
+        self._send(EVENT + json.dumps(event))
 
     def event(self) -> Any:
         """Return the next event that the server sends."""
@@ -58,8 +58,27 @@ def test_a_copied_cookie_is_dead_after_logout(chat: str, browser: Callable[[str]
     for what, remembered in (("one", ["one"]), ("two", ["one", "two"])):
         socket.emit("say", what)
         assert socket.event() == ["said", ["ada", *remembered]]
+    socket.emit("leave")
+    assert "sign out in a view" in str(socket.event())
     assert ada.get("/said").text == "None"
     thief = ada.copied()
     ada.post("/logout")
     assert Socket(ada).answer.startswith(REFUSED)
     assert Socket(thief).answer.startswith(REFUSED)
+
+
+def test_a_socket_sees_the_sign_out(
+    serve: Callable[..., str], browser: Callable[[str], Browser]
+) -> None:
+    """Where sockets have no copies, each event reads the session, and none can change it."""
+    ada = browser(serve("flask", "wsgi", "flask_socketio", SESSIONS="read"))
+    ada.post("/login", data={"name": "ada"})
+    socket = Socket(ada)
+    socket.emit("say", "one")
+    assert socket.event() == ["said", ["ada", "one"]]
+    assert ada.get("/said").text == "None"
+    socket.emit("ask")
+    assert socket.event() == ["is", "ada"]
+    ada.post("/logout")
+    socket.emit("ask")
+    assert socket.event() == ["is", "nobody"]

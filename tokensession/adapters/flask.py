@@ -117,8 +117,7 @@ class Managers(NamedTuple):
             manager.complete(session)
 
     def _write(self, session: Session, response: Response, fields: Headers) -> None:
-        carries = any(not is_merged(name.decode("ascii")) for name, _ in fields)
-        if carries:
+        if any(not is_merged(name.decode("ascii")) for name, _ in fields):
             mark(response, session)
         else:
             release(response, session)
@@ -248,9 +247,9 @@ class SessionInterface(sessions.SessionInterface):
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write the session into the response; see `SessionManager.save`."""
+        session._refuse_unsent()
         managers = self._managers.of(app)
-        environ = session._headers.environ
-        streamed = response.is_streamed
+        environ, streamed = session._headers.environ, response.is_streamed
         run(managers.saving(session, response, environ["REQUEST_METHOD"], streamed=streamed))
         if environ.get(_PRESERVED):
             session._phase = BEFORE_HEAD  # later changes are accepted and lost, as in Flask

@@ -13,6 +13,7 @@ from flask import has_request_context, session
 
 from tokensession.adapters.flask_session import Session
 from tokensession.adapters.sign_in_key import sign_out, subject_of
+from tokensession.errors import ConfigError
 
 if TYPE_CHECKING:
     from flask.sansio.app import App
@@ -21,6 +22,10 @@ _USER: Final = "_user_id"  # Flask-Login's key for the user
 _REMEMBER: Final = "_remember"  # its note about its "remember me" cookie
 # The keys that a sign-in has just set: Flask-Login's, and Flask's for a permanent session.
 _NOTED: Final = (_USER, "_fresh", "_id", _REMEMBER, "_remember_seconds", "_permanent")
+_COPIED: Final = (
+    "logout_user() was called on a copy of the session, such as Flask-SocketIO gives to its "
+    "handlers, so the user is still signed in: sign out in a view"
+)
 
 
 def follow_flask_login(app: App) -> None:
@@ -55,6 +60,8 @@ def _signed_in(_app: App, **_: Any) -> None:
 
 
 def _signed_out(_app: App, **_: Any) -> None:
+    if has_request_context() and not isinstance(session._get_current_object(), Session):  # type: ignore[attr-defined]
+        raise ConfigError(_COPIED)
     current = _current()
     if current is None or (current.subject is None and not current.kid):
         return  # no user was signed in

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from flask import request as current_request
 from flask import sessions
 from markupsafe import Markup
 
@@ -69,6 +70,18 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         super().clear()
         if self._pending:
             self.update(self._pending)
+
+    def _refuse_unsent(self) -> None:
+        """Refuse to save what no response carries: changes by a handler of Flask-SocketIO.
+
+        Raises:
+            ConfigError: The running request is such a handler's.
+        """
+        if hasattr(current_request, "sid") and hasattr(current_request, "namespace"):
+            raise ConfigError(
+                "the session was changed in a handler of Flask-SocketIO, where no response gives "
+                "the browser its new token: change it in a view, or leave manage_session=True"
+            )
 
     # -- flashes: read in Flask's form, stored as core values --------------------------------
 

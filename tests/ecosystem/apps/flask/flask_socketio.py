@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from flask import Flask, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_socketio import SocketIO, emit
@@ -14,7 +16,8 @@ app = Flask(__name__)
 app.secret_key = "signs the cookie of remember me"
 app.session_interface = SessionInterface(KeyRing.generate(), revocation=store.revocations())
 manager = LoginManager(app)
-socketio = SocketIO(app, async_mode="threading")
+copied = os.environ.get("SESSIONS", "copied") == "copied"
+socketio = SocketIO(app, async_mode="threading", manage_session=copied)
 
 
 class User(UserMixin):
@@ -58,3 +61,21 @@ def say(what: str) -> None:
     """Remember what the socket's user says, in the socket's own copy of the session."""
     session["said"] = [*session.get("said", []), what]
     emit("said", [current_user.id, *session["said"]])
+
+
+@socketio.on("ask")
+def ask() -> None:
+    """Tell whom the handler takes the user for."""
+    emit("is", current_user.get_id() or "nobody")
+
+
+@socketio.on("leave")
+def leave() -> None:
+    """Try to sign out, which only a view can do."""
+    logout_user()
+
+
+@socketio.on_error_default
+def failed(error: Exception) -> None:
+    """Tell the socket why its event failed."""
+    emit("failed", str(error))
