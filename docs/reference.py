@@ -58,6 +58,9 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "directory.directory": ["Directory", "ListedSession"],
         "directory.store": ["Store"],
     },
+    "openid": {
+        "openid.back_channel": ["BackChannelLogout", "Answer"],
+    },
     "overflow": {
         "overflow.store": ["Store"],
     },

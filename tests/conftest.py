@@ -29,6 +29,7 @@ SLOW = (
     "ecosystem",
     "interop",
     "legacy/test_express.py",
+    "openid/test_provider.py",
     "overflow/test_histories.py",
     "revocation/test_outages.py",
     "servers",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from tests.docs.pages import PAGES, blocks, commands, run
+from tests.openid.tokens import DROPPED, key_set, logout_token
+from tokensession.openid import provider_keys
 from tokensession.testing import FixedClock
 
 if TYPE_CHECKING:
@@ -181,6 +186,33 @@ class Shopper:
         """Return the status of what a button does."""
         response = self.client.post(path, data=form, base_url="https://localhost")
         return int(response.status_code)
+
+
+def test_a_log_out_by_the_provider(
+    load: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider ends the session that was signed in with it, for every copy of the cookie."""
+    asked: list[str] = []
+
+    def read(url: str) -> bytes:
+        asked.append(url)
+        return json.dumps(key_set()).encode()
+
+    monkeypatch.setattr(provider_keys, "_read", read)
+    shop = load(program("provider-logout"))
+    claims = {"iss": shop.ISSUER, "sid": "s1", "sub": "ada"}
+    shop.app.add_route("/sign-in", lambda request: JSONResponse(shop.signed_in(request, claims)))
+    shop.app.add_route("/", lambda request: JSONResponse(request.session.subject))
+    client = https(shop.app)
+    client.get("/sign-in")
+    assert client.get("/").json() == "ada"
+    said = {"iss": shop.ISSUER, "aud": "your client id", "sid": "s1", "sub": DROPPED}
+    token = logout_token(int(time()), **said)
+    answer = https(shop.app).post("/provider-logout", data={"logout_token": token})
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert asked == [f"{shop.ISSUER}/jwks"]
+    shop.revocation.read()
+    assert client.get("/").json() is None
 
 
 def test_the_tutorial(

@@ -1,0 +1,1 @@
+"""Log-out by an OpenID provider: its token, the provider's keys, and the endpoint."""
