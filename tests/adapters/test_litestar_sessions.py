@@ -24,7 +24,6 @@ from tokensession import ConfigError, Cookie, Header, KeyRing, SessionCodec, Ses
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.adapters.litestar import SessionConfig
 from tokensession.stores.memory.revocation import MemoryStore
-from tokensession.web.request_session import RequestSession
 
 from .conformance import COOKIE
 
@@ -103,7 +102,7 @@ def app_with(store: MemoryStore | None, way: str, ring: KeyRing) -> Litestar:
         if way == "middleware"
         else DefineMiddleware(PLAIN, keys=ring, revocation=store)
     )
-    return Litestar(HANDLERS, middleware=[middleware], type_encoders={RequestSession: dict})
+    return Litestar(HANDLERS, middleware=[middleware])
 
 
 WAYS = ["plugin", "middleware", "plain middleware"]

@@ -22,6 +22,7 @@ try:
     from litestar.middleware.session import SessionMiddleware as LitestarMiddleware
     from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
     from litestar.plugins import InitPlugin
+    from litestar.serialization import msgspec_hooks
 except ImportError as _missing:
     raise ImportError(
         f"tokensession.adapters.litestar needs Litestar: {how_to_install('litestar')}"
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from tokensession.web.manager import SessionManager
     from tokensession.web.options import Options
 
+# Litestar's own table, as a middleware has no way to add to an application's.
+cast("dict[Any, Any]", msgspec_hooks.DEFAULT_TYPE_ENCODERS)[RequestSession] = attrgetter("state")
+
 
 __all__ = ["SessionBackend", "SessionConfig", "SessionMiddleware", "session_of"]
 
@@ -55,8 +59,8 @@ __all__ = ["SessionBackend", "SessionConfig", "SessionMiddleware", "session_of"]
 class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
     """Litestar's sessions in tokens: a plugin, or a session configuration with a `middleware`.
 
-    As a plugin it adds its middleware, and lets handlers return ``request.session`` as JSON. Pass
-    it to SessionAuth as ``session_backend_config``, and to the test client as ``session_config``.
+    As a plugin it adds its middleware. Pass it to SessionAuth as ``session_backend_config``, and
+    to the test client as ``session_config``. Handlers can return ``request.session`` as JSON.
 
     Args:
         keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
@@ -111,10 +115,8 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
         return DefineMiddleware(SessionMiddleware, backend=SessionBackend(self))
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Add the middleware to an application, and a JSON encoder for sessions."""
+        """Add the middleware to an application."""
         app_config.middleware.insert(0, self.middleware)
-        encoders = {RequestSession: attrgetter("state")}
-        app_config.type_encoders = {**encoders, **(app_config.type_encoders or {})}
         return app_config
 
 
