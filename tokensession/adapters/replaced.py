@@ -93,6 +93,6 @@ def _warn(other: Mapping[str, Any], key: str) -> None:
         _log.warning(
             "a second session middleware has put a %s into scope[%r], so its cookie carries the "
             "application's state and tokensession's does not: remove the second middleware "
-            "(docs/frameworks/fastapi.md has the lines for packages that add one)",
+            "(docs/packages.md has the lines for packages that add one)",
             name, key,
         )  # fmt: skip
