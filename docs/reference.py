@@ -85,6 +85,7 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         ],
         "pytest_plugin": ["fixed_clock", "fixed_ring"],
         "observer": ["Observer"],
+        "sessions.events": ["Audit", "Event"],
     },
 }
 # Of these classes, what applications and adapters call; the rest is between modules of the core.

@@ -32,11 +32,26 @@ class Observer:
     def renewed(self) -> None:
         """A session received a new token."""
 
+    def signed_in(self) -> None:
+        """A response began a session of a subject."""
+
+    def signed_out(self) -> None:
+        """A response ended the session of its request."""
+
+    def reauthenticated(self) -> None:
+        """A subject authenticated again."""
+
+    def ended(self, by: str) -> None:
+        """Sessions were ended from elsewhere: by ``user``, ``limit``, ``provider`` or ``operator``.
+
+        A session beyond the limit is told alone; a call that ends several is told once.
+        """
+
     def revoked(self, what: str) -> None:
         """A revocation of a ``session``, a ``subject`` or ``everyone`` was recorded."""
 
     def store_failed(self, operation: str) -> None:
-        """A revocation store failed to ``look_up``, ``read`` or ``revoke``."""
+        """A store failed to ``look_up``, ``read`` or ``revoke``, or a directory to ``list``."""
 
     def replica_read(self, entries: int, skipped: int) -> None:
         """A replica is up to date: it holds `entries` entries and skipped invalid ones."""

@@ -25,9 +25,11 @@ from tokensession.sessions.listing import (
 )
 
 if TYPE_CHECKING:
+    from tokensession.format.claims import Subject
     from tokensession.observer import Observer
     from tokensession.revocation.decision import Denial, Ended
     from tokensession.revocation.list import RevocationList
+    from tokensession.sessions.events import Events
     from tokensession.sessions.policy import Policy
     from tokensession.sessions.steps import Steps
     from tokensession.sessions.value import SessionValue
@@ -100,12 +102,13 @@ class SessionDirectory:
         revocations: The codec's revocation list, or None.
         policy: The codec's.
         observer: Is told when the store fails.
+        events: Is told of the sessions that the limit ends.
 
     Raises:
         ConfigError: No directory, no revocation list, or one of another connection.
     """
 
-    __slots__ = ("_down", "_limit", "_observer", "_policy", "_revocations", "_store")
+    __slots__ = ("_down", "_events", "_limit", "_observer", "_policy", "_revocations", "_store")
 
     def __init__(
         self,
@@ -113,6 +116,7 @@ class SessionDirectory:
         revocations: RevocationList | None,
         policy: Policy,
         observer: Observer,
+        events: Events,
     ) -> None:
         if not isinstance(directory, Directory):
             directory = Directory(directory)
@@ -131,6 +135,7 @@ class SessionDirectory:
         self._revocations = revocations
         self._policy = policy
         self._observer = observer
+        self._events = events
         self._down = False
 
     # -- what is recorded ----------------------------------------------------------------------
@@ -144,7 +149,13 @@ class SessionDirectory:
     def adding(self, value: SessionValue[Any], at: int) -> Steps[Ended]:
         """List a session that begins; raise StoreError where that cannot be recorded."""
         ended: Ended = yield partial(self._add, self.listing(value, at), at)
+        self.tell_over(ended, value.subject, at)
         return ended
+
+    def tell_over(self, ended: Ended, subject: Subject, at: int) -> None:
+        """Tell of the sessions that were ended because they are beyond the limit."""
+        for record in ended.over:
+            self._events.tell("ended", subject, record.sid, at, "limit")
 
     def touching(self, value: SessionValue[Any], at: int) -> Steps[None]:
         """Note that a session got another token, once in each window; that never fails."""
@@ -210,6 +221,7 @@ class SessionDirectory:
         if denial is None:
             return False
         self._revocations.end(denial, now)
+        self._events.tell("ended", subject, denial.sid, now, "user")
         return True
 
     def end_of_provider(self, issuer: str, sid: str, now: int) -> int:
@@ -217,6 +229,7 @@ class SessionDirectory:
         found = self._store.of_provider(provider_key((issuer, sid)), now=now)
         for record in found:
             self._revocations.end(denial_of(record), now)
+            self._events.tell("ended", None, record.sid, now, "provider")
         return len(found)
 
     def lists(self, sid: bytes, now: int) -> bool:

@@ -98,6 +98,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         begun: The initial state of a new session in msgpack. Each new state of a type can differ,
             for example by a random value.
         sign_in: What the application told a directory about its sign-in.
+        reauthenticated: Whether its subject authenticated again in this request.
     """
 
     state: StateT
@@ -129,6 +130,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     written: bytes | None = None
     begun: bytes | None = None
     sign_in: SignIn | None = None
+    reauthenticated: bool = False
 
     @property
     def authenticated_at(self) -> int | None:
@@ -195,6 +197,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     def reauthenticate(self) -> None:
         """Record that the subject has authenticated again, under a new id."""
         self.regenerate()
+        self.reauthenticated = True
         self.auth = max(0, self.now - self.started_at)  # a session can be dated in the future
 
     def begin(self, subject: Subject, ttl: int, cap: int | None) -> None:

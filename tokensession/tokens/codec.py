@@ -14,6 +14,7 @@ from tokensession.format.state import check_given_subject
 from tokensession.format.state_format import state_format
 from tokensession.observer import SILENT, Observer
 from tokensession.overflow.overflow import Overflow, overflow_of
+from tokensession.sessions.events import Events
 from tokensession.sessions.listing import Listing
 from tokensession.sessions.policy import Policy
 from tokensession.sessions.session import Session
@@ -129,6 +130,7 @@ class SessionCodec(Lister, Generic[StateT]):
         if observer is not None and not isinstance(observer, Observer):
             raise ConfigError(f"observer must be an Observer, not {type(observer).__name__}")
         self._observer = observer
+        self.events = Events(observer, options.get("audit"))
         check = partial(meet_ring, policy=limits, observer=observer, first_serial=ring.serial)
         self.rings: DerivedKeys = DerivedKeys(keys, purpose[1], check)
         self._ttl = limits.lifetime(None, None)[0]
@@ -144,7 +146,7 @@ class SessionCodec(Lister, Generic[StateT]):
             from tokensession.directory.directory import SessionDirectory  # noqa: PLC0415
 
             self.directory = SessionDirectory(
-                directory, self.revocations, limits, observer or SILENT
+                directory, self.revocations, limits, observer or SILENT, self.events
             )
         origin = Origin(self._lifetime, limits.absolute_timeout, read_as.empty)
         self.reader: TokenReader[StateT] = TokenReader(

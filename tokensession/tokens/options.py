@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tokensession.overflow.store import Store as OverflowStore
     from tokensession.revocation.lookup import Check
     from tokensession.revocation.store import Store
+    from tokensession.sessions.events import Audit
     from tokensession.sessions.policy import Policy
 
 
@@ -35,6 +36,8 @@ class CodecOptions(TypedDict, total=False):
         padding: Pad the claims to a multiple of this many bytes (2 to 256), to hide the length of
             the state. By default 0: no padding.
         observer: Receives the events of the library.
+        audit: Records sign-ins, sign-outs and sessions that are ended from elsewhere, each as an
+            `Event`. By default there is no audit log.
         convert: Converts values that are neither core values nor equal to one, for example ``str``
             for a Decimal, UUID or lazy text. It is called once for each such value when the session
             is written. The next request reads the converted value. By default such values are
@@ -47,6 +50,7 @@ class CodecOptions(TypedDict, total=False):
     directory: Directory | DirectoryStore | None
     padding: int
     observer: Observer | None
+    audit: Audit | None
     convert: Convert | None
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import ConfigError
+from tokensession.format.seconds import whole_seconds
 
 if TYPE_CHECKING:
     from tokensession.overflow.overflow import Overflow
     from tokensession.revocation.list import RevocationList
+    from tokensession.sessions.events import Events
     from tokensession.sessions.session import Session
 
 
@@ -16,12 +18,14 @@ class Revoker:
     """Revokes sessions.
 
     Attributes:
+        events: Tells observer and audit log what happens.
         revocations: The revocation list, or None.
         overflow: The overflow of large states, or None.
     """
 
-    __slots__ = ("overflow", "revocations")
+    __slots__ = ("events", "overflow", "revocations")
 
+    events: Events
     revocations: RevocationList | None
     overflow: Overflow | None
 
@@ -39,7 +43,9 @@ class Revoker:
             StoreError: The revocation could not be recorded, so the session can still be valid.
             ConfigError: The codec has no `revocation`.
         """
-        self.listed.revoke(session, now)
+        at = whole_seconds(now)
+        self.listed.revoke(session, at)
+        self.events.tell("ended", session.subject, session.sid, at, "operator")
         value = session._value  # noqa: SLF001  # our own class
         entry = None if value is None else value.entry or value.overflowed
         if self.overflow is not None and entry is not None:
@@ -56,7 +62,9 @@ class Revoker:
             StoreError: The revocation could not be recorded, so the session can still be valid.
             ConfigError: The codec has no `revocation`, or the id is not 16 bytes.
         """
-        self.listed.revoke_sid(sid, now)
+        at = whole_seconds(now)
+        self.listed.revoke_sid(sid, at)
+        self.events.tell("ended", None, sid, at, "operator")
 
     def revoke_subject(
         self,
@@ -82,7 +90,9 @@ class Revoker:
             ConfigError: The codec has no `revocation`, or `keep` belongs to another subject.
             StateError: The subject is invalid.
         """
-        self.listed.revoke_subject(subject, keep, now)
+        at = whole_seconds(now)
+        self.listed.revoke_subject(subject, keep, at)
+        self.events.tell("ended", subject, None, at, "operator")
 
     def revoke_all(self, *, before: float | None = None, now: float | None = None) -> None:
         """Revoke all sessions of all contexts that share the store.
@@ -95,7 +105,9 @@ class Revoker:
             StoreError: The revocation could not be recorded, so the sessions can still be valid.
             ConfigError: The codec has no `revocation`, or `before` is in the future.
         """
-        self.listed.revoke_all(before, now)
+        at = whole_seconds(now)
+        self.listed.revoke_all(before, at)
+        self.events.tell("ended", None, None, at, "operator")
 
     def confirm(self, session: Session[Any]) -> None:
         """Check a session in the revocation store now, even if a replica has an answer.

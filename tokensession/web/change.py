@@ -15,10 +15,12 @@ class Change(NamedTuple):
     Attributes:
         header: The response header, or None.
         written: The token in it, or None.
+        told: Whether observers and audit log hear of it.
     """
 
     header: tuple[bytes, bytes] | None = None
     written: Written | None = None
+    told: bool = True
 
 
 NOTHING: Final = Change()

@@ -30,10 +30,11 @@ class Ending(Generic[StateT]):
         codec: The codec with the revocation list, the directory and the overflow.
     """
 
-    __slots__ = ("_directory", "_overflow", "_revocations")
+    __slots__ = ("_directory", "_events", "_overflow", "_revocations")
 
     def __init__(self, codec: SessionCodec[StateT]) -> None:
         self._directory = codec.directory
+        self._events = codec.events
         self._revocations = codec.revocations
         self._overflow = codec.writer.overflow
 
@@ -85,6 +86,8 @@ class Ending(Generic[StateT]):
             elif is_same(value.subject, subject):
                 keep = Keep(value.sid, value.started_at)
             yield partial(self._revocations.mark, subject, keep, at)
+            if subject in (session._ends_others_of or ()):
+                self._events.tell("ended", subject, None, at, "user")
 
     def replacing(self, value: SessionValue[StateT], at: int) -> Steps[None]:
         """Record that the session continues under its new id.
@@ -177,6 +180,8 @@ class Ending(Generic[StateT]):
         ended: Ended = yield partial(
             deny, *found_one, at, successor, cap=found.cap, listing=listing
         )
+        if self._directory is not None:
+            self._directory.tell_over(ended, value.subject, at)
         return ended
 
     def dropping(self, written: Written | None, *sent: Overflowed | None) -> Steps[None]:

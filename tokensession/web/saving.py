@@ -12,13 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Generic
 
-from tokensession.errors import (
-    ConfigError,
-    Expired,
-    Revoked,
-    StoreError,
-    TokenSessionError,
-)
+from tokensession.errors import ConfigError, Expired, Revoked, StoreError, TokenSessionError
 from tokensession.format.claims import StateT
 from tokensession.sessions.steps import from_here_to_the_end, run
 from tokensession.web.caching import forbid_storing
@@ -32,6 +26,7 @@ from tokensession.web.change import (
 from tokensession.web.ending import Ending
 from tokensession.web.making import Making
 from tokensession.web.plain_http import tell_of_plain_http
+from tokensession.web.telling import tell_change
 
 if TYPE_CHECKING:
     from tokensession.sessions.steps import Steps
@@ -54,7 +49,7 @@ class Saving(Generic[StateT]):
         takeover: Deletes the cookies of other libraries, or None.
     """
 
-    __slots__ = ("_changes", "_cookie", "_ending", "_making", "_takeover")
+    __slots__ = ("_changes", "_cookie", "_ending", "_events", "_making", "_takeover")
 
     def __init__(
         self,
@@ -63,6 +58,7 @@ class Saving(Generic[StateT]):
         takeover: Takeover[StateT] | None,
     ) -> None:
         self._ending: Ending[StateT] = Ending(codec)
+        self._events = codec.events
         self._changes = codec.changes
         self._making: Making[StateT] = Making(codec, cookie)
         self._cookie = cookie
@@ -176,7 +172,8 @@ class Saving(Generic[StateT]):
             yield from ending.forgetting(value)
         if failure is not None:
             if signs_out:  # even if the response fails
-                self._say(Change(self._cookie.delete()), session, headers, at)
+                change = Change(self._cookie.delete(), told=recorded)
+                self._say(change, session, headers, at)
             raise failure
         yield from ending.seeing(value, change.written, at)
         # 3. Append.
@@ -270,7 +267,8 @@ class Saving(Generic[StateT]):
         """Append the change, unless the response sets the cookie already."""
         header = change.header
         if header is not None and not self._cookie.is_written(headers):
-            self._append(header, session, headers, at, ends=change.written is None)
+            ends = change.written is None
+            self._append(header, session, headers, at, ends=ends, told=change.told)
 
     def _snapshot(self, value: SessionValue[StateT]) -> Snapshot:
         """Return the session's values; its state is omitted if it was written and cannot change."""
@@ -285,13 +283,17 @@ class Saving(Generic[StateT]):
         at: int,
         *,
         ends: bool,
+        told: bool = True,
     ) -> None:
         """Append the session's headers: step 3."""
         headers.append(header)
+        value = session._value
+        assert value is not None
+        if told:
+            tell_change(self._events, value, at, ends=ends)
         if not ends:
             tell_of_plain_http(self._cookie, session._scheme, session._headers)
         if self._takeover is not None:
-            value = session._value
-            ends = ends or (value is not None and bool(value.given_up))
+            ends = ends or bool(value.given_up)
             headers.extend(self._takeover.deletions(session._headers, at, ended=ends))
         forbid_storing(headers)
