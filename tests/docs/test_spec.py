@@ -9,7 +9,7 @@ from pathlib import Path
 from tokensession.format import claims, core_values
 from tokensession.keys import jwk, material, schedule
 from tokensession.revocation import decision
-from tokensession.sessions import policy
+from tokensession.sessions import listing, policy
 from tokensession.tokens import limits, sealing
 from tokensession.tools.vectors.files import CODES, WORDS, load
 
@@ -51,6 +51,12 @@ def test_every_rule_has_its_vectors_and_every_vector_its_rule() -> None:
 def test_codes() -> None:
     """The table of steps names each code of the closed list, and no other."""
     assert set(re.findall(r"`([a-z_]+)`", "".join(map(str, rows(section(5)))))) == CODES
+
+
+def test_the_listed_id() -> None:
+    """Section 13 gives the one of a session id."""
+    (name,) = re.findall(r"that of 000102\.\.0f is `([0-9a-f]{32})`", section(13))
+    assert listing.listed_id(bytes(range(16))).hex() == name
 
 
 def test_worked_examples() -> None:
