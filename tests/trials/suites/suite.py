@@ -94,8 +94,8 @@ def prepare(suite: Suite, *, own: bool, source: Path | None = None) -> Place:
 
 def _unpack(archive: str, folder: Path, pip: list[str]) -> None:
     kind = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
-    builders = ["setuptools", "wheel", "hatchling", "flit-core"]
-    subprocess.run([*pip, "install", *builders], check=True)
+    builders = ["setuptools", "setuptools-scm", "wheel", "hatchling", "flit-core"]
+    subprocess.run([*pip, "install", "--upgrade", *builders], check=True)
     subprocess.run([*pip, "download", *kind, "--dest", str(folder), archive], check=True)
     with tarfile.open(next(folder.glob("*.tar.gz"))) as packed:
         packed.extractall(folder / "source", filter="data")

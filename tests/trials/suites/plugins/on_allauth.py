@@ -8,4 +8,6 @@ MIDDLEWARE = ("tokensession.adapters.django.SessionMiddleware", *settings.MIDDLE
 INSTALLED_APPS = (*settings.INSTALLED_APPS, "tokensession.adapters.django")
 SESSION_ENGINE = "tokensession.adapters.django"
 TOKENSESSION_KEYS = KeyRing.generate()
-TOKENSESSION_REVOCATION = stores.connect("memory:").revocations()
+store = stores.connect("memory:")
+TOKENSESSION_REVOCATION = store.revocations()
+TOKENSESSION_OVERFLOW = store.overflow()  # some providers' profiles are larger than a cookie
