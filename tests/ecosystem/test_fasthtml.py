@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .browsers import Browser
+    from .provider import Provider
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +47,19 @@ def test_a_copied_cookie_is_dead_after_logout(shop: str, browser: Callable[[str]
     for one in (ada, thief):
         assert one.get("/").url.path == "/login"
     assert "None: None" in counter_of(thief)
+
+
+def test_its_oauth_signs_in_and_out(
+    serve: Callable[..., str], provider: Provider, browser: Callable[[str], Browser]
+) -> None:
+    """Its own sign-out ends the session for every copy of its cookie, as `logout` clears it."""
+    variables = {"PROVIDER": provider.url, "OAUTHLIB_INSECURE_TRANSPORT": "1"}
+    ada = browser(serve("asgi", "asgi", "fasthtml_oauth", **variables))
+    assert "id-of-ada is ada and id-of-ada" in ada.get("/").text
+    assert "the provider says denied" in ada.get("/redirect?error=denied").text
+    thief = ada.copied()
+    assert "id-of-ada is ada" in thief.get("/").text
+    assert "bye" in ada.get("/logout").text
+    for one in (ada, thief):
+        assert "/authorize" in one.get("/login", follow_redirects=False).headers["location"]
+        assert one.get("/", follow_redirects=False).headers["location"] == "/login"
