@@ -61,7 +61,7 @@ class TypedState(Generic[StateT]):
             )
         self.empty: Callable[[], StateT] = _empty_of(state_type)
         required = [field.name for field in getattr(described, "fields", ()) if field.required]
-        self.lacks: str = (required and f"{self._name} requires {', '.join(required)}") or ""
+        self.lacks: str = f"{self._name} requires {', '.join(required)}" if required else ""
         self._decode = Decoder(
             Claims[state_type]  # type: ignore[valid-type]  # the type is known only at run time
         ).decode
