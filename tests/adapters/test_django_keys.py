@@ -229,7 +229,7 @@ def test_a_name_alone_is_no_empty_session() -> None:
     named = SessionStore("00" * 16)
     assert named.session_key == "00" * 16
     for use in (lambda: named.get("a"), lambda: named.update(a=1), named.save, named.load, bool):
-        with pytest.raises(ConfigError, match="known by its id alone"):
+        with pytest.raises(ConfigError, match="only the session's id is known"):
             use(named) if use is bool else use()
 
 
@@ -437,7 +437,7 @@ def test_a_request_within_a_request() -> None:
     cookie_after(inner)
     assert SessionStore(key)["n"] == 1
     cookie_after(outer)
-    with pytest.raises(ConfigError, match="known by its id alone"):
+    with pytest.raises(ConfigError, match="only the session's id is known"):
         SessionStore(key).get("n")
 
 

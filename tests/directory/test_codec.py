@@ -375,5 +375,5 @@ class TestConfig:
     def test_a_collection_of_ones_own(self) -> None:
         """MongoDB needs one for each role."""
         store = connect("mongodb://localhost:1", collection="mine")
-        with pytest.raises(ConfigError, match="is for one role"):
+        with pytest.raises(ConfigError, match="already uses collection"):
             store.directory()

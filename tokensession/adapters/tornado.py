@@ -62,47 +62,47 @@ def setup(
     key: str = "session",
     **options: Unpack[Options],
 ) -> None:
-    """Give the handlers of an application their sessions; they are subclasses of `SessionMixin`.
+    """Give each handler of an application its session. Handlers inherit from `SessionMixin`.
 
     Args:
         app: The application.
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
-        cookie_name: The cookie, ``__Host-session`` by default.
-        key: Where the session stands in a handler's `sessions`, for several in one application.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
+        cookie_name: The cookie's name, by default ``__Host-session``.
+        key: The key in a handler's `sessions`, for several sessions in one application.
         options: As for `SessionManager`.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
     managers = app.settings.setdefault(_SETTING, {})
     if key in managers:
-        raise ConfigError(f"this application has a session {key!r} already: give setup another key")
+        raise ConfigError(f"this application already has a session {key!r}: pass another key")
     managers[key] = manager_of(keys, options, cookie_name=cookie_name)
 
 
 class SessionMixin(RequestHandler):
     """A handler with a session: put it before `RequestHandler` or `WebSocketHandler`.
 
-    The session is opened on first access, and can be changed until the first ``flush`` or until
-    ``finish`` (for a WebSocket: until its handshake is answered); later changes raise ConfigError.
-    A 500 for an unforeseen error saves nothing. Where a store cannot be asked the answer is 503.
+    The session is opened lazily. It can be changed until the first ``flush`` or until ``finish``
+    (for a WebSocket: until its handshake is answered). Later changes raise ConfigError. A 500 for
+    an unexpected error saves nothing. If a store fails, the answer is 503.
 
-    A store is asked in a thread: before ``prepare``, and when the response begins, so that
-    ``finish`` and ``flush`` return before they send. Only a change in a WebSocket's handshake,
-    which Tornado answers without a pause, waits for its store in place.
+    Stores are called in a thread: before ``prepare``, and when the response begins, so ``finish``
+    and ``flush`` return before they send. Only a change in a WebSocket's handshake waits for its
+    store in the event loop, because Tornado answers handshakes without a pause.
     """
 
     _managed_sessions: dict[str, tuple[_Manager, RequestSession[Any]]] | None = None
-    _session_saving: asyncio.Future[None] | None = None  # the one that waits for a store
-    _session_failure: tuple[TokenSessionError, Refusal | None] | None = None  # and our answer
-    _has_failed = False  # by an unforeseen error
+    _session_saving: asyncio.Future[None] | None = None  # it waits for a store
+    _session_failure: tuple[TokenSessionError, Refusal | None] | None = None  # and our response
+    _has_failed = False  # with an unexpected error
 
     @property
     def session(self) -> RequestSession[Any]:
         """The session of the request.
 
         Raises:
-            ConfigError: An application without `setup`.
+            ConfigError: `setup` was not called for the application.
         """
         if (session := self.sessions.get("session")) is not None:
             return session
@@ -112,19 +112,19 @@ class SessionMixin(RequestHandler):
 
     @property
     def sessions(self) -> Mapping[str, RequestSession[Any]]:
-        """Each session of the request, by the key that `setup` was given."""
+        """All sessions of the request, by the keys of `setup`."""
         self._managed()
         return {key: session for key, (_, session) in (self._managed_sessions or {}).items()}
 
     def get_current_user(self) -> Any:
-        """Return the subject of the session, or what another base of the handler makes of it."""
+        """Return the session's subject, or the user from another base class of the handler."""
         own = super().get_current_user
         if getattr(own, "__func__", None) is not RequestHandler.get_current_user:
             return own()
         return self.session.subject
 
     def clear_cookie(self, name: str, **kwargs: Any) -> None:
-        """Delete a cookie; a session's cookie signs out, as by ``session.clear()``."""
+        """Delete a cookie. Deleting a session's cookie signs out, like ``session.clear()``."""
         for manager, session in self._managed():
             if isinstance(manager.cookie, Cookie) and manager.cookie.name == name:
                 session.clear()
@@ -132,16 +132,16 @@ class SessionMixin(RequestHandler):
         super().clear_cookie(name, **kwargs)
 
     def flush(self, include_footers: bool = False) -> asyncio.Future[None]:  # noqa: FBT001, FBT002  # as Tornado
-        """Send what was written; the first flush saves the session."""
+        """Send the written data; the first flush saves the session."""
         if self._saves_at_once():
             return super().flush(include_footers)
         return _begun(self._after(self._saved(), super().flush))
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
-        """End the response; the session is saved, where no flush has done that."""
+        """End the response; save the session unless a flush has saved it."""
         if self._finished:
-            return super().finish(chunk)  # which says so
-        if self._session_failure is not None:  # of a flush or finish, and the application goes on
+            return super().finish(chunk)  # it raises the error
+        if self._session_failure is not None:  # in a flush or finish, and the application continues
             error, _ = self._session_failure
             self.send_error(FAILED, exc_info=(type(error), error, error.__traceback__))
             return _begun(asyncio.sleep(0))
@@ -153,7 +153,7 @@ class SessionMixin(RequestHandler):
         return _begun(self._end_after(self._saved()))
 
     def send_error(self, status_code: int = FAILED, **kwargs: Any) -> None:
-        """Answer an error; one of a store by 503, and a sign-out that holds by its own 500."""
+        """Answer an error: a store's with 503, and one after a sign-out with our 500."""
         failure, self._session_failure = self._session_failure, None
         answer, error = None, kwargs.get("exc_info", (None, None))[1]
         self._has_failed |= error is not None and not isinstance(error, HTTPError)
@@ -172,7 +172,7 @@ class SessionMixin(RequestHandler):
         self._end()
 
     def on_connection_close(self) -> None:
-        """Note that the client has gone; log that a change of a WebSocket's session is lost."""
+        """Handle a disconnected client; log that a WebSocket's change is lost."""
         super().on_connection_close()
         if self.get_status() == _UPGRADE:
             try:
@@ -181,8 +181,8 @@ class SessionMixin(RequestHandler):
                 self.log_exception(*sys.exc_info())
 
     async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
-        """Read what the request carries, and then handle it."""
-        # Not in prepare: applications override it, and Tornado asks for the user before it.
+        """Read the session ahead if that can wait, then handle the request."""
+        # Not in prepare, because applications override it, and Tornado needs the user before it.
         for manager, session in self._managed():
             if manager.can_wait(session):
                 with suppress(Exception):  # the first access raises it
@@ -190,7 +190,7 @@ class SessionMixin(RequestHandler):
         await super()._execute(transforms, *args, **kwargs)
 
     def _managed(self) -> Collection[tuple[_Manager, RequestSession[Any]]]:
-        """Return each session with its manager; nothing is read before it is touched."""
+        """Return each session with its manager. Sessions are opened lazily."""
         if self._managed_sessions is None:
             headers, scheme = encoded(self.request.headers.get_all()), self.request.protocol
             self._managed_sessions = {
@@ -200,7 +200,7 @@ class SessionMixin(RequestHandler):
         return self._managed_sessions.values()
 
     def _saves_at_once(self) -> bool:
-        """Save the sessions, unless that can wait for a store; return whether they are saved."""
+        """Save the sessions unless that can wait for a store; return whether they are saved."""
         if self._session_failure is not None:
             raise self._session_failure[0]
         if self._session_saving is not None:
@@ -228,7 +228,7 @@ class SessionMixin(RequestHandler):
 
     @contextmanager
     def _saving(self, manager: _Manager, session: RequestSession[Any]) -> Iterator[Steps[None]]:
-        """Give the steps that save a session, and write what they say."""
+        """Yield the steps that save a session, and write its headers."""
         method, status = self.request.method, self.get_status()
         fields = merged(self._headers.get_all())
         varies = status != _UPGRADE
@@ -238,21 +238,21 @@ class SessionMixin(RequestHandler):
             own = encoded(self._headers.get_all())
             self._session_failure = error, refusal(manager, error, own + fields)
             self._complete()
-            if not varies:  # where Tornado drops a ValueError, and the connection with it
+            if not varies:  # Tornado would drop a ValueError, and the connection with it
                 raise WebSocketError(str(error)) from error
             raise
         if session.opened:
             self._write_headers(fields)
 
     def _saved(self) -> asyncio.Future[None]:
-        """Return the saving that waits for a store, which is begun once."""
+        """Return the saving that waits for a store; it is started once."""
         if self._session_saving is None:
             self._session_saving = _begun(self._save_beside())
         return asyncio.shield(self._session_saving)
 
     async def _after(self, saved: _Future, send: Callable[[], _Future]) -> None:
         await saved
-        if not self._finished:  # else that sends everything
+        if not self._finished:  # otherwise `finish` sends everything
             await send()
 
     async def _end_after(self, saved: _Future) -> None:
@@ -267,7 +267,7 @@ class SessionMixin(RequestHandler):
             await sent
 
     def _end(self) -> asyncio.Future[None]:
-        """Finish, with sessions that loggers and ``on_finish`` can read."""
+        """Finish the response; loggers and ``on_finish`` can then read the sessions."""
         streams = self._headers_written and not self._has_failed
         self._complete()
         sent = super().finish()
@@ -284,7 +284,7 @@ class SessionMixin(RequestHandler):
             manager.check_unchanged(session)
 
     def _write_headers(self, fields: Headers) -> None:
-        """Write headers in place of those of their names; a cookie beside others."""
+        """Write headers, replacing those of the same name; cookies are added."""
         names = {*filter(is_merged, self._headers), *(name.decode() for name, _ in fields)}
         for name in names - {"set-cookie"}:
             self.clear_header(name)
@@ -293,7 +293,7 @@ class SessionMixin(RequestHandler):
 
 
 def _begun(steps: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
-    """Begin a task whose error needs no awaiting: what follows in the handler meets it too."""
+    """Start a task whose error needs no awaiting, because the handler meets it later too."""
     task = asyncio.ensure_future(steps)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return task

@@ -39,10 +39,10 @@ _KEY: Final = "tokensession.session"
 
 
 class RequestHeaders:
-    """The raw request headers of an environ that a session can be in, made when they are asked for.
+    """The raw request headers of an environ that can carry a session, read lazily.
 
-    Servers hand them over decoded as Latin-1 (PEP 3333). Several lines of one name come joined by
-    commas, so that of several Cookie headers (which no browser sends) the session is not found.
+    Servers decode them as Latin-1 (PEP 3333) and join repeated headers with commas. So the session
+    in several Cookie headers (which no browser sends) is not found.
     """
 
     __slots__ = ("_names", "environ")
@@ -52,39 +52,39 @@ class RequestHeaders:
         self._names = _names_with(name)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
-        """Give names in lower case, with their values."""
+        """Yield names in lower case, with their values."""
         environ = self.environ
         for name, key in self._names:
             if key in environ:
-                # A server that breaks the rule shows text that is in no token.
+                # A server that violates PEP 3333 can pass text that no token contains.
                 yield name, environ[key].encode("latin-1", "replace")
 
 
 @lru_cache
 def _names_with(name: bytes) -> tuple[tuple[bytes, str], ...]:
-    """Return the headers that are given, with their keys in an environ."""
+    """Return the existing headers, with their keys in the environ."""
     names = {b"cookie", name.lower(), *EVIDENCE}
     return tuple((n, "HTTP_" + n.decode("ascii").replace("-", "_").upper()) for n in names)
 
 
 class SessionMiddleware:
-    """Gives each request its session, and each response what the session needs.
+    """Gives each request its session, and saves it with the response.
 
-    The session is opened on first access; a request that never touches it costs next to nothing.
-    It can be changed until the application calls ``start_response``; later changes raise a
-    ConfigError. Where a store cannot be asked the answer is 503.
+    The session is opened lazily. A request that does not use it costs almost nothing. The session
+    can be changed until the application calls ``start_response``. Later changes raise a
+    ConfigError. If a store fails, the answer is 503.
 
     Args:
         app: The application.
-        keys: The key ring, or its `KeyRingWatcher`; or a `SessionManager`.
-        cookie_name: The cookie, ``__Host-session`` by default; its name without prefix is the
-            context of its tokens.
-        environ_key: Where the session stands in the environ, for several in one application.
+        keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
+        cookie_name: The cookie's name, by default ``__Host-session``. The context of its tokens is
+            the name without its prefix.
+        environ_key: The key of the session in the environ, for several in one application.
         options: As for `SessionManager`: `policy`, `revocation`, `overflow`, `cookie`, `legacy`,
             `state_type`, `padding`, `observer`, `convert`.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
 
     def __init__(
@@ -122,15 +122,15 @@ class SessionMiddleware:
         if exchange.begun and not exchange.replaced:
             file_wrapper = environ.get("wsgi.file_wrapper")
             if isinstance(body, list | tuple):
-                manager.complete(session)  # the body has been made
+                manager.complete(session)  # the body is complete
             elif isinstance(file_wrapper, type) and isinstance(body, file_wrapper):
-                manager.complete(session)  # a file, which the server sends in its own way
+                manager.complete(session)  # a file, which the server sends itself
                 return body
         return exchange
 
 
 class HasEnviron(Protocol):
-    """A request of a framework, with its WSGI environ."""
+    """A framework's request with a WSGI environ."""
 
     @property
     def environ(self) -> Any:
@@ -146,21 +146,21 @@ def session_of(request: HasEnviron | Mapping[str, Any], key: str = _KEY) -> Requ
         key: The `environ_key` of the middleware.
 
     Raises:
-        ConfigError: There is no middleware of this library around the application.
+        ConfigError: No middleware of this library wraps the application.
     """
     environ: Any = getattr(request, "environ", request)
     if not isinstance(session := environ.get(key), RequestSession):
         raise ConfigError(
-            f"environ[{key!r}] has no session of tokensession: put "
-            "tokensession.adapters.wsgi.SessionMiddleware around the application"
+            f"environ[{key!r}] has no session of tokensession: wrap the application in "
+            "tokensession.adapters.wsgi.SessionMiddleware"
         )
     return session
 
 
 class _Exchange:
-    """One request on its way to its response, and the body of that.
+    """One request until its response is complete, and the body of that response.
 
-    At the body's end it is seen whether a change came too late.
+    The end of the body checks for late changes.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class _Exchange:
         self.chunks: Iterable[bytes] = ()
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        """Begin the response as the application says, with what the session needs."""
+        """Begin the application's response, with the session's headers."""
         manager, session = self._manager, self._session
         if self.replaced:
             return _write_nothing
@@ -195,14 +195,14 @@ class _Exchange:
                     raise
                 return self.refuse(answer)
             self.begun = True
-        elif session.opened:  # an error page in place of a response that had been prepared
+        elif session.opened:  # an error page replaces a prepared response
             add_vary(fields, manager.vary)
         lines = _text(fields)
         session._late = lambda: _add_vary_late(lines, manager)
         return self._start_response(status, lines, *((exc_info,) if exc_info else ()))
 
     def refuse(self, answer: Refusal) -> Callable[[bytes], object]:
-        """Give an answer in place of the application's."""
+        """Send a response in place of the application's."""
         self.begun = self.replaced = True
         self._manager.complete(self._session)
         self.whole = [] if self._method == "HEAD" else [answer.body]
@@ -210,11 +210,11 @@ class _Exchange:
         return _write_nothing
 
     def fail(self) -> None:
-        """Refuse changes after an error, as what answers it is outside and could not carry them."""
+        """Refuse changes after an error, because an outer layer answers it and cannot save them."""
         self._manager.complete(self._session)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the chunks as they come; an application can begin with the first of them."""
+        """Yield the chunks; an application can begin its response with the first one."""
         try:
             for chunk in self.chunks:
                 if self.replaced:
@@ -234,7 +234,7 @@ class _Exchange:
             yield from self.whole
 
     def close(self) -> None:
-        """Release what the application holds; the server calls this when all has been sent."""
+        """Release the application's resources; the server calls this after sending."""
         self._manager.complete(self._session)
         close = getattr(self.chunks, "close", None)
         if close is not None:
@@ -244,7 +244,7 @@ class _Exchange:
 
 
 def _add_vary_late(lines: list[tuple[str, str]], manager: SessionManager[Any]) -> None:
-    """Make a response vary that was handed on, for middlewares that send that very list."""
+    """Make a passed-on response vary, for middlewares that send this same list."""
     fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in lines]
     add_vary(fields, manager.vary)
     lines[:] = _text(fields)
@@ -255,4 +255,4 @@ def _text(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _write_nothing(data: bytes) -> None:
-    """Take what the application writes of a response that has been replaced."""
+    """Discard the application's data for a response that was replaced."""

@@ -1,5 +1,5 @@
-"""Readers of the cookies of other libraries, so that users stay signed in when you change it.
+"""Readers of other libraries' cookies, so that users stay signed in when you change over.
 
-One module for each library. They are off unless a `SessionManager` is given them, and end on a day
-that has to be named.
+There is one module for each library. A reader works only if you pass it to a `SessionManager`, and
+only until the day that you set.
 """

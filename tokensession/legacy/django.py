@@ -1,4 +1,4 @@
-"""Reads the session cookie of Django's signed_cookies engine; django.core.signing checks it.
+"""Read the session cookie of Django's signed_cookies engine; django.core.signing verifies it.
 
 >>> DjangoReader("the project's SECRET_KEY", until="2030-01-31")
 DjangoReader(until='2030-01-31', ...)
@@ -39,11 +39,12 @@ def _auth_user_id(state: Any) -> Any:
 class DjangoReader(LegacyReader):
     """Reads the cookies of ``django.contrib.sessions.backends.signed_cookies``.
 
-    JSON alone: a project that signed pickles (PickleSerializer, gone since Django 5) has to change
-    its serializer first. The other engines keep sessions in a store, and their cookies hold none.
+    It reads only JSON. A project with PickleSerializer (removed in Django 5) must change its
+    serializer first. The other engines store sessions elsewhere, so their cookies contain none.
 
     Attributes: those of `LegacyReader`, and
-        max_age: Seconds after which Django refuses a cookie, or a timedelta: SESSION_COOKIE_AGE.
+        max_age: SESSION_COOKIE_AGE, after which Django refuses a cookie, in seconds or as a
+            timedelta.
         subject: By default the user that ``django.contrib.auth`` has signed in.
     """
 
@@ -57,7 +58,8 @@ class DjangoReader(LegacyReader):
 
     def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:
         secret, *fallbacks = self.secrets
-        # With a key and fallbacks of its own it asks no settings; the timestamp is what it signs.
+        # With explicit keys, Signer does not read the settings. The timestamp is part of what it
+        # signs.
         signer = signing.Signer(key=secret, fallback_keys=fallbacks, salt=_SALT)
         try:
             signed = signer.unsign(values[0].decode("ascii"))
@@ -69,7 +71,7 @@ class DjangoReader(LegacyReader):
         except (ValueError, IndexError):
             start = -1
         if not 0 <= start <= MAX_INT:
-            raise BadClaims("what was signed holds no time of this world")
+            raise BadClaims("the signed value contains an impossible time")
         check_age(start, self.max_age, now)
         state = json_object(inflated_text(payload.encode("ascii")))
         return LegacySession(state, start, signed.encode("ascii"))

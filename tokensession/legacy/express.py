@@ -1,4 +1,4 @@
-"""Reads the two cookies of Express's cookie-session: the state, and keygrip's signature of it.
+"""Read the two cookies of Express's cookie-session: the state, and keygrip's signature.
 
 >>> ExpressReader("the first of keys", until="2030-01-31", since="2030-01-01",
 ...               subject=lambda state: state.get("userId"))
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 class ExpressReader(LegacyReader):
     """Reads the cookies of cookie-session (not of express-session, whose state is in a store).
 
-    They hold no time. So two browsers with equal states have equal sessions here, which end
-    together where one is revoked.
+    The cookies contain no time. So two browsers with equal states have equal sessions, and revoking
+    one of them ends both.
 
     Attributes: those of `LegacyReader`, and
-        since: When all of its sessions count as begun; limits and revocations go by it. The day of
-            the change is right.
+        since: The start of all its sessions, for limits and revocations. Use the day of the change.
     """
 
     cookie_name: str = "session"
@@ -42,13 +41,13 @@ class ExpressReader(LegacyReader):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The cookie with the state, and the one with its signature."""
+        """The names of the cookies with the state and with its signature."""
         return (self.cookie_name, f"{self.cookie_name}.sig")
 
     def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:  # noqa: ARG002  # no time
         value, signature = values
         signed = self.cookie_name.encode("ascii") + b"=" + value
-        # All are tried, also after one has verified, so that the time does not tell their number.
+        # Always try all secrets, so that the time does not reveal their number.
         verified = [hmac.compare_digest(_keygrip(key, signed), signature) for key in self.secrets]
         if not any(verified):
             raise BadSignature("the signature does not verify under the old secrets")
@@ -56,5 +55,5 @@ class ExpressReader(LegacyReader):
 
 
 def _keygrip(secret: bytes, signed: bytes) -> bytes:
-    """Return what keygrip signs with: HMAC-SHA1, in base64url without padding."""
+    """Return keygrip's signature: HMAC-SHA1, in base64url without padding."""
     return urlsafe_b64encode(hmac.digest(secret, signed, "sha1")).rstrip(b"=")

@@ -1,4 +1,4 @@
-"""Reads the session cookie of Flask: its data is kept, its signature checked by itsdangerous.
+"""Read Flask's session cookie; itsdangerous verifies its signature.
 
 >>> FlaskReader("the app's SECRET_KEY", until="2030-01-31",
 ...             subject=lambda state: state.get("_user_id"))    # where Flask-Login has it
@@ -28,11 +28,11 @@ class FlaskReader(SignedReader):
     """Reads the cookies of Flask's own sessions.
 
     Attributes: those of `LegacyReader`, and
-        max_age: Seconds after which Flask refuses a cookie, or a timedelta:
-            PERMANENT_SESSION_LIFETIME.
+        max_age: PERMANENT_SESSION_LIFETIME, after which Flask refuses a cookie, in seconds or as a
+            timedelta.
 
-    Tuples become lists, as in any session here; datetimes and bytes stay. A UUID or Markup in the
-    state is given to `convert` and `subject` as such, and refuses the cookie if it stays.
+    Tuples become lists, as in any session here; datetimes and bytes stay. `convert` and `subject`
+    receive a UUID or Markup unchanged. If one remains in the state, the cookie is refused.
     """
 
     max_age: Duration | None = 31 * 86400
@@ -44,19 +44,21 @@ class FlaskReader(SignedReader):
         state: Any = None
         with contextlib.suppress(*_MISTAGGED):
             state = _untagged(tagged)
-        if not isinstance(state, dict):  # said here, so that no exception behind it holds the state
-            raise BadClaims("what was signed is no session of Flask")
+        if not isinstance(
+            state, dict
+        ):  # not inside a try block, so that no chained exception holds the state
+            raise BadClaims("the signed value is not a session of Flask")
         return state
 
 
 class Markup(str):
-    """Text that Flask would not escape; without its promise, since a session cannot hold it."""
+    """Text that Flask would not escape. A session stores it as ordinary text."""
 
     __slots__ = ()
 
 
 def _untagged(value: Any) -> Any:
-    """Return what Flask's tagged JSON stands for: ``{" t": [1, 2]}`` for a tuple, and so on."""
+    """Return the value of Flask's tagged JSON, for example a tuple for ``{" t": [1, 2]}``."""
     if isinstance(value, list):
         return [_untagged(item) for item in value]
     if not isinstance(value, dict):
@@ -88,5 +90,5 @@ _TAGS: Final[dict[str, Callable[[Any], Any]]] = {
     " u": lambda content: UUID(_text(content)),
     " d": lambda content: parsedate_to_datetime(_text(content)),
 }
-# What they raise of content that Flask does not write.
+# The errors for content that Flask does not write.
 _MISTAGGED: Final = (ValueError, TypeError, AttributeError, ArithmeticError)

@@ -1,4 +1,4 @@
-"""Cookies that itsdangerous has signed with a timestamp, as Flask's and Starlette's are."""
+"""Read cookies that itsdangerous has signed with a timestamp, as Flask and Starlette do."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ except ImportError as _missing:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SignedReader(LegacyReader):
-    """Reads one cookie, signed under any of the secrets.
+    """Reads one cookie that any of the secrets has signed.
 
     Attributes: those of `LegacyReader`, and
-        max_age: Seconds after which the other library refuses a cookie, or a timedelta; None for
-            no limit.
-        salt: The purpose, as itsdangerous calls it.
+        max_age: The age after which the other library refuses a cookie, in seconds or as a
+            timedelta; None for no limit.
+        salt: The salt of itsdangerous, which names a purpose.
         key_derivation: ``hmac`` or ``django-concat``.
     """
 
@@ -52,12 +52,12 @@ class SignedReader(LegacyReader):
             payload, moment = signer.unsign(value, return_timestamp=True)
         except itsdangerous.BadSignature:
             raise BadSignature("the signature does not verify under the old secrets") from None
-        except (ValueError, OverflowError, OSError):  # as platforms differ
-            raise BadClaims("what was signed holds no time of this world") from None
+        except (ValueError, OverflowError, OSError):  # the error depends on the platform
+            raise BadClaims("the signed value contains an impossible time") from None
         start = int(moment.timestamp())
         check_age(start, self.max_age, now)
         return LegacySession(self._state(payload), start, value.rpartition(b".")[0])
 
     @abstractmethod
     def _state(self, payload: bytes) -> Any:
-        """Return the state in a payload that is authentic."""
+        """Return the state in an authentic payload."""

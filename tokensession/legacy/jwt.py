@@ -1,4 +1,4 @@
-"""Reads a signed JWT that served as a session cookie; PyJWT's algorithms check its signature.
+"""Read a signed JWT in a session cookie; PyJWT's algorithms verify its signature.
 
 >>> JWTReader("the secret that signs", algorithm="HS256", cookie_name="token",
 ...           until="2030-01-31", audience="shop")
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from tokensession.format.claims import Subject
 
-LEEWAY: Final = 60  # seconds by which the clock of who issued it may be ahead
+LEEWAY: Final = 60  # seconds by which the issuer's clock can be ahead
 _SEGMENTS: Final = 3
-# RFC 7519, section 4.1: they speak of the token, and a session has its own.
+# RFC 7519, section 4.1: they describe the token, and a session has its own.
 _REGISTERED: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 
@@ -49,19 +49,20 @@ def _private_claims(claims: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class JWTReader(LegacyReader):
-    """Reads JWTs of one algorithm (RFC 7515 and 7519, signed and not encrypted).
+    """Reads JWTs of one algorithm (RFC 7515 and 7519, signed but not encrypted).
 
     Attributes: those of `LegacyReader`, and
-        secret: The HMAC secret, or the public key as PEM. `fallbacks` likewise.
-        algorithm: The one that the JWTs are signed with; any other is refused.
-        audience: What ``aud`` has to be or contain. A JWT with ``aud`` is refused without it.
-        issuer: What ``iss`` has to be; None does not look at it.
-        since: When sessions count as begun whose JWT has no ``iat``; None refuses them.
+        secret: The HMAC secret, or the public key as PEM; so are `fallbacks`.
+        algorithm: The algorithm of the JWTs; others are refused.
+        audience: The required value of ``aud``, or one of its values. Without it, a JWT with
+            ``aud`` is refused.
+        issuer: The required value of ``iss``; None accepts any.
+        since: The start of sessions whose JWT has no ``iat``; None refuses them.
         subject: By default the claim ``sub``.
-        convert: By default drops the registered claims, such as ``exp``.
+        convert: By default removes the registered claims, such as ``exp``.
 
-    A key that signs JWTs of several kinds (to reset a password, say) needs `audience`, or a
-    `convert` that raises ValueError for what is no session.
+    A key that also signs other JWTs (for example to reset a password) needs `audience`. Or pass a
+    `convert` that raises ValueError for a JWT that is not a session.
     """
 
     algorithm: str
@@ -82,11 +83,11 @@ class JWTReader(LegacyReader):
         try:
             keys = tuple(map(algorithm.prepare_key, self.secrets))
             for key in keys:
-                algorithm.verify(b"", key, b"")  # tells a key of another kind now
+                algorithm.verify(b"", key, b"")  # detects a key of another kind now
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
             keys = None
-        if keys is None:  # said here, so that no exception behind this one holds a key
-            raise ConfigError(f"secret or fallbacks are no keys that verify {self.algorithm}")
+        if keys is None:  # outside the try block, so that no chained exception holds a key
+            raise ConfigError(f"secret and fallbacks must be keys that verify {self.algorithm}")
         object.__setattr__(self, "_since", since)
         object.__setattr__(self, "_algorithm", algorithm)
         object.__setattr__(self, "_keys", keys)
@@ -100,13 +101,13 @@ class JWTReader(LegacyReader):
     def _read(self, values: tuple[bytes, ...], now: int) -> LegacySession:
         segments = values[0].split(b".")
         if len(segments) != _SEGMENTS:
-            raise Malformed(f"{len(segments)} segments; a signed JWT has {_SEGMENTS}")
+            raise Malformed(f"{len(segments)} segments, but a signed JWT has {_SEGMENTS}")
         try:
             header, payload, signature = map(b64url_decode, segments)
         except NotCanonical:
             raise Malformed("a segment is not canonical base64url without padding") from None
         signed = values[0].rpartition(b".")[0]
-        # The key and the algorithm are ours; what the header says of them chooses nothing.
+        # Key and algorithm are fixed here; the header cannot choose them.
         if not any(self._algorithm.verify(signed, key, signature) for key in self._keys):
             raise BadSignature("the signature does not verify under the old keys")
         self._check_header(json_object(header))
@@ -117,25 +118,25 @@ class JWTReader(LegacyReader):
 
     def _check_header(self, header: dict[str, Any]) -> None:
         if header.get("alg") != self.algorithm:
-            raise BadSignature(f"the header names another algorithm than {self.algorithm}")
+            raise BadSignature(f"the header's algorithm is not {self.algorithm}")
         if "crit" in header or "b64" in header or "zip" in header:
-            raise BadClaims("the header demands extensions (crit, b64 or zip)")
+            raise BadClaims("the header needs unsupported extensions (crit, b64 or zip)")
 
     def _check_purpose(self, claims: dict[str, Any]) -> None:
         audience = claims.get("aud", [])
         audiences = audience if isinstance(audience, list) else [audience]
         wanted = [] if self.audience is None else [self.audience]
         if (audiences or wanted) and not any(name in audiences for name in wanted):
-            raise BadClaims("the JWT is for another audience")
+            raise BadClaims("the JWT has another audience")
         if self.issuer is not None and claims.get("iss") != self.issuer:
-            raise BadClaims("the JWT is of another issuer")
+            raise BadClaims("the JWT has another issuer")
 
     def _start(self, claims: dict[str, Any], now: int) -> int:
         exp, nbf, iat = (_seconds(claims, name) for name in ("exp", "nbf", "iat"))
         if exp is not None and now >= exp:
             raise Expired(f"the JWT expired {now - exp} s ago")
         if nbf is not None and nbf > now + LEEWAY:
-            raise NotYetValid(f"the JWT is good in {nbf - now} s")
+            raise NotYetValid(f"the JWT is valid only in {nbf - now} s")
         start = self._since if iat is None else iat
         if start is None:
             raise BadClaims("the JWT has no iat, and the reader no since")
@@ -143,12 +144,12 @@ class JWTReader(LegacyReader):
 
 
 def _seconds(claims: dict[str, Any], name: str) -> int | None:
-    """Return a NumericDate as whole seconds; None where there is none."""
+    """Return a NumericDate in whole seconds, or None if it is missing."""
     number = claims.get(name)
     if number is None:
         return None
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise BadClaims(f"{name} is no number of seconds")
+        raise BadClaims(f"{name} is not a number of seconds")
     if not 0 <= number <= MAX_INT:  # NaN fails every comparison
-        raise BadClaims(f"{name} is no time of this world")
+        raise BadClaims(f"{name} is an impossible time")
     return int(number // 1)

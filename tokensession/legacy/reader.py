@@ -1,4 +1,4 @@
-"""What every legacy reader is told, and what it gives: the session in another library's cookie."""
+"""The base class of legacy readers, and the session that they return."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from tokensession.format.claims import Subject
     from tokensession.format.seconds import Duration
 
-MAX_VALUE: Final = 8192  # bytes of a cookie's value, as of a token; browsers keep half of it
+MAX_VALUE: Final = 8192  # bytes of a cookie's value, as for a token; browsers accept half of it
 
 
 @dataclass(frozen=True, slots=True)
 class LegacySession:
-    """What an authentic cookie of another library says.
+    """The content of another library's authentic cookie.
 
     Attributes:
-        state: What it holds, as its library would give it to the application.
-        start: Unix second of its own timestamp, or of the reader's `since` where it has none.
-        signed: What its signature covers, byte for byte.
+        state: The state, as the other library would give it to the application.
+        start: Unix second of the cookie's timestamp, or of the reader's `since` without one.
+        signed: The signed bytes.
     """
 
     state: Any = field(repr=False)
@@ -38,30 +38,29 @@ class LegacySession:
 
 @dataclass(frozen=True, eq=False)
 class LegacyReader(ABC):
-    """Reads the session cookie that another library made.
+    """Reads the session cookie of another library.
 
     Attributes:
-        secret: What the other library signs with.
+        secret: The secret with which the other library signs.
         fallbacks: Older secrets that it still accepts.
-        until: From this day on the reader is off: "2030-01-31" or a date, which begins at midnight
-            UTC; an aware datetime or Unix seconds are exact. As late as the old cookies live, and
-            no later: until then a thief of an old secret can make sessions.
-        subject: Returns whose session a state is: a str, an int, or None without a user. A
-            ValueError of it refuses the cookie.
-        cookie_name: The cookie.
-        convert: Returns what is to be kept of a state; all of it by default. For values that a
-            session cannot hold, such as a UUID. A ValueError of it refuses the cookie.
-        cap: Seconds that a session may last from its start, or a timedelta; by default the policy's
-            limit holds. Old sessions that are to live on longer than that need it, and
-            `Policy(longest=...)`.
-        keep_cookie: Leave the old cookie until sign-in or sign-out. For a rolling deploy or a
-            rollback: until then no session ends for being idle, since the old cookie brings it
-            back.
-        domain: The Domain that the old cookie was set with, if any; needed to delete it.
-        path: The Path that it was set with; likewise.
+        until: The day on which the reader is switched off: "2030-01-31" or a date, which begins at
+            midnight UTC. An aware datetime or Unix seconds are exact. Choose the end of the old
+            cookies' life, and no later day: until then a thief of an old secret can forge sessions.
+        subject: Returns the subject of a state: a str, an int, or None without a user. Its
+            ValueError refuses the cookie.
+        cookie_name: The cookie's name.
+        convert: Returns the part of a state to keep; by default all of it. Use it for values that a
+            session cannot contain, such as a UUID. Its ValueError refuses the cookie.
+        cap: The longest life of a session from its start, in seconds or as a timedelta; by default
+            the policy's limit. To let old sessions live longer, set this and `Policy(longest=...)`.
+        keep_cookie: Keep the old cookie until sign-in or sign-out, for a rolling deployment or a
+            rollback. Until then sessions do not end by idleness, because the old cookie restores
+            them.
+        domain: The Domain of the old cookie, if any; needed to delete it.
+        path: The Path of the old cookie; needed to delete it.
 
     Raises:
-        ConfigError: Wrong arguments.
+        ConfigError: An argument is invalid.
     """
 
     secret: str | bytes = field(repr=False)
@@ -92,25 +91,25 @@ class LegacyReader(ABC):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The cookies that a session consists of, the one with the state first."""
+        """The names of the session's cookies, the one with the state first."""
         return (self.cookie_name,)
 
     def read(self, values: tuple[bytes, ...], now: int) -> LegacySession:
-        """Return the session in the values of the cookies.
+        """Return the session in the cookies' values.
 
         Args:
-            values: One for each of `names`, as they stand in the request.
+            values: One for each of `names`, as in the request.
             now: Unix seconds.
 
         Raises:
-            TokenError: There is none: `malformed`, `bad_signature`, `bad_claims` (what was signed
-                is no session), `expired` or `not_yet_valid`.
+            TokenError: There is no session: `malformed`, `bad_signature`, `bad_claims` (the signed
+                value is not a session), `expired` or `not_yet_valid`.
         """
         size = max(map(len, values))
         if size > MAX_VALUE:
-            raise Malformed(f"a cookie of {size} bytes; a legacy reader takes {MAX_VALUE}")
+            raise Malformed(f"a cookie of {size} bytes, but a legacy reader accepts {MAX_VALUE}")
         if not all(value.isascii() for value in values):
-            raise Malformed("a signed cookie is ASCII")
+            raise Malformed("a signed cookie must be ASCII")
         return self._read(values, now)
 
     @abstractmethod
@@ -119,7 +118,7 @@ class LegacyReader(ABC):
 
 
 def instant(name: str, value: object) -> int:
-    """Return a date (its ISO text, too), an aware datetime or Unix seconds as Unix seconds."""
+    """Return a date (or its ISO text), an aware datetime or Unix seconds as Unix seconds."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = date.fromisoformat(value)
@@ -135,13 +134,13 @@ def instant(name: str, value: object) -> int:
 
 
 def check_max_age(max_age: Duration | None) -> None:
-    """Refuse a `max_age` that is no duration; None stands for no limit."""
+    """Refuse an invalid `max_age`; None means no limit."""
     if max_age is not None:
         duration("max_age", max_age)
 
 
 def check_age(start: int, max_age: Duration | None, now: int) -> None:
-    """Refuse a cookie that its own library would call too old."""
+    """Refuse a cookie that is too old for its own library."""
     if max_age is not None:
         ends = start + duration("max_age", max_age)
         if now >= ends:
@@ -149,11 +148,9 @@ def check_age(start: int, max_age: Duration | None, now: int) -> None:
 
 
 def _secrets(secret: object, fallbacks: object) -> tuple[bytes, ...]:
-    """Return secrets as bytes; never the letters of one that is given where a list belongs."""
+    """Return secrets as bytes; refuse a single secret in place of a list."""
     if isinstance(fallbacks, str | bytes) or not isinstance(fallbacks, list | tuple):
-        raise ConfigError(
-            "fallbacks must be a list of secrets; of a str each letter would become a secret"
-        )
+        raise ConfigError("fallbacks must be a list of secrets, not a single one: pass [secret]")
     return tuple(map(_secret, (secret, *fallbacks)))
 
 
@@ -163,5 +160,5 @@ def _secret(secret: object) -> bytes:
     if not isinstance(secret, bytes):
         raise ConfigError(f"a secret must be str or bytes, not {type(secret).__name__}")
     if not secret:
-        raise ConfigError("an empty secret signs for everybody: give the one in use")
+        raise ConfigError("an empty secret lets anyone sign: pass the secret in use")
     return secret

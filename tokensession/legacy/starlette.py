@@ -1,4 +1,4 @@
-"""Reads the session cookie of Starlette and FastAPI; itsdangerous checks its signature.
+"""Read the session cookie of Starlette and FastAPI; itsdangerous verifies its signature.
 
 >>> StarletteReader("the app's secret_key", until="2030-01-31",
 ...                 subject=lambda state: state.get("user_id"))

@@ -1,4 +1,4 @@
-"""Sessions for Django: its engine and its middleware, in one block of the settings.
+"""Sessions for Django: a session engine and a middleware.
 
 ::
 
@@ -6,19 +6,20 @@
     SESSION_COOKIE_NAME = "__Host-session"
     TOKENSESSION_KEYS = KeyRing.follow(BASE_DIR / "session-keys.json")
 
-and in MIDDLEWARE ``tokensession.adapters.django.SessionMiddleware`` in the place of Django's own.
-TOKENSESSION_KEYS may be a `SessionManager`; otherwise TOKENSESSION_POLICY says when sessions end
-(the OWASP profile when it is not there), and TOKENSESSION_REVOCATION is a store of revocations.
+In MIDDLEWARE, replace Django's session middleware by
+``tokensession.adapters.django.SessionMiddleware``. TOKENSESSION_KEYS can be a `SessionManager`.
+Otherwise TOKENSESSION_POLICY sets when sessions end (by default the OWASP profile), and
+TOKENSESSION_REVOCATION is a revocation store.
 
-Add ``tokensession.adapters.django`` to INSTALLED_APPS to have unsafe settings found by Django's
-system checks. ``request.session`` is the session, with all that Django's own can do, and
-its verbs besides; ``session_of(request)`` is the same, typed.
+Add ``tokensession.adapters.django`` to INSTALLED_APPS, so that Django's system checks find unsafe
+settings. ``request.session`` is the session, with the interface of Django's own and our verbs.
+``session_of(request)`` is the same session, typed.
 """
 
 from tokensession.extras import how_to_install
 
 try:
-    import django  # noqa: F401  # asked for here, where its absence can be explained
+    import django  # noqa: F401  # imported here, so that the error below can explain its absence
 except ImportError as _missing:
     raise ImportError(
         f"tokensession.adapters.django needs Django: {how_to_install('django')}"

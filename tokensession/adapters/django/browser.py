@@ -1,4 +1,4 @@
-"""Django's test client, which keeps the token of a session in its own cookies."""
+"""Django's test client, which stores a session's token in its cookies."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from typing import Any, Final
 
 _CLIENT: Final = "django.test.client"
-_FRAMES: Final = 3  # from this function to the caller that makes the session
+_FRAMES: Final = 3  # from this function to the caller that creates the session
 
 
 def client_that_asks() -> Any:
-    """Return the test client whose ``session`` is being made, or None.
+    """Return the test client whose ``session`` is being created, or None.
 
-    Django gives a store no way to tell its client of a new token, as with a database the key stays
-    the same.
+    Django does not let a store give its client a new token, because a database's key stays the
+    same.
     """
     frame = sys._getframe(1)
     for _ in range(_FRAMES):

@@ -1,4 +1,4 @@
-"""Django's system checks: settings that are unsafe, or that have no effect."""
+"""Django's system checks for unsafe or ineffective settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENDS_SESSIONS: Final = (
 
 @checks.register("security")  # type: ignore[untyped-decorator]
 def check_settings(**_: Any) -> list[checks.CheckMessage]:
-    """Return the errors and warnings about the settings of the sessions."""
+    """Return the errors and warnings about the session settings."""
     return [*_errors(), *_warnings()]
 
 
@@ -47,19 +47,21 @@ def _errors() -> Iterator[checks.CheckMessage]:
     else:
         if cookie.http_development and not settings.DEBUG:
             yield checks.Error(
-                "the session's cookie is not Secure, so anybody on the way can take it",
-                hint="drop http_development=True, or set it from DEBUG",
+                "the session's cookie is not Secure, so the network can read it",
+                hint="remove http_development=True, or set it from DEBUG",
                 id="tokensession.E002",
             )
     if settings.SESSION_ENGINE != _ENGINE:
         hint = f"SESSION_ENGINE = {_ENGINE!r}"
-        yield checks.Error("SESSION_ENGINE is another", hint=hint, id="tokensession.E003")
+        yield checks.Error(
+            "SESSION_ENGINE is a different engine", hint=hint, id="tokensession.E003"
+        )
     classes = [import_string(name) for name in settings.MIDDLEWARE]
     if not any(isinstance(c, type) and issubclass(c, SessionMiddleware) for c in classes):
         yield checks.Error(
             "MIDDLEWARE has Django's own SessionMiddleware, which accepts ambiguous cookies and "
-            "renews no session",
-            hint=f"put {_ENGINE}.SessionMiddleware into MIDDLEWARE in its place",
+            "does not renew sessions",
+            hint=f"replace it by {_ENGINE}.SessionMiddleware",
             id="tokensession.E004",
         )
 
@@ -67,7 +69,7 @@ def _errors() -> Iterator[checks.CheckMessage]:
 def _warnings() -> Iterator[checks.CheckMessage]:
     if not settings.SESSION_COOKIE_NAME.startswith(("__Host-", "__Secure-")):
         yield checks.Warning(
-            "the session's cookie has no prefix, so other hosts of the domain may set it",
+            "the session's cookie has no prefix, so other hosts of the domain can set it",
             hint='SESSION_COOKIE_NAME = "__Host-session"',
             id="tokensession.W001",
         )
@@ -75,7 +77,7 @@ def _warnings() -> Iterator[checks.CheckMessage]:
         settings, "TOKENSESSION_POLICY"
     ):
         yield checks.Warning(
-            "SESSION_COOKIE_AGE is the most that set_expiry() can ask for, and no idle timeout",
+            "SESSION_COOKIE_AGE limits set_expiry(), and is not an idle timeout",
             hint="set TOKENSESSION_POLICY to a Policy",
             id="tokensession.W002",
         )
@@ -87,7 +89,7 @@ def _warnings() -> Iterator[checks.CheckMessage]:
 
 
 def _traps() -> Iterator[tuple[str, str]]:
-    """Return the settings at which other packages fail, each with its remedy."""
+    """Return the settings at which other packages fail, each with its fix."""
     policy = getattr(settings, "TOKENSESSION_POLICY", None)
     age = int(settings.SESSION_COOKIE_AGE)
     longest = policy.longest_cap if isinstance(policy, Policy) else None
@@ -98,4 +100,4 @@ def _traps() -> Iterator[tuple[str, str]]:
         for name in _ENDS_SESSIONS:
             if apps.is_installed(name):
                 trap = f"{name} ends sessions from elsewhere, which needs a revocation list"
-                yield trap, "set TOKENSESSION_REVOCATION to a store of revocations"
+                yield trap, "set TOKENSESSION_REVOCATION to a revocation store"

@@ -1,4 +1,4 @@
-"""The manager that Django's settings describe."""
+"""The manager from Django's settings."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tokensession.web.manager import SessionManager
 from tokensession.web.options import Options
 
 _PREFIX: Final = "TOKENSESSION_"
-# The options of a manager that settings can give: TOKENSESSION_POLICY and so on.
+# The options of a manager that settings can set: TOKENSESSION_POLICY and so on.
 _OPTIONS: Final = tuple(name for name in Options.__annotations__ if name != "cookie")
-_SIZE: Final = 32  # settings change in tests only
+_SIZE: Final = 32  # settings change only in tests
 
-# The managers made so far, by the settings that they were made of, which they keep alive.
+# The managers by their settings, which they keep alive.
 _made: dict[tuple[Any, ...], tuple[SessionManager[Any], Any]] = {}
 
 
 def configured_manager() -> SessionManager[Any]:
-    """Return the manager of TOKENSESSION_KEYS, or one made of the settings; always the same.
+    """Return the manager of TOKENSESSION_KEYS, or one made of the settings; always the same one.
 
     Raises:
-        ConfigError: Settings that are missing, that browsers would refuse, or that are unsafe.
+        ConfigError: A setting is missing or unsafe, or browsers would refuse it.
     """
     keys = getattr(settings, "TOKENSESSION_KEYS", None)
     given = {name: getattr(settings, _PREFIX + name.upper(), None) for name in _OPTIONS}
@@ -51,19 +51,19 @@ def configured_manager() -> SessionManager[Any]:
 
 
 def _checked(manager: SessionManager[Any], options: dict[str, Any]) -> SessionManager[Any]:
-    """Return a manager that was given ready-made."""
+    """Return the manager in TOKENSESSION_KEYS, after checking the other settings."""
     if options:
         names = ", ".join(_PREFIX + name.upper() for name in options)
         raise ConfigError(
-            f"TOKENSESSION_KEYS is a manager, which has its options already: give {names} there"
+            f"TOKENSESSION_KEYS is a manager, which already has its options: set {names} there"
         )
     if (
         not isinstance(manager.cookie, Cookie)
         or manager.cookie.name != settings.SESSION_COOKIE_NAME
     ):
         raise ConfigError(
-            "SESSION_COOKIE_NAME must be the name of the manager's cookie, by which others such as "
-            "Django's test client find it"
+            "SESSION_COOKIE_NAME must be the name of the manager's cookie, because Django's test "
+            "client uses it: set it to that name"
         )
     return manager
 

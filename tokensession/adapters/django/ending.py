@@ -1,4 +1,4 @@
-"""Ending a session by its key, from outside of its own request."""
+"""End a session by its key, outside its own request."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 _SID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 NO_LIST: Final = (
-    "the session is in its browser's cookie, so it can be ended from elsewhere only with a "
-    "revocation list: set TOKENSESSION_REVOCATION"
+    "the session is in its browser's cookie, so only a revocation list can end it from "
+    "elsewhere: set TOKENSESSION_REVOCATION"
 )
 
 
 def sid_named(session_key: object) -> bytes | None:
-    """Return the session id that a key is, or None where it is something else."""
+    """Return the session id in a key, or None if the key is not an id."""
     if isinstance(session_key, str) and _SID.fullmatch(session_key):
         return bytes.fromhex(session_key)
     return None
 
 
 def end_session(manager: SessionManager[Any], session_key: str, found: bytes | None = None) -> None:
-    """End the session that a key names; a key that names none ends nothing.
+    """End the session of a key; no-op if there is no such session.
 
     Args:
-        manager: Has the revocation list.
+        manager: The manager with the revocation list.
         session_key: An id in hexadecimal, or a token.
-        found: The id that the token carried when it was read. A token can have expired since,
-            while its browser has got a newer one of the same session.
+        found: The id in the token when it was read. The token can have expired since, while its
+            browser has a newer one of the same session.
 
     Raises:
         ConfigError: There is no revocation list.
@@ -45,7 +45,7 @@ def end_session(manager: SessionManager[Any], session_key: str, found: bytes | N
             session = manager.codec.decode(session_key)
         except TokenError:
             if found is None:
-                return  # it has ended already, or never was a session of ours
+                return  # it has ended already, or was never a session of ours
             sid = found
     if manager.codec.revocations is None:
         raise ConfigError(NO_LIST)

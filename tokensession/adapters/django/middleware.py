@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 
 _TEST_SERVER: Final = "testserver"  # the host of Django's test client, which keeps Secure cookies
-_FAILED: Final = 500  # the status from which on Django saves nothing
+_FAILED: Final = 500  # from this status on, Django saves nothing
 
 
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Django has no types
-    """Gives each request its session, and each response what the session needs.
+    """Gives each request its session, and saves it with the response.
 
-    The session is opened on first access, and can be changed until the middleware returns the
-    response; later changes raise a ConfigError. As with Django's own, a response whose status is
-    500 or more saves nothing. A sign-out holds nevertheless.
+    The session is opened lazily. It can be changed until the middleware returns the response. Later
+    changes raise a ConfigError. As in Django, a response with status 500 or more saves nothing, but
+    a sign-out is still done.
     """
 
     def __init__(self, get_response: Any) -> None:
@@ -50,26 +50,26 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     def process_request(self, request: Any) -> None:
         """Give the request its session."""
         manager = self._manager
-        scope = getattr(request, "scope", None)  # of ASGI
+        scope = getattr(request, "scope", None)  # only in ASGI
         headers = RequestHeaders(request.META, manager.vary) if scope is None else scope["headers"]
         session = request.session = SessionOfRequest(manager, headers)
         if request.META.get("SERVER_NAME") != _TEST_SERVER:
             session._scheme = request.scheme
-        request._session_of_request = session  # a view can put another into `request.session`
+        request._session_of_request = session  # a view can replace `request.session`
         RUNNING.set(session)
         if scope is not None and manager.can_wait(session):
-            # Django calls this in a thread, and an asynchronous view in the event loop.
+            # Django calls this in a thread, but an asynchronous view in the event loop.
             run(manager.opening(session))
 
     def process_exception(self, request: Any, exception: Exception) -> Any:
-        """Answer 503 where a store failed in a view."""
+        """Answer 503 if a store failed in a view."""
         if not isinstance(exception, StoreError):
             return None
         self._manager.complete(request.session)  # what was changed before an error is not kept
         return _answer(unavailable(self._manager, exception))
 
     def process_response(self, request: Any, response: Any) -> Any:
-        """Write what the response must say; see `SessionManager.save`."""
+        """Write the session into the response; see `SessionManager.save`."""
         session = _left(request)
         if not isinstance(session, DjangoSession):
             return response
@@ -78,7 +78,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         fields = merged(response.headers.items())
         failed = response.status_code >= _FAILED and session._unknown is None
         if failed and _has_signed_out(session):
-            session.clear()  # the sign-out holds, and what came after it does not
+            session.clear()  # keep the sign-out, and drop later changes
             failed = False
         if failed or session.closed:
             if session.opened:
@@ -101,7 +101,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         if session.opened:
             _write(response, fields)
         session._late = partial(patch_vary_headers, response, ["Cookie"])
-        manager.complete(session)  # a middleware around this one reads it before the head has gone
+        manager.complete(session)  # an outer middleware can read it before the head is sent
         if response.streaming and not failed:
             wrap = self._watched_async if response.is_async else self._watched
             response.streaming_content = wrap(response.streaming_content, session)
@@ -111,15 +111,15 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     @staticmethod
     def _mark(request: Any, response: Any, session: DjangoSession, fields: Headers) -> None:
         if any(name == b"set-cookie" for name, _ in fields):
-            # Older versions of Django's cache for whole sites ignore no-store, and would give the
-            # cookie to others. That cache is around this middleware.
+            # Older versions of Django's per-site cache ignore no-store, and would give the cookie
+            # to others. That cache wraps this middleware.
             request._cache_update_cache = False
             mark(response, session)
         else:
             release(response, session)
 
     def _watched(self, chunks: Iterable[bytes], session: DjangoSession) -> Iterator[bytes]:
-        """Give a body as it comes, and see at its end whether a change came too late."""
+        """Yield a body's chunks, and check for late changes at its end."""
         self._manager.begin_body(session)
         yield from chunks
         self._manager.complete(session)
@@ -128,7 +128,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     async def _watched_async(
         self, chunks: AsyncIterable[bytes], session: DjangoSession
     ) -> AsyncIterator[bytes]:
-        """Give a body as it comes, and see at its end whether a change came too late."""
+        """Yield a body's chunks, and check for late changes at its end."""
         self._manager.begin_body(session)
         async for chunk in chunks:
             yield chunk
@@ -137,9 +137,9 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
     @staticmethod
     def _replaced(response: Any, answer: Refusal) -> Any:
-        """Return an answer of ours in place of a response, which is released with it."""
+        """Return a response of ours in place of another, which is released with it."""
         answered = _answer(answer, response.cookies)
-        answered._resource_closers.extend(response._resource_closers)  # or it stays
+        answered._resource_closers.extend(response._resource_closers)  # otherwise they stay open
         return answered
 
 
@@ -147,19 +147,19 @@ def session_of(request: HttpRequest) -> SessionOfRequest:
     """Return the session of a request; it is ``request.session``, typed.
 
     Raises:
-        ConfigError: The middleware is not in MIDDLEWARE, or stands after the caller's.
+        ConfigError: The middleware is not in MIDDLEWARE, or comes after the caller's.
     """
     session = getattr(request, "session", None)
     if not isinstance(session, SessionOfRequest):
         raise ConfigError(
             "this request has no session of tokensession: put "
-            "tokensession.adapters.django.SessionMiddleware into MIDDLEWARE, before what uses it"
+            "tokensession.adapters.django.SessionMiddleware into MIDDLEWARE, before its users"
         )
     return session
 
 
 def _left(request: Any) -> Any:
-    """Return the session of a request that has run, and let the outer one be the running one."""
+    """Return the session of a finished request, and make the outer session current again."""
     running = getattr(request, "_session_of_request", None)
     if running is not None:
         RUNNING.set(running.outer)
@@ -167,7 +167,7 @@ def _left(request: Any) -> Any:
 
 
 def _has_signed_out(session: DjangoSession) -> bool:
-    """Tell whether a view has signed out, and the response has still to say so."""
+    """Tell whether a view has signed out, and the response does not carry that yet."""
     return session._value is not None and not session.closed and is_signed_out(session._value)
 
 
@@ -180,7 +180,7 @@ def _answer(refused: Refusal, cookies: SimpleCookie | None = None) -> Any:
 
 
 def _write(response: Any, headers: Headers) -> None:
-    """Write headers into a response, where Django keeps its cookies by themselves."""
+    """Write headers into a response; Django stores cookies separately."""
     for name in [name for name in response.headers if is_merged(name)]:
         del response.headers[name]
     written: set[str] = set()
@@ -188,8 +188,8 @@ def _write(response: Any, headers: Headers) -> None:
         if field == b"set-cookie":
             line = value.decode("ascii")
             cookie = _Written(line)
-            # Of one name there can be several, as of old cookies with another domain or path. All
-            # are sent, however they are kept.
+            # There can be several cookies of one name, for example old ones with another domain or
+            # path. All are sent, regardless of their keys here.
             response.cookies[line if cookie.key in written else cookie.key] = cookie
             written.add(cookie.key)
         else:
@@ -197,7 +197,7 @@ def _write(response: Any, headers: Headers) -> None:
 
 
 class _Written(Morsel[str]):
-    """A cookie that is sent as it was written, and whose attributes tests can look at."""
+    """A cookie that is sent as it was written, with attributes that tests can read."""
 
     def __init__(self, line: str) -> None:
         super().__init__()
@@ -211,9 +211,9 @@ class _Written(Morsel[str]):
         self._line = line
 
     def __reduce__(self) -> tuple[type[_Written], tuple[str]]:
-        """Let caches and tests keep a response with it, and read that again."""
+        """Let caches and tests pickle a response with it."""
         return _Written, (self._line,)
 
     def OutputString(self, attrs: Any = None) -> str:  # noqa: ARG002, N802  # as the base
-        """Return the line."""
+        """Return the header line."""
         return self._line

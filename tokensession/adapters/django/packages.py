@@ -1,7 +1,8 @@
-"""Packages that look into other sessions by their keys, where a key is a name alone.
+"""Adapt packages that look up other sessions by their keys.
 
-A session that they cannot read is to them a session without a user: django-allauth forgets that it
-exists, and django-cas-ng does not get to ending it. Here they ask what can be known.
+Such a key is only a name, so they cannot read the session and treat it as anonymous. django-allauth
+would then forget the session, and django-cas-ng would not end it. This module makes them use the
+known facts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def adapt_packages() -> None:
-    """Adapt the installed ones."""
+    """Adapt the installed packages."""
     if apps.is_installed("allauth.usersessions"):
         apps.get_model("usersessions", "UserSession").purge = purge_if_over
     if apps.is_installed("django_cas_ng"):
@@ -29,9 +30,10 @@ def adapt_packages() -> None:
 
 
 def purge_if_over(listed: Any) -> bool:
-    """Delete django-allauth's record of a session that is over, and tell whether it was.
+    """Delete django-allauth's record of an ended session, and tell whether it was deleted.
 
-    It is over when the revocation list denies it, or the longest lifetime of a session has passed.
+    A session has ended when the revocation list denies it, or after the longest lifetime of a
+    session.
 
     Args:
         listed: A ``UserSession``.
@@ -45,7 +47,7 @@ def purge_if_over(listed: Any) -> bool:
 
 
 def _anonymous_by_name(get_user: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return django-cas-ng's function for the user of a session that it is about to end."""
+    """Return django-cas-ng's function for the user of a session that it will end."""
     anonymous = import_module("django.contrib.auth.models").AnonymousUser
 
     def get_user_from_session(session: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Sessions with the members of Django's own, and the session of a request."""
+"""The session of a request, with the interface of Django's sessions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CREATED: Final = "_session_created"  # keeps a session that has no other state
 
 
 class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django has no types
-    """A session as Django's users and applications know it.
+    """A session with the interface that Django's applications know.
 
-    Signing in through ``django.contrib.auth`` begins a new session, whose subject is the user's
-    primary key; signing out ends it. The token itself keeps what `set_expiry` is given.
+    A sign-in by ``django.contrib.auth`` starts a new session, whose subject is the user's primary
+    key. A sign-out ends it. The token stores the value of `set_expiry`.
     """
 
     _sign_in_key = SESSION_KEY
@@ -50,7 +50,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value of the state.
 
-        Setting the user's id signs in. Setting the expiry gives the token these times.
+        Setting the user's id signs in. Setting the expiry changes the token's lifetime.
         """
         super().__setitem__(key, value)
         if key in (_EXPIRY, SESSION_KEY) and _EXPIRY in self:
@@ -59,7 +59,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state.
 
-        Removing the user's id signs out. Without an expiry of its own the policy's times hold.
+        Removing the user's id signs out. Removing the expiry restores the policy's times.
         """
         super().__delitem__(key)
         if key == _EXPIRY:
@@ -68,51 +68,51 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     # -- expiry --
 
     def set_expiry(self, value: float | datetime | timedelta | str | None) -> None:
-        """Give the session an expiry of its own, which its token keeps.
+        """Give the session its own expiry, which its token stores.
 
         Args:
-            value: Seconds of idleness; an instant or a duration at whose end it is over; 0 for the
-                policy's times and a cookie that ends with the browser; None for the policy's. A
-                session whose expiry has passed ends with the response.
+            value: Seconds of idleness; an instant or a duration at whose end the session ends; 0
+                for the policy's times and a cookie that ends with the browser; None for the
+                policy's times. A session whose expiry has passed ends with the response.
 
         Raises:
-            ConfigError: Beyond what the policy allows (``longest``, by default
-                SESSION_COOKIE_AGE) or the keys do (``token_lifetime``).
+            ConfigError: The expiry exceeds what the policy (``longest``, by default
+                SESSION_COOKIE_AGE) or the keys (``token_lifetime``) allow.
         """
         if isinstance(value, timedelta):
             value = _instant_of(time()) + value
         SessionBase.set_expiry(self, value)
 
     async def aset_expiry(self, value: float | datetime | timedelta | str | None) -> None:
-        """Give the session an expiry of its own; see `set_expiry`."""
+        """Give the session its own expiry; see `set_expiry`."""
         self.set_expiry(value)
 
     def _expire(self, expiry: float | str | None) -> None:
-        """Set idle window and limit by an expiry in the form of Django's own key."""
+        """Set idle window and limit from the value of Django's own key."""
         if _has_passed(expiry):
             return
         if isinstance(expiry, str):
             ends = _second_of(expiry)
             left, cap = ends - int(time()), ends - self.started_at
             longest = self._manager.codec.writer.policy.longest_cap
-            # The session may have begun before it was given this much.
+            # The session may have started before it was given this expiry.
             self.set_lifetime(left, cap=cap if longest is None else min(cap, max(left, longest)))
         else:
             self.set_lifetime(max(1, int(expiry)) if expiry else None)
 
     @property
     def _is_over(self) -> bool:
-        """Whether the expiry that the session was given has passed."""
+        """Whether the session's own expiry has passed."""
         return (self._value or self._open()).is_mapping and _has_passed(self.get(_EXPIRY))
 
     def end_if_over(self) -> None:
-        """Sign out where the expiry that the session was given has passed."""
+        """Sign out if the session's own expiry has passed."""
         if self.opened and not self.closed and self._is_over:
             self.clear()
 
     def get_expire_at_browser_close(self) -> bool:
-        """Tell whether the cookie ends with the browser: `set_expiry` says so, or the settings."""
-        if (self._value or self._open()).is_mapping:  # as opposed to a state of a type
+        """Tell whether the cookie ends with the browser, by `set_expiry` or the settings."""
+        if (self._value or self._open()).is_mapping:  # not a typed state
             return bool(SessionBase.get_expire_at_browser_close(self))
         return bool(settings.SESSION_EXPIRE_AT_BROWSER_CLOSE)
 
@@ -141,25 +141,25 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         """Return the instant at which the session expires unless it is renewed."""
         return self.get_expiry_date(**given)
 
-    # -- what a store does: the session is in its token, so little is left of it --
+    # -- the methods of a store: few are needed, because the session is in its token --
 
     def is_empty(self) -> bool:
-        """Tell whether there is neither state nor subject."""
+        """Tell whether the session has neither state nor subject."""
         return not self and self.subject is None
 
     def exists(self, session_key: str) -> bool:
         """Tell whether a session of this id can exist.
 
-        With a directory: True for the session of the running request, and for each that a user is
-        signed in with. Without one: True for 32 hexadecimal digits that are not in the revocation
-        list. Nothing else is stored, so an expired session counts as existing, and one that ended
-        with all of its subject's too.
+        With a directory: True for the current request's session, and for each session of a
+        signed-in user. Without one: True for 32 hexadecimal digits that are not in the revocation
+        list. Nothing else is stored, so an expired session counts as existing, and so does one that
+        ended with all of its subject's.
 
         Args:
-            session_key: As a request's session gives it.
+            session_key: The key from a request's session.
 
         Raises:
-            StoreError: The list cannot be asked.
+            StoreError: The list cannot be read.
         """
         sid, codec = sid_named(session_key), self._manager.codec
         revocations = codec.revocations
@@ -175,16 +175,16 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
 
     @classmethod
     def clear_expired(cls) -> None:
-        """Do nothing: no store holds expired sessions."""
+        """Do nothing, because no store holds expired sessions."""
 
 
 def _instant_of(second: float) -> datetime:
-    """Return a Unix second as the site has its instants: with a zone where USE_TZ is on."""
+    """Return a Unix second as a datetime, with a zone if USE_TZ is on."""
     return datetime.fromtimestamp(second, UTC if settings.USE_TZ else None)
 
 
 def _second_of(expiry: str) -> int:
-    """Return the Unix second of an expiry that Django keeps as text."""
+    """Return the Unix second of an expiry in Django's text form."""
     instant = datetime.fromisoformat(expiry)
     if instant.tzinfo is None and settings.USE_TZ:
         instant = timezone.make_aware(instant)
@@ -192,21 +192,21 @@ def _second_of(expiry: str) -> int:
 
 
 def _has_passed(expiry: float | str | None) -> bool:
-    """Tell whether an expiry has passed, as Django keeps it under its own key."""
+    """Tell whether an expiry in Django's form has passed."""
     if isinstance(expiry, str):
         return _second_of(expiry) <= int(time())
     return expiry is not None and expiry < 0
 
 
 class SessionOfRequest(DjangoSession):
-    """The session of one request; it is written with the response.
+    """The session of one request. It is written with the response.
 
     Args:
         manager: Opens it.
         headers: The raw request headers.
 
     Attributes:
-        outer: The session of the request around this one, as a test client within a view makes.
+        outer: The session of the outer request, for example if a view uses a test client.
     """
 
     def __init__(
@@ -217,12 +217,12 @@ class SessionOfRequest(DjangoSession):
 
     @property  # type: ignore[misc]  # typeshed lets it be set
     def __class__(self) -> type[SessionBase]:
-        """SESSION_ENGINE's class, as packages call it with a key to open the session again."""
+        """SESSION_ENGINE's class, which packages call with a key to open the session again."""
         engine: type[SessionBase] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
         return engine
 
     def is_named(self, sid: bytes | None) -> bool:
-        """Tell whether an id is this session's, or was before."""
+        """Tell whether an id is this session's current or former one."""
         if sid is None:
             return False
         value = self._value or self._open()
@@ -233,10 +233,10 @@ class SessionOfRequest(DjangoSession):
 
     @property
     def session_key(self) -> str | None:
-        """The session id in hexadecimal, which is no secret; None where there is nothing to keep.
+        """The session id in hexadecimal, which is not secret; None if there is nothing to save.
 
-        `create` and `save` keep an empty session too. Then each visitor has a key of their own,
-        under which an application can store data.
+        After `create` or `save` an empty session has a key too. Then an application can store data
+        under each visitor's key.
         """
         return self.sid.hex() if self.kid or not self.is_empty() else None
 
@@ -246,12 +246,12 @@ class SessionOfRequest(DjangoSession):
             self[_CREATED] = True
 
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
-        """Do what `create` does, and raise now each error that writing would raise."""
+        """Do what `create` does, and raise now what writing would raise."""
         self.create()
         self.check()
 
     def flush(self) -> None:
-        """Sign out: drop state and subject, and begin a new session."""
+        """Sign out: remove state and subject, and start a new session."""
         self.clear()
 
     async def aflush(self) -> None:
@@ -267,15 +267,15 @@ class SessionOfRequest(DjangoSession):
         self.regenerate()
 
     def delete(self, session_key: str | None = None) -> None:
-        """Sign out; or end another session at once.
+        """Sign out, or end another session at once.
 
         Args:
-            session_key: The id or token of a session; None for this one. An id that this session
-                had before ends with the response, so nothing is left to do.
+            session_key: The id or token of a session; None for this one. A former id of this
+                session ends with the response anyway.
 
         Raises:
-            ConfigError: Another session, and there is no revocation list.
-            StoreError: Its end could not be recorded.
+            ConfigError: The key is another session's, and there is no revocation list.
+            StoreError: The end could not be recorded.
         """
         if session_key is None or sid_named(session_key) == self.sid:
             self.clear()
@@ -283,5 +283,5 @@ class SessionOfRequest(DjangoSession):
             end_session(self._manager, session_key)
 
 
-# The session of the request that runs.
+# The session of the current request.
 RUNNING: Final[ContextVar[SessionOfRequest | None]] = ContextVar("RUNNING", default=None)

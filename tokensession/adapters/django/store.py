@@ -1,4 +1,4 @@
-"""The session store that Django's settings name: sessions outside of their requests, by key."""
+"""The session store for Django's settings: sessions by key, outside of their requests."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class SessionStore(DjangoSession):
-    """A session outside of its request, or that of the running request by its id.
+    """A session outside its request, or the current request's session by its id.
 
     Args:
         session_key: The key of the session:
 
-            - None: a new session, whose token `save` makes.
+            - None: a new session; `save` creates its token.
             - A token, such as the test client's cookie: the session in it.
-            - The id of the running request's session: that very object.
-            - One that it had before: a handle on it.
-            - Another id: a name alone. `delete` and `flush` end that session, and its state can
-              neither be read nor written.
+            - The current request's session id: that same object.
+            - A former id of that session: a handle on it.
+            - Another id: only a name. `delete` and `flush` end that session, but its state cannot
+              be read or written.
     """
 
     def __new__(cls, session_key: str | None = None) -> Any:
-        """Return the running request's session for its own id, or a new store."""
+        """Return the current request's session for its own id, or a new store."""
         sid, running = sid_named(session_key), RUNNING.get()
         if sid is not None and running is not None and sid == running.sid:
             return running
@@ -53,7 +53,7 @@ class SessionStore(DjangoSession):
 
     @property
     def session_key(self) -> str | None:
-        """The given key, or the token that `save` has made since; None after `flush`."""
+        """The given key, or the token from `save`; None after `flush`."""
         return self._key if self._running is None else self._running.session_key
 
     def _open(self) -> SessionValue[Any]:
@@ -70,7 +70,7 @@ class SessionStore(DjangoSession):
 
     @property
     def is_name(self) -> bool:
-        """Whether only its id is known here, so that it can be ended and not read."""
+        """Whether only the id is known, so the session can be ended but not read."""
         return self._name is not None and self._running is None
 
     def _check_is_known(self) -> None:
@@ -81,13 +81,13 @@ class SessionStore(DjangoSession):
         """
         if self._name is not None:
             raise ConfigError(
-                "the session is known by its id alone, because its state is in its browser's "
-                "cookie: it can be ended here, and neither read nor changed"
+                "only the session's id is known, because its state is in its browser's cookie: "
+                "read or change it in its own request"
             )
 
     @property
     def closed(self) -> bool:
-        """Whether the response has begun, so that changes are refused."""
+        """Whether the response has begun, so that changes raise an error."""
         return super().closed if self._running is None else self._running.closed
 
     def revoke_others(self) -> None:
@@ -98,20 +98,20 @@ class SessionStore(DjangoSession):
             super().revoke_others()
 
     def create(self) -> None:
-        """Make the session's token, as `save` does."""
+        """Create the session's token, as `save` does."""
         self.save()
 
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
-        """Make the session's token, which is its `session_key` then.
+        """Create the session's token, which becomes its `session_key`.
 
-        The test client whose session this is gets it. That of the running request is written with
+        A test client gets the token of its session. The current request's session is written with
         the response. A middleware with a cookie of its own puts `session_key` there.
 
         Raises:
-            ConfigError: It was opened with a token and has changed, and no response will carry
-                that, as in a WebSocket consumer; or a ring that cannot sign.
-            StateError: A state that would be changed on the way.
-            SessionTooLarge: A token that no reader would take.
+            ConfigError: The session was opened with a token and has changed, but no response
+                carries the change, as in a WebSocket consumer; or the ring cannot sign.
+            StateError: The state contains a value that cannot be written unchanged.
+            SessionTooLarge: No reader would accept the token.
         """
         if self._running is not None:
             self._running.save()
@@ -120,8 +120,8 @@ class SessionStore(DjangoSession):
         if self._client is None and self._is_carried and not self._has_cookie_of_its_own:
             if self._flagged or self._manager.is_changed(self):
                 raise ConfigError(
-                    "the session was changed outside of its request, where no response gives the "
-                    "browser its new token: change request.session in a view"
+                    "the session was changed outside its request, so no response gives the browser "
+                    "its new token: change request.session in a view"
                 )
             return
         self._key = self._manager.codec.renew(self)
@@ -130,22 +130,22 @@ class SessionStore(DjangoSession):
 
     @property
     def _is_carried(self) -> bool:
-        """Whether a browser has the token that this session was opened with."""
+        """Whether a browser has the token with which this session was opened."""
         value = self._value or self._open()
         return value.opened is not None and not value.cleared
 
     @property
     def _has_cookie_of_its_own(self) -> bool:
-        """Whether it is a second session beside that of the running request."""
+        """Whether this is a second session beside the current request's."""
         running = RUNNING.get()
         return running is not None and not running.is_named(self._sid_found())
 
     def flush(self) -> None:
-        """End the session, and begin an empty one that has no key.
+        """End the session, and start an empty one without a key.
 
         Raises:
-            ConfigError: There is no revocation list, so the session would go on in its browser.
-            StoreError: Its end could not be recorded.
+            ConfigError: There is no revocation list, so the browser's session would stay valid.
+            StoreError: The end could not be recorded.
         """
         if self._running is not None:
             self._running.delete(self._key)
@@ -169,7 +169,7 @@ class SessionStore(DjangoSession):
 
         Raises:
             ConfigError: There is no revocation list.
-            StoreError: Its end could not be recorded.
+            StoreError: The end could not be recorded.
         """
         running = RUNNING.get()
         if session_key is None or session_key == self._key:
@@ -180,7 +180,7 @@ class SessionStore(DjangoSession):
             end_session(self._manager, session_key)
 
     def _end(self) -> None:
-        """End the session as it was found; one that has never had a token needs no end."""
+        """End the session that was found; a session without a token needs no end."""
         if self._key is None:
             return
         if self._manager.codec.revocations is not None:
@@ -189,17 +189,17 @@ class SessionStore(DjangoSession):
             raise ConfigError(NO_LIST)
 
     def _sid_found(self) -> bytes | None:
-        """Return the id of the session as it was opened or made; None where it was refused."""
+        """Return the id of the session that was opened or created; None if it was refused."""
         value = self._value or self._open()
         if value.opened is not None:
             return value.opened.claims.sid
         return value.sid if value.refused is None else None
 
     def cycle_key(self) -> None:
-        """Give the session a new id, and a new token where it had one.
+        """Give the session a new id, and a new token if it had one.
 
         Raises:
-            ConfigError: There is no revocation list, so the former token would go on.
+            ConfigError: There is no revocation list, so the former token would stay valid.
             Revoked: The session has ended meanwhile.
             StoreError: The end of the former id could not be recorded.
         """
@@ -225,7 +225,7 @@ class SessionStore(DjangoSession):
 
 
 def _headers(manager: SessionManager[Any], token: str | None) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the request headers of a browser that holds a token."""
+    """Return the request headers of a browser with a token."""
     if not token or not isinstance(manager.cookie, Cookie):
         return ()
     return ((b"cookie", f"{manager.cookie.name}={token}".encode()),)
