@@ -25,7 +25,7 @@ def signers_and_auth() -> Iterator[Case]:
 def _good_signers() -> Iterator[Case]:
     fifteen = [f"k{index}" for index in range(15)]
     nil = Claims().pack(then=[None, None, None])
-    yield ok("signers-nil", "C13", "Signers of nil: nobody else has signed.", Claims(), nil)
+    yield ok("signers-nil", "C13", "Signers of nil: no other key has signed.", Claims(), nil)
     longest = "ABCXYZabcxyz-_0123456789-_thirty"
     for slug, comment, signers in (
         ("one", "One other key has signed.", ["k0"]),
@@ -47,7 +47,7 @@ def _good_signers() -> Iterator[Case]:
     yield ok(
         "auth-zero", "C14", "An auth of 0 is the session's start, as is none.", Claims(), absent
     )
-    yield ok("auth-nil", "C14", "An auth of nil: nobody knows.", Claims(auth=None))
+    yield ok("auth-nil", "C14", "An auth of nil: unknown.", Claims(auth=None))
     yield ok("auth-nil-after-signers", "C14", "The same after signers.", replace(SIGNED, auth=None))
     yield ok("auth-one", "C14", "The smallest auth.", Claims(age=1, auth=1))
     yield ok("auth-is-age", "C14", "The greatest auth, the age.", Claims(age=3600, auth=3600))

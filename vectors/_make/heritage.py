@@ -76,7 +76,7 @@ def _renewed() -> list[Case]:
         ("rotated-again", "It comes after those before it.", ["a"], NEXTS, ["a", MINE]),
         ("not-rotated", "The list stays.", ["a", "b"], MINE, ["a", "b"]),
         ("signed-before", "The key that signs was named.", [NEXTS, "a"], NEXTS, ["a", MINE]),
-        ("signed-before-alone", "Nobody else was.", [MINE], MINE, None),
+        ("signed-before-alone", "No other key has signed.", [MINE], MINE, None),
         ("its-own-kid", "The token names its own key: the first place is kept.", [MINE, "a"],
          NEXTS, [MINE, "a"]),
         ("repeated", "A kid that was named twice keeps its first place.", ["a", "b", "a"], NEXTS,

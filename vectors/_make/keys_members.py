@@ -77,7 +77,7 @@ def uses() -> Iterator[Case]:
          pair(sig(ED, private=False, key_ops=["sign"]), enc(ED))),
         ("key-ops-without-d-encrypt", "A reader that may not decrypt.",
          pair(sig(ED, private=False), enc(ED, key_ops=["encrypt"]))),
-        ("key-ops-encrypt-alone", "A key that encrypts what nobody may decrypt.",
+        ("key-ops-encrypt-alone", "A key that encrypts but may not decrypt.",
          pair(sig(ED), enc(ED, key_ops=["encrypt"]))),
         ("key-ops-decrypt-alone", "A minter that may not encrypt.",
          pair(sig(ED), enc(ED, key_ops=["decrypt"]))),

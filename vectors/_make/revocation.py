@@ -116,7 +116,7 @@ def _subjects() -> list[Case]:
         ("int-negative", "-1 likewise.", -1, "-1"),
         ("empty", "The empty text is a subject.", "", ""),
         ("utf-8", "Text is hashed as UTF-8.", "\u00e9\U0001f511", "\u00e9\U0001f511"),
-        ("nul", "With whatever is in it.", "a\0b", "a\0b"),
+        ("nul", "A subject may contain a zero byte.", "a\0b", "a\0b"),
     ]
     others: list[tuple[str, str, Json, str]] = [
         ("case", "Letters are compared as they are.", "Ada", "ada"),

@@ -146,7 +146,7 @@ def _revoked() -> list[Case]:
 def _readers() -> list[Case]:
     return [
         _case("cannot-mint", "S2",
-              "A key without d is never active beside one that mints, whatever its nbf.",
+              "A key without d is never active beside one that mints, with any nbf.",
               [_hs("a"), _ed("b", private=False, nbf=100, exp=300)],
               (99, {"a": A, "b": P}, "a"), (100, {"a": A, "b": R}, "a"),
               (300, {"a": A, "b": E}, "a")),
@@ -159,7 +159,7 @@ def _readers() -> list[Case]:
               [_hs("a", **REVOKED), _ed("b", private=False)],
               (100, {"a": X, "b": A}, None)),
         _case("reader-ring", "S2",
-              "No key mints: the states are those that the minter computes, and nobody signs.",
+              "No key mints: the states are those that the minter computes, and no key signs.",
               [_ed("a", private=False, exp=300), _ed("b", private=False, nbf=200)],
               (199, {"a": A, "b": P}, None), (200, {"a": R, "b": A}, None),
               (300, {"a": E, "b": A}, None)),

@@ -29,7 +29,7 @@ RICH_STATE: Value = {
 
 
 def accepted_tokens() -> Iterator[Case]:
-    """Give the cases that are read whatever the policy."""
+    """Yield the cases that every policy accepts."""
     yield from _written()
     yield from _signed_before()
     yield from _only_read()
