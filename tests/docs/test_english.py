@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.pages import GUIDES
+from tests.docs.pages import GUIDES, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_WORDS = 20  # of a page's mean sentence
+MOST_HIDDEN = 10
 BUDGETED = re.compile(
     r"\b(?:whoever|whatever|whomever|wherever|whichever|nobody|thereby|whereupon)\b", re.IGNORECASE
 )
@@ -56,3 +57,9 @@ def test_how_words_are_counted(tmp_path: Path, text: str, counts: list[int]) -> 
 def test_actors_have_names(page: str) -> None:
     """No page says who without naming it."""
     assert BUDGETED.findall(GUIDES[page].read_text()) == []
+
+
+def test_the_package_names_its_actors() -> None:
+    """The package has at most ten of the words that hide an actor."""
+    sources = [path.read_text() for path in ROOT.glob("tokensession/**/*.py")]
+    assert sum(len(BUDGETED.findall(source)) for source in sources) <= MOST_HIDDEN

@@ -1,1 +1,1 @@
-"""Tools beside the library: the command line, the demonstrations, the runner of vectors."""
+"""Tools around the library: the command line, the demonstrations, the vector runner."""

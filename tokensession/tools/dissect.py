@@ -1,7 +1,7 @@
-"""A token taken apart without keys: its parts, and the first check of the framing that it fails.
+"""Take a token apart without keys: its parts, and the first framing check that fails.
 
-Pure: text in, values out. Values that are read without a key are called unverified, because anyone
-can have written them.
+Pure: text in, values out. Values that are read without a key are named unverified, because anyone
+    can have written them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COOKIE_NAME: Final = "__Host-session"
-MAX_COOKIE: Final = 4096  # bytes of name and value; browsers drop a larger cookie without a word
+MAX_COOKIE: Final = 4096  # bytes of name and value; browsers silently drop a larger cookie
 TAG_BYTES: Final = 16
 
 _HEADER = re.compile(rb'\{"alg":"(HS256|Ed25519|ES256)","kid":"([A-Za-z0-9_-]{1,32})"\}')
@@ -28,16 +28,16 @@ _SEGMENTS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a token. The parts of a token follow each other; only dots lie between them.
+    """A part of a token. The parts follow each other, separated only by dots.
 
     Attributes:
         name: ``header``, ``version``, ``salt``, ``nonce``, ``ciphertext``, ``tag`` or
-            ``signature``; ``payload`` when it cannot be divided, ``text`` for what is no token.
-        start: Its first character, counted from 0. A character that holds bits of two parts
-            belongs to the one that has its first bit.
-        end: The character after its last one.
-        first_byte: Its first byte in the decoded segment.
-        content: Its bytes, or None where the segment is not canonical base64url.
+            ``signature``; ``payload`` if it cannot be divided, ``text`` if the text is not a token.
+        start: The index of its first character. A character with bits of two parts belongs to the
+            first one.
+        end: The index after its last character.
+        first_byte: The index of its first byte in the decoded segment.
+        content: Its bytes, or None if the segment is not canonical base64url.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Part:
 
     @property
     def end_byte(self) -> int:
-        """The byte after its last one in the decoded segment."""
+        """The index after its last byte in the decoded segment."""
         return self.first_byte + len(self.content or b"")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The first check of the framing that a text fails.
+    """The first framing check that a text fails.
 
     Attributes:
         step: The step of SPEC section 5.
-        code: The word of the closed list.
+        code: The code of the closed list.
         detail: What is wrong, with the numbers.
     """
 
@@ -69,15 +69,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """What can be seen of a token without any key.
+    """What a token shows without a key.
 
     Attributes:
-        characters: How long the text is.
+        characters: The length of the text.
         parts: Its parts, in order.
-        unverified_header: The text of the header, or None where there is none to decode.
-        unverified_algorithm: The header's alg, or None where the header has not the exact form.
-        unverified_kid: The header's kid, likewise.
-        problem: The first check of the framing that fails, or None.
+        unverified_header: The text of the header, or None if it cannot be decoded.
+        unverified_algorithm: The header's alg, or None if the header does not have the exact form.
+        unverified_kid: The header's kid, or None for the same reason.
+        problem: The first framing check that fails, or None.
     """
 
     characters: int
@@ -89,12 +89,12 @@ class Anatomy:
 
     @property
     def cookie_bytes(self) -> int:
-        """What the token takes as a cookie: name and value, in bytes."""
+        """The bytes of the token as a cookie: name and value."""
         return len(COOKIE_NAME) + self.characters
 
 
 def dissect(token: str) -> Anatomy:
-    """Return what any text shows of itself as a token, without keys."""
+    """Return what a text shows as a token, without keys."""
     segments = token.split(".")
     if len(segments) != _SEGMENTS:
         problem = next(_problems(token, segments, None, None, None))
@@ -126,7 +126,7 @@ def _problems(
     payload: bytes | None,
     signature: bytes | None,
 ) -> Iterator[Problem]:
-    """Yield what the framing fails, in the order of the steps; only the first one counts."""
+    """Yield the framing checks that fail, in the order of the steps; only the first one counts."""
     if len(token) > MAX_TOKEN:
         yield Problem(1, "malformed", f"{len(token)} characters; a token has at most {MAX_TOKEN}")
     if not token.isascii():
@@ -163,7 +163,7 @@ def _decoded(segment: str) -> bytes | None:
 
 
 def _payload_parts(start: int, end: int, payload: bytes | None) -> list[Part]:
-    """Divide the payload between two characters, when it is one of this version."""
+    """Divide the payload between two characters, if it has this version."""
     if payload is None or payload[0] != VERSION or len(payload) < MIN_PAYLOAD:
         return [Part("payload", start, end, 0, payload)]
     ciphertext = len(payload) - 1 - SALT_BYTES - NONCE_BYTES - TAG_BYTES
@@ -184,5 +184,5 @@ def _payload_parts(start: int, end: int, payload: bytes | None) -> list[Part]:
 
 
 def _character(byte: int) -> int:
-    """Return the first character of base64url whose first bit is not before that of `byte`."""
+    """Return the first base64url character that starts at or after the first bit of `byte`."""
     return -(-byte * 8 // 6)

@@ -1,6 +1,6 @@
-"""A token explained to people: what anyone can see of it, and what the keys reveal.
+"""Explain a token to people: what it shows without keys, and what the keys reveal.
 
-Pure: values in, rows of text out; the time is a parameter.
+Pure: values in, rows of text out; the caller passes the time.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ WIDTH: Final = 80  # columns of a terminal
 EXPLANATIONS: Final[dict[str, str]] = {
     "malformed": "The text is not framed as a token: it was cut, padded, quoted or is something "
     "else altogether.",
-    "unknown_key": "No key of the ring may verify this token: its key is revoked, expired, or was "
+    "unknown_key": "No key of the ring can verify this token: its key is revoked, expired, or was "
     "never in this ring.",
     "bad_signature": "The signature does not fit: the token was changed, or it was made for "
     "another context.",
-    "unsupported_version": "The token is authentic, but of a format version that this library "
-    "does not read.",
+    "unsupported_version": "The token is authentic, but this library does not read its format "
+    "version.",
     "decrypt_failed": "The signature is right, but the content was not encrypted by this key for "
     "this context.",
-    "bad_claims": "The token is authentic, but what it holds is not a session of this format.",
+    "bad_claims": "The token is authentic, but it does not contain a session of this format.",
     "not_yet_valid": "The token was made in the future: compare the clocks of the two hosts.",
     "expired": "The session was idle for too long, or has reached its end.",
-    "revoked": "The session was ended before its time, by signing out or with a key.",
+    "revoked": "The session was revoked, by signing out or with a key.",
     "bad_state": "The session is good, but its state does not fit the application's type.",
 }
 """One sentence for each code of the closed list (SPEC section 5)."""
@@ -95,7 +95,7 @@ def _extent(part: Part) -> str:
 
 
 def size_field(characters: int) -> Field:
-    """Return the row that holds a token's length against what a cookie can take."""
+    """Return the row that compares a token's length with a cookie's limit."""
     taken = len(COOKIE_NAME) + characters
     share = f"{taken} of {MAX_COOKIE} bytes ({round(100 * taken / MAX_COOKIE)} %)"
     fits = "It fits into a cookie" if taken <= MAX_COOKIE else "Browsers drop such a cookie"
@@ -107,15 +107,15 @@ def size_field(characters: int) -> Field:
 
 
 def explain(session: Session[Any], keys: KeyRing, *, now: int) -> tuple[Field, ...]:
-    """Return the rows that explain a session, all but its state.
+    """Return the rows that explain a session, except its state.
 
     Args:
-        session: As `decode` gave it.
-        keys: The ring that it was decoded with.
-        now: Unix second from which ages are counted.
+        session: A session from `decode`.
+        keys: The ring with which it was decoded.
+        now: The Unix second for ages.
 
     Raises:
-        ConfigError: The ring does not have the session's key.
+        ConfigError: The session's key is missing in the ring.
     """
     key = keys[session.kid]
     state = keys.states(now)[session.kid]
@@ -167,7 +167,7 @@ def _end(session: Session[Any], now: int) -> Field:
 
 
 def lay_out(fields: Iterable[Field], *, width: int = WIDTH) -> list[str]:
-    """Return rows as aligned lines: each name with its value, the explanation underneath."""
+    """Return rows as aligned lines, each with its explanation below."""
     rows = list(fields)
     column = max((len(row.name) for row in rows), default=0) + 2
     lines: list[str] = []

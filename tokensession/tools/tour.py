@@ -1,4 +1,4 @@
-"""The tour: it does each step in front of the reader, and says whether it went as expected."""
+"""The tour: it runs each step in front of the reader, and compares the results."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _INDENT: Final = " " * MARGIN
 
 
 def show(say: Callable[[str], object], *, now: int, color: bool = False) -> bool:
-    """Walk through all steps and print each; tell whether all were as expected.
+    """Run and print all steps; return whether all went as expected.
 
     Args:
         say: Prints a line.
-        now: Unix second at which the tour begins; the rest of its times follow from it.
+        now: The Unix second at which the tour begins; its other times follow from it.
         color: Use the colours of a terminal.
     """
 
@@ -39,7 +39,7 @@ def show(say: Callable[[str], object], *, now: int, color: bool = False) -> bool
                 verdict = paint(_GREEN, "ok") if step.as_expected else failed
                 say(f"{_INDENT}{verdict}: {step.expected}\n")
                 outcomes.append(step.as_expected)
-        except TokenSessionError as error:  # no later step makes sense
+        except TokenSessionError as error:  # later steps make no sense
             say(f"{_INDENT}{failed}: the next step ended with: {error}\n")
             outcomes.append(False)
     summary = f"{sum(outcomes)} of {len(outcomes)} steps were as expected."

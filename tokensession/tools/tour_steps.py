@@ -1,7 +1,7 @@
 """The steps of the tour: one session from its key to its end.
 
-The steps call the library, show what came back, and compare it with what must come back. Nothing
-is prepared.
+The steps call the library, show the results, and compare them with the expected ones. No result is
+prepared in advance.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What the steps work on: the shipped session, signed in at `now`."""
+    """The objects of the steps: the example session, signed in at `now`."""
 
     ring: KeyRing
     state: Any
@@ -63,12 +63,12 @@ class Visit:
 
 
 def example() -> Any:
-    """Return the state that is shipped as an example: a shopper who has signed in."""
+    """Return the example state: a shopper who has signed in."""
     return json.loads(files("tokensession.tools.demo").joinpath("session.json").read_bytes())
 
 
 def walk(folder: Path, *, now: int) -> Iterator[Step]:
-    """Yield each step of the tour, done."""
+    """Run each step of the tour, and yield it."""
     path = folder / "session-keys.json"
     create_private_file(path, KeyRing.generate().to_json())
     ring = KeyRing.open(path, create=False)

@@ -48,7 +48,7 @@ def tell_of_plain_http(
     if scheme not in _PLAIN or not isinstance(cookie, Cookie):
         return
     if cookie.http_development or cookie.name in _told or cookie.read(headers):
-        return  # a browser that sends the Secure cookie has seen https, whatever this server sees
+        return  # a browser that sends the Secure cookie has used https
     said = dict(headers)
     host = said.get(b"host", b"localhost")
     if _LOCAL.fullmatch(host) or b"sec-fetch-site" in said:

@@ -87,7 +87,7 @@ def _values(record: Record) -> dict[str, Any]:
 def _record(row: Any) -> Record:
     texts = (row.id, row.sid, row.subject, row.label, row.provider or b"")
     numbers = (row.started_at, row.last_seen, row.ends_at, row.dies_at)
-    # SQLite keeps any value, whatever the column's type.
+    # SQLite accepts any value in any column.
     if not (
         all(isinstance(text, bytes) for text in texts)
         and all(isinstance(number, int) for number in numbers)

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _guarded(argv: Sequence[str] | None) -> int:
-    """Run the command line; return an exit code whatever happens."""
+    """Run the command line, and always return an exit code."""
     try:
         return _run(argv)
     except SystemExit as stop:  # how argparse ends: 0 after --help, 2 after a complaint

@@ -1,1 +1,1 @@
-"""The test vectors of the format: how they are read and run (vectors/README.md)."""
+"""Read and run the test vectors of the format (vectors/README.md)."""

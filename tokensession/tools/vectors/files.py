@@ -1,4 +1,4 @@
-"""The vector files: what each holds, and the words that its cases can expect."""
+"""The vector files: their names, and the words that their cases can expect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "tokensession/v1"
 CODES: Final = frozenset(error.code for error in TokenError.__subclasses__())
-# What each file's cases may expect: closed lists.
+# The words that each file's cases can expect: closed lists.
 WORDS: Final = {
     "derivation": {"ok", "config_error"},
     "claims": {"ok", "bad_claims"},
@@ -31,11 +31,11 @@ Case = dict[str, Any]
 
 
 class VectorError(Exception):
-    """Vector files that are missing, damaged, or of another format than this runner's."""
+    """The vector files are missing, damaged, or of another format version."""
 
 
 def load(folder: Path, name: str) -> dict[str, Any]:
-    """Return one vector file, after checking its frame."""
+    """Return a vector file, after checking its frame."""
     try:
         content: dict[str, Any] = json.loads((folder / f"{name}.json").read_bytes())
         cases = content["cases"]

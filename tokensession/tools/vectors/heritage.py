@@ -1,4 +1,4 @@
-"""Runs the cases of heritage.json: what a session hands down to the tokens that follow."""
+"""Run the cases of heritage.json: what a session hands down to later tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run_heritage(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
-    """Read a session, do what the verb says, and look into the token that is written."""
+    """Read a session, run the verb, and inspect the token that is written."""
     keys = [jwk | {"nbf": int(jwk["kid"] == case["signs"])} for jwk in content["keys"]]
     policy = Policy(absolute_timeout=None)
     codec: SessionCodec[Any] = SessionCodec(KeyRing.from_jwks({"keys": keys}), policy=policy)
@@ -29,7 +29,7 @@ def run_heritage(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
     if (session.sid == sid) != (case["verb"] == "renew"):
         return "ok", "the session id is not as the verb has it"
     written = codec.decode(token, now=now)
-    # What a session does not tell without a subject is looked up in its claims.
+    # A session without a subject does not show these values, so read its claims.
     opened = codec.reader.open(token, now, codec.rings.current())
     found = (written.kid, written.started_at, written.signers, opened.claims.auth)
     signers = tuple(case.get("signers") or ())

@@ -1,4 +1,4 @@
-"""Runs the cases of revocation.json: decisions, single operations, and calls on a store."""
+"""Run the cases of revocation.json: decisions, single operations, and calls on a store."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _OPERATIONS: Final[dict[str, Callable[[Case], int]]] = {
 
 
 def _run_calls(case: Case) -> tuple[str, str | None]:
-    """Make the calls on a new store, and look at sessions afterwards."""
+    """Make the calls on a new store, then check the sessions."""
     store, now = MemoryStore(), case["now"]
     *first, last = [_call(store, call, now) for call in case["calls"]]
     if set(first) - {"ok"}:

@@ -1,7 +1,7 @@
-"""Runs the test vectors of the format against this library.
+"""Run the test vectors of the format against this library.
 
-Each case gives one word of a closed list. It also gives a complaint when the word or a value is
-not the expected one.
+Each case gives a word of a closed list. It also gives a complaint if the word or a value is
+unexpected.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one case: the word it gave, and a complaint or None."""
+    """The result of a case: its word, and a complaint or None."""
 
     id: str
     word: str
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def run(folder: Path) -> Iterator[Outcome]:
-    """Run every case of every file in `folder`, in the order in which to implement."""
+    """Run all cases of all files in `folder`, in the order of implementation."""
     for name in WORDS:
         content = load(folder, name)
         for case in content["cases"]:
@@ -54,7 +54,7 @@ def run(folder: Path) -> Iterator[Outcome]:
 
 
 def run_case(name: str, case: Case, content: dict[str, Any]) -> Outcome:
-    """Run one case of the file `name`, whose whole content some cases refer to."""
+    """Run one case of the file `name`; some cases refer to the file's other content."""
     try:
         word, complaint = _RUNNERS[name](case, content)
     except TokenError as error:

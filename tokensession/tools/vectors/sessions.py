@@ -1,4 +1,4 @@
-"""Runs the cases of lifetimes.json and cookies.json: dates of tokens, and cookies of requests."""
+"""Run the cases of lifetimes.json and cookies.json: dates of tokens, and cookies of requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_lifetimes(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
-    """Read, make or renew a token, and look at its dates."""
+    """Read, make or renew a token, and check its dates."""
     given, now = case["given"], case["now"]
     rotation = {"token_lifetime": case["token_lifetime"]}
     ring = KeyRing.from_jwks({"keys": [content["key"]], "rotation": rotation})

@@ -1,4 +1,4 @@
-"""Tagged JSON, in which the vectors write states (vectors/README.md), and comparing with it."""
+"""Read tagged JSON, in which the vectors write states (vectors/README.md), and compare values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def value(tagged: Any) -> Any:
-    """Return the value that tagged JSON stands for."""
+    """Return the value of tagged JSON."""
     if isinstance(tagged, list):
         return [value(item) for item in tagged]
     if not isinstance(tagged, dict):
@@ -49,12 +49,12 @@ _TAGS: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 def compare(what: str, found: object, expected: object) -> str | None:
-    """Return a complaint where two values differ."""
+    """Return a complaint if two values differ, else None."""
     return None if found == expected else f"{what}: {found} is not {expected}"
 
 
 def same(found: Any, expected: Any) -> bool:
-    """Compare values and types; the sign of zero counts, as does bool against int."""
+    """Compare values and types; the sign of zero and bool against int count."""
     if type(found) is not type(expected):
         return False
     if isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""Runs the cases of claims.json and tokens.json: what is read, every layer, and what is written."""
+"""Run the cases of claims.json and tokens.json: reading, every layer, and writing."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def run_tokens(case: Case, content: dict[str, Any]) -> tuple[str, str | None]:
     if expected is None:
         return "ok", None
     state = session.state
-    if fields is not None:  # the fields are compared, further members are not the type's business
+    if fields is not None:  # only the fields are compared; other members do not matter to the type
         given = value(expected["state"])
         state = given | {field: getattr(state, field) for field in fields}
     age = session.issued_at - session.started_at
-    # What a session does not tell without a subject is looked up in its claims.
+    # A session without a subject does not show these values, so read its claims.
     at, keys = whole_seconds(case["now"]), codec.rings.current()
     auth = codec.reader.open(case["token"], at, keys).claims.auth
     claims = Claims(
@@ -80,7 +80,7 @@ def _compare_claims(claims: Claims[Any], expected: Case | None) -> str | None:
 
 
 def _compare_layers(case: Case, key: TokenKey) -> str | None:
-    """Take the token apart, and compare every value on the way."""
+    """Take the token apart, and compare all intermediate values."""
     segments = case["token"].split(".")
     header, payload, signature = (b64url_decode(segment.encode("ascii")) for segment in segments)
     salt, nonce, sealed = payload[1:9], payload[9:21], payload[21:]
@@ -108,7 +108,7 @@ def _compare_layers(case: Case, key: TokenKey) -> str | None:
 
 
 def _compare_writing(case: Case, key: TokenKey) -> str | None:
-    """Make the token again from the claims and the random bytes of the case, where one can."""
+    """Make the token again from the claims and random bytes of the case, if that is possible."""
     if not case["writable"] or not key.key.can_mint:
         return None
     layers, claims = case["layers"], case["claims"]
