@@ -239,7 +239,7 @@ class TestReaders:
                 assert "set-cookie" not in response.headers
                 failure = site.failure(path)
                 assert isinstance(failure, ConfigError)
-                assert "only reads" in str(failure)
+                assert "can only read" in str(failure)
 
 
 def test_an_application_that_checks_first() -> None:

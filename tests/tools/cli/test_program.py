@@ -476,7 +476,7 @@ class TestEncode:
             ("1" * 5000, "too many digits"),
             ("[" * 100_000, "too deep"),
             ('{"id": 9007199254740992}', "state.id: the integer is beyond"),
-            ('["\\ud800"]', "state[0]: text with a lone surrogate"),
+            ('["\\ud800"]', "state[0]: the text contains a lone surrogate"),
             ('{"__proto__": 1}', "__proto__"),
             ('"' + "x" * 9000 + '"', "the format allows 8192"),
         ],
