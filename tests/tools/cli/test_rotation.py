@@ -169,7 +169,7 @@ class TestRevoke:
 
     def test_an_unknown_kid(self, cli: Cli, path: Path) -> None:
         """It is refused with those that there are."""
-        assert_complaint(cli("keys", "revoke", path, "second"), "it has first")
+        assert_complaint(cli("keys", "revoke", path, "second"), "only first")
 
     def test_a_dry_run(self, cli: Cli, path: Path) -> None:
         """Nothing is revoked."""

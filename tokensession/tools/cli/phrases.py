@@ -12,7 +12,7 @@ _OPTIONS: Final = {"before": "--all-before"}
 PHRASES: Final = {
     "pass shared_file=True (--shared-file)": "pass --shared-file",
     "pass --unlisted (in Python unlisted=True)": "pass --unlisted",
-    "use KeyRing.from_jwks(document), or name its variable as env:NAME": "name its file, or its "
+    "use KeyRing.from_jwks(document), or pass env:NAME for its variable": "name its file, or its "
     "variable as env:NAME",
     ", or pass overflow=stores.connect(url).overflow()": "",
     "lower it, or raise token_lifetime": "lower it, or raise it in the document by `tokensession "
