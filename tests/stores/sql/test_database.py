@@ -209,7 +209,7 @@ class TestFileOfSQLite:
         """Until it is made again; asking makes none."""
         store, call = make(f"sqlite:///{tmp_path}/a.db", 60)
         for _ in range(2):
-            with pytest.raises(StoreError, match=r"not there: run create\(\)"):
+            with pytest.raises(StoreError, match=r"its file is missing: run create\(\)"):
                 call(store)
             assert list(tmp_path.iterdir()) == []
             store.create()

@@ -109,7 +109,7 @@ class TestSQL:
         store = new_sqlite()
         execute(store, f"update {store._tables.store.name} set version = 9")  # noqa: S608
         for call in (lambda: store.look_up(sid(1), None), store.create):
-            with pytest.raises(StoreError, match="of version 9"):
+            with pytest.raises(StoreError, match="has version 9"):
                 call()
 
     def test_garbage(self, new_sqlite: Callable[[], SQLStore]) -> None:
