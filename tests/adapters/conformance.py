@@ -45,6 +45,7 @@ from tokensession import (
     StoreError,
 )
 from tokensession.revocation.replica import Replica
+from tokensession.stores.memory.directory import MemoryStore as DirectoryStore
 from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.web import plain_http
 
@@ -165,7 +166,7 @@ STORE = WatchedStore()
 REPLICA = Replica(STORE, refresh=10_000, max_staleness=100_000)
 REPLICA.read()
 ASKING_CODEC: SessionCodec[Any] = SessionCodec(
-    RING, context="asking", policy=POLICY, revocation=STORE
+    RING, context="asking", policy=POLICY, revocation=STORE, directory=DirectoryStore(STORE)
 )
 FOLLOWING_CODEC: SessionCodec[Any] = SessionCodec(
     RING, context="following", policy=POLICY, revocation=REPLICA
@@ -1208,6 +1209,16 @@ class Revocation:
         check_headers(self._ask(site, key, "revoke_others", laptop), READ, REVOKING[key][0])
         found = [self._refused(site, key, one) for one in (phone, laptop, other)]
         assert found == ["revoked", None, None]
+
+    def test_the_list_follows_a_session(self, site: Site) -> None:
+        """A directory lists it under its new id, and no more after the sign-out."""
+        cookie, codec = REVOKING["asking"]
+        subject = f"user {next(_numbers)}"
+        token = self._token("asking", subject)
+        new = token_of(self._ask(site, "asking", "regenerate", token), cookie)
+        assert [one.id for one in codec.sessions(subject)] == [codec.decode(new).listed_id]
+        self._ask(site, "asking", "clear", new)
+        assert codec.sessions(subject) == []
 
     def test_asking_now(self, site: Site) -> None:
         """Where the replica has not heard yet, `confirm` asks the store."""
