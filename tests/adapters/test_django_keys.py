@@ -513,6 +513,18 @@ class TestExpiry:
         session.update(kept)
         assert session.ttl == 60
 
+    def test_it_is_carried_over_a_sign_in(self) -> None:
+        """By the verb as by the key; the verb's own lifetime and another user's session go first."""
+        session = request_with_session().session
+        session.set_expiry(60)
+        session[SESSION_KEY] = "7"
+        session.sign_in(7, label="Firefox on Linux")
+        assert (session.ttl, session.subject) == (60, 7)
+        session.sign_in(7, ttl=90)
+        assert session.ttl == 90
+        session.sign_in(8)
+        assert session.ttl == 1800
+
     @pytest.mark.parametrize("way", ["pop", "del", "None"])
     def test_each_way_to_drop_it_holds(self, way: str) -> None:
         """The policy's times hold again."""

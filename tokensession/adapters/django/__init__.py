@@ -25,7 +25,8 @@ except ImportError as _missing:
         f"tokensession.adapters.django needs Django: {how_to_install('django')}"
     ) from _missing
 
+from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.middleware import SessionMiddleware, session_of
 from tokensession.adapters.django.store import SessionStore
 
-__all__ = ["SessionMiddleware", "SessionStore", "session_of"]
+__all__ = ["SessionMiddleware", "SessionStore", "configured_manager", "session_of"]

@@ -19,6 +19,7 @@ from tokensession.adapters.sign_in_key import SignsInByKey
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tokensession.format.seconds import Duration
     from tokensession.web.manager import SessionManager
 
 _EXPIRY: Final = "_session_expiry"  # Django's own key for the value of set_expiry
@@ -48,12 +49,9 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         return import_string(settings.SESSION_SERIALIZER)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Set a value of the state.
-
-        Setting the user's id signs in. Setting the expiry changes the token's lifetime.
-        """
+        """Set a value. The user's id signs in, and the expiry changes the token's lifetime."""
         super().__setitem__(key, value)
-        if key in (_EXPIRY, SESSION_KEY) and _EXPIRY in self:
+        if key == _EXPIRY:
             self._expire(self[_EXPIRY])
 
     def __delitem__(self, key: str) -> None:
@@ -64,6 +62,21 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         super().__delitem__(key)
         if key == _EXPIRY:
             self._expire(None)
+
+    def sign_in(
+        self,
+        subject: str | int,
+        *,
+        ttl: Duration | None = None,
+        cap: Duration | None = None,
+        label: str | None = None,
+        provider: tuple[str, str] | None = None,
+    ) -> None:
+        """Begin a new session for `subject`, with the expiry of the one before; see `Session`."""
+        super().sign_in(subject, ttl=ttl, cap=cap, label=label, provider=provider)
+        value = self._value or self._open()
+        if ttl is cap is None and value.is_mapping and _EXPIRY in self:
+            self._expire(self[_EXPIRY])
 
     # -- expiry --
 
