@@ -33,7 +33,12 @@ PAGES: Final[dict[str, dict[str, list[str]]]] = {
         "adapters.quart": ["SessionInterface", "session_of"],
         "adapters.pyramid": ["SessionFactory", "Session", "session_of"],
         "adapters.tornado": ["setup", "SessionMixin"],
-        "adapters.django": ["SessionMiddleware", "SessionStore", "session_of", "configured_manager"],
+        "adapters.django": [
+            "SessionMiddleware",
+            "SessionStore",
+            "session_of",
+            "configured_manager",
+        ],
         "adapters.aiohttp": ["setup", "session_of", "get_session", "new_session"],
         "adapters.aiohttp_session": ["Session"],
         "web.options": ["Options", "CodecOptions"],
