@@ -514,7 +514,7 @@ class TestExpiry:
         assert session.ttl == 60
 
     def test_it_is_carried_over_a_sign_in(self) -> None:
-        """By the verb as by the key; the verb's own lifetime and another user's session go first."""
+        """A ttl of its own and another user take its place."""
         session = request_with_session().session
         session.set_expiry(60)
         session[SESSION_KEY] = "7"
