@@ -118,3 +118,16 @@ def test_the_attributes_of_a_session_are_listed() -> None:
     (listed,) = re.findall(r"A session also has attributes: (.*)\.$", page, re.MULTILINE)
     names = {n for n in dir(session) if not n.startswith("_") and not callable(getattr(session, n))}
     assert set(re.findall(r"`(\w+)`", listed)) == names
+
+
+def test_security_names_tests_that_are_there() -> None:
+    """Each statement of SECURITY.md that names a test names one of the suite."""
+    text = (ROOT / "SECURITY.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)((?:::\w+)*)`", text)
+    assert len(named) > 40
+    for path, names in named:
+        file = ROOT / "tests" / path
+        assert file.exists(), path
+        for name in names.split("::")[1:]:
+            line = rf"^ *(?:async )?(?:def|class) {name}\b"
+            assert re.search(line, file.read_text(), re.MULTILINE), name
