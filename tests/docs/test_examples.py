@@ -6,6 +6,7 @@ import ast
 import doctest
 import re
 import shlex
+from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,7 +51,8 @@ def test_every_dialogue_runs(page: str, tmp_path: Path, monkeypatch: pytest.Monk
 def test_every_program_is_python(page: str) -> None:
     """Each block of Python is a dialogue or compiles."""
     for block in blocks(GUIDES[page].read_text(), "python"):
-        assert block.startswith(">>> ") or ast.parse(block)
+        body = indent(dedent(block), " ")  # a fragment can be the inside of a function
+        assert block.startswith(">>> ") or ast.parse(f"async def fragment():\n{body}")
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS)
