@@ -34,6 +34,7 @@ PROGRAMS: Final = {
     "requests": ["benchmarks/requests.py", "--write"],
     "frameworks": ["benchmarks/frameworks.py", "--write"],
     "revocation": ["benchmarks/revocation.py", "--write"],
+    "directory": ["benchmarks/directory.py", "--write"],
     "overflow": ["benchmarks/overflow.py", "--write"],
     "load": ["-m", "tests.trials.load", "--write"],
 }
@@ -43,6 +44,7 @@ QUICK: Final = {
     "requests": ["--quick"],
     "frameworks": ["--quick"],
     "revocation": ["--quick"],
+    "directory": ["--quick"],
     "overflow": ["--quick"],
     "load": ["--seconds", "10"],
 }

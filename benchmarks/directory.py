@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a program beside the files that it reads, not a package
 """Measures a directory: a sign-in with one against one without, and lists among many records.
 
-Usage: `python benchmarks/directory.py [--records N] [--rounds N]`
+Usage: `python benchmarks/directory.py [--rounds N] [--quick] [--write]`
 
 Needs the extra ``test``, whose servers it starts. The figures are information: the exit code is 0
 whatever they are.
@@ -9,7 +9,6 @@ whatever they are.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from contextlib import closing
@@ -23,6 +22,10 @@ import redis
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the tests' servers
 
+from _measure.machine import machine
+from _measure.options import parser, write_section
+from _measure.table import Table
+
 from tests.servers import Mongo, Postgres, Valkey
 from tokensession import KeyRing, SessionCodec
 from tokensession.revocation.replica import Replica
@@ -33,26 +36,43 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PER_SUBJECT: Final = 5  # sessions
+NAMES: Final = ("sign-in without", "sign-in with", "renewal", "read")
+MARKER: Final = "<!-- directory -->"
+ROUNDS: Final = 300
+QUICK_ROUNDS: Final = 30
+RECORDS: Final = 1_000_000
+QUICK_RECORDS: Final = 20_000
+PACKAGES: Final = ("tokensession", "sqlalchemy", "psycopg", "redis", "pymongo")
+CAPTION: Final = (
+    "Microseconds (medians) of sign-ins by turns, each codec with a replica. A store that writes "
+    "to a disk before it answers takes most of a sign-in."
+)
 
 
 def main() -> None:
-    """Measure each store, and print a line for each."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--records", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=300)
-    args = options.parse_args()
+    """Run the program."""
+    options = parser("Measures a directory.", rounds=ROUNDS, quick_rounds=QUICK_ROUNDS).parse_args()
+    rounds = QUICK_ROUNDS if options.quick else options.rounds
+    records = QUICK_RECORDS if options.quick else RECORDS
+    table = Table(["store", *NAMES])
     with tempfile.TemporaryDirectory() as folder, Postgres() as postgres, Valkey() as valkey, \
             Mongo() as mongo:  # fmt: skip
         urls = {"memory": "memory:", "SQLite": f"sqlite:///{folder}/bench.db"}
         urls |= {"PostgreSQL": postgres.url, "Valkey": valkey.url, "MongoDB's protocol": mongo.url}
         for name, url in urls.items():
-            say(f"{name}: {sign_ins(url, args.rounds)}")
+            sys.stderr.write(f"{name}\n")
+            table.add(name, *(f"{median(times):.0f}" for times in sign_ins(url, rounds).values()))
     with Valkey(durable=False) as valkey:  # a log would make filling it take an hour
-        say(f"Valkey, {args.records} records: {many(valkey.url, args.records, args.rounds)}")
+        sys.stderr.write(f"{records:,} records\n")
+        among = f"Valkey with {records:,} records: {many(valkey.url, records, rounds)}."
+    section = "\n\n".join([f"{machine(PACKAGES)} {rounds} rounds.", CAPTION, str(table), among])
+    if options.write:
+        write_section(MARKER, section)
+    sys.stdout.write(section + "\n")
 
 
-def sign_ins(url: str, rounds: int) -> str:
-    """Return what a sign-in takes without a directory and with one, by turns."""
+def sign_ins(url: str, rounds: int) -> dict[str, list[float]]:
+    """Return what requests take: sign-ins without a directory and with one, by turns."""
     ring = KeyRing.generate()
     with closing(connect(url)) as store:
         role, revocations = store.directory(), store.revocations()
@@ -61,16 +81,16 @@ def sign_ins(url: str, rounds: int) -> str:
         replica.read()
         without: SessionCodec[Any] = SessionCodec(ring, revocation=replica)
         with_one: SessionCodec[Any] = SessionCodec(ring, revocation=replica, directory=role)
-        times: dict[str, list[float]] = {"without": [], "with": [], "a renewal": [], "a read": []}
+        times: dict[str, list[float]] = {name: [] for name in NAMES}
         for number in range(rounds):
             subject = f"user {number // PER_SUBJECT}"
             now = int(time())
-            timed(times["without"], lambda: without.encode({}, subject=subject))  # noqa: B023
-            token = timed(times["with"], lambda: with_one.encode({}, subject=subject))  # noqa: B023
-            session = timed(times["a read"], lambda: with_one.decode(token))  # noqa: B023
-            timed(times["a renewal"], lambda: with_one.renew(session, now=now + 900))  # noqa: B023
+            timed(times["sign-in without"], lambda: without.encode({}, subject=subject))  # noqa: B023
+            token = timed(times["sign-in with"], lambda: with_one.encode({}, subject=subject))  # noqa: B023
+            session = timed(times["read"], lambda: with_one.decode(token))  # noqa: B023
+            timed(times["renewal"], lambda: with_one.renew(session, now=now + 900))  # noqa: B023
         replica.close()
-    return ", ".join(f"{name} {median(taken):.0f} us" for name, taken in times.items())
+    return times
 
 
 def many(url: str, records: int, rounds: int) -> str:
@@ -115,11 +135,6 @@ def timed(times: list[float], call: Callable[[], Any]) -> Any:
     result = call()
     times.append((perf_counter() - began) * 1e6)
     return result
-
-
-def say(line: str) -> None:
-    """Print a line."""
-    print(line, flush=True)  # noqa: T201  # a program's output
 
 
 if __name__ == "__main__":
