@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from tokensession.sessions.value import SessionValue
+    from tokensession.tokens.changes import Changes
     from tokensession.tokens.writing import Written
+    from tokensession.web.request_session import Snapshot
 
 
 class Change(NamedTuple):
@@ -45,6 +47,18 @@ def has_another_lifetime(value: SessionValue[Any]) -> bool:
     if opened is None or value.refused is not None:
         return (value.ttl, value.cap) != value.origin.lifetime(None, None)
     return (value.ttl, value.cap) != (opened.claims.ttl, opened.claims.cap)
+
+
+def is_changed(value: SessionValue[Any], saved: Snapshot | None, changes: Changes[Any]) -> bool:
+    """Tell whether a session has changed since it was found or last saved."""
+    if saved is not None:  # for example for the error page that replaces a failed response
+        sid, packed, ttl, cap = saved
+        if (sid, ttl, cap) != (value.sid, value.ttl, value.cap):
+            return True
+        return changes.is_changed_since(value, packed)
+    if value.given_up or (value.lifetime_set and has_another_lifetime(value)):
+        return True
+    return bool(value.touched or value.whole) and changes.is_changed(value)
 
 
 def is_signed_out(value: SessionValue[Any]) -> bool:

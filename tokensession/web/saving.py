@@ -19,7 +19,7 @@ from tokensession.web.caching import forbid_storing
 from tokensession.web.change import (
     NOTHING,
     Change,
-    has_another_lifetime,
+    is_changed,
     is_of_another,
     is_signed_out,
 )
@@ -221,15 +221,7 @@ class Saving(Generic[StateT]):
 
     def is_changed(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a session has changed since it was found or last saved."""
-        saved = session._saved
-        if saved is not None:  # for example for the error page that replaces a failed response
-            sid, packed, ttl, cap = saved
-            if (sid, ttl, cap) != (value.sid, value.ttl, value.cap):
-                return True
-            return self._changes.is_changed_since(value, packed)
-        if value.given_up or (value.lifetime_set and has_another_lifetime(value)):
-            return True
-        return bool(value.touched or value.whole) and self._changes.is_changed(value)
+        return is_changed(value, session._saved, self._changes)
 
     def _gone(
         self, session: RequestSession[StateT], value: SessionValue[StateT], error: Expired
