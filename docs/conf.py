@@ -40,6 +40,7 @@ suppress_warnings = ["misc.highlighting_failure"]  # Pygments does not know each
 html_theme = "furo"
 html_title = f"tokensession {release}"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 
 
