@@ -270,11 +270,11 @@ class TestFailures:
         [
             (7, None, "label: a int"),
             ("x" * 201, None, "label: 201 characters"),
-            ("\ud800", None, "label: text with a lone"),
+            ("\ud800", None, "label: the text contains a lone"),
             (None, "https://op", "provider: not a tuple"),
             (None, ("https://op",), "provider: not a tuple"),
             (None, ("https://op", 7), "provider: not a tuple"),
-            (None, ("\ud800", "s"), "provider: text with"),
+            (None, ("\ud800", "s"), "provider: the text contains"),
         ],
     )
     def test_bad_labels_and_providers(
