@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a program beside the files that it reads, not a package
 """Measures a directory: a sign-in with one against one without, and lists among many records.
 
-Usage: `python benchmarks/directory.py [--rounds N] [--quick] [--write]`
+Usage: `python benchmarks/directory.py [--rounds N] [--quick] [--memory] [--write]`
 
 Needs the extra ``test``, whose servers it starts. The figures are information: the exit code is 0
 whatever they are.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the tests' se
 
 from _measure.machine import machine
 from _measure.options import parser, write_section
+from _measure.revoked import resident
 from _measure.table import Table
 
 from tests.servers import Mongo, Postgres, Valkey
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PER_SUBJECT: Final = 5  # sessions
+CROWD: Final = "crowd"  # whose sessions are half of many records
 NAMES: Final = ("sign-in without", "sign-in with", "renewal", "read")
 MARKER: Final = "<!-- directory -->"
 ROUNDS: Final = 300
@@ -51,7 +53,9 @@ CAPTION: Final = (
 
 def main() -> None:
     """Run the program."""
-    options = parser("Measures a directory.", rounds=ROUNDS, quick_rounds=QUICK_ROUNDS).parse_args()
+    own = parser("Measures a directory.", rounds=ROUNDS, quick_rounds=QUICK_ROUNDS)
+    own.add_argument("--memory", action="store_true", help="many records in memory, not in Valkey")
+    options = own.parse_args()
     rounds = QUICK_ROUNDS if options.quick else options.rounds
     records = QUICK_RECORDS if options.quick else RECORDS
     table = Table(["store", *NAMES])
@@ -62,9 +66,12 @@ def main() -> None:
         for name, url in urls.items():
             sys.stderr.write(f"{name}\n")
             table.add(name, *(f"{median(times):.0f}" for times in sign_ins(url, rounds).values()))
-    with Valkey(durable=False) as valkey:  # a log would make filling it take an hour
-        sys.stderr.write(f"{records:,} records\n")
-        among = f"Valkey with {records:,} records: {many(valkey.url, records, rounds)}."
+    sys.stderr.write(f"{records:,} records\n")
+    with ExitStack() as stack:
+        name, url = "Memory", "memory:"
+        if not options.memory:  # durable, its log would make filling it take an hour
+            name, url = "Valkey", stack.enter_context(Valkey(durable=False)).url
+        among = f"{name} with {records:,} records: {many(url, records, rounds)}."
     section = "\n\n".join([f"{machine(PACKAGES)} {rounds} rounds.", CAPTION, str(table), among])
     if options.write:
         write_section(MARKER, section)
@@ -96,37 +103,50 @@ def sign_ins(url: str, rounds: int) -> dict[str, list[float]]:
 def many(url: str, records: int, rounds: int) -> str:
     """Return what many records take, and how long it takes to list and to end a session."""
     now = int(time())
-    with (
-        closing(connect(url, prefix="many", timeout=10)) as store,
-        redis.Redis.from_url(url) as raw,
-    ):
+    options = {} if url == "memory:" else {"prefix": "many", "timeout": 10}
+    with closing(connect(url, **options)) as store:
         role, revocations = store.directory(), store.revocations()
         store.create()
-        before = raw.info("memory")["used_memory"]
+        before = used(url)
         for number in range(records):
-            role.touch(record(number, now))
-        used = (raw.info("memory")["used_memory"] - before) / records
+            role.touch(record(number, now, records))
+        each = (used(url) - before) / records
         codec: SessionCodec[Any] = SessionCodec(
             KeyRing.generate(), revocation=revocations, directory=role
         )
-        lists: list[float] = []
-        ends: list[float] = []
+        times: dict[str, list[float]] = {
+            name: [] for name in ("a list", "an end", "100 of half of them", "100 from its middle")
+        }
+        lists, ends, pages, later = times.values()
+        middle = f"{now - records // 4}-{'0' * 32}"
         for number in range(rounds):
-            subject = f"user {number * 7919 % (records // PER_SUBJECT)}"
+            subject = f"user {number * 7919 % (records // 2 // PER_SUBJECT)}"
             found = timed(lists, lambda: codec.sessions(subject))  # noqa: B023
             timed(ends, lambda: codec.end_session(subject, found[0].id))  # noqa: B023
-    return (
-        f"{used:.0f} bytes each, a list {median(lists):.0f} us, an end {median(ends):.0f} us, "
-        f"the slowest {max(lists):.0f} and {max(ends):.0f} us"
+            timed(pages, lambda: codec.sessions(CROWD))
+            timed(later, lambda: codec.sessions(CROWD, after=middle))
+    told = ", ".join(
+        f"{name} {median(took):.0f} us (the slowest {max(took):.0f})"
+        for name, took in times.items()
     )
+    return f"{each:.0f} bytes each, {told}"
 
 
-def record(number: int, now: int) -> Record:
-    """Return the record of a session."""
+def used(url: str) -> int:
+    """Return the bytes that a server, or this process, takes."""
+    if url == "memory:":
+        return resident()
+    with redis.Redis.from_url(url) as raw:
+        return int(raw.info("memory")["used_memory"])
+
+
+def record(number: int, now: int, records: int) -> Record:
+    """Return the record of a session; half of all are one subject's."""
     sid = sha256(number.to_bytes(8, "big")).digest()[:16]
-    subject = sha256(f"user {number // PER_SUBJECT}".encode()).digest()
-    ends = now + 30_000
-    return Record(listed_id(sid), sid, subject, now, now, ends, ends, "Firefox on Linux")
+    crowded, number = number % 2, number // 2
+    subject = sha256((CROWD if crowded else f"user {number // PER_SUBJECT}").encode()).digest()
+    start, ends = now - records // 2 + number, now + 30_000
+    return Record(listed_id(sid), sid, subject, start, now, ends, ends, "Firefox on Linux")
 
 
 def timed(times: list[float], call: Callable[[], Any]) -> Any:

@@ -85,12 +85,12 @@ class Generated(MemoryStore):
 
 def measure_copy(entries: int, rounds: int) -> Copy:
     """Fill a copy, and time checks of it beside decodes; to be run in a process of its own."""
-    before = _resident()
+    before = resident()
     begun = perf_counter()
     replica = Replica(Generated(entries), refresh=1000, max_staleness=10_000)
     replica.read()
     seconds = perf_counter() - begun
-    used = _resident() - before
+    used = resident() - before
     ring = KeyRing.generate()
     plain: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
     asking: SessionCodec[Any] = SessionCodec(ring, policy=POLICY, revocation=replica)
@@ -128,7 +128,8 @@ def measure_copy(entries: int, rounds: int) -> Copy:
     )
 
 
-def _resident() -> int:
+def resident() -> int:
+    """Return the bytes of memory that this process has."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
