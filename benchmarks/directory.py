@@ -103,7 +103,7 @@ def sign_ins(url: str, rounds: int) -> dict[str, list[float]]:
 def many(url: str, records: int, rounds: int) -> str:
     """Return what many records take, and how long it takes to list and to end a session."""
     now = int(time())
-    options = {} if url == "memory:" else {"prefix": "many", "timeout": 10}
+    options: dict[str, Any] = {} if url == "memory:" else {"prefix": "many", "timeout": 10}
     with closing(connect(url, **options)) as store:
         role, revocations = store.directory(), store.revocations()
         store.create()
