@@ -130,7 +130,7 @@ class SessionCodec(Lister, Generic[StateT]):
         if observer is not None and not isinstance(observer, Observer):
             raise ConfigError(f"observer must be an Observer, not {type(observer).__name__}")
         self._observer = observer
-        self.events = Events(observer, options.get("audit"))
+        self.events: Events = Events(observer, options.get("audit"))
         check = partial(meet_ring, policy=limits, observer=observer, first_serial=ring.serial)
         self.rings: DerivedKeys = DerivedKeys(keys, purpose[1], check)
         self._ttl = limits.lifetime(None, None)[0]
