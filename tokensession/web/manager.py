@@ -89,18 +89,16 @@ class SessionManager(Generic[StateT]):
         state_type: type[StateT] | None = None,
         **options: Unpack[CodecOptions],
     ) -> None:
-        cookie = Cookie() if cookie is None else cookie
-        self._codec: SessionCodec[StateT] = codec_of(keys, cookie, state_type, options)
-        codec = self._codec
-        codec.changes.check_begins()
-        self.cookie: Cookie | Header = cookie
+        self.cookie: Cookie | Header = cookie or Cookie()
+        self._codec: SessionCodec[StateT] = codec_of(keys, self.cookie, state_type, options)
+        (codec := self._codec).changes.check_begins()
         self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
         self.storeless: bool = codec.reader.storeless
         self.fixed_keys: RingKeys | None = codec.rings.fixed
-        self.vary: bytes = cookie.vary
-        takeover = takeover_of(codec, cookie, self.legacy)
-        self._opening: Opening[StateT] = Opening(codec.reader, cookie, takeover)
-        self._saving: Saving[StateT] = Saving(codec, cookie, takeover)
+        self.vary: bytes = self.cookie.vary
+        takeover = takeover_of(codec, self.cookie, self.legacy)
+        self._opening: Opening[StateT] = Opening(codec.reader, self.cookie, takeover)
+        self._saving: Saving[StateT] = Saving(codec, self.cookie, takeover)
 
     @property
     def codec(self) -> SessionCodec[StateT]:
