@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTED = 'printf "%s %s\\n" "$(basename "$0")" "$*" >>"$NOTES"'
+NODE = ("interop/node", "tests/legacy/express", "tests/openid/provider", "benchmarks/node")
 CORE = ("sh", "basename", "cat", "chmod", "cmp", "cp", "dirname", "mkdir", "printf", "rm", "tee")
 
 
@@ -131,7 +132,7 @@ def test_the_set_up_for_the_tests_says_what_comes_from_elsewhere(machine: Machin
     )
     for name in ("node", "npm", "go", "chromium"):
         machine.has(name, "mkdir -p node_modules")
-    for name in ("interop/node", "tests/legacy/express", "benchmarks/node"):
+    for name in NODE:
         folder = machine.clone / name
         folder.mkdir(parents=True)
         (folder / "package-lock.json").write_text("{}")

@@ -638,6 +638,6 @@ def test_options_in_the_settings() -> None:
         assert SessionStore()._manager is SessionStore()._manager
     with (
         override_settings(TOKENSESSION_KEYS=SessionStore()._manager, TOKENSESSION_PADDING=64),
-        pytest.raises(ConfigError, match="give TOKENSESSION_PADDING there"),
+        pytest.raises(ConfigError, match="set TOKENSESSION_PADDING there"),
     ):
         SessionStore()

@@ -142,7 +142,7 @@ class TestRevoking:
     @pytest.mark.parametrize("sid", [b"", bytes(15), bytes(17), "00" * 16, bytearray(16), None])
     def test_an_id_is_16_bytes(self, codec: SessionCodec[Any], sid: Any) -> None:
         """Text in hexadecimal and other lengths are refused, and nothing is recorded."""
-        with pytest.raises(ConfigError, match="a session id is 16 bytes"):
+        with pytest.raises(ConfigError, match="a session id must be 16 bytes"):
             codec.revoke_sid(sid, now=NOW)
 
     def test_a_subject(self, codec: SessionCodec[Any]) -> None:

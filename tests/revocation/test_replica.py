@@ -283,7 +283,7 @@ class TestReading:
         replica.read()
         assert revoked(replica, sid(1), NOW, None)
         assert watcher.read == [(1, 2)]
-        assert "2 entries" in caplog.text
+        assert "2 invalid entries" in caplog.text
 
 
 @pytest.mark.usefixtures("still")
@@ -299,7 +299,7 @@ class TestStaleness:
         assert not revoked(replica, sid(1), NOW, None)
         for later in (60, 61.9):
             clock.now = 1000 + later
-            with pytest.raises(StoreError, match=f"{later:.0f} s old, more than the 60 s"):
+            with pytest.raises(StoreError, match=f"{later:.0f} s old, more than max_stale"):
                 revoked(replica, sid(1), NOW, None)
         store.breaks = None
         store.deny(denial(1), now=NOW)

@@ -78,7 +78,7 @@ class TestMapping:
         session = SessionCodec(hs256, state_type=Visit).new(now=NOW)
         assert session
         assert session != Visit()
-        with pytest.raises(TypeError, match=r"the session's state is a Visit, no dict; use sess"):
+        with pytest.raises(TypeError, match=r"the session's state is a Visit: use session"):
             len(session)
         session.state.pages += 1
         assert session.state == Visit(1)

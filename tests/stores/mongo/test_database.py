@@ -41,7 +41,7 @@ def test_one_collection_is_for_one_role() -> None:
     store = connect("mongodb://h", collection="shop")
     assert store.revocations()
     assert store.revocations()
-    with pytest.raises(ConfigError, match="shop is for one role, and revocations has it"):
+    with pytest.raises(ConfigError, match="revocations already uses collection shop"):
         store.overflow()
 
 

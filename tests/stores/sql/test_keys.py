@@ -86,7 +86,7 @@ class TestUnreachable(UnreachableContract):
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL without psycopg says which extra has it."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
+    with pytest.raises(ConfigError, match=r"\.\[postgresql\]"):
         SQLKeySource(Database("postgresql://db/app"))
 
 

@@ -363,7 +363,7 @@ class TestKeysList:
     def test_a_document_as_argument(self, cli: Cli, hs256: KeyRing) -> None:
         """It is refused, and not shown once more."""
         result = cli("keys", "list", hs256.to_json().decode())
-        assert_complaint(result, "process lists")
+        assert_complaint(result, "Process lists")
         assert '"k"' not in result.err
 
     def test_a_moment_that_is_none(self, cli: Cli, hs256: KeyRing) -> None:
@@ -666,7 +666,7 @@ class TestDecode:
         """It is refused, and not shown once more."""
         token = encode({}, hs256)
         result = cli("decode", cli.keys(hs256), form.format(token))
-        assert_complaint(result, "process lists")
+        assert_complaint(result, "Process lists")
         assert token not in result.err
 
     def test_a_missing_token_file(self, cli: Cli, hs256: KeyRing) -> None:

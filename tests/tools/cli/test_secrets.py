@@ -89,7 +89,7 @@ def good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {
         "keys": "keys.json", "source": "keys.json", "file": "new.json", "output": "out.json",
         "store": f"sqlite:///{tmp_path}/r.db", "token": "token", "state": "state", "kid": "k1",
-        "sid": "00" * 16, "start": "1", "subject": "ada",
+        "sid": "00" * 16, "id": "00" * 16, "start": "1", "subject": "ada",
     }  # fmt: skip
 
 

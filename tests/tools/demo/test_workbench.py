@@ -340,7 +340,7 @@ class TestSessions:
         answer = stranger.post(path, csrf=csrf_of(stranger))
         stranger.http.close()
         assert answer.status_code == 409
-        assert "o user is signed in" in answer.text
+        assert "is signed in, so" in answer.text
 
     def test_a_replayed_cookie(self, visitor: Visitor) -> None:
         """After signing out a reader with the list refuses it: by the button, and for real."""
