@@ -666,7 +666,7 @@ class TestDecode:
         """It is refused, and not shown once more."""
         token = encode({}, hs256)
         result = cli("decode", cli.keys(hs256), form.format(token))
-        assert_complaint(result, "Process lists")
+        assert_complaint(result, "process lists")
         assert token not in result.err
 
     def test_a_missing_token_file(self, cli: Cli, hs256: KeyRing) -> None:
