@@ -29,6 +29,7 @@ def derivation() -> dict[str, Json]:
             text_salt),
         _ok("context-abc", "D1", "The context abc, which is ab and the c of the case before.",
             other, "abc", text_salt),
+        _ok("context-1-byte", "D2", "The shortest context.", other, "c"),
         _ok("context-255-bytes", "D2", "The longest context, 255 bytes.", other, "c" * 255),
         _ok("context-multibyte", "D2", "255 bytes in 85 characters.", other, "\u20ac" * 85),
         _ok("context-control-character", "D2", "U+0001 is a character like any other.", other,

@@ -56,6 +56,8 @@ def _read() -> list[Case]:
          IAT + 70),
         ("longest-by-default", "The cap is cut to the absolute timeout.", _dates(HOUR, 50, DAY),
          _policy(100), IAT + 50),
+        ("longest-equal", "longest may be the absolute timeout.", _dates(HOUR, 50, DAY),
+         _policy(100, 100), IAT + 50),
         ("longest-without-cap", "Without a cap longest counts for nothing.", _dates(HOUR, 50),
          _policy(100, 120), IAT + 50),
         ("greatest", "The greatest ttl and cap.", _dates(MAX_UINT32, 0, MAX_UINT32), NO_POLICY,

@@ -68,6 +68,7 @@ const RUN = {
       const { sid, issuedAt: iat, ttl, startedAt, subject: sub, state, cap, auth } = session;
       const signers = session.signers.length > 0 ? session.signers : null;
       sameClaims({ sid, iat, ttl, age: iat - startedAt, sub, state, cap, signers, auth }, claims);
+      assert.equal(session.authenticatedAt, sub === null || auth === null ? null : startedAt + auth);
     } catch (error) {
       if (error.code === "unknown_key") assert.equal(error.keyState, vector.key_state);
       throw error;
