@@ -50,12 +50,12 @@ def setup(app: Sphinx) -> None:
     app.connect("build-finished", _add_front_page)
 
 
-def _add_contents(_: Sphinx, name: str, source: list[str]) -> None:
+def _add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
     """Append the navigation to an index: a list of the pages to which it links."""
     if name == root_doc:
-        _, *parts = (ROOT / "docs" / "README.md").read_text().split("\n## ")
+        parts = (ROOT / "docs" / "README.md").read_text().split("\n## ")[1:]
         for part in ["All pages\n](README.md)", *parts]:
-            title, _, links = part.partition("\n")
+            title, links = part.split("\n", 1)
             source[0] += _contents(ROOT / "docs", title, links)
     elif name in {"docs/frameworks/README", "docs/reference/README"}:
         source[0] += _contents((ROOT / name).parent, "", source[0])

@@ -6,9 +6,10 @@ import ipaddress
 import json
 import logging
 import threading
+from collections.abc import Mapping
 from http.client import HTTPException
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -16,9 +17,6 @@ import jwt
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PATIENCE: Final = 5.0  # seconds that a request waits for the provider's keys at the most
 MAX_SET: Final = 512 * 1024  # bytes; a set of a hundred RSA keys has about 50 kB
@@ -178,7 +176,7 @@ def _is_this_machine(host: str) -> bool:
 
 def _keys_of(document: object) -> list[dict[str, Any]]:
     """Return the keys of a JWK Set that can be used for signatures, private and secret ones not."""
-    keys = document.get("keys") if hasattr(document, "get") else None
+    keys = document.get("keys") if isinstance(document, Mapping) else None
     if not isinstance(keys, list):
         raise ConfigError("not a JWK Set: it has no list of keys")
     if len(keys) > MAX_KEYS:

@@ -229,7 +229,7 @@ class SessionOfRequest(DjangoSession):
         self.outer = RUNNING.get()
 
     @property  # type: ignore[misc]  # typeshed lets it be set
-    def __class__(self) -> type[SessionBase]:
+    def __class__(self) -> type[SessionBase]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """SESSION_ENGINE's class, which packages call with a key to open the session again."""
         engine: type[SessionBase] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
         return engine
