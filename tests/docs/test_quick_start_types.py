@@ -118,7 +118,8 @@ def expected(folder: Path) -> set[tuple[str, int]]:
 def run(*command: str | Path, folder: Path) -> str:
     """Return what a checker prints."""
     tools = Path(sys.executable).parent
-    environment = {**os.environ, "MYPYPATH": ".", "PATH": f"{tools}:{os.environ['PATH']}"}
+    path = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **path, "MYPYPATH": "."}
     done = subprocess.run(  # noqa: S603  # our own command
         [tools / command[0], *command[1:]], cwd=folder, env=environment, capture_output=True,
         text=True, check=False,

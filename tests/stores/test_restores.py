@@ -443,7 +443,7 @@ class TestMongo:
 def documents_of(store: Any) -> Collection[dict[str, Any]]:
     """Return the collection of a store."""
     found: list[Collection[dict[str, Any]]] = []
-    store._run(found.append)
+    store.run(found.append)
     return found[0]
 
 

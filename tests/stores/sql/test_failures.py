@@ -174,7 +174,7 @@ class TestSQL:
     def test_a_missing_driver(self, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
         """One line that names the extra."""
         monkeypatch.setitem(sys.modules, "psycopg", None)
-        with pytest.raises(ConfigError, match=r"tokensession\[postgresql\]"):
+        with pytest.raises(ConfigError, match=r"\.\[postgresql\]"):
             SQLStore(Database(postgres.url))
 
     @pytest.mark.parametrize("hooks", [True, False])
