@@ -45,6 +45,7 @@ from tokensession import (
     encode,
 )
 from tokensession.adapters import asgi, wsgi
+from tokensession.adapters.django.session import RUNNING
 from tokensession.legacy.express import ExpressReader
 
 from .conformance import (
@@ -157,6 +158,13 @@ def ada(database: None) -> Iterator[Any]:
 def session_of(client: Client, ring: KeyRing = RING) -> Session[Any]:
     """Return the session that a client's cookie holds."""
     return decode(client.cookies[COOKIE].value, ring)
+
+
+@pytest.fixture(autouse=True)
+def _no_request_left() -> Iterator[None]:
+    """A request of `request_with_session` can stay without a response, and then stays current."""
+    yield
+    RUNNING.set(None)
 
 
 def request_with_session(token: str | None = None) -> HttpRequest:

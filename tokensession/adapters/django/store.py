@@ -174,7 +174,7 @@ class SessionStore(DjangoSession):
         running = RUNNING.get()
         if session_key is None or session_key == self._key:
             self.flush()
-        elif running is not None:
+        elif running is not None and running.is_named(sid_named(session_key)):
             running.delete(session_key)
         else:
             end_session(self._manager, session_key)
