@@ -12,7 +12,7 @@ PACKAGE = Path(tokensession.__file__).parent
 
 # From the ground up: a module imports only from the folders before its own, and within its own.
 LAYERS = [
-    "errors", "extras", "observer", "forks", "format", "keys", "overflow", "sessions", "revocation",
+    "errors", "observer", "forks", "format", "keys", "overflow", "sessions", "revocation",
     "directory", "stores", "tokens", "openid", "legacy", "web", "adapters", "testing",
     "pytest_plugin", "tools", "__main__", "__init__",
 ]  # fmt: skip
@@ -102,7 +102,7 @@ def test_no_module_draws_from_the_applications_random_generator() -> None:
 
 def test_adapters_know_neither_keys_nor_crypto() -> None:
     """An adapter sequences: policy and tokens are the manager's and the codec's."""
-    allowed = {"errors", "extras", "sessions", "web", "adapters"}
+    allowed = {"errors", "sessions", "web", "adapters"}
     makers = {"tokens.codec.SessionCodec"}  # of what settings ask for
     for path, tree in MODULES.items():
         if layer(path) != "adapters":

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 
 try:
     from aiohttp import web

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 
 try:
     from flask import session as current_session

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 
 try:
     from litestar.middleware.base import DefineMiddleware

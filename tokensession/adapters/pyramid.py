@@ -15,7 +15,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 
 try:
     from pyramid.httpexceptions import HTTPServiceUnavailable

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 
 try:
     from quart import session as current_session

@@ -15,7 +15,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 
 try:
     from tornado.web import HTTPError, RequestHandler

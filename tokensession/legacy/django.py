@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import BadClaims, BadSignature, ConfigError
-from tokensession.extras import how_to_install
+from tokensession.errors import BadClaims, BadSignature, ConfigError, how_to_install
 from tokensession.format.core_values import MAX_INT
 from tokensession.legacy.payload import inflated_text, json_object
 from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tokensession.errors import BadClaims, BadSignature, ConfigError
-from tokensession.extras import how_to_install
+from tokensession.errors import BadClaims, BadSignature, ConfigError, how_to_install
 from tokensession.legacy.reader import LegacyReader, LegacySession, check_age, check_max_age
 
 if TYPE_CHECKING:

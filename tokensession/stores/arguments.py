@@ -7,8 +7,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from tokensession.errors import ConfigError
-from tokensession.extras import how_to_install
+from tokensession.errors import ConfigError, how_to_install
 from tokensession.format.seconds import fractional_seconds
 from tokensession.keys.names import check_variable, shown_variable
 

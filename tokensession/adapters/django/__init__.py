@@ -16,7 +16,7 @@ settings. ``request.session`` is the session, with the interface of Django's own
 ``session_of(request)`` is the same session, typed.
 """
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 
 try:
     import django  # noqa: F401  # imported here, so that the error below can explain its absence

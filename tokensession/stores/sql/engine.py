@@ -17,8 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from tokensession.errors import ConfigError
-from tokensession.extras import how_to_install
+from tokensession.errors import ConfigError, how_to_install
 from tokensession.stores.arguments import check_url
 from tokensession.stores.connection import MAX_AGE
 from tokensession.stores.deadline import DEADLINES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, _SubParsersAction
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 from tokensession.tools.cli.streams import InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from argparse import ArgumentTypeError, Namespace
 from time import time
 from typing import Final
 
-from tokensession.extras import how_to_install
+from tokensession.errors import how_to_install
 from tokensession.tools.cli.arguments import Commands, add_command
 from tokensession.tools.cli.streams import DONE, REFUSED, InputError, say
 from tokensession.tools.tour import show
