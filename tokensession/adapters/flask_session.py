@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from flask.sansio.app import App
     from werkzeug.sansio.request import Request
 
-    from tokensession.format.seconds import Duration
 
 _SESSION: Final = "_session_of_request"  # the attribute of a request that has its session
 _FLASHES: Final = "_flashes"  # Flask's own key for flashed messages
@@ -50,19 +49,9 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         self["_permanent"] = bool(value)
         self.set_lifetime(self._lifetime if value else None)
 
-    def sign_in(
-        self,
-        subject: str | int,
-        *,
-        ttl: Duration | None = None,
-        cap: Duration | None = None,
-        label: str | None = None,
-        provider: tuple[str, str] | None = None,
-    ) -> None:
-        """Start a new session for `subject`, permanent if the former one was; see `Session`."""
-        super().sign_in(subject, ttl=ttl, cap=cap, label=label, provider=provider)
-        value = self._value or self._open()
-        if ttl is cap is None and value.is_mapping and self.permanent:
+    def _keep_lifetime(self) -> None:
+        """Keep the new session permanent if the former one was."""
+        if self.permanent:
             self.set_lifetime(self._lifetime)
 
     def clear(self) -> None:

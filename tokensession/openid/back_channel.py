@@ -20,12 +20,11 @@ from tokensession.openid.logout_token import (
     read_logout_token,
 )
 from tokensession.openid.provider_keys import ProviderKeys
-from tokensession.sessions.steps import run_beside
+from tokensession.sessions.steps import one_step, run_beside
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from tokensession.sessions.steps import Steps
     from tokensession.tokens.codec import SessionCodec
 
 MAX_BODY: Final = 64 * 1024  # bytes
@@ -179,7 +178,7 @@ class BackChannelLogout:
                 more = message.get("more_body", False)
             kinds = [value for name, value in scope["headers"] if name == b"content-type"]
             kind = kinds[0].decode("latin-1") if len(kinds) == 1 else None
-            answer = await run_beside(_step(partial(self.handle, body, kind)))
+            answer = await run_beside(one_step(partial(self.handle, body, kind)))
         headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
         headers.append((b"content-length", str(len(answer.body)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -220,8 +219,3 @@ def _refusal(status: int, reason: str, code: str = "invalid_request") -> Answer:
     if status == 503:  # noqa: PLR2004  # likewise
         headers.append(("Retry-After", "1"))
     return Answer(status, headers, body)
-
-
-def _step(call: Callable[[], Answer]) -> Steps[Answer]:
-    answer: Answer = yield call
-    return answer

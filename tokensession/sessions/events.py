@@ -58,11 +58,14 @@ class Events:
         observer: Hears what happened, and nothing of whom, or None.
         audit: Hears all, or None.
 
+    Attributes:
+        heard: Whether there is an observer or an audit log.
+
     Raises:
         ConfigError: An audit log without the method.
     """
 
-    __slots__ = ("_audit", "_observer")
+    __slots__ = ("_audit", "_observer", "heard")
 
     def __init__(self, observer: Observer | None, audit: Audit | None) -> None:
         if audit is not None and (isinstance(audit, type) or not isinstance(audit, Audit)):
@@ -71,6 +74,7 @@ class Events:
             )
         self._observer = observer
         self._audit = audit
+        self.heard: bool = observer is not None or audit is not None
 
     def tell(
         self, what: What, subject: Subject, sid: bytes | None, at: int, by: By | None = None

@@ -182,6 +182,11 @@ class Session(StateMapping[StateT]):
             value.replace_state(value.origin.empty_state())
         value.begin(subject, window, limit)
         value.sign_in = said
+        if ttl is cap is None and value.is_mapping:
+            self._keep_lifetime()
+
+    def _keep_lifetime(self) -> None:
+        """Give the new session the lifetime that its state asks for, in a framework's terms."""
 
     def regenerate(self) -> None:
         """Give the session a new id and keep its start. Call it when the user's rights change."""

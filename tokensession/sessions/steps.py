@@ -20,6 +20,12 @@ def from_here_to_the_end() -> None:
     """Do nothing. As a step, this marks that the steps after it must not be cancelled."""
 
 
+def one_step(call: Callable[[], R]) -> Steps[R]:
+    """Return the steps of a single call."""
+    answer: R = yield call
+    return answer
+
+
 def run(steps: Steps[R]) -> R:
     """Make each call in this thread, and return the result of the steps."""
     try:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokensession.errors import ConfigError
 from tokensession.format.seconds import whole_seconds
-from tokensession.sessions.steps import run_beside
+from tokensession.sessions.steps import one_step, run_beside
 from tokensession.tokens.revoking import Revoker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tokensession.directory.directory import ListedSession, SessionDirectory
-    from tokensession.sessions.steps import Steps
 
 
 class Lister(Revoker):
@@ -59,7 +56,7 @@ class Lister(Revoker):
     ) -> list[ListedSession]:
         """Return where a subject is signed in; `sessions` in a thread."""
         call = partial(self.sessions, subject, after=after, limit=limit)
-        return await run_beside(_step(call))
+        return await run_beside(one_step(call))
 
     def end_session(
         self,
@@ -88,7 +85,7 @@ class Lister(Revoker):
         id: str,  # noqa: A002  # likewise
     ) -> bool:
         """End one of a subject's sessions; `end_session` in a thread."""
-        return await run_beside(_step(partial(self.end_session, subject, id)))
+        return await run_beside(one_step(partial(self.end_session, subject, id)))
 
     def end_provider_session(self, issuer: str, sid: str, *, now: float | None = None) -> int:
         """End the sessions that were signed in with an identity provider's session.
@@ -120,7 +117,3 @@ class Lister(Revoker):
                 "this codec has no directory: give it one by SessionCodec(directory=...)"
             )
         return self.directory
-
-
-def _step(call: Callable[[], Any]) -> Steps[Any]:
-    return (yield call)

@@ -281,7 +281,7 @@ class Saving(Generic[StateT]):
         headers.append(header)
         value = session._value
         assert value is not None
-        if told:
+        if told and self._events.heard:
             tell_change(self._events, value, at, ends=ends)
         if not ends:
             tell_of_plain_http(self._cookie, session._scheme, session._headers)

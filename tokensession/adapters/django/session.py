@@ -19,7 +19,6 @@ from tokensession.adapters.sign_in_key import SignsInByKey
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tokensession.format.seconds import Duration
     from tokensession.web.manager import SessionManager
 
 _EXPIRY: Final = "_session_expiry"  # Django's own key for the value of set_expiry
@@ -63,19 +62,9 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         if key == _EXPIRY:
             self._expire(None)
 
-    def sign_in(
-        self,
-        subject: str | int,
-        *,
-        ttl: Duration | None = None,
-        cap: Duration | None = None,
-        label: str | None = None,
-        provider: tuple[str, str] | None = None,
-    ) -> None:
-        """Begin a new session for `subject`, with the expiry of the one before; see `Session`."""
-        super().sign_in(subject, ttl=ttl, cap=cap, label=label, provider=provider)
-        value = self._value or self._open()
-        if ttl is cap is None and value.is_mapping and _EXPIRY in self:
+    def _keep_lifetime(self) -> None:
+        """Keep the expiry that the former session had."""
+        if _EXPIRY in self:
             self._expire(self[_EXPIRY])
 
     # -- expiry --

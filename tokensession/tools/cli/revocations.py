@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.format.seconds import check_seconds, whole_seconds
@@ -11,14 +10,10 @@ from tokensession.revocation.decision import CLOCK_SKEW, Denial, is_revoked, sub
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.tools.cli.arguments import (
     Commands,
-    add_command,
     add_duration,
-    add_json,
     add_noun,
-    add_now,
 )
-from tokensession.tools.cli.progress import at_work
-from tokensession.tools.cli.stores import add_store, open_store
+from tokensession.tools.cli.stores import add_store_command
 from tokensession.tools.cli.streams import (
     DONE,
     REFUSED,
@@ -36,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensession.revocation.store import Store
+    from tokensession.stores import Connection
 
 
 _SID_DIGITS: Final = 32
@@ -61,24 +57,11 @@ def add_commands(commands: Commands) -> None:
 def _add(
     verbs: Commands, name: str, run: Callable[[Store, Namespace], int], summary: str
 ) -> ArgumentParser:
-    parser = add_command(verbs, name, summary, _on_store(run))
-    add_store(parser)
-    add_now(parser)
-    add_json(parser)
-    return parser
+    def work(store: Connection, args: Namespace) -> int:
+        # Looking after a store that may forget does not mean to trust it.
+        return run(store.revocations(may_forget=True), args)
 
-
-def _on_store(work: Callable[[Store, Namespace], int]) -> Callable[[Namespace], int]:
-    """Return a function that runs a command on the store of its arguments, and closes it."""
-
-    def run(args: Namespace) -> int:
-        with contextlib.closing(open_store(args)) as store:
-            args.store = store.name  # without credentials, fit to be shown
-            with at_work() as args.progress:
-                # Looking after a store that may forget does not mean to trust it.
-                return work(store.revocations(may_forget=True), args)
-
-    return run
+    return add_store_command(verbs, name, work, summary)
 
 
 def _add_revoke(commands: Commands) -> None:

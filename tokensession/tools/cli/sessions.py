@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from tokensession.directory.directory import MAX_PAGE, denial_in, sessions_in
 from tokensession.format.seconds import whole_seconds
-from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_noun, add_now
-from tokensession.tools.cli.progress import at_work
-from tokensession.tools.cli.stores import add_store, open_store
+from tokensession.tools.cli.arguments import Commands, add_noun
+from tokensession.tools.cli.stores import add_store_command
 from tokensession.tools.cli.streams import DONE, REFUSED, report
 from tokensession.tools.wording import iso
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable
 
     from tokensession.directory.directory import ListedSession
     from tokensession.stores import Connection
@@ -24,40 +21,22 @@ if TYPE_CHECKING:
 def add_commands(commands: Commands) -> None:
     """Add the noun ``sessions`` with its verbs."""
     verbs = add_noun(commands, "sessions", "list and end sessions, where services keep a directory")
-    _add(verbs, "create", create, "make the tables of directory and revocations")
-    parser = _add(verbs, "list", list_sessions, "list where a subject is signed in")
+    add_store_command(verbs, "create", create, "make the tables of directory and revocations")
+    parser = add_store_command(verbs, "list", list_sessions, "list where a subject is signed in")
     _add_subject(parser)
-    parser = _add(verbs, "end", end, "end a session: exit code 1 if the subject has none of its id")
+    parser = add_store_command(
+        verbs, "end", end, "end a session: exit code 1 if the subject has none of its id"
+    )
     _add_subject(parser)
     parser.add_argument(
         "--id", required=True, metavar="HEX", help="its id in the list, 32 hex digits"
     )
 
 
-def _add(
-    verbs: Commands, name: str, run: Callable[[Connection, Namespace], int], summary: str
-) -> ArgumentParser:
-    parser = add_command(verbs, name, summary, _on_store(run))
-    add_store(parser)
-    add_now(parser)
-    add_json(parser)
-    return parser
-
-
 def _add_subject(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--subject", required=True, metavar="TEXT", help="whose sessions; of an integer, its digits"
     )
-
-
-def _on_store(work: Callable[[Connection, Namespace], int]) -> Callable[[Namespace], int]:
-    """Return a function that runs a command on the store of its arguments, and closes it."""
-
-    def run(args: Namespace) -> int:
-        with contextlib.closing(open_store(args)) as store, at_work() as args.progress:
-            return work(store, args)
-
-    return run
 
 
 def create(store: Connection, args: Namespace) -> int:

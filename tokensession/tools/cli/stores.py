@@ -1,17 +1,39 @@
-"""Stores of revocations, as the command line names them."""
+"""Commands on a store of revocations and sessions, and how the command line names it."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from tokensession.stores import Connection, connect
 from tokensession.stores.urls import named_url
+from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_now
+from tokensession.tools.cli.progress import at_work
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
 
 
-def add_store(parser: ArgumentParser) -> None:
+def add_store_command(
+    verbs: Commands, name: str, work: Callable[[Connection, Namespace], int], summary: str
+) -> ArgumentParser:
+    """Add a command that opens the store of its arguments, works on it, and closes it."""
+
+    def run(args: Namespace) -> int:
+        with contextlib.closing(_open_store(args)) as store:
+            args.store = store.name  # without credentials, fit to be shown
+            with at_work() as args.progress:
+                return work(store, args)
+
+    parser = add_command(verbs, name, summary, run)
+    _add_store(parser)
+    add_now(parser)
+    add_json(parser)
+    return parser
+
+
+def _add_store(parser: ArgumentParser) -> None:
     """Add the arguments that say where the store is."""
     parser.add_argument(
         "--store",
@@ -30,7 +52,7 @@ def add_store(parser: ArgumentParser) -> None:
         )
 
 
-def open_store(args: Namespace) -> Connection:
+def _open_store(args: Namespace) -> Connection:
     """Return a connection to the store that the arguments name."""
     return connect(
         named_url(args.store),
