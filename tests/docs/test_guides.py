@@ -20,6 +20,8 @@ from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.tools.cli import main
 from tokensession.tools.vectors.files import CODES
 
+from .pages import PAGES
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,6 +32,28 @@ def test_every_example_of_a_docstring_runs() -> None:
     )
     assert results.attempted >= 2
     assert results.failed == 0
+
+
+BY_NAME = re.compile(r"pip install (?:(?! in a clone)[^`\n])*\btokensession\b")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_installs_from_a_clone(page: str) -> None:
+    """No page installs the package by its name, because no index has it yet."""
+    assert "in no package index yet" in PAGES["README.md"].read_text()
+    assert BY_NAME.findall(PAGES[page].read_text()) == []
+
+
+@pytest.mark.parametrize(("line", "by_name"), [
+    ("pip install tokensession", True),
+    ("pip install uvicorn 'tokensession[redis]'", True),
+    ("run `pip install '.[redis]'` in a clone of tokensession", False),
+    ("run pip install '.[redis]' in a clone of tokensession", False),
+    ("pip install '/path/to/the/clone[redis]'", False),
+])  # fmt: skip
+def test_what_installs_by_name(line: str, *, by_name: bool) -> None:
+    """An index is asked for the name itself, and not for a path."""
+    assert bool(BY_NAME.search(line)) is by_name
 
 
 def test_the_example_of_prometheus_runs() -> None:
