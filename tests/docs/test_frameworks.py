@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -51,29 +50,6 @@ def program(section: str, *, before: bool = False) -> str:
         return str(block)
     left_out = "+" if before else "-"
     return "\n".join(line[1:] for line in changes(section) if line[:1] != left_out)
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Give a function that returns the module of a program, run in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def load(text: str) -> Any:
-        return _module(tmp_path, text, monkeypatch)
-
-    return load
-
-
-def _module(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    file = folder / "shop.py"
-    file.write_text(text)
-    spec = importlib.util.spec_from_file_location("shop", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "shop", module)  # where frameworks look names up
-    spec.loader.exec_module(module)
-    return module
 
 
 class Browser:

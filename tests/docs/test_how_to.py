@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,25 +24,6 @@ HOW_TO = {
 }
 TUTORIAL = PAGES["docs/tutorial.md"].read_text()
 MINUTE, HOUR, DAY = 60, 3600, 86400
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Give a function that returns the module of a program, run in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def load(text: str) -> Any:
-        file = tmp_path / "shop.py"
-        file.write_text(text)
-        spec = importlib.util.spec_from_file_location("shop", file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, "shop", module)  # where FastAPI looks names up
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 def program(page: str) -> str:
