@@ -1,4 +1,4 @@
-"""Authlib's client for Starlette: its states, tokens and user go through the session."""
+"""Authlib's clients for Starlette and Flask: states, tokens and user go through the session."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .provider import Provider
 
 
-@pytest.fixture(scope="module")
-def shop(serve: Callable[..., str], provider: Provider) -> str:
-    """Give the address of the shop."""
-    return serve("asgi", "asgi", "authlib", PROVIDER=provider.url)
+@pytest.fixture(scope="module", params=[("asgi", "asgi"), ("flask", "wsgi")])
+def shop(request: pytest.FixtureRequest, serve: Callable[..., str], provider: Provider) -> str:
+    """Give the address of the shop, which is written for Starlette and for Flask."""
+    group, kind = request.param
+    return serve(group, kind, "authlib", PROVIDER=provider.url)
 
 
 def test_a_copied_cookie_is_dead_after_logout(shop: str, browser: Callable[[str], Browser]) -> None:
