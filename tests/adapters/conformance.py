@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from websockets.sync.client import connect
 
-from tests.overflow.recording import RecordingStore
+from tests.overflow.recording import RecordingStore as RecordingOverflow
+from tests.revocation.recording import RecordingStore
 from tokensession import (
     ConfigError,
     Cookie,
@@ -46,7 +47,6 @@ from tokensession import (
 )
 from tokensession.revocation.replica import Replica
 from tokensession.stores.memory.directory import MemoryStore as DirectoryStore
-from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.web import plain_http
 
 from .foreign import FOREIGN
@@ -57,8 +57,6 @@ if TYPE_CHECKING:
 
     import httpx
     from websockets.datastructures import Headers
-
-    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
 
     from .servers import Site
 
@@ -129,33 +127,13 @@ class Watched:
             raise StoreError("the store is down")
 
 
-class WatchedStore(Watched, MemoryStore):
+class WatchedStore(Watched, RecordingStore):
     """A store of revocations."""
 
     every = ("look_up", "deny", "replace", "mark")
 
-    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Note the call."""
-        self._called("look_up")
-        return super().look_up(sid, subject)
 
-    def deny(self, denial: Denial, *, now: int) -> Ended:
-        """Note the call."""
-        self._called("deny")
-        return super().deny(denial, now=now)
-
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Note the call."""
-        self._called("replace")
-        return super().replace(denial, new, now=now)
-
-    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Note the call."""
-        self._called("mark")
-        return super().mark(subject, keep, now=now, life=life)
-
-
-class WatchedOverflow(Watched, RecordingStore):
+class WatchedOverflow(Watched, RecordingOverflow):
     """A store of states that are too large for a cookie."""
 
     every = ("put", "get", "keep", "delete")

@@ -29,21 +29,23 @@ from tokensession.revocation.replica import Replica
 from tokensession.stores.memory.overflow import MemoryStore as OverflowStore
 from tokensession.stores.memory.revocation import MemoryStore
 
+from .recording import RecordingStore
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
-    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
     from tokensession.revocation.lookup import Check
 
 RING = KeyRing.generate()
 POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
 NAME = "__Host-session"
+WRITES = {"deny", "replace", "mark"}
 
 
-class Store(MemoryStore):
+class Store(RecordingStore):
     """A store that can be taken down, and notes in which threads it was called."""
 
     def __init__(self) -> None:
@@ -51,30 +53,10 @@ class Store(MemoryStore):
         self.down: set[str] = set()
         self.threads: set[int] = set()
 
-    def _called(self, what: str) -> None:
+    def _called(self, call: str) -> None:
         self.threads.add(threading.get_ident())
-        if what in self.down:
+        if call in self.down:
             raise StoreError("the store is down")
-
-    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        """Note it."""
-        self._called("look_up")
-        return super().look_up(sid, subject)
-
-    def deny(self, denial: Denial, *, now: int) -> Ended:
-        """Note it."""
-        self._called("write")
-        return super().deny(denial, now=now)
-
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        """Note it."""
-        self._called("write")
-        return super().replace(denial, new, now=now)
-
-    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        """Note it."""
-        self._called("write")
-        return super().mark(subject, keep, now=now, life=life)
 
 
 async def show(request: Request) -> JSONResponse:
@@ -402,7 +384,7 @@ class TestStoreThatIsDown:
     def test_a_sign_out_that_is_not_recorded(self, site: Site) -> None:
         """503, and the cookie is deleted all the same."""
         cookie = site.sign_in()
-        site.store.down = {"write"}
+        site.store.down = WRITES
         response = site.get("/act?clear=", cookie)
         assert response.status_code == 503
         assert deletes(response)
@@ -413,7 +395,7 @@ class TestStoreThatIsDown:
     def test_other_verbs_that_are_not_recorded(self, site: Site, verb: str) -> None:
         """503, and the session is what it was."""
         cookie = site.sign_in()
-        site.store.down = {"write"}
+        site.store.down = WRITES
         response = site.get(f"/act?{verb}", cookie)
         assert response.status_code == 503
         assert "set-cookie" not in response.headers

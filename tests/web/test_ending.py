@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.overflow.recording import RecordingStore
+from tests.revocation.recording import Stores as Revocations
 from tokensession import (
     ConfigError,
     KeyRing,
@@ -20,14 +21,12 @@ from tokensession import (
     StoreError,
 )
 from tokensession.revocation.replica import Replica
-from tokensession.stores.memory.revocation import MemoryStore
 
 from .exchange import POLICY, request, response, token_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensession.revocation.decision import Denial, Ended, Entries, Keep, Mark
     from tokensession.web.cookies import Headers
     from tokensession.web.request_session import RequestSession
 
@@ -35,47 +34,12 @@ RING = KeyRing.generate()
 LARGE = "x" * 10_000
 
 
-class Stores:
-    """A list of revocations and a store of states, which note their calls and can fail.
-
-    Attributes:
-        calls: What was called, in order.
-        down: What fails.
-    """
+class Stores(Revocations):
+    """A list of revocations and a store of states, which note their calls and can fail."""
 
     def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.down: set[str] = set()
-        self.revocations = _Revocations(self)
-        self.states = _States(self)
-
-    def called(self, name: str) -> None:
-        """Note a call, and let it fail if it is down."""
-        self.calls.append(name)
-        if name in self.down:
-            raise StoreError("the store is down")
-
-
-class _Revocations(MemoryStore):
-    def __init__(self, stores: Stores) -> None:
         super().__init__()
-        self._stores = stores
-
-    def look_up(self, sid: bytes, subject: bytes | None) -> Entries:
-        self._stores.called("look_up")
-        return super().look_up(sid, subject)
-
-    def deny(self, denial: Denial, *, now: int) -> Ended:
-        self._stores.called("deny")
-        return super().deny(denial, now=now)
-
-    def replace(self, denial: Denial, new: bytes, *, now: int) -> Ended:
-        self._stores.called("replace")
-        return super().replace(denial, new, now=now)
-
-    def mark(self, subject: bytes, keep: Keep | None, *, now: int, life: int) -> Mark:
-        self._stores.called("mark")
-        return super().mark(subject, keep, now=now, life=life)
+        self.states = _States(self)
 
 
 class _States(RecordingStore):
