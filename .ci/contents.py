@@ -49,7 +49,7 @@ def _checkout(git: str) -> set[str]:
     """Return the files of the checkout: what git has, and what is new and not ignored."""
     listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(  # noqa: S603  # our own command
-        [git, "-c", "safe.directory=*", *listing],  # whoever the checkout belongs to
+        [git, "-c", "safe.directory=*", *listing],  # any owner of the checkout
         cwd=ROOT,
         check=True,
         capture_output=True,

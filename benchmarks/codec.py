@@ -3,7 +3,7 @@
 
 Usage: `python benchmarks/codec.py [--rounds N] [--quick] [--markdown] [--write]`
 
-Needs the extra ``benchmarks``. The figures are information: the exit code is 0 whatever they are.
+Needs the extra ``benchmarks``. The exit code is 0 for all figures.
 """
 
 from __future__ import annotations

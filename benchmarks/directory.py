@@ -3,8 +3,7 @@
 
 Usage: `python benchmarks/directory.py [--rounds N] [--quick] [--memory] [--write]`
 
-Needs the extra ``test``, whose servers it starts. The figures are information: the exit code is 0
-whatever they are.
+Needs the extra ``test``, whose servers it starts. The exit code is 0 for all figures.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 
 Usage: `python benchmarks/frameworks.py [--rounds N] [--quick] [--write]`
 
-Needs the extra ``benchmarks``. The figures are information: the exit code is 0 whatever they are.
+Needs the extra ``benchmarks``. The exit code is 0 for all figures.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 Usage: `python benchmarks/node.py [--rounds N] [--quick] [--write]`
 
 Needs the extra ``benchmarks``, and Node with npm, which installs the peers into benchmarks/node;
-without them the section says so. The exit code is 0 whatever the figures are.
+without them the section says so. The exit code is 0 for all figures.
 """
 
 from __future__ import annotations

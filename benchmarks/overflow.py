@@ -3,8 +3,8 @@
 
 Usage: `python benchmarks/overflow.py [--rounds N] [--quick] [--write]`
 
-Needs the extras ``benchmarks`` and ``test`` and Debian's memcached (``.ci/servers``). The figures
-are information: the exit code is 0 whatever they are.
+Needs the extras ``benchmarks`` and ``test`` and Debian's memcached (``.ci/servers``). The exit code
+is 0 for all figures.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
 Usage: `python benchmarks/requests.py [--rounds N] [--quick] [--write]`
 
-Needs the extra ``benchmarks``; with uvicorn it also asks over a socket. The figures are
-information: the exit code is 0 whatever they are.
+Needs the extra ``benchmarks``; with uvicorn it also asks over a socket. The exit code is 0 for all
+figures.
 """
 
 from __future__ import annotations

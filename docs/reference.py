@@ -3,8 +3,8 @@
 
 Usage: `python docs/reference.py`
 
-Needs the extra ``test``. A page that nobody names any more is removed. It reads the code without
-importing it, so the text is the same whatever else is installed.
+Needs the extra ``test``. Removes a page that PAGES no longer names. Reads the code without
+importing it, so the text does not depend on the installed packages.
 """
 
 from __future__ import annotations

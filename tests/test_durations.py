@@ -1,4 +1,4 @@
-"""Wherever the library takes seconds of a duration, it takes a timedelta for the same."""
+"""Each argument that takes the seconds of a duration takes a timedelta, too."""
 
 from __future__ import annotations
 

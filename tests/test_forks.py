@@ -117,7 +117,7 @@ def test_a_warning_names_what_uwsgi_lacks(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Once in each process, whatever the form in which uWSGI gives its options."""
+    """Each process warns once, with each form in which uWSGI gives its options."""
     monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=options))
     warn = PerProcess(forks._look_at_uwsgi)
     for _ in range(2):

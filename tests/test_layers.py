@@ -44,7 +44,7 @@ MODULES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PA
 
 
 def imported(tree: ast.AST) -> set[str]:
-    """Return the full names that a module imports, at whatever depth."""
+    """Return the full names that a module imports, at any depth."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -120,7 +120,7 @@ def test_adapters_know_neither_keys_nor_crypto() -> None:
 
 
 def test_exported_names_are_complete() -> None:
-    """Whatever the root imports it exports, sorted; every error is among it."""
+    """The root exports all of its imports, sorted, and among them every error."""
     assert tokensession.__all__ == sorted(tokensession.__all__)
     tree = MODULES[Path("__init__.py")]
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)

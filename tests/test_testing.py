@@ -56,7 +56,7 @@ RING = fixed_ring()
 
 
 def client_of(keys: Any) -> TestClient:
-    """Return Starlette's client of an application that counts its pages for whoever is in."""
+    """Return Starlette's client of an application that counts a session's pages."""
 
     async def page(request: Request) -> JSONResponse:
         session: Any = request.session
@@ -207,7 +207,7 @@ def test_the_fixtures(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.parametrize("base", ["https://testserver", "https://test", "https://example.org"])
 def test_a_change_takes_the_place_of_the_cookie_that_was_set(base: str) -> None:
-    """The client sends one cookie afterwards, whatever its host."""
+    """The client sends one cookie after a change, for each form of its host."""
     keys = fixed_ring()
     client = client_of(keys)
     client.base_url = base

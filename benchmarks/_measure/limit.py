@@ -63,7 +63,7 @@ class Limit:
         return self._opened(token, None)
 
     def decode_unseen(self, token: str) -> Any:
-        """Return the state in a token, whatever its salt: the key is derived each time."""
+        """Return the state in a token; the key is derived for each salt anew."""
         return self._opened(token, self._cipher_of)
 
     def _sealed(self, state: Any, salt: bytes, cipher: AESGCM) -> str:

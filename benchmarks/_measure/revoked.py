@@ -97,12 +97,12 @@ def measure_copy(entries: int, rounds: int) -> Copy:
     state = {"user_id": 184467, "cart": ["ESPRESSO-1KG", "HAND-GRINDER"], "csrf": "x" * 32}
     tokens = [asking.encode(state, subject="184467") for _ in range(500)]
     sessions = [asking.decode(token) for token in tokens]
-    asking.revoke_subject("somebody else")  # so that there is a mark, after these began
+    asking.revoke_subject("another user")  # so that there is a mark, after these began
     sids = [session.sid for session in sessions]
     start = sessions[0].started_at
 
     def turns(call: Any, arguments: list[Any]) -> Any:
-        # Other sessions each time, as in a service: nobody's part of the list is in a cache.
+        # Other sessions each time, as in a service: no part of the list is in a processor's cache.
         return lambda calls: (call, (arguments * (calls // len(arguments) + 1))[:calls])
 
     def revokes(started_at: int) -> Callable[[bytes], bool]:

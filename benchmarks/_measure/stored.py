@@ -60,7 +60,7 @@ class Interface(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """A server, with whatever keeps sessions in it.
+    """A server, with the clients that keep sessions in it.
 
     Attributes:
         name: The server's.

@@ -1135,7 +1135,7 @@ class Revocation:
 
     @staticmethod
     def _token(key: str, subject: str | None = None) -> str:
-        subject = subject or f"user {next(_numbers)}"  # whom no other test has signed out
+        subject = subject or f"user {next(_numbers)}"  # that no other test has signed out
         return REVOKING[key][1].encode(fresh_state(), subject=subject)
 
     @staticmethod

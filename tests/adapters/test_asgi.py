@@ -251,7 +251,7 @@ def test_an_application_that_checks_first() -> None:
 
 
 def test_an_application_that_sends_one_message_again() -> None:
-    """What it keeps, for a constant answer or as a cache, has nothing of anybody's session."""
+    """A message that an application sends again gets no header of a session."""
     start = {"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"b")]}
     kept = dict(start)
 

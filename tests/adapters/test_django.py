@@ -707,7 +707,7 @@ class Log:
 
 
 def request_of(subject: str) -> HttpRequest:
-    """Return a request of somebody who has signed in."""
+    """Return a request of a user who has signed in."""
     request = RequestFactory().get("/")
     request.META["HTTP_COOKIE"] = f"{COOKIE}={encode({'n': 1}, RING, subject=subject)}"
     return request

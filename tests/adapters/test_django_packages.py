@@ -44,7 +44,7 @@ def test_a_listed_session_is_over_or_not(*, age: int, denied: bool, over: bool) 
 
 
 def test_the_packages_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Are adapted: a session that is a name alone has a user that nobody knows."""
+    """Installed packages are adapted: a session that is only a name has an unknown user."""
     model = type("UserSession", (), {})
     views = SimpleNamespace(get_user_from_session=lambda session: session["user"])
     modules = {"django_cas_ng.views": views}

@@ -94,7 +94,7 @@ class TestFlashes:
             assert get_flashed_messages(with_categories=True) == [("info", Markup("<b>"))] * 3
 
     def test_a_message_that_is_only_looked_at_sets_no_cookie(self) -> None:
-        """Reading changes nothing, whatever form it is kept in."""
+        """Reading a message changes no state, in each form in which Flask keeps messages."""
 
         def home() -> dict[str, Any]:
             if "_flashes" not in session:

@@ -41,7 +41,7 @@ class OtherProvider(JSONProvider):
     """A provider of an application's own, without Flask's hook."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        """Write whatever is a mapping."""
+        """Write any mapping as an object."""
         return json.dumps(obj, default=dict)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:

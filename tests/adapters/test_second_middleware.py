@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def page(request: Request) -> PlainTextResponse:
-    """Change the session, by whatever name it has."""
+    """Change the session."""
     request.session["user"] = "ada"
     return PlainTextResponse("x")
 

@@ -297,7 +297,7 @@ def test_an_http_error_keeps_the_change(site: Site) -> None:
 
 @pytest.mark.parametrize("name", ["unwritable_not_found", "catch", "catch_finish"])
 def test_a_change_is_never_lost_in_silence(site: Site, name: str) -> None:
-    """A session that cannot be saved is a 500, whatever the handler goes on to do."""
+    """A session that cannot be saved is a 500, even if the handler goes on writing."""
     response = site.get(f"/{name}", signed_in(site))
     assert response.status_code == 500
     assert response.headers.get_list("set-cookie") == []
@@ -365,7 +365,7 @@ def test_set_up() -> None:
 
 
 def test_the_users_of_another_base() -> None:
-    """Whom another base of the handler takes for the current user, that is it."""
+    """Another base of the handler decides on the current user."""
 
     class Base(RequestHandler):
         def get_current_user(self) -> str:

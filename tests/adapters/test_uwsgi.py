@@ -79,7 +79,7 @@ class UWSGI(Server):
 def test_it_serves_what_holds(
     options: tuple[str, ...], tmp_path: Path, postgres: Postgres, request: pytest.FixtureRequest
 ) -> None:
-    """Whatever its options: no worker takes another's answers, and none follows nothing."""
+    """With all options each worker takes only its own answers, and all of them follow the keys."""
     _check(options, tmp_path, postgres.url)
     if not options:
         _check(options, tmp_path, request.getfixturevalue("valkey").url)

@@ -53,7 +53,7 @@ class TestLeakedKey:
             after.decode(renewed, now=NOW)
 
     def test_a_stale_process_revives_nothing(self) -> None:
-        """It renews what is forged, and whoever has heard of the revocation refuses that."""
+        """A stale process renews a forged token, and informed processes refuse both."""
         ring, stale, forged = leaked()
         after: SessionCodec[Any] = SessionCodec(ring.revoke("leaked", now=NOW), policy=POLICY)
         token = forged

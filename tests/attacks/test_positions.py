@@ -81,7 +81,7 @@ class TestCookie:
         assert request(MANAGER, f"__Host-session={token}", now=NOW + 1800).refused == "expired"
 
     def test_a_stolen_one_is_dead_after_signing_out_with_revocation(self) -> None:
-        """So is whatever the thief had renewed from it, before or after."""
+        """A sign-out with revocation also ends what the thief renewed, before it or after it."""
         codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=MemoryStore())
         manager: SessionManager[Any] = SessionManager(codec)
         token = codec.encode({}, subject="ada", now=NOW)
@@ -137,7 +137,7 @@ class TestSibling:
 
     @pytest.mark.parametrize("tossed", ["", "x", "a.b.c", "A" * 4000, '"', "=", "\x7f"])
     def test_junk_beside_the_real_one(self, tossed: str) -> None:
-        """One value that nobody could read changes nothing, before or after the real one."""
+        """An unreadable value changes nothing, before or after the real one."""
         token = CODEC.encode({}, subject="ada", now=NOW)
         for pair in (
             (f"__Host-session={tossed}", f"__Host-session={token}"),
@@ -146,7 +146,7 @@ class TestSibling:
             assert request(MANAGER, *pair).subject == "ada"
 
     def test_a_session_of_the_attackers_own_is_not_taken_beside_another(self) -> None:
-        """Nobody is signed in as somebody else unawares: of two good ones neither counts."""
+        """Of two valid tokens neither counts, so a victim does not use the attacker's session."""
         cookie = Cookie(name="__Secure-session", domain="example.org")
         codec: SessionCodec[Any] = SessionCodec(RING, context=cookie.context, policy=POLICY)
         manager: SessionManager[Any] = SessionManager(codec, cookie=cookie)
@@ -158,7 +158,7 @@ class TestSibling:
             assert response(manager, session) == []
 
     def test_alone_a_planted_one_is_a_session(self) -> None:
-        """Whoever has no session can be given the attacker's, where the name allows it."""
+        """A victim without a session can be given the attacker's, if the cookie's name allows."""
         planted = CODEC.encode({"note": "of eve"}, subject="eve", now=NOW)
         assert request(MANAGER, f"__Host-session={planted}").subject == "eve"
 
@@ -220,7 +220,7 @@ class TestReaderRing:
             )
 
     def test_hs256_has_none(self) -> None:
-        """Where whoever verifies could mint, no ring is called a reader's."""
+        """HS256 has no reader's ring, because a key that verifies can also mint."""
         with pytest.raises(ConfigError):
             RING.reader()
 
@@ -273,7 +273,7 @@ def private_key(ring: KeyRing) -> Any:
 
 class TestWholeRing:
     def test_logging_everybody_out_does_not_help(self) -> None:
-        """Whoever has the ring mints a session that began after any revocation."""
+        """A thief of the ring mints a session that began after any revocation."""
         codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=MemoryStore())
         codec.revoke_all(now=NOW)
         forged = CODEC.encode({}, subject="root", now=NOW + 12)
@@ -291,7 +291,7 @@ class TestWholeRing:
             codec.decode(ahead, now=NOW + 60)
 
     def test_revoking_the_key_does(self) -> None:
-        """No token under it reads any more, whatever its dates; another key takes over at once."""
+        """No token of a revoked key is valid, with any dates, and another key signs at once."""
         forged = CODEC.encode({}, subject="root", now=NOW)
         ring = RING.revoke("k1", now=NOW).add(now=NOW)
         after: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)
@@ -388,7 +388,7 @@ class TestClock:
                 CODEC.decode(token, now=NOW + 1800 - late)
 
     def test_a_reader_that_is_behind(self) -> None:
-        """Takes the expired for as long as it is late: whoever sets its clock keeps sessions."""
+        """A reader with a slow clock accepts expired tokens for as long as its clock is behind."""
         token = CODEC.encode({}, subject="ada", now=NOW)
         true_time, late = NOW + 86_400, 86_400
         assert CODEC.decode(token, now=true_time - late).subject == "ada"
@@ -408,7 +408,7 @@ class TestClock:
 
 
 def test_every_test_that_security_names_is_there() -> None:
-    """SECURITY.md cites tests by file and name, and keeps to a length that somebody reads."""
+    """SECURITY.md cites tests by file and name, and is short."""
     text = (ROOT / "SECURITY.md").read_text()
     cited = re.findall(r"`([\w/]+\.py)::([\w:]+)`", text)
     assert len(cited) > 20

@@ -1,4 +1,4 @@
-"""Sessions as somebody lives through them: two tabs, renewal, rotation, the back button."""
+"""Sessions as a user lives through them: two tabs, renewal, rotation, the back button."""
 
 from __future__ import annotations
 

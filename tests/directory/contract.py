@@ -105,7 +105,7 @@ class DirectoryContract:
         assert self.listed(store, odd.subject) == [odd]
 
     def test_the_newest_are_first(self, store: Store) -> None:
-        """Of one start the greatest listed id; nobody else's are among them."""
+        """The list has only the subject's sessions, newest first, and equal starts by listed id."""
         starts = [NOW - 7, NOW, NOW - 3, NOW, NOW - 9_999, NOW]
         records = [record(n, start=start, ends=NOW + 60) for n, start in enumerate(starts)]
         for one in records:
@@ -162,7 +162,7 @@ class DirectoryContract:
     # -- what is seen --------------------------------------------------------------------------
 
     def test_a_session_that_is_seen(self, store: Store) -> None:
-        """Its dates move; label and provider stay. A later sight counts, in whatever order."""
+        """A sight moves the dates and keeps label and provider; the latest counts, in any order."""
         first = record(1, label="x", provider=PROVIDER)
         store.add(Listing(first), now=NOW)
         for seen, ends in ((NOW + 900, NOW + 2700), (NOW + 800, NOW + 9_000)):
@@ -357,7 +357,7 @@ class DirectoryContract:
     # -- at once -------------------------------------------------------------------------------
 
     def test_sign_ins_at_once_keep_the_limit(self, store: Store) -> None:
-        """Whichever comes first, no more than that many sessions live."""
+        """Sign-ins at the same time leave no more live sessions than the limit."""
         meet = Barrier(6)
 
         def sign_in(number: int) -> None:

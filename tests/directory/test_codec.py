@@ -185,7 +185,7 @@ class TestEnd:
         assert not codec.end_session("ada", one.listed_id, now=NOW)
 
     def test_foreign_ids(self, codec: SessionCodec[Any]) -> None:
-        """Another subject's id is as unknown as one that nobody has, or that is no id."""
+        """Another subject's id is as unknown as an unused or malformed one."""
         session = begin(codec)
         for subject, name in (
             ("bob", session.listed_id), ("ada", "0" * 32), ("ada", session.sid.hex()), ("ada", ""),
@@ -280,7 +280,7 @@ class TestFailures:
     def test_bad_labels_and_providers(
         self, codec: SessionCodec[Any], label: Any, provider: Any, path: str
     ) -> None:
-        """They are refused at the sign-in, and nobody is signed in; with or without a directory."""
+        """A bad label or provider fails the sign-in, with a directory and without one."""
         for one in (codec, SessionCodec(RING)):
             session = one.new(now=NOW)
             with pytest.raises(StateError, match=path):

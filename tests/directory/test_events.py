@@ -108,7 +108,7 @@ def test_responses(log: Log, manager: SessionManager[Any]) -> None:
 
 
 def test_an_anonymous_session(log: Log, manager: SessionManager[Any]) -> None:
-    """Nobody signs in or out."""
+    """An anonymous session causes no event of a sign-in or sign-out."""
     token, _ = visit(manager, lambda s: s.update(cart=1))
     visit(manager, lambda s: s.clear(), token)
     assert log.take() == []
@@ -148,7 +148,7 @@ def test_who_ends_a_session(log: Log, manager: SessionManager[Any]) -> None:
 
 
 def test_the_other_sessions_of_a_user(log: Log, manager: SessionManager[Any]) -> None:
-    """They are told as one, as nobody counts them."""
+    """The end of a user's other sessions is one event, because the manager does not count them."""
     token, _ = visit(manager, lambda s: s.sign_in("ada"))
     log.take()
     visit(manager, lambda s: s.revoke_others(), token)

@@ -181,7 +181,7 @@ class TestFailures:
     def test_a_store_that_is_down_at_a_sign_in(
         self, stores: Stores, manager: SessionManager[Any], down: str
     ) -> None:
-        """The response is a 503 that sets no cookie; nobody is listed or signed in."""
+        """The response is a 503 without a cookie, and the user is neither listed nor signed in."""
         tokens = [visit(manager, lambda s: s.sign_in("bob"))] if down == "deny" else []
         stores.down = {down}
         session = request(manager, *tokens)

@@ -141,7 +141,7 @@ def test_the_audit_log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_session_ids_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All 128 bits of each are the system's, whichever way a session gets its id."""
+    """Each way to begin a session takes all 128 bits of its id from the system."""
     codec: SessionCodec[Any] = SessionCodec(KeyRing.generate())
     drawn: list[bytes] = []
 

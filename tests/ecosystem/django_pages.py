@@ -18,7 +18,7 @@ def seen(browser: Browser) -> dict[str, Any]:
 
 
 def who(browser: Browser) -> str | None:
-    """Return whom the site takes the user for."""
+    """Return the name of the user that the site sees."""
     user: str | None = seen(browser)["user"]
     return user
 

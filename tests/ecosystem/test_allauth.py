@@ -26,7 +26,7 @@ def site(serve: Callable[..., str]) -> str:
 
 
 def who(browser: Browser) -> str | None:
-    """Return whom the site takes a browser's user for."""
+    """Return the name of the user that the site sees."""
     return browser.get("/").json()["user"]  # type: ignore[no-any-return]
 
 

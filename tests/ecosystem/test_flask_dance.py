@@ -24,23 +24,23 @@ def test_a_copied_cookie_is_dead_after_sign_out(
 ) -> None:
     """The provider's token is in the session, and gone with it."""
     ada = browser(shop)
-    assert ada.get("/who").text == "nobody, False"
+    assert ada.get("/who").text == "no user, False"
     assert ada.get("/").text == "ada, ada@example.org, id-of-ada"
     thief = ada.copied()
     assert thief.get("/").text == "ada, ada@example.org, id-of-ada"
     assert ada.post("/logout").text == "bye"
-    assert ada.get("/who").text == "nobody, False"
-    assert thief.get("/who").text == "nobody, False"
+    assert ada.get("/who").text == "no user, False"
+    assert thief.get("/who").text == "no user, False"
 
 
 def test_the_state_is_the_browsers_own(
     shop: str, provider: Provider, browser: Callable[[str], Browser]
 ) -> None:
-    """A callback that another browser has begun signs nobody in."""
+    """A callback that another browser has begun is refused."""
     ada, bob = browser(shop), browser(shop)
     there = ada.get("/login/house", follow_redirects=False).headers["location"]
     assert there.startswith(f"{provider.url}/authorize")
     back = ada.get(there, follow_redirects=False).headers["location"]
     assert bob.get(back, follow_redirects=False).headers["location"].endswith("/login/house")
-    assert bob.get("/who").text == "nobody, False"
+    assert bob.get("/who").text == "no user, False"
     assert ada.get(back).text == "ada, ada@example.org, id-of-ada"

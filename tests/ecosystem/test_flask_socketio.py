@@ -81,4 +81,4 @@ def test_a_socket_sees_the_sign_out(
     assert socket.event() == ["is", "ada"]
     ada.post("/logout")
     socket.emit("ask")
-    assert socket.event() == ["is", "nobody"]
+    assert socket.event() == ["is", "no user"]

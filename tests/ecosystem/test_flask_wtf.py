@@ -41,5 +41,5 @@ def test_a_copied_cookie_is_dead_after_sign_out(
     thief = ada.copied()
     assert ada.post("/logout", headers=token).text == "bye"
     assert thief.post("/note", json="bad", headers=token).status_code == 400
-    assert "nobody" in thief.get("/").text
-    assert "nobody" in ada.get("/").text
+    assert "no user" in thief.get("/").text
+    assert "no user" in ada.get("/").text

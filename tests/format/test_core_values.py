@@ -121,7 +121,7 @@ WHEN = (2026, 3, 1, 12, 30, 15, 999)
     ],
 )
 def test_a_subclass_is_written_as_the_base_that_it_equals(value: Any, base: Any) -> None:
-    """The base is of exactly a core type, wherever the value stands, and comes back."""
+    """A subclass is written as exactly its core type at each place of a state, and comes back."""
     written = core_value(value, "state")
     assert written == base
     assert type(written) is type(base)

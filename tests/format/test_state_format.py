@@ -415,7 +415,7 @@ def test_of_two_equal_keys_the_last_fits_or_does_not() -> None:
 
 
 def test_a_type_that_got_another_field_is_the_same_state() -> None:
-    """The field has its default, and is no change that anybody made."""
+    """A field that the type gained has its default, and does not count as a change."""
     packed = TypedState(Basket).repacked(b"\x80")
     assert packed == encode_msgpack(Basket())
     assert TypedState(Owned).repacked(b"\x80") is None
@@ -441,7 +441,7 @@ class _Unreadable:
     ],
 )  # fmt: skip
 def test_a_type_that_cannot_be_read_back_is_refused(kind: Any) -> None:
-    """Wherever in the type it stands, with what can be used in its place."""
+    """The error names an unreadable type anywhere in the state's type, and what replaces it."""
     with pytest.raises(ConfigError, match="cannot read _Unreadable back: use a dataclass"):
         state_format(kind)
 

@@ -1,4 +1,4 @@
-"""The benchmark of Node's codecs: what it times works, whatever it takes."""
+"""The benchmark of Node's codecs: the codecs that it times work."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_node_declarations_hold() -> None:
 
 
 def test_lock_file_names_no_hosts() -> None:
-    """Versions and hashes only, so that it works with whatever registry there is."""
+    """The lock file has only versions and hashes, so it works with any registry."""
     text = (NODE / "package-lock.json").read_text()
     assert '"resolved"' not in text
     packages = json.loads(text)["packages"]

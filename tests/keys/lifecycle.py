@@ -7,7 +7,7 @@ process is **in contact** while it has heard of every document older than `CONTA
 A. No key that has had no time to spread signs in a process that has another usable one.
 B. A process in contact refuses no valid token.
 C. A key that a process has heard to be revoked is revoked there until it restarts, and every
-   session that it has signed for is refused, whatever is restored.
+   session that it has signed for is refused, also after any restore.
 D. A minter's document has a key that can sign and has no end, and a minter in contact can sign.
 """
 

@@ -65,7 +65,7 @@ def test_errors_do_not_hold_the_document(hs256: KeyRing) -> None:
     ],
 )
 def test_odd_members_end_in_a_config_error(hs256: KeyRing, spoil: Any) -> None:
-    """Whatever type a member has."""
+    """A member of any wrong type is a ConfigError."""
     document = hs256.to_jwks(private=True)
     with pytest.raises(ConfigError) as caught:
         KeyRing.from_jwks({"keys": [spoil(document["keys"][0])]})

@@ -144,7 +144,7 @@ class TestLists:
         KeyRing.open(path)
 
     def test_entries_that_allow_nothing_refuse_nothing(self, folder: Path) -> None:
-        """The mask alone, and an entry for the owner, let nobody in."""
+        """A mask and an entry for the owner give access to no other user."""
         path = key_file(folder)
         setfacl("-m", f"u:{SERVICE}:---,u:0:r,g::---,m::r", path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o640

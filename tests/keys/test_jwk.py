@@ -117,7 +117,7 @@ def test_key_text_is_no_secret(text: bytes, encoded: bool) -> None:  # noqa: FBT
     """PEM, DER, SSH and JWK text is refused as k, in base64url or (where it is text) as it is."""
     k = b64(text) if encoded else text.decode("latin-1")
     reason = r"k is (a|an|the text of a) .*(key|JWK), not a symmetric secret"
-    if not encoded and not text.isascii():  # a str of DER is nothing that anybody has
+    if not encoded and not text.isascii():  # DER is never kept as a str
         reason = "canonical"
     with pytest.raises(ConfigError, match=reason) as no:
         parse_keys([{"kty": "oct", "kid": "a", "alg": "HS256", "k": k}])
@@ -196,7 +196,7 @@ def test_key_ops_of_a_reader_are_narrowed() -> None:
 
 
 def test_no_secret_of_the_vectors_is_taken_from_a_file() -> None:
-    """Whichever of its documents it stands in."""
+    """A file's key is refused if its secret stands in any document of the vectors."""
     path = Path(__file__).parents[2] / "vectors" / "keys.json"
     taken = []
     for case in json.loads(path.read_text())["cases"]:
@@ -240,7 +240,7 @@ def test_published_secrets_are_known_by_their_bytes() -> None:
     ids=["Ed25519", "ES256"],
 )  # fmt: skip
 def test_a_published_private_half_is_refused(source: str, members: dict[str, str]) -> None:
-    """Anyone can sign with it, whatever encrypts beside it; its reader is as good as another."""
+    """A published private key is refused beside any encryption key; its reader is accepted."""
     encryption = jwks(KeyRing.generate("Ed25519"))[1] | {"kid": "a"}
     keys = parse_keys([{**members, "kid": "a"}, encryption])
     with pytest.raises(ConfigError, match=f"its d is a published example .{source}"):
@@ -330,7 +330,7 @@ def test_a_key_is_shown_with_its_dates_and_whether_it_is_revoked() -> None:
 
 
 def test_what_is_no_algorithm_makes_no_key() -> None:
-    """Said of the key that was asked for, not of a document that nobody has seen."""
+    """An unknown algorithm's error speaks of the requested key, not of a document."""
     with pytest.raises(ConfigError, match=r"^cannot generate a key: "):
         KeyRing.generate("HS512")
 

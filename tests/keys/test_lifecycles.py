@@ -1,4 +1,4 @@
-"""Lifecycles of keys: whatever two operators do, the laws of `lifecycle` hold at each step."""
+"""Lifecycles of keys: the laws of `lifecycle` hold after each step of two operators."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Lifecycles(RuleBasedStateMachine):
 
     @rule(one=verbs, other=verbs)
     def operate_at_once(self, one: dict[str, Any], other: dict[str, Any]) -> None:
-        """Let two operators change it, of whom one is faster."""
+        """Let two operators change it, one faster than the other."""
         self._mend_perhaps(one)
         urgent = "revoke" in (one["verb"], other["verb"])
         self.world.change(self._change(**one), rival=self._change(**other), urgent=urgent)
@@ -240,7 +240,7 @@ def unfinished(ring: KeyRing) -> KeyRing:
 
 
 def trusting(running: KeyRing, _: str, document: bytes) -> Verdict:
-    """Take over what can be read, whatever runs."""
+    """Take over any readable document."""
     del running
     return Verdict(KeyRing.from_jwks(document))
 

@@ -309,7 +309,7 @@ class TestRequests:
             assert (poller.due() is not None) is reads
 
     def test_all_who_wait_share_one(self, reading: Reading) -> None:
-        """Whoever comes first makes it."""
+        """Threads that wait at the same time share the reading of the first one."""
         poller = Poller(reading, 3600, 60, name="test")
         waiting, release = threading.Event(), threading.Event()
 

@@ -88,7 +88,7 @@ def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
 
 
 def test_creating_never_overwrites(tmp_path: Path) -> None:
-    """An existing file stays, whatever it holds, and nothing is left beside it."""
+    """An existing file keeps its bytes, and creating leaves no other file beside it."""
     path = private(tmp_path / "a")
     assert create_private_file(path, b"new") is False
     assert path.read_bytes() == b"old"
@@ -157,7 +157,7 @@ def test_without_posix_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_replacing_keeps_owner_and_mode(tmp_path: Path) -> None:
-    """A service goes on reading the file that somebody else has rewritten."""
+    """A service can still read the file after another user has rewritten it."""
     path = private(tmp_path / "a")
     path.chmod(0o640)
     if os.geteuid() == 0:

@@ -161,7 +161,7 @@ def test_saving_never_replaces_another_ring(tmp_path: Path) -> None:
 
 
 def test_a_change_on_a_change_is_still_of_its_base(tmp_path: Path) -> None:
-    """Two changes in memory do not pass for the next after somebody else's one."""
+    """A ring that was changed twice in memory does not replace another operator's change."""
     path = tmp_path / "keys.json"
     base = KeyRing.open(path)
     (key,) = base
@@ -219,7 +219,7 @@ def test_a_vanished_file_is_not_made_anew(tmp_path: Path) -> None:
 def test_a_running_ring_is_held_against_files_and_variables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a document comes from, it must not be older than the one in use."""
+    """A document from a file or a variable must not be older than the one in use."""
     path = tmp_path / "keys.json"
     old = KeyRing.open(path)
     monkeypatch.setenv("SESSION_KEYS", json.dumps(old.to_jwks(private=True)))

@@ -59,7 +59,7 @@ class TestSchedule:
         ],
     )
     def test_refused_with_the_reason(self, numbers: Any, reason: str, hs256: KeyRing) -> None:
-        """Where a wrong config is used, by whoever rotates or mints; readers need not care."""
+        """A wrong config fails when its schedule is read, with the reason, and not before."""
         with pytest.raises(ConfigError, match=reason):
             _ = KeyRing.from_jwks(hs256.to_jwks(private=True) | {"rotation": numbers}).schedule
         Schedule(token_lifetime=1, period=901, propagation=900, leeway=3600)
@@ -187,7 +187,7 @@ class TestAdding:
             plan(ring, NOW, {"period": 5})  # type: ignore[arg-type]
 
     def test_a_kid_is_used_once(self) -> None:
-        """A name that the ring has, of whatever key, is drawn again."""
+        """A kid that any key of the ring has is drawn again."""
         ring = ring_of(a=(1, None))
         kids = iter(["a", "a", "b"])
 
@@ -200,7 +200,7 @@ class TestAdding:
 
 class TestGrace:
     def test_a_superseded_key_gets_its_end(self) -> None:
-        """Not before its successor signs; then long enough for whoever hears of it late."""
+        """A superseded key gets an end once its successor signs, late enough for slow processes."""
         ring = ring_of(a=(NOW, None), b=(NOW + 5000, None))
         assert plan(ring, NOW + 4999, SCHEDULE) == (ring, ())
         for late in (0, 7, 30 * DAY):
@@ -241,7 +241,7 @@ class TestRemoving:
         assert KeyRing.from_jwks(after.to_json()).states(NOW)["a"] == "revoked"
 
     def test_nothing_while_the_clock_is_in_doubt(self) -> None:
-        """An active key of more than two periods: the clock has jumped, or nobody rotated."""
+        """No key is removed beside an active one of over two periods: the clock can have jumped."""
         ring = ring_of(a=(1, NOW), b=(NOW, None))
         for periods, kept in ((2, False), (3, True)):
             after, events = plan(ring, NOW + periods * SCHEDULE.period, SCHEDULE)
@@ -252,7 +252,7 @@ class TestRemoving:
 class TestReaders:
     @pytest.mark.parametrize("spoil", ["expired", "revoked", "fresh"])
     def test_a_reader_never_becomes_a_minter(self, spoil: str) -> None:
-        """Whatever has become of its keys, no key that signs is added to its document."""
+        """A reader's ring never gets a signing key, even if its own keys are unusable."""
         key = generate_key("Ed25519", kid="a", nbf=1)
         if spoil == "expired":
             key = key.with_members(exp=NOW - 5)
@@ -384,7 +384,7 @@ schedules = st.builds(
 
 @given(ring=rings(), schedule=schedules, times=st.lists(st.integers(0, 400 * DAY), max_size=6))
 def test_the_laws_of_planning(ring: KeyRing, schedule: Schedule, times: list[int]) -> None:
-    """For any ring and any runs: idempotent, somebody signs, and nothing valid ends early."""
+    """For any ring and runs planning is idempotent, a key signs, and no valid token ends early."""
     for now in [NOW, *(NOW + seconds for seconds in sorted(times))]:
         before = ring.active(now)
         after, events = plan(ring, now, schedule)

@@ -69,14 +69,14 @@ def test_the_signer_is_found_again_when_the_clock_goes_back() -> None:
 
 
 def test_a_pending_key_already_verifies() -> None:
-    """A signer with a fast clock harms nobody."""
+    """A pending key verifies tokens of a signer with a fast clock."""
     fast = SessionCodec(ring_of(a=(0, None), b=(NOW, None)))
     token = fast.encode({}, now=NOW)
     assert fast.decode(token, now=NOW - 30).kid == "b"
 
 
 def test_an_expired_key_is_unknown_and_says_so() -> None:
-    """The error tells an expired or revoked key from one that nobody knows."""
+    """The error tells an expired or revoked key from an unknown one."""
     ring = ring_of(a=(0, NOW + 10), b=(5, None))
     (signed_by_a,) = [encode({}, KeyRing([ring["a"]]), now=NOW)]
     assert decode(signed_by_a, ring, now=NOW + 9).kid == "a"

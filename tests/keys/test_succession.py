@@ -18,7 +18,7 @@ def ring() -> KeyRing:
 
 
 def changed(ring: KeyRing, **members: Any) -> bytes:
-    """Return the ring's document with other members, as somebody's editor writes it."""
+    """Return the ring's document with other members, as an editor writes it."""
     document = KeyRing.from_jwks(ring.to_jwks(private=True) | members)
     return document.to_json()
 
@@ -27,12 +27,12 @@ class TestJudge:
     """What becomes of the running ring, for each thing that a source may give."""
 
     def test_the_same(self, ring: KeyRing) -> None:
-        """Whatever its spelling."""
+        """The same document in another spelling is not a change."""
         assert judge(ring, "x", ring.to_json()) == (ring, None, False)
         assert judge(ring, "x", ring.to_json().replace(b"\n", b"\r\n")).ring is ring
 
     def test_a_successor(self, ring: KeyRing) -> None:
-        """It is taken over, with members that nobody knows."""
+        """A successor is taken over with its unknown members."""
         verdict = judge(ring, "x", changed(ring.add(now=NOW), note="kept"))
         assert (verdict.ring.serial, len(verdict.ring), verdict.problem) == (6, 3, None)
         assert verdict.ring.to_jwks(private=True)["note"] == "kept"
@@ -82,7 +82,7 @@ class TestJudge:
         assert again.problem == verdict.problem
 
     def test_other_material_under_a_kid(self, ring: KeyRing) -> None:
-        """It is refused, whatever its serial; its revocations are believed."""
+        """Other material under a kid is refused with any serial; its revocations are believed."""
         other = KeyRing([*KeyRing.generate(kid="a"), ring["b"].with_members(revoked={})], serial=9)
         verdict = judge(ring, "x", other.to_json())
         assert verdict.conflict

@@ -80,7 +80,7 @@ def shelf(ring: KeyRing) -> Shelf:
 
 
 def changed(ring: KeyRing, **members: Any) -> bytes:
-    """Return the ring's document with other members, as somebody's editor writes it."""
+    """Return the ring's document with other members, as an editor writes it."""
     document = KeyRing.from_jwks(ring.to_jwks(private=True) | members)
     return document.to_json()
 
@@ -125,7 +125,7 @@ class TestReloading:
     def test_a_conflict_is_an_error(
         self, ring: KeyRing, shelf: Shelf, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Somebody must choose; revoked keys are out of use all the same."""
+        """A conflict waits for the operator's choice, and revoked keys are out of use meanwhile."""
         watcher = Idle(shelf)
         shelf.document = changed(ring, keys=ring.revoke("b").to_jwks(private=True)["keys"])
         assert not watcher.reload()
@@ -209,7 +209,7 @@ class TestMisses:
     def test_one_reload_within_the_cooldown(
         self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """However many kids nobody knows, and whatever they are."""
+        """Any number of unknown kids causes one reload within the cooldown."""
         clock = [100.0]
         for module in (watcher_module, poller):
             monkeypatch.setattr(module, "uptime", lambda: clock[0])
@@ -481,7 +481,7 @@ class TestThread:
     def test_a_system_without_threads_to_give(
         self, shelf: Shelf, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """No ring is used that nobody follows: each use tries again."""
+        """Each use tries to start following again, because a ring is not used unfollowed."""
         changed = threading.Event()
         watcher = KeyRingWatcher(shelf, refresh=0.01, callback=lambda _: changed.set())
         codec: SessionCodec[Any] = SessionCodec(watcher)

@@ -131,7 +131,7 @@ class ReaderContract:
 
     @pytest.mark.parametrize("secret", ["", b"", None, 42])
     def test_no_secret_is_an_error(self, secret: Any) -> None:
-        """An empty one would let anybody in."""
+        """An empty secret is an error, because everyone knows it."""
         with pytest.raises(ConfigError, match="secret"):
             self.reader(secret=secret)
         with pytest.raises(ConfigError, match="secret"):

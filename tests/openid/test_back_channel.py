@@ -170,7 +170,7 @@ def test_keys_that_do_not_do(odd: dict[str, Any]) -> None:
 
 
 def test_a_subject_of_the_applications() -> None:
-    """The application maps the provider's names to its own; whom it does not know is no error."""
+    """The application maps the provider's names to its own; an unknown user is not an error."""
     shop = Shop(subject=lambda claims: {"0042": "ada"}.get(claims["sub"]))
     assert shop.hear(logout_token(NOW, sub="0043")) == (200, {})
     assert shop.lives()
@@ -179,7 +179,7 @@ def test_a_subject_of_the_applications() -> None:
 
 
 def test_an_unknown_session_of_the_provider(caplog: pytest.LogCaptureFixture) -> None:
-    """A `sid` alone that nobody was signed in with is answered 200, and told in the log."""
+    """An unknown `sid` without a subject is answered 200, and told in the log."""
     shop = Shop()
     assert shop.hear(logout_token(NOW, sub=DROPPED, sid="s1")) == (200, {})
     assert shop.lives()

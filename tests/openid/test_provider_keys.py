@@ -67,7 +67,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_nothing_is_fetched_before_it_is_needed(provider: Provider) -> None:
-    """The constructor does no I/O, and a known kid asks nobody again."""
+    """The constructor does no I/O, and a known kid is not fetched again."""
     keys = ProviderKeys(provider.url)
     assert provider.asked == 0
     for _ in range(3):

@@ -477,7 +477,7 @@ def test_expired_is_told_before_the_store_is_asked(
 
 
 def test_a_store_that_is_down_is_no_verdict(codec: SessionCodec[Any], watched: Watched) -> None:
-    """It raises StoreError, which is no TokenError: nobody is signed out by it."""
+    """A failing store raises a StoreError, which is not a TokenError and signs no user out."""
     token = codec.encode(large(), now=NOW)
     session = codec.decode(token, now=NOW)
     watched.down = True
@@ -554,7 +554,7 @@ def test_a_memory_store_has_an_end() -> None:
 
 
 def test_changed_members_are_checked(codec: SessionCodec[Any]) -> None:
-    """Whatever the application put into a state that was read, however large the rest."""
+    """Each changed member of a large state that was read is checked."""
     token = codec.encode(large(), now=NOW)
     wrong: list[tuple[str, dict[Any, Any]]] = [
         ("state.a", {"a": {1}}),

@@ -1,4 +1,4 @@
-"""Overflow over HTTP: cookies that are small, whatever the state, and loops that do not wait."""
+"""Overflow over HTTP: large states have small cookies, and event loops do not wait."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_it_overflows_where_browsers_would_drop_the_cookie(
 
 
 def test_nested_changes_count(browser: Browser) -> None:
-    """Change detection compares states, wherever they are kept."""
+    """Nested changes count in a state from a store, too."""
     browser.ask(lambda session: session.update(large()))
     first = browser.cookie
     browser.ask(lambda session: session["cart"].append(b"more"))
@@ -169,7 +169,7 @@ def test_a_lost_entry_is_a_refusal_and_leaves_the_cookie(
 
 
 def test_signing_out_removes_the_entry(browser: Browser, watched: Threads) -> None:
-    """With the cookie, so that nobody reads it by a former one."""
+    """Signing out removes the entry with the cookie, so a copied cookie cannot read it."""
     browser.ask(lambda session: session.update(large()))
     former = browser.cookie
     headers = browser.ask(lambda session: session.clear())
@@ -226,7 +226,7 @@ def test_the_former_entry_goes_with_its_session(
 
 
 def test_an_entry_whose_token_is_not_sent_is_removed(hs256: KeyRing, watched: Threads) -> None:
-    """Nobody could ever read it."""
+    """An entry is removed if its token is not sent, because no request can name it."""
     revocations = Denials()
     manager: SessionManager[Any] = SessionManager(
         hs256, policy=POLICY, overflow=watched, revocation=revocations
@@ -345,7 +345,7 @@ class Denials(RevocationStore):
 def test_a_session_whose_state_cannot_be_read_can_be_ended(
     hs256: KeyRing, watched: Threads, *, lost: bool
 ) -> None:
-    """It is known by its id, and began when it did, whatever its renewals."""
+    """A session whose state is unreadable has its id and its start, also after renewals."""
     revocations = Denials()
     codec: SessionCodec[Any] = SessionCodec(
         hs256, policy=POLICY, overflow=watched, revocation=revocations
@@ -510,7 +510,7 @@ def test_an_untouched_session_stays_unopened(
 def test_a_store_that_is_down_is_told_when_the_session_is_asked_for(
     manager: SessionManager[Any], watched: Threads
 ) -> None:
-    """And answered with a 503 that leaves the cookie alone: nobody is signed out by it."""
+    """A failing store is a StoreError at the first use, and a 503 that leaves the cookie alone."""
     cookie = cookie_of(serve(manager, b"", lambda session: session.update(large())))
     watched.down = True
     session = manager.open([(b"cookie", cookie)])

@@ -105,7 +105,7 @@ def begin(codec: SessionCodec[Any], *, now: int = NOW, subject: str | None = "ad
 
 
 def lives(codec: SessionCodec[Any], session: Session[Any], *, now: int = NOW) -> bool:
-    """Tell whether a renewed token of a session is accepted; renewal itself asks nobody."""
+    """Tell whether a renewed token of a session is accepted; renewal itself asks no store."""
     try:
         codec.decode(codec.renew(session, now=now), now=now)
     except Revoked:
@@ -115,7 +115,7 @@ def lives(codec: SessionCodec[Any], session: Session[Any], *, now: int = NOW) ->
 
 class TestRevoking:
     def test_one_session(self, codec: SessionCodec[Any]) -> None:
-        """It is dead, and so is whatever was renewed from it before or after; others live."""
+        """A revoked session ends with its renewals, before and after; other sessions live."""
         session, other = begin(codec), begin(codec)
         before = codec.renew(session, now=NOW)
         codec.revoke(session, now=NOW)
@@ -146,12 +146,13 @@ class TestRevoking:
             codec.revoke_sid(sid, now=NOW)
 
     def test_a_subject(self, codec: SessionCodec[Any]) -> None:
-        """All of its sessions, in whatever spelling of the subject, and nobody else's."""
-        first, bob, nobody = begin(codec), begin(codec, subject="bob"), begin(codec, subject=None)
+        """All sessions of a subject end, in each spelling of it, and no other subject's."""
+        first, bob = begin(codec), begin(codec, subject="bob")
+        anonymous = begin(codec, subject=None)
         codec.revoke_subject("ada", now=NOW)
         assert not lives(codec, first)
         assert lives(codec, bob)
-        assert lives(codec, nobody)
+        assert lives(codec, anonymous)
         number = codec.decode(codec.encode({}, subject=42, now=NOW), now=NOW)
         codec.revoke_subject("42", now=NOW)
         assert not lives(codec, number)
@@ -170,12 +171,12 @@ class TestRevoking:
         assert lives(codec, begin(codec))
 
     def test_all(self, codec: SessionCodec[Any]) -> None:
-        """Everybody's, the kept ones too; what begins after it lives."""
-        kept, nobody = begin(codec), begin(codec, subject=None)
+        """All sessions end, the kept ones too, and later ones live."""
+        kept, anonymous = begin(codec), begin(codec, subject=None)
         codec.revoke_subject("ada", keep=kept, now=NOW)
         codec.revoke_all(now=NOW)
         assert not lives(codec, kept)
-        assert not lives(codec, nobody)
+        assert not lives(codec, anonymous)
         assert lives(codec, begin(codec))
         assert lives(codec, begin(codec, subject=None))
 
@@ -252,7 +253,7 @@ class TestRevoking:
         assert store.count() == (0, 1)
 
     def test_the_expired_is_expired(self, codec: SessionCodec[Any]) -> None:
-        """Step 8 comes before step 9, and nobody is asked."""
+        """An expired token is refused in step 8, before step 9 asks the store."""
         session = begin(codec)
         token = codec.renew(session, now=NOW)
         codec.revoke(session, now=NOW)
@@ -279,7 +280,7 @@ class TestRevoking:
         assert codec.decode(token, now=NOW + 3).started_at == session.started_at == NOW + 8
 
     def test_asking_now(self, codec: SessionCodec[Any]) -> None:
-        """The store itself, whatever is asked otherwise."""
+        """`confirm` asks the store itself, and not the check of each request."""
         session = begin(codec)
         codec.confirm(session)
         codec.revoke(session, now=NOW)
@@ -343,9 +344,9 @@ class TestRefused:
             codec.revoke(session.sid)
         with pytest.raises(ConfigError, match="keep belongs to another subject"):
             codec.revoke_subject("bob", keep=session)
-        nobody: Any = None
+        missing: Any = None
         with pytest.raises(ConfigError, match="not a subject"):
-            codec.revoke_subject(nobody)
+            codec.revoke_subject(missing)
         odd: Any
         for odd in (True, 2**53, "\ud800", b"ada", []):
             with pytest.raises(StateError):
@@ -403,7 +404,7 @@ class TestStoreThatIsDown:
 
 
 def test_the_observer_is_told() -> None:
-    """What was decoded, refused, renewed and revoked, and what failed; never of whom."""
+    """The observer hears what was decoded, refused, renewed and revoked, and never a user."""
     watcher = Recorder()
     store = Down()
     store.down = False

@@ -45,7 +45,7 @@ def test_boundaries(delta: int) -> None:
 
 
 def test_the_greater_of_mark_and_everyone_counts() -> None:
-    """Whichever of the two is older."""
+    """The later of the subject's mark and the mark of all counts, in both orders."""
     assert revoked(NOW, Entries(mark=NOW, everyone=NOW - 9))
     assert revoked(NOW, Entries(mark=NOW - 9, everyone=NOW))
 
@@ -167,7 +167,7 @@ class TestEntries:
                     assert entries.revokes(sid(number), start, subject) == expected
 
     def test_one_subject_takes_one_place(self) -> None:
-        """However often it is marked within a span, and whatever its mark spares."""
+        """A subject takes one place after any number of marks, with any spared session."""
         entries = RevocationEntries()
         for number in range(1000):
             entries.put_mark(bytes(bytearray(ADA)), Mark(NOW, sid(number), NOW + LIFE, number))
@@ -270,7 +270,7 @@ class Fleet:
 
 @pytest.mark.parametrize("seed", range(400))
 def test_what_was_ended_stays_ended_and_nothing_else_is(seed: int) -> None:
-    """Whatever the nodes' clocks (up to 5 s apart) and delays (up to 3 s).
+    """The rule holds for all clocks (up to 5 s apart) and delays (up to 3 s) of the nodes.
 
     What began before a call, all but the kept session, is revoked; what begins on a node that has
     heard of it, or later than 5 s and the difference of the clocks after it, lives. No session

@@ -55,7 +55,7 @@ def test_what_stands_across_two_records_is_no_id() -> None:
 
 
 def test_it_grows_and_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks meanwhile finds what was there before, at any moment."""
+    """A reader finds all former ids at any moment while the table grows."""
     monkeypatch.setattr(module, "_CROWDED", 2)
     random = Random(7)  # noqa: S311  # no secret
     known = [random.randbytes(16) for _ in range(500)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tokensession.revocation.decision import Entries
 
-GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
+GENEROUS = 30  # seconds; a call with a timeout of one second ends within these on any machine
 
 
 def sql_store(url: str, timeout: float) -> SQLStore:

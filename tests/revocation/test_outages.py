@@ -45,7 +45,7 @@ RING = KeyRing.generate()
 POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
 HOUR = 3600
 PATIENCE = 60  # seconds until what has to come is late
-GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
+GENEROUS = 30  # seconds; a call with a timeout of one second ends within these on any machine
 TIMEOUT = 1.0
 STALE = 0.3  # seconds
 
@@ -129,7 +129,7 @@ def new_store(kind: type[Server], url: str, timeout: float = TIMEOUT) -> Any:
 
 
 class Closing(contextlib.ExitStack):
-    """Closes whatever it is called with, before the server that was made before it ends."""
+    """Closes each object that it is called with, before the servers that were made earlier end."""
 
     def __call__(self, one: Any) -> Any:
         """Return it."""
@@ -138,7 +138,7 @@ class Closing(contextlib.ExitStack):
 
 @pytest.fixture
 def made() -> Iterator[Closing]:
-    """Give what closes whatever it is given, when the test is over."""
+    """Give a function that closes its argument when the test is over."""
     with Closing() as made:
         yield made
 
@@ -292,7 +292,7 @@ class TestFull:
             server.limit_files()
             wait_for(lambda: recorded(lambda: store.deny(denial(number), now=NOW)))
             assert store.look_up(sid(number), None).denied
-            # Whatever was acknowledged is in the log.
+            # All acknowledged writes are in the log.
             kept = store.count()
             server.restart()
             assert store.count() == kept
@@ -364,7 +364,7 @@ def check_failover(store: Store, fail_over: Callable[[], None], other: Store) ->
         store.deny(denial(number), now=NOW)
     store.mark(ADA, None, now=NOW, life=LIFE)
     replica.read()
-    other.deny(denial(5), now=NOW)  # in the other one's own order, before anybody looks
+    other.deny(denial(5), now=NOW)  # in the other one's own order, before the replica reads
     fail_over()
     wait_for(lambda: recorded(replica.read))
     # What the old server had acknowledged and never passed on is in force where it was heard,
@@ -376,7 +376,7 @@ def check_failover(store: Store, fail_over: Callable[[], None], other: Store) ->
     replica.read()
     assert entries(replica, sid(6), None).denied
     # A process that starts now knows what the new one knows. That is what asynchronous
-    # replication loses; whoever asks the store learns no more.
+    # replication loses; a lookup in the store learns no more.
     fresh = Replica(store)
     fresh.read()
     known = [entries(fresh, sid(number), None).denied for number in range(1, 7)]
@@ -441,7 +441,7 @@ class TestFailover:
 
     @pytest.mark.parametrize("kind", [Postgres, Valkey])
     def test_to_an_empty_server(self, kind: type[Server]) -> None:
-        """It was never made: nobody is let in by it, until an operator makes it anew."""
+        """An empty server refuses all sessions until an operator makes the store anew."""
         with kind() as old, kind() as new, short_folder() as folder, Closing() as made:
             address = Address(folder / "s")
             ends = [server.folder if kind is Postgres else server.folder / "s"

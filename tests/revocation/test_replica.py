@@ -131,7 +131,7 @@ def no_thread(_: threading.Thread) -> None:
 @pytest.mark.usefixtures("still")
 class TestReading:
     def test_the_first_check_reads(self) -> None:
-        """Until that has worked nobody can tell what is revoked."""
+        """The first check reads the store, because the replica knows nothing before."""
         store = Fragile()
         store.deny(denial(1), now=NOW)
         assert revoked(Replica(store), sid(1), NOW, None)
@@ -395,7 +395,7 @@ class TestThread:
         replica = Replica(store, refresh=0.01)
         replica.read()
         store.deny(denial(1), now=NOW)
-        wait_for(lambda: replica.size == 1)  # and nobody has asked
+        wait_for(lambda: replica.size == 1)  # before the first check
 
         def check() -> None:
             store.deny(denial(2), now=NOW)
@@ -465,7 +465,7 @@ class TestThread:
 
     @pytest.mark.parametrize("how", ["before", "oddly"])
     def test_it_outlives_a_failing_store(self, how: str, caplog: pytest.LogCaptureFixture) -> None:
-        """Whatever it fails with: one warning for each outage, and it goes on when it can."""
+        """Each kind of failure is one warning an outage, and the replica goes on afterwards."""
         store, watcher = Fragile(), Watcher()
         replica = Replica(store, refresh=0.01, observer=watcher)
         replica.read()

@@ -195,7 +195,7 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 class TestWhatEnds:
     def test_signing_out(self, site: Site) -> None:
-        """The cookie is deleted, and whoever kept a copy has nothing."""
+        """Signing out deletes the cookie, and a copy of it is refused."""
         cookie = site.sign_in()
         assert site.subject(cookie) == "ada"
         assert deletes(site.get("/act?clear=", cookie))
@@ -230,7 +230,7 @@ class TestWhatEnds:
         assert [site.subject(one) for one in (cookie, renewed)] == ["revoked", "ada"]
 
     def test_regenerating_what_is_ended_meanwhile(self, site: Site) -> None:
-        """Does not bring it back under an id of which nobody knows; the cookie is left alone."""
+        """Regenerating an ended session does not revive it under a new id or change the cookie."""
         cookie = site.sign_in()
         manager = SessionManager(RING, policy=POLICY, revocation=site.store)
         slow, sign_out = (
@@ -260,7 +260,7 @@ class TestWhatEnds:
         assert [site.subject(one) for one in (phone, cookie)] == ["revoked", "ada"]
 
     def test_all_my_devices(self, site: Site) -> None:
-        """End the others, then sign out: all end, and not those of whoever signs in after it."""
+        """Ending the others and signing out ends all sessions, and not those of later sign-ins."""
         phone, laptop, bob = site.sign_in(), site.sign_in(), given(site.get("/act?sign_in=bob"))
         assert deletes(site.get("/act?revoke_others=&clear=", laptop))
         assert [site.subject(one) for one in (phone, laptop, bob)] == ["revoked", "revoked", "bob"]
@@ -281,7 +281,7 @@ class TestWhatEnds:
         assert [site.subject(one) for one in (phone, bob)] == ["revoked", "revoked"]
 
     def test_clearing_what_was_nobodys(self, site: Site) -> None:
-        """Ends it, whoever signs in after that."""
+        """Clearing an anonymous session ends it, before a sign-in in the same request too."""
         cookie = given(site.get("/act?set=1"))
         given(site.get("/act?clear=&sign_in=ada", cookie))
         assert site.subject(cookie) == "revoked"
@@ -306,7 +306,7 @@ class TestWhatEnds:
 
 
 def test_asking_now_after_regenerating() -> None:
-    """The former id is asked for, as nobody has ended or spared the new one yet."""
+    """A check after regenerating asks for the former id, because the store has no new one yet."""
     manager = SessionManager(RING, policy=POLICY, revocation=MemoryStore())
     codec = manager.codec
     session = codec.decode(codec.encode({}, subject="ada"))
@@ -365,7 +365,7 @@ class TestStateThatCannotBeRead:
 
 class TestStoreThatIsDown:
     def test_checks(self) -> None:
-        """503 without touching the cookie, wherever the session is touched, and nowhere else."""
+        """Each use of the session is a 503 that leaves the cookie alone; other requests succeed."""
         site = Site(Lookup)
         cookie = site.sign_in()
         site.store.down = {"look_up"}
@@ -402,7 +402,7 @@ class TestStoreThatIsDown:
         assert site.subject(cookie) == "ada"
 
     def test_beginning_a_session(self) -> None:
-        """503: nobody could tell whether it lives."""
+        """Beginning a session is a 503, because the manager cannot tell whether it would live."""
         site = Site(Lookup)
         site.store.down = {"look_up"}
         assert site.get("/act?sign_in=ada").status_code == 503

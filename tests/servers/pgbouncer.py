@@ -68,6 +68,6 @@ max_client_conn = 200
         return [str(_BINARY), str(self.folder / "pgbouncer.ini")]
 
     def answers(self) -> bool:
-        """It accepts whoever comes."""
+        """It accepts connections."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5):
             return True

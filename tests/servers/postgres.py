@@ -40,7 +40,7 @@ def _binaries() -> Path:
 
 
 class Postgres(Server):
-    """A cluster of one database, trusting whoever reaches its socket."""
+    """A cluster of one database, which trusts each client of its socket."""
 
     stop_signal = signal.SIGINT  # a fast shutdown
     unprivileged = True

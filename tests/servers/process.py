@@ -81,7 +81,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it on whatever its folder holds, and return when it serves."""
+        """Start it on the present contents of its folder, and return when it serves."""
         deadline = monotonic() + PATIENCE
         while True:
             with (self.folder / "log").open("ab") as log:
@@ -194,7 +194,7 @@ def ask(path: Path, question: bytes) -> bytes:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
+    """Return a port that is free at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -116,7 +116,7 @@ def test_a_killed_memcached_has_forgotten() -> None:
 
 
 def test_a_paused_server_hangs_and_goes_on() -> None:
-    """Between pause and resume it answers nobody; a paused one can be stopped."""
+    """A paused server does not answer until it is resumed, and can be stopped."""
     with Valkey() as server:
         server.pause()
         with redis.Redis.from_url(server.url, socket_timeout=0.1) as client:
@@ -129,7 +129,7 @@ def test_a_paused_server_hangs_and_goes_on() -> None:
 
 @pytest.mark.parametrize("name", ["Postgres", "Valkey", "Redis", "Memcached", "Mongo"])
 def test_a_server_dies_with_its_parent(name: str) -> None:
-    """Whatever becomes of pytest: here it is killed, and cannot clean up."""
+    """A server ends with pytest, even if pytest is killed and cannot clean up."""
     child = subprocess.Popen(  # noqa: S603  # our own text
         [sys.executable, "-c", _CHILD.format(name=name)], cwd=ROOT, stdout=subprocess.PIPE
     )
@@ -149,7 +149,7 @@ def test_a_server_dies_with_its_parent(name: str) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process lives; one that nobody has waited for yet does not."""
+    """Tell whether a process lives; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

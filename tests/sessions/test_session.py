@@ -163,7 +163,7 @@ class TestVerbs:
         assert session.authenticated_at == NOW
 
     def test_signing_in_is_authenticating(self, session: Session[Any]) -> None:
-        """The instant is the start of the session that begins, whatever was before."""
+        """The authentication's instant is the start of the new session, not a former one."""
         session.reauthenticate()
         session.sign_in("42")
         assert session.authenticated_at == session.started_at == NOW + 100

@@ -152,7 +152,7 @@ class ChainContract:
 
     @pytest.mark.parametrize("how", ["deny", "mark", "revoke_all", "revoke_before"])
     def test_an_ended_session_cannot_be_replaced(self, store: Store, how: str) -> None:
-        """Whichever entry ended it; nothing changes, and the new id is not known afterwards."""
+        """A session that any entry ended is not replaced, and the new id stays unknown."""
         if how == "deny":
             store.deny(denial(1), now=NOW)
         elif how == "mark":
@@ -333,7 +333,7 @@ class ChainContract:
 
     @pytest.mark.parametrize("how", ["deny", "mark", "revoke_all"])
     def test_no_session_outlives_a_sign_out_at_the_same_time(self, store: Store, how: str) -> None:
-        """Whichever comes first, the old id and the new one are ended once both are answered."""
+        """A sign-out beside a replacement ends the old id and the new one, in both orders."""
         meet = Barrier(2)
 
         def replace(number: int, subject: bytes, start: int) -> bool:

@@ -27,7 +27,7 @@ class KeySourceContract:
         assert source.read() == '{"ä": 2}'.encode()
 
     def test_the_slower_writer_loses(self, source: KeySource) -> None:
-        """Whoever read another document, or none, changes nothing."""
+        """A writer that read another document, or none, changes nothing."""
         assert not source.write(b"x", over=b"never was")
         assert source.read() is None
         assert source.write(b"one", over=None)

@@ -52,7 +52,7 @@ class OverflowContract:
         assert store.largest > 1_000_000
 
     def test_what_is_put_is_got(self, store: Store) -> None:
-        """Whatever the bytes, and under that name alone."""
+        """Any bytes come back as they were put, under their own name alone."""
         at = now()
         entries = {name(1): b"\0\r\n" * 5, name(2): os.urandom(100_000), name(3): b"\xff"}
         for key, entry in entries.items():
@@ -143,7 +143,7 @@ class OverflowContract:
         assert store.get(name(99)) == b"entry"
 
     def test_what_has_ended_leaves_with_the_writing(self, store: Store) -> None:
-        """So a store that is used does not grow for ever, whoever forgets to sweep it."""
+        """Writing removes ended entries, so a store in use does not grow without a sweep."""
         at = now()
         if not self.sweeps:
             pytest.skip("its server does that")

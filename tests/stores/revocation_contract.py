@@ -1,4 +1,4 @@
-"""What every store of revocations does, whatever it is made of: each store's tests inherit this."""
+"""The contract of all stores of revocations: each store's tests inherit it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class StoreContract(ChainContract):
         assert store.count() == (0, 0)
 
     def test_a_denied_session_is_denied_alone(self, store: Store) -> None:
-        """By its id, whatever subject is asked for; denying again changes nothing."""
+        """A denied id is denied for each subject, and denying it again changes nothing."""
         store.deny(denial(1), now=NOW)
         store.deny(denial(1), now=NOW)
         store.deny(denial(2, None), now=NOW)
@@ -116,7 +116,7 @@ class StoreContract(ChainContract):
         assert store.look_up(sid(1), ADA).kept is None
 
     def test_what_was_ended_is_not_spared(self, store: Store) -> None:
-        """Whoever wants to keep a session may not have heard that it was ended; it stays so."""
+        """An ended session stays ended, even if a later mark spares it."""
         store.mark(ADA, spared(1, NOW), now=NOW, life=LIFE)
         store.mark(ADA, spared(2, NOW + 5), now=NOW, life=LIFE)
         assert store.look_up(sid(2), ADA) == Entries(mark=NOW + 6)
@@ -226,7 +226,7 @@ class StoreContract(ChainContract):
         assert store.look_up(sid(1), BOB) == Entries(mark=NOW + 5, everyone=everyone)
 
     def test_the_later_end_counts(self, store: Store) -> None:
-        """In whatever order they were told."""
+        """The later end of a denial counts, in both orders."""
         for ends in ((10, LATE), (LATE, 10)):
             for end in ends:
                 store.deny(denial(end, until=NOW + end), now=NOW)
@@ -352,7 +352,7 @@ class StoreContract(ChainContract):
         assert store.look_up(sid(1), ADA).mark == NOW + 9
 
     def test_marks_and_everyone_at_once(self, store: Store) -> None:
-        """Whoever is told that all is revoked can rely on each mark that was set before."""
+        """A revocation of all sessions gets a later instant than each mark before it."""
 
         def both(number: int) -> tuple[Mark, int] | None:
             mark = store.mark(key(number), None, now=NOW, life=LIFE)

@@ -1,4 +1,4 @@
-"""Limits of calls on sockets: whoever waits too long finds its connection closed."""
+"""Limits of calls on sockets: a call that takes too long finds its connection closed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_call_that_ends_in_time_leaves_its_socket_alone() -> None:
 
 
 def test_a_socket_that_is_gone_is_no_matter() -> None:
-    """Whoever waited on it has found out already."""
+    """A socket that was closed before its deadline is ignored."""
     deadlines = Deadlines()
     with pair() as (one, _), deadlines.limit(one.fileno(), 0.01):
         one.close()
@@ -150,7 +150,7 @@ def test_a_call_that_begins_when_the_thread_goes_to_rest_is_seen() -> None:
 
 
 def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is begun that nobody could end; the next call tries again."""
+    """A call that no thread could end is not begun, and the next call tries again."""
     deadlines = Deadlines()
 
     def fail(_: threading.Thread) -> None:
@@ -181,7 +181,7 @@ def test_a_thread_that_has_died_is_started_again() -> None:
 
 
 def test_threads_that_begin_at_once_share_one_thread() -> None:
-    """Whoever was second finds it there."""
+    """Threads that begin at the same time start one thread of deadlines."""
     deadlines = Deadlines()
     deadlines._start()
     thread = deadlines._thread

@@ -345,7 +345,7 @@ def check_move(nodes: Nodes, old: Postgres, new: Postgres, spent: int) -> None:
         moved.deny(denial(number), now=NOW)
         assert follower.read() == 1
         assert follower.has(number)
-    # Before anybody has written, too.
+    # Before the first write, too.
     again = Nodes(nodes.stack)
     again.on(old).create()
     for number in range(MANY):

@@ -43,7 +43,7 @@ class TestURLs:
         assert "hunter" not in repr(vars(source).get("_path", "")) + source.name
 
     def test_the_password_reaches_the_client(self) -> None:
-        """As it stands, whatever characters it has."""
+        """The password reaches the client as it stands, with any characters."""
         variables = {"TOKENSESSION_SOURCE_PASSWORD": "hunter2/@#:%41"}
         sql: Any = source_from_url("postgresql://app@db/app", environment=variables)
         assert sql._connection.engine.url.password == "hunter2/@#:%41"

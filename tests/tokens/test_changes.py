@@ -81,7 +81,7 @@ UNTYPED: dict[str, tuple[Callable[[Any], object], bool]] = {
 @pytest.mark.parametrize("name", UNTYPED)
 @pytest.mark.parametrize("overflows", [False, True])
 def test_a_state_of_core_values(name: str, *, overflows: bool) -> None:
-    """Changes within it count, wherever it is; what was taken back does not."""
+    """Changes within a state count at each depth, and a change that was taken back does not."""
     overflow = Overflow(MemoryStore()) if overflows else None
     codec: SessionCodec[Any] = SessionCodec(RING, overflow=overflow)
     state: dict[str, Any] = {"a": 1, "b": {"c": [2]}}

@@ -81,7 +81,7 @@ class TestRingKeys:
         assert tombstone.ready is None
 
     def test_who_signs(self) -> None:
-        """The active key, from its very second on, in whatever order it is asked."""
+        """The active key signs from its first second on, for instants in any order."""
         first, second = (generate_key(kid=kid, nbf=nbf)
                          for kid, nbf in (("a", NOW), ("b", NOW + 100)))  # fmt: skip
         keys = RingKeys(KeyRing([first, second]), CONTEXT)
@@ -174,7 +174,7 @@ class TestPulling:
                 keys.current()
 
     def test_what_is_at_hand(self, ring: KeyRing) -> None:
-        """It is the newest ring, and stays with whoever took it; a miss asks the watcher."""
+        """`at_hand` gives the newest ring, which stays with its caller; a miss asks the watcher."""
         shelf = Shelf(ring)
         watcher = Idle(shelf)
         keys = DerivedKeys(watcher, CONTEXT, accept)

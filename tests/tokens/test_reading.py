@@ -1,4 +1,4 @@
-"""Reading a token (SPEC section 5): whatever comes in, and why it is refused."""
+"""Reading a token (SPEC section 5): what is accepted, and why the rest is refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tokensession.tokens.limits import CACHED_CIPHERS
      bytearray(b"a.b.c")],
 )  # fmt: skip
 def test_junk_is_refused(ring: KeyRing, junk: Any) -> None:
-    """Whatever it is, it ends in a TokenError."""
+    """Any junk is refused with a TokenError."""
     with pytest.raises(TokenError):
         decode(junk, ring)
 
@@ -182,7 +182,7 @@ def test_the_kid_of_an_unknown_header_is_not_repeated(hs256: KeyRing) -> None:
 
 
 def test_a_reader_applies_its_limit_and_never_its_idle_timeout() -> None:
-    """Idle was settled by whoever minted."""
+    """A reader applies its absolute timeout, and leaves the idle timeout to the minter."""
     ring = KeyRing.generate("Ed25519")
     token = encode({}, ring, ttl=3000, now=NOW)
     reader = SessionCodec(ring.reader(), policy=Policy(idle_timeout=10, absolute_timeout=2000))

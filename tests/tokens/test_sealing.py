@@ -121,7 +121,7 @@ def test_a_dropped_codec_drops_its_keys() -> None:
 
 @pytest.mark.parametrize("ring", RINGS, ids=ALGORITHMS)
 def test_the_length_of_a_token_is_known_before_it_is_made(ring: KeyRing) -> None:
-    """To the character, whatever the rest of the division by three."""
+    """The length is exact for each remainder of the division by three."""
     key = sealing.TokenKey(next(iter(ring)), b"session")
     for size in range(1, 40):
         token = key.token(bytes(size), key.salt(), bytes(12))

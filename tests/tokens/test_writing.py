@@ -100,7 +100,7 @@ def test_an_idle_window_as_long_as_the_session(hs256: KeyRing) -> None:
 
 
 def test_renewal_keeps_the_sessions_own_lifetime(hs256: KeyRing) -> None:
-    """Its idle window and cap are those that it was given, whatever the policy says."""
+    """Renewal keeps a session's own idle window and cap, against the policy's."""
     codec = SessionCodec(hs256, policy=Policy(absolute_timeout=1000, longest=50_000))
     session = codec.decode(codec.encode({}, ttl=9000, cap=20_000, now=NOW), now=NOW + 5000)
     renewed = codec.decode(codec.renew(session, now=NOW + 5000), now=NOW + 5000)
@@ -147,7 +147,7 @@ def test_renewal_moves_to_the_active_key(algorithm: str) -> None:
 
 
 def test_a_successor_signs_from_its_very_second_on() -> None:
-    """Not a second later, whatever was found for the one before."""
+    """A successor signs from its first second on, although its predecessor was cached."""
     first, second = (generate_key(kid=kid, nbf=nbf)
                      for kid, nbf in (("a", NOW), ("b", NOW + 100)))  # fmt: skip
     ring = KeyRing([first, second])

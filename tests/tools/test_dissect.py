@@ -1,4 +1,4 @@
-"""A token taken apart: with and without keys, and whatever else somebody pastes."""
+"""A token taken apart: with keys, without keys, and any other pasted text."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TestDissect:
 
     @given(st.integers(min_value=0, max_value=40))
     def test_parts_follow_each_other(self, length: int) -> None:
-        """Whatever the size, the parts and two dots cover each character once."""
+        """The parts and two dots cover each character once, for each size."""
         token = encode("x" * length, RING)
         parts = dissect(token).parts
         covered = [index for part in parts for index in range(part.start, part.end)]

@@ -263,11 +263,11 @@ class World:
             if len(listed[subject]) > LIMIT:
                 yield "more sessions live than the limit allows"
         if not all(one.subject is None or one.listed_id in listed[one.subject] for one in alive):
-            yield "somebody who is signed in is not listed"
+            yield "a user who is signed in is not listed"
         unknown = {*listed[ADA], *listed[BOB]} - {one.listed_id for one in alive}
         # The token of a sign-in that failed was never sent.
         if unknown and not any(request.error for request in self.requests):
-            yield "somebody who is signed out is listed"
+            yield "a user who is signed out is listed"
 
     def _faults_of(self, request: Request) -> Iterator[str]:
         others = "revoke_others" in request.verbs and request.error is None
@@ -283,7 +283,7 @@ class World:
                 subject = None
         written = READER.decode(request.token, now=NOW + 20)
         if written.subject != subject:
-            yield "somebody becomes somebody else"
+            yield "a user becomes another user"
         if "reauthenticate" in request.verbs and written.authenticated_at != NOW:
             yield "an authentication is lost"
         begins = any(verb in ENDS for verb in request.verbs)

@@ -58,7 +58,7 @@ def after(verb: str, manager: SessionManager[Any], token: str, *, now: int = LAT
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("verb", VERBS)
 def test_no_verb_changes_who_has_signed(verb: str, store: str) -> None:
-    """Revoking the first key ends what became of its session, whoever it is of by now."""
+    """Revoking the first key ends what became of its session, also under another user."""
     revocation = STORES[store]
     manager: SessionManager[Any] = SessionManager(RING, policy=POLICY, revocation=revocation)
     token = after(verb, manager, CODEC.encode({}, subject="42", now=NOW))

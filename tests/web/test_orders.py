@@ -80,7 +80,7 @@ class Unlisted(MemoryStore):
 
 
 class Unlimited(MemoryStore):
-    """A store that ends nobody beyond the limit."""
+    """A store that ends no session beyond the limit."""
 
     def _list(self, listing: Listing, now: int) -> tuple[Record, ...]:
         return super()._list(listing._replace(limit=None), now)
@@ -97,9 +97,9 @@ class Unchecked(MemoryStore):
 @pytest.mark.parametrize(
     ("pair", "make", "fault"),
     [
-        ((("regenerate",), ("nothing",)), Unlisted, "somebody who is signed in is not listed"),
+        ((("regenerate",), ("nothing",)), Unlisted, "a user who is signed in is not listed"),
         ((("sign_in_ada",), ("sign_in_ada",)), Unlimited, "more sessions live than the limit"),
-        ((("revoke_others",), ("nothing",)), Unchecked, "somebody who is signed out is listed"),
+        ((("revoke_others",), ("nothing",)), Unchecked, "a user who is signed out is listed"),
     ],
 )
 def test_the_judge_finds_a_directory_that_is_wrong(

@@ -55,7 +55,7 @@ class Events:
     """Passes events on.
 
     Args:
-        observer: Hears what happened, and nothing of whom, or None.
+        observer: Hears what happened, without the user; or None.
         audit: Hears all, or None.
 
     Attributes:

@@ -19,7 +19,7 @@ export function decodeCookie(header, name, ring, options = {}) {
   const context = options.context ?? name.replace(PREFIX, "");
   if (values.length === 1) return decode(values[0], ring, { ...options, context });
   // Another cookie of this name was planted, or left on another path: take the only good one.
-  // Of more than four none, as whoever plants them could push the true one out of sight.
+  // Refuse more than four, because an attacker who plants them could crowd out the true one.
   if (values.length > MAX_CANDIDATES) throw new TokenError("malformed");
   const sessions = values.flatMap((value) => {
     try {

@@ -101,7 +101,7 @@ export interface Session<State = Core> {
 }
 
 export interface Limits {
-  /** The most seconds that a session lasts whatever its renewals; null for its own cap alone. */
+  /** The most seconds that a session lasts, renewals included; null for its own cap alone. */
   absoluteTimeout?: number | null;
   /** The most seconds that a session's own cap may grant; null stands for `absoluteTimeout`. */
   longest?: number | null;
@@ -116,7 +116,7 @@ export interface ReadOptions extends Limits {
   leeway?: number;
 }
 
-/** Gives the session that a token carries, or throws a TokenError, whatever `token` is. */
+/** Returns the session that a token carries, or throws a TokenError for any other value. */
 export function decode<State extends Core>(
   token: unknown,
   ring: KeyRing,
@@ -137,7 +137,7 @@ export function encode(
     subject?: string | number | bigint | null;
     /** The idle window in seconds, at most the ring's token_lifetime; 1800 by default, or that where it is less. */
     ttl?: number;
-    /** The most seconds that the session lasts whatever its renewals. */
+    /** The most seconds that the session lasts, renewals included. */
     cap?: number | null;
     now?: number;
   },

@@ -14,7 +14,7 @@ for (const name of NAMES) {
   });
 }
 
-test("whatever is no string is malformed", () => {
+test("a token that is not a string is malformed", () => {
   const ring = KeyRing.fromJwks(load("tokens").rings.main);
   for (const token of [undefined, null, 7, {}, [], Buffer.from("a.b.c"), Symbol("token")]) {
     assert.throws(() => decode(token, ring), (error) => error instanceof TokenError && error.code === "malformed");

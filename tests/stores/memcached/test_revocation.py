@@ -110,7 +110,7 @@ class TestMemcached(StoreContract):
         assert store.mark(ADA, None, now=NOW, life=10).until == NOW + 5 + LIFE
 
     def test_the_later_end_counts(self, store: Any) -> None:
-        """In whatever order they were told."""
+        """The later end of a denial counts, in both orders."""
         for ends in ((10, 50), (50, 10)):
             for end in ends:
                 store.deny(denial(1, until=NOW + end), now=NOW)
@@ -158,7 +158,7 @@ def test_it_is_refused_unless_it_may_forget(memcached: Memcached, hs256: KeyRing
 
 
 def test_signing_out_is_final(memcached: Memcached, hs256: KeyRing) -> None:
-    """Through a codec, as long as the server remembers; then nobody is let in."""
+    """A sign-out holds while the server remembers it, and all sessions are refused afterwards."""
     store = MemcachedStore(
         MemcachedServer(memcached.url, prefix="codec", timeout=60), may_forget=True
     )
@@ -177,7 +177,7 @@ def test_signing_out_is_final(memcached: Memcached, hs256: KeyRing) -> None:
 
 
 def test_a_restart_denies_until_it_is_made_again(slow: None) -> None:
-    """The marker is gone with all else, so nobody is taken for not revoked."""
+    """A restart loses the marker too, so no session passes for one that is not revoked."""
     with Memcached() as server:
         store = MemcachedStore(MemcachedServer(server.url, timeout=60), may_forget=True)
         store.create()
@@ -264,7 +264,7 @@ def test_a_writer_that_dies_half_way_leaves_no_second_session(memcached: Memcach
 
 
 def test_a_sign_out_between_any_two_steps_of_a_replacement_holds(memcached: Memcached) -> None:
-    """Whichever step it comes after, the old id and the new one are dead in the end."""
+    """A sign-out between any two steps of a replacement ends the old id and the new one."""
     for steps in range(50):
         server, store, mark = mortal_store(memcached)
         other = MemcachedServer(memcached.url, prefix=server.prefix, timeout=60)

@@ -108,7 +108,7 @@ def test_long_lives_are_instants() -> None:
     ],
 )
 def test_its_name(url: str, name: str) -> None:
-    """The place alone, whichever way it was written."""
+    """The name is only the address, in one spelling."""
     assert MemcachedServer(url).name == name
 
 

@@ -55,7 +55,7 @@ def test_it_is_a_store() -> None:
 
 @pytest.mark.parametrize("hooks", [True, False])
 def test_a_fork_while_another_thread_writes(*, hooks: bool) -> None:
-    """The child has no such thread, and so nobody who would unlock its copy."""
+    """A forked child makes its lock anew, because the thread that holds it runs in the parent."""
     store = MemoryStore()
     store.deny(denial(1), now=NOW)
 
@@ -111,7 +111,7 @@ class TestCapped:
         assert store.look_up(sid(1), ADA) == Entries(denied=True, mark=NOW + 5)
 
     def test_who_has_no_subject_is_told(self) -> None:
-        """Nothing is forgotten in silence, and nobody else is logged out."""
+        """A full list refuses a denial without subject or start, and forgets no other denial."""
         store = MemoryStore(max_denied=1)
         store.deny(denial(1, None), now=NOW)
         store.deny(denial(1, None), now=NOW)

@@ -52,7 +52,7 @@ def documents_of(store: MongoStore | OverflowStore) -> Collection[dict[str, Any]
 
 
 def test_an_emptied_store_denies(new_mongo: Callable[[], Any]) -> None:
-    """Whatever is asked, until it is made again, which gives it another epoch."""
+    """An emptied store fails each call until it is made anew, with another epoch."""
     store = new_mongo()
     store.deny(denial(1), now=NOW)
     *_, last = store.read(None)
@@ -99,7 +99,7 @@ def test_garbage_is_refused_or_counted(new_mongo: Callable[[], Any]) -> None:
 
 
 def test_ids_of_another_kind(new_mongo: Callable[[], Any]) -> None:
-    """What somebody has put there by hand stops nobody from reading the entries beside it."""
+    """Foreign documents do not keep the store from reading the entries beside them."""
     store = new_mongo()
     entries = documents_of(store)
     names: list[Any] = [ObjectId(), 5, "d23456789abcdefgh", "m" * 33]
@@ -115,7 +115,7 @@ def test_ids_of_another_kind(new_mongo: Callable[[], Any]) -> None:
 
 @pytest.mark.parametrize("make", [MongoStore, OverflowStore])
 def test_the_primary_is_asked(make: type[MongoStore | OverflowStore]) -> None:
-    """Whatever the URL prefers: a secondary may be behind, and has not heard of a revocation."""
+    """The primary is asked against the URL's preference, because a secondary can be behind."""
     url = "mongodb://127.0.0.1:9/?readPreference=secondaryPreferred&readConcernLevel=local"
     store = make(MongoDatabase(url))
     documents = documents_of(store)

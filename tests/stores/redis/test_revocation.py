@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tokensession.revocation.store import Position, Store
 
 
-GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
+GENEROUS = 30  # seconds; a call with a timeout of one second ends within these on any machine
 
 
 class RedisContract(StoreContract):
@@ -183,7 +183,7 @@ def read_sids(store: Store, position: Position | None) -> tuple[set[bytes], Posi
 
 class TestFailures:
     def test_flushed(self, new_valkey: Callable[[], RedisStore], valkey: Valkey) -> None:
-        """A loss of all or of a part is told, and nobody is let in until it is made again."""
+        """A store that lost all or a part refuses sessions until an operator makes it anew."""
         for gone in (0, 1, 2, 5):
             store = new_valkey()
             store.deny(denial(1), now=NOW)

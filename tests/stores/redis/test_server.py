@@ -76,7 +76,7 @@ def test_the_client_of_a_sentinel_is_named_by_its_service() -> None:
 
 
 def test_an_old_connection_is_made_anew(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A firewall can have forgotten it, which nobody is told; a young one is used again."""
+    """An old connection is made anew, as a firewall can have dropped it; a young one is reused."""
     now = [1000.0]
     monkeypatch.setattr("tokensession.stores.redis.server.time", lambda: now[0])
     store = connect(valkey.url, timeout=PATIENCE)

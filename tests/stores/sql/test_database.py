@@ -1,4 +1,4 @@
-"""Databases that do not answer: whoever asks is told so in time."""
+"""Databases that do not answer: each call fails in time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-GENEROUS = 30  # seconds within which whatever has a timeout of one must end on any machine
+GENEROUS = 30  # seconds; a call with a timeout of one second ends within these on any machine
 NAME = b"n" * 32
 READY = b"Z\0\0\0\5I"  # PostgreSQL's last word to a client that it has let in
 
@@ -70,7 +70,7 @@ def paused(server: Postgres) -> Iterator[None]:
 
 @contextlib.contextmanager
 def silent(behind: Path | None = None) -> Iterator[str]:
-    """Give the address of a server that accepts whoever comes, and says nothing.
+    """Give the address of a server that accepts each connection, and says nothing.
 
     Args:
         behind: The socket of a PostgreSQL that lets clients in for it.
@@ -103,7 +103,7 @@ def let_in(client: socket.socket, server: socket.socket, path: Path) -> None:
 
 
 def fails_in_time(call: Callable[[], object]) -> None:
-    """Make sure of a StoreError well before anybody has lost patience."""
+    """Check that a call fails with a StoreError in good time."""
     begun = monotonic()
     with pytest.raises(StoreError, match=r"postgresql.*timeout"):
         call()
@@ -151,7 +151,7 @@ def test_a_server_that_hangs_once_it_has_let_in(
 def test_an_old_connection_is_made_anew(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A firewall can have forgotten it, which nobody is told; a young one is used again."""
+    """An old connection is made anew, as a firewall can have dropped it; a young one is reused."""
     now = [1000.0]
     monkeypatch.setattr("sqlalchemy.pool.base.time", SimpleNamespace(time=lambda: now[0]))
     database = Database(postgres.url, timeout=60)
@@ -167,7 +167,7 @@ def test_an_old_connection_is_made_anew(
 def test_every_engine_is_watched() -> None:
     """A new one can lie where a former one lay in memory."""
     for _ in range(100):
-        database = Database("postgresql://nobody@127.0.0.1:1/none")
+        database = Database("postgresql://app@127.0.0.1:1/none")
         assert _connected in list(database.engine.pool.dispatch.connect)
         del database
 

@@ -113,7 +113,7 @@ class TestSQL:
                 call()
 
     def test_garbage(self, new_sqlite: Callable[[], SQLStore]) -> None:
-        """Rows that are none are skipped and counted; where one decides, nobody is let in."""
+        """Invalid rows are skipped and counted, and a session that depends on one is refused."""
         store = new_sqlite()
         store.deny(denial(1), now=NOW)
         tables = store._tables

@@ -63,7 +63,7 @@ class TestUnreachable(UnreachableContract):
         self.assert_reports(source_from_url(f"sqlite:///{tmp_path}/x.db"), "no such table")
 
     def test_a_row_that_is_locked(self, postgres: Postgres) -> None:
-        """A row that somebody keeps locked is not waited for without end."""
+        """A row that stays locked fails the call in time."""
         database = Database(postgres.url, timeout=0.2)
         source = database.keys("locked")
         SQLKeySource(Database(postgres.url)).create()
@@ -92,7 +92,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestSQLite:
     def test_its_file_is_private(self, tmp_path: Path) -> None:
-        """As a key file is, whatever the umask; one that is there keeps its mode."""
+        """A new database file is private under any umask, and an existing one keeps its mode."""
         path, shared = tmp_path / "new.db", tmp_path / "shared.db"
         shared.touch(0o640)
         former = os.umask(0o022)

@@ -33,7 +33,7 @@ ATTRIBUTES = "Max-Age=1800; Path=/; Secure; HttpOnly; SameSite=Lax"
     ],
 )
 def test_a_cookie(cli: Cli, hs256: KeyRing, form: str) -> None:
-    """Its token is read, wherever in a header it stands; `inspect` takes the same."""
+    """`decode` and `inspect` find the token at each place of a cookie header."""
     pasted = form.format(encode({"user_id": 42}, hs256))
     result = cli("decode", cli.keys(hs256), "--json", stdin=pasted)
     assert (result.code, result.json["state"]) == (DONE, {"user_id": 42})
@@ -74,6 +74,6 @@ def test_several_tokens_and_none_to_choose(cli: Cli, hs256: KeyRing) -> None:
 
 @pytest.mark.parametrize("form", ["{}=", "a={}x", "__Host-session={}.", "session="])
 def test_a_token_that_was_changed_is_refused_as_such(cli: Cli, hs256: KeyRing, form: str) -> None:
-    """A single cookie is taken for the session's, whatever its value is."""
+    """A single cookie is taken for the session's, with any value."""
     pasted = form.format(encode({}, hs256))
     assert cli("decode", cli.keys(hs256), stdin=pasted).code == REFUSED

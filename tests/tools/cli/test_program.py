@@ -527,7 +527,7 @@ class TestEncode:
         assert_complaint(cli("encode", path, stdin="{}"), "no key of the ring can sign")
 
     def test_a_terminal_is_told(self, cli: Cli, hs256: KeyRing) -> None:
-        """Whoever types is told what is waited for."""
+        """A user at a terminal is told what the command waits for."""
         result = cli("encode", cli.keys(hs256), stdin="{}", tty=True)
         assert result.code == DONE
         assert "reading the state from standard input" in result.err
@@ -597,7 +597,7 @@ class TestDecode:
 
     @pytest.mark.parametrize("form", ["{}\n\n", "{} \n", " {}", '"{}"', "{}\r"])
     def test_nothing_else_is_dropped(self, cli: Cli, hs256: KeyRing, form: str) -> None:
-        """Whatever else stands around a token makes it another text."""
+        """Other characters around a token make it invalid."""
         text = form.replace("{}", encode({}, hs256))
         assert cli("decode", cli.keys(hs256), stdin=text).code == REFUSED
 
@@ -745,7 +745,7 @@ class TestStates:
 
 
 def test_no_command_prints_a_secret(cli: Cli, algorithm: str) -> None:
-    """Whatever is asked for, no k and no d of a ring shows, but for the reader's k by name."""
+    """No command shows a k or a d of a ring, except the reader's k by name."""
     path = cli.folder / "keys.json"
     results = [cli("keys", "new", path, "--algorithm", algorithm)]
     document = json.loads(path.read_text())

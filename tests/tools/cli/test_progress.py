@@ -45,7 +45,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 
 def test_a_sign_is_a_note(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So nobody takes it for an error."""
+    """A sign of progress begins like a note, so it does not look like an error."""
     monkeypatch.setattr(sys, "stderr", terminal)
     with at_work():
         assert terminal.written.wait(PATIENCE)

@@ -265,7 +265,7 @@ class TestRefused:
         assert (code, "32 hex digits" in err) == (2, True)
 
     def test_a_missing_lifetime(self, run: Terminal) -> None:
-        """A session is not listed for a time that nobody chose."""
+        """A session's lifetime must be given, because no default fits."""
         code, _, err = run("revoke", "--sid", HEX)
         assert (code, "--lifetime is missing" in err) == (2, True)
         assert run("revoke", "--subject", "ada", "--lifetime", "0")[0] == 2

@@ -147,7 +147,7 @@ class TestSchedule:
 
 class TestRevoke:
     def test_a_leaked_key(self, cli: Cli, path: Path) -> None:
-        """It is revoked with its reason; a new one signs at once, since nobody else can."""
+        """A leaked key is revoked with its reason, and a new key signs at once."""
         result = cli("keys", "revoke", path, "first", "--reason", "in a log", "--now", NOW)
         assert "revoked   first     ended 2026-07-25T17:20:00Z (now)" in result.out
         ring = load(path)

@@ -50,8 +50,8 @@ STREAMS = {
     "output is full": (NULL, FULL, "errors"),
     "errors are full": (NULL, NULL, FULL),
     "both are full": (NULL, FULL, FULL),
-    "nobody reads": (NULL, "pipe", "errors"),
-    "nobody reads errors": (NULL, NULL, "pipe"),
+    "no reader": (NULL, "pipe", "errors"),
+    "no reader of errors": (NULL, NULL, "pipe"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Durations and times, wherever a command takes seconds."""
+"""Durations and times in each option that takes seconds."""
 
 from __future__ import annotations
 

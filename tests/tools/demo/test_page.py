@@ -145,9 +145,9 @@ class Visitor:
 @pytest.fixture
 def visitor(served: Served) -> Iterator[Visitor]:
     """Give a visitor who has not been here."""
-    somebody = Visitor(served)
-    yield somebody
-    somebody.http.close()
+    visitor = Visitor(served)
+    yield visitor
+    visitor.http.close()
 
 
 def text_of(page: str) -> str:
@@ -468,7 +468,7 @@ class TestHostileInput:
         assert "<code>malformed</code>" in page
 
     def test_another_host(self, visitor: Visitor) -> None:
-        """A name that somebody lets point at this machine is none of ours."""
+        """A foreign name that points at this machine is refused."""
         answer = visitor.http.get("/", headers={"host": "attacker.example"})
         assert answer.status_code == 400
         assert "set-cookie" not in answer.headers

@@ -39,19 +39,19 @@ def served() -> Iterator[Served]:
 @pytest.fixture
 def visitor(served: Served) -> Iterator[Visitor]:
     """Give a visitor who has signed in."""
-    somebody = Visitor(served)
-    somebody.send("/sign-in", name="Ann")
-    yield somebody
-    somebody.http.close()
+    visitor = Visitor(served)
+    visitor.send("/sign-in", name="Ann")
+    yield visitor
+    visitor.http.close()
 
 
 @pytest.fixture
 def second(served: Served) -> Iterator[Visitor]:
     """Give the same user in another browser."""
-    somebody = Visitor(served)
-    somebody.send("/sign-in", name="Ann")
-    yield somebody
-    somebody.http.close()
+    visitor = Visitor(served)
+    visitor.send("/sign-in", name="Ann")
+    yield visitor
+    visitor.http.close()
 
 
 def csrf_of(visitor: Visitor) -> str:

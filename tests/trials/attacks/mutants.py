@@ -116,7 +116,7 @@ class _Tests:
         self.failed = False
 
     def pytest_collection(self) -> None:
-        """Let what fails fail at once: nobody reads a smallest example."""
+        """Fail at once, without shrinking: the smallest example is not read."""
         from hypothesis import Phase, settings  # noqa: PLC0415  # after conftest's own settings
 
         known = settings.get_profile("default")
@@ -263,7 +263,7 @@ def _answer(options: argparse.Namespace, asked: IO[bytes], answers: IO[bytes]) -
 
         def work(mutant: Mutant = mutant, names: list[str] = names) -> int:
             sys.meta_path.insert(0, ImportedInstead(mutant))
-            # It ends there, whatever pytest would have to tidy up.
+            # End here, without pytest's own tidying up.
             tests = _Tests(lambda tests: os._exit(0 if tests.all_pass(names) else 1))
             files = {name.partition("::")[0]: None for name in names}
             pytest.main([*_ANEW, *(str(ROOT / file) for file in files)], plugins=[tests])

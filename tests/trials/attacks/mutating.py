@@ -2,7 +2,7 @@
 
 Changed are comparisons (their bound and their sense), `and`, `or` and `not`, integers, booleans and
 bytes, arithmetic, branches, returned values, and statements that raise or call. Not changed are
-texts, with whatever stands in them, and annotations but for those of the claims, which are code.
+texts and annotations, except the claims' annotations, which are code.
 """
 
 from __future__ import annotations

@@ -124,9 +124,9 @@ def _write_once(
     subject = f"s{random.randrange(SUBJECTS)}"
     what = random.random()
     if what < 0.7 or not held:
-        # It is noted before it is held, so that whoever ends it is known to be later.
+        # It is noted before it is held, so that its end is known to be later.
         token = codec.encode({}, subject=subject)
-        session = plain.decode(token)  # nobody is asked whether it is revoked
+        session = plain.decode(token)  # without a check of revocation
         note.write("begun", began, sid=session.sid.hex(), token=token, subject=subject,
                    start=session.started_at)  # fmt: skip
         held.append(session)
@@ -153,7 +153,7 @@ def _write_once(
 
 
 def read_sessions(plan: Plan, number: int, url: str, ring: KeyRing, folder: Path) -> None:
-    """Check what writers have begun, and renew it whatever happened: a stale node."""
+    """Check the writers' sessions, and renew even revoked ones, as a stale node does."""
     random = Random(plan.seed * 2000 + number + os.getpid())  # noqa: S311  # no secret
     codec, _ = codecs(plan, url, ring)
     stale: SessionCodec[Any] = SessionCodec(ring, policy=POLICY)  # has never heard of anything
@@ -373,7 +373,7 @@ def judge(folder: Path) -> Judgement:
             late = line["began"] - certain_end
             verdicts.faults.append(f"{line['sid']} was accepted {late:.2f} s after its end")
         if line["verdict"] == "revoked" and line["ended"] < possible_end:
-            verdicts.faults.append(f"{line['sid']} was refused, and nobody had ended it")
+            verdicts.faults.append(f"{line['sid']} was refused without an end")
     verdicts.faults += listing.faults_of_lists(lines, begun, ends)
     return verdicts
 
@@ -393,7 +393,7 @@ def run_history(plan: Plan) -> tuple[Judgement, Counter[str]]:
     with tempfile.TemporaryDirectory(prefix="ts-history-") as name, SERVERS[plan.kind]() as server:
         store = open_store(plan.kind, server.url, timeout=60)
         store.create("directory" if plan.listed else "revocations")
-        store.close()  # its children shall not have a connection of ours
+        store.close()  # its children must not share our connection
         fleet = Fleet(plan, server, Path(name))
         fleet.run()
         return judge(Path(name)), fleet.killed

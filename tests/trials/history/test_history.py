@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_a_short_history(kind: str, seed: int, listed: bool) -> None:  # noqa: FBT001
     """No session is accepted later than the bound after its end, and none refused without one.
 
-    With 8 writers and 8 readers, whatever is killed, paused or late. With a directory its lists
+    With 8 writers and 8 readers that are killed, paused and late. With a directory its lists
     have each session that lives, and no other.
     """
     judgement, killed = run_history(Plan(kind, seed, 8.0, listed=listed))

@@ -3,8 +3,8 @@
 
 Revocations are in Valkey. For each kind of server the users go on for so long, through two
 rotations; then wrk, where it is installed, asks for one path after another. ``--write`` puts the
-tables into benchmarks/README.md. The exit code is 1 if a session was lost or came back, whatever
-the figures are.
+tables into benchmarks/README.md. The exit code is 1 if a session was lost or came back; the
+figures do not change it.
 """
 
 from __future__ import annotations

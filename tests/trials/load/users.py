@@ -94,7 +94,7 @@ class User:
         name: Its subject.
         address: Host and port of the fleet.
         tally: Where it notes what it sees; all users share one.
-        staleness: Seconds after which nobody takes what was signed out of.
+        staleness: Seconds after which every server refuses a session that was signed out.
     """
 
     def __init__(

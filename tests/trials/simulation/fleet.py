@@ -136,7 +136,7 @@ class Fleet:
         """Return when who acts: two rotators a day each, an operator now and then."""
         dice, events, day = self.dice, [], START
         while day < end:
-            if dice.random() < 0.002:  # nobody rotates for a while, up to 200 days
+            if dice.random() < 0.002:  # no run for a while, up to 200 days
                 away = dice.randrange(1, 200)
                 self.tally.missed_runs += away
                 day += away * DAY
@@ -161,7 +161,7 @@ class Fleet:
             else:
                 self._revoke(now, clock, activate_new_now=what == "revoke new")
         except (ConfigError, StoreError):
-            self.tally.missed_runs += 1  # the source lied to whoever wanted to change it
+            self.tally.missed_runs += 1  # the source lied to the operator
 
     def _rotate(self, now: int, clock: int) -> None:
         if self.dice.random() < 0.002:  # for one run its clock is years off
@@ -210,7 +210,7 @@ class Fleet:
         if any(event.change == "revoked" for event in done):
             self.tally.revocations += 1
             self._revoked[kid] = now
-            # Whichever key takes over at once may not have spread, or may have been near its end.
+            # The key that takes over may not have spread, or may have been near its end.
             self._young |= {key.kid: now for key in [after.active(clock + skew) for skew in SKEWS]
                             if key is not None}  # fmt: skip
         self._note(now, done)

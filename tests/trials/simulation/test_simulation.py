@@ -45,7 +45,7 @@ def short(ring: KeyRing, now: float, schedule: Schedule, **named: Any) -> Any:
 
 
 def trusting(running: KeyRing, _: str, document: bytes | None) -> Verdict:
-    """Take over whatever can be read."""
+    """Take over any readable document."""
     try:
         return Verdict(KeyRing.from_jwks(document or b""))
     except ConfigError:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _READER_NOTE: Final = (
-    "It still holds the encryption secret: whoever has it reads every session. Keep it as private "
-    "as the keys; it cannot sign."
+    "It still holds the encryption secret: anyone who has it reads every session. Keep it as "
+    "private as the keys; it cannot sign."
 )
 
 

@@ -50,7 +50,7 @@ _EPILOG: Final = """\
 exit codes:
   0    done
   1    the token was refused or the session is revoked; a vector or a step of the tour was not
-       as it must be; or keys need somebody's attention (keys status, keys check)
+       as it must be; or keys need an operator (keys status, keys check)
   2    wrong usage, configuration or input; or the output cannot be written
   70   a fault of this program
   130  interrupted

@@ -40,7 +40,7 @@ _SOURCE: Final = (
 
 def add_commands(verbs: Commands) -> None:
     """Add the verbs that only read to the noun ``keys``."""
-    summary = "show states, dates and what happens next; exit code 1 if somebody must look"
+    summary = "show states, dates and what happens next; exit code 1 if an operator must act"
     parser = add_verb(verbs, "status", summary, status)
     add_json(parser)
     summary = "tell whether keys, rotation config and your numbers fit; exit code 1 if not"
@@ -62,7 +62,7 @@ def add_verb(
 
 
 def status(args: Namespace) -> int:
-    """Show states, dates and what happens next; the exit code tells whether somebody must look."""
+    """Show states, dates and what happens next; the exit code says if an operator must act."""
     source = source_from_url(args.source, shared_file=args.shared_file)
     with at_work():
         ring = load_ring(source)

@@ -34,7 +34,7 @@ async def login(request: Request) -> Response:
 
 @app.get("/auth")
 async def auth(request: Request) -> Response:
-    """Sign in whom the provider names."""
+    """Sign in the user that the provider names."""
     try:
         token = await oauth.house.authorize_access_token(request)
     except OAuthError as error:
@@ -49,7 +49,7 @@ async def auth(request: Request) -> Response:
 async def home(request: Request) -> Response:
     """Show who has signed in, as the provider says by the kept token."""
     if not (user := request.session.get("user")):
-        return PlainTextResponse("nobody", 401)
+        return PlainTextResponse("no user", 401)
     answer = await oauth.house.userinfo(token=request.session["token"])
     return PlainTextResponse(f"{user['name']}, {answer['email']}, {request.session.subject}")
 

@@ -24,7 +24,7 @@ class House(_AppClient):
 
 
 class Auth(OAuth):
-    """Signs in whom the provider names."""
+    """Signs in the user that the provider names."""
 
     def get_auth(self, info, ident, session, state):
         """Sign in."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Order(serializers.Serializer):
-    """What somebody wants to have."""
+    """A wish of a user."""
 
     item = serializers.CharField()
     count = serializers.IntegerField(min_value=1)

@@ -36,7 +36,7 @@ def login() -> Response:
 
 @app.get("/auth")
 def auth() -> Response | tuple[str, int]:
-    """Sign in whom the provider names."""
+    """Sign in the user that the provider names."""
     try:
         token = oauth.house.authorize_access_token()
     except OAuthError as error:
@@ -51,7 +51,7 @@ def auth() -> Response | tuple[str, int]:
 def home() -> str | tuple[str, int]:
     """Show who has signed in, as the provider says by the kept token."""
     if not (user := session.get("user")):
-        return "nobody", 401
+        return "no user", 401
     answer = oauth.house.userinfo(token=session["token"])
     return f"{user['name']}, {answer['email']}, {session.subject}"
 

@@ -36,7 +36,7 @@ app.register_blueprint(house, url_prefix="/login")
 
 @oauth_authorized.connect_via(house)
 def signed_in(blueprint: OAuth2ConsumerBlueprint, token: dict[str, Any]) -> None:
-    """Begin a session of the user whom the provider names."""
+    """Begin a session of the user that the provider names."""
     blueprint.session.token = token
     session.sign_in(blueprint.session.get("/userinfo").json()["sub"])
 
@@ -52,8 +52,8 @@ def home() -> str | Response:
 
 @app.get("/who")
 def who() -> str:
-    """Show whether anybody has signed in."""
-    return f"{session.subject or 'nobody'}, {house.session.authorized}"
+    """Show the user who has signed in."""
+    return f"{session.subject or 'no user'}, {house.session.authorized}"
 
 
 @app.post("/logout")

@@ -65,8 +65,8 @@ def say(what: str) -> None:
 
 @socketio.on("ask")
 def ask() -> None:
-    """Tell whom the handler takes the user for."""
-    emit("is", current_user.get_id() or "nobody")
+    """Send the id of the handler's current user."""
+    emit("is", current_user.get_id() or "no user")
 
 
 @socketio.on("leave")

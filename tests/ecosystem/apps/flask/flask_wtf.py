@@ -22,7 +22,7 @@ app.session_interface = SessionInterface(KeyRing.generate(), revocation=store.re
 csrf = CSRFProtect(app)
 
 PAGE = """
-<p>{{ session.user or "nobody" }}: {{ get_flashed_messages() | join }}</p>
+<p>{{ session.user or "no user" }}: {{ get_flashed_messages() | join }}</p>
 <form method="post">{{ form.hidden_tag() }} {{ form.name() }}</form>
 """
 
