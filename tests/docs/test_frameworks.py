@@ -9,10 +9,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import flask
 import pytest
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from markupsafe import Markup
 
 from tests.adapters.servers import Site, serve_aiohttp, serve_asgi, serve_tornado, serve_wsgi
 from tests.docs.pages import blocks, patched
+from tokensession import KeyRing
+from tokensession.adapters.flask import SessionInterface
+from tokensession.web.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +39,7 @@ SERVERS: dict[str, Callable[[Any], AbstractContextManager[Site]]] = {
     "wsgi": serve_wsgi,
 }
 DJANGO = "django"
+BASE = "https://localhost"
 SWITCHED = {"flask": 5, DJANGO: 6, "starlette": 5}  # lines, to change over
 # Run in an environment of their own, by tests/ecosystem/test_frameworks.py.
 ELSEWHERE = {"blacksheep", "sanic", "cherrypy"}
@@ -118,9 +126,75 @@ def test_a_switch_is_a_few_lines(section: str, most: int) -> None:
     assert 0 < sum(line[:1] == "-" for line in lines) <= most
 
 
+def flask_story(interface: Any) -> list[Any]:
+    """Return what a Flask application with flashed messages and its test client show."""
+    app = Flask("shop")
+    app.secret_key = "a secret of this application"
+    app.session_interface = interface
+
+    @app.post("/save")
+    def save() -> Any:
+        flask.flash(Markup("<b>saved</b>"))
+        flask.flash("again", "note")
+        flask.session["saved"] = flask.session.get("saved", 0) + 1
+        return flask.redirect("/")
+
+    @app.get("/")
+    def home() -> Any:
+        return flask.render_template_string(
+            "{{ get_flashed_messages(with_categories=True) | safe }}{{ session.saved }}"
+            "{% for message in get_flashed_messages() %}{{ message }}{% endfor %}"
+        )
+
+    shown = []
+    with app.test_client() as client:
+        for path in ("/save", "/"):
+            shown.append(client.post(path, base_url=BASE, follow_redirects=True).text)
+            shown.append(dict(flask.session))
+        with client.session_transaction(base_url=BASE) as session:
+            session["saved"] += 10
+        shown.append(client.get("/", base_url=BASE).text)
+        with client.session_transaction(base_url=BASE) as session:
+            shown.append(dict(session))
+    return shown
+
+
+def test_flask_works_as_before() -> None:
+    """Messages, templates, the test client and its transactions show what Flask's session shows."""
+    before = flask_story(SecureCookieSessionInterface())
+    assert before[0] == "[('message', Markup('<b>saved</b>')), ('note', 'again')]1<b>saved</b>again"
+    assert before[-2].endswith("11")
+    assert flask_story(SessionInterface(KeyRing.generate())) == before
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_a_setting_of_flask_without_effect(*, each: bool) -> None:
+    """A permanent session is renewed in time, with `SESSION_REFRESH_EACH_REQUEST` and without."""
+    app = Flask("shop")
+    app.config["SESSION_REFRESH_EACH_REQUEST"] = each
+    app.session_interface = SessionInterface(KeyRing.generate())
+
+    @app.get("/")
+    def home() -> dict[str, bool]:
+        flask.session.permanent = True
+        return {"new": flask.session.setdefault("seen", True)}
+
+    client = app.test_client()
+    answers = [client.get("/", base_url=BASE).headers.getlist("Set-Cookie") for _ in range(3)]
+    assert [len(lines) for lines in answers] == [1, 0, 0]
+
+
+def test_the_options_of_every_adapter() -> None:
+    """The table has each option, and a short form of one."""
+    table = (FOLDER / "README.md").read_text().split("## Options")[1].split("## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert set(rows) == {*Options.__optional_keys__, "cookie_name"}
+
+
 DRIVER = """
 import django
 django.setup()
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client
@@ -145,17 +219,33 @@ assert "Site administration" in client.get("/admin/", headers={"host": "localhos
 print(*client.cookies)
 ask("post", "/sign-out")
 assert ask("get", "/") == (200, {"user": None, "visits": 1})
+if apps.is_installed("django.contrib.sessions"):
+    Session = apps.get_model("sessions", "Session")
+    kept = Session.objects.count()
+    call_command("clearsessions")
+    assert Session.objects.count() == kept
+    print(f"rows:{bool(kept)}")
 """
 
 
-@pytest.mark.parametrize(("before", "cookie"), [(True, "sessionid"), (False, "__Host-session")])
-def test_django(tmp_path: Path, *, before: bool, cookie: str) -> None:
-    """A project of Django's does the same before the change of its settings and after it."""
+@pytest.mark.parametrize(("project", "printed"), [
+    ("before", {"sessionid", "rows:True"}),
+    ("after", {"__Host-session", "rows:False"}),
+    ("after, without django.contrib.sessions", {"__Host-session"}),
+])  # fmt: skip
+def test_django(tmp_path: Path, project: str, printed: set[str]) -> None:
+    """A project of Django's does the same before the change of its settings and after it.
+
+    After it no request writes the table of sessions, and the application of sessions can go.
+    """
     start = [sys.executable, "-m", "django", "startproject", "shop", "."]
     subprocess.run(start, cwd=tmp_path, check=True, timeout=300)  # noqa: S603  # our own text
     settings = tmp_path / "shop" / "settings.py"
-    if not before:
-        settings.write_text(patched(settings.read_text(), "\n".join(changes(DJANGO))))
+    if project != "before":
+        text = patched(settings.read_text(), "\n".join(changes(DJANGO)))
+        if "without" in project:
+            text = text.replace("    'django.contrib.sessions',\n", "")
+        settings.write_text(text)
     urls, *_ = blocks(SECTIONS[DJANGO], "python")
     (tmp_path / "shop" / "urls.py").write_text(urls)
     done = subprocess.run(  # noqa: S603  # our own text
@@ -164,7 +254,7 @@ def test_django(tmp_path: Path, *, before: bool, cookie: str) -> None:
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split()) == {cookie, "csrftoken"}
+    assert set(done.stdout.split()) == {"csrftoken", *printed}
 
 
 @pytest.mark.parametrize("name", ["aiohttp", "django", "flask", "quart", "tornado"])

@@ -8,13 +8,17 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import flask
 import jwt
 import pytest
+from markupsafe import Markup
 from starlette.testclient import TestClient
 
 from tests.legacy.test_django import django_cookie
 from tests.legacy.test_express import FOLDER, express_cookies
+from tokensession.adapters.flask import session_of
 from tokensession.testing import session_in
 
 if TYPE_CHECKING:
@@ -91,6 +95,26 @@ def test_flask() -> None:
         return {name: new.get_cookie(name).value for name in names if new.get_cookie(name)}
 
     changed_over(new, cookies, lambda path: new.get(path, base_url="https://localhost").json)
+
+
+@pytest.mark.parametrize(("value", "found"), [
+    ((1, [2]), [1, [2]]),
+    (Markup("<b>"), "<b>"),
+    (datetime(2030, 1, 31, tzinfo=UTC), datetime(2030, 1, 31, tzinfo=UTC)),
+    (b"\xff", b"\xff"),
+    (UUID(int=1), None),
+])  # fmt: skip
+def test_values_of_flask(value: Any, found: Any) -> None:
+    """An old session comes back with the types that the guide names; a UUID refuses it."""
+    before, after = (run(code)["app"] for code in blocks("Flask"))
+    with before.test_client() as old, old.session_transaction() as session:
+        session["value"] = value
+    with after.test_client() as new:
+        new.set_cookie("session", old.get_cookie("session").value)
+        new.get("/", base_url="https://localhost")
+        got, refused = flask.session.get("value"), session_of(flask.request).refused
+    assert (got, refused) == (found, None if found else "bad_state")
+    assert type(got) is type(found)
 
 
 def test_django() -> None:

@@ -90,7 +90,7 @@ class TestFlask(Timestamped, Compressing):
         assert type(found["id"]) is UUID
         assert type(found["at"]) is datetime
         assert isinstance(found["html"], str)
-        assert type(found["html"]) is not str  # so that a session refuses rather than changes it
+        assert type(found["html"]) is not str  # `convert` can tell it from text
 
     def test_an_empty_compression_is_refused(self) -> None:
         """And so are one that is cut short and one that is none."""

@@ -31,8 +31,9 @@ class FlaskReader(SignedReader):
         max_age: PERMANENT_SESSION_LIFETIME, after which Flask refuses a cookie, in seconds or as a
             timedelta.
 
-    Tuples become lists, as in any session here; datetimes and bytes stay. `convert` and `subject`
-    receive a UUID or Markup unchanged. If one remains in the state, the cookie is refused.
+    Tuples become lists and Markup becomes text, as in any session here; datetimes and bytes stay.
+    `convert` and `subject` receive a UUID unchanged. If one remains in the state, the cookie is
+    refused.
     """
 
     max_age: Duration | None = 31 * 86400
