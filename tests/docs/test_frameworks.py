@@ -146,7 +146,7 @@ def flask_story(interface: Any) -> list[Any]:
             "{% for message in get_flashed_messages() %}{{ message }}{% endfor %}"
         )
 
-    shown = []
+    shown: list[Any] = []
     with app.test_client() as client:
         for path in ("/save", "/"):
             shown.append(client.post(path, base_url=BASE, follow_redirects=True).text)

@@ -94,6 +94,30 @@ def test_log_out_everywhere(load: Callable[[str], Any]) -> None:
     module.store.close()
 
 
+PASSWORD = """
+@app.post("/password")
+def password(request: Request):
+    password_changed(request.session)
+"""
+
+
+def test_after_a_password_change(load: Callable[[str], Any]) -> None:
+    """The browser in hand goes on under a new id, and other devices and copies end."""
+    setup, change = (
+        text for text in blocks(HOW_TO["log-out-everywhere"], "python") if "def " in text
+    )
+    module = load(setup + change + PASSWORD)
+    here, laptop, copy = (https(module.app) for _ in range(3))
+    for device in (here, laptop):
+        device.post("/sign-in?user=ada")
+    copy.cookies.set("__Host-session", here.cookies["__Host-session"], domain="test.local")
+    here.post("/password")
+    users = [device.get("/").json()["user"] for device in (here, laptop, copy)]
+    assert users == ["ada", None, None]
+    module.revocation.close()
+    module.store.close()
+
+
 def test_typed_sessions(load: Callable[[str], Any]) -> None:
     """The dependency gives a state of the type, and its changes come back."""
     client = https(load(program("typed-sessions")).app)

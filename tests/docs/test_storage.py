@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 from tokensession.overflow import overflow
 from tokensession.overflow.store import SWEEP_EVERY, SWEEP_MARGIN
 from tokensession.stores import connection
+from tokensession.stores.memcached import server as memcached
+from tokensession.stores.mongo.database import MongoDatabase
+from tokensession.stores.redis.server import RedisServer
+from tokensession.stores.sql.database import Database
 
 PAGE = Path(__file__).parents[2] / "docs" / "storage.md"
 
@@ -30,3 +35,20 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"every {SWEEP_EVERY}th write" in text
     assert SWEEP_MARGIN == 3600
     assert "ended an hour ago" in text
+
+
+def test_the_number_of_connections() -> None:
+    """The page gives the most that a process opens to each server."""
+    pool: Any = Database("postgresql://app@db.example/app").engine.pool
+    redis: Any = RedisServer("redis://db.example")
+    mongo: Any = MongoDatabase("mongodb://db.example")
+    numbers = (
+        pool.size() + pool._max_overflow,
+        redis.client.connection_pool.max_connections,
+        mongo._new_client().options.pool_options.max_pool_size,
+        memcached._MOST,
+    )
+    assert (
+        "at most {} connections to PostgreSQL, {} to Redis (`?max_connections=`), "
+        "{} to MongoDB (`?maxPoolSize=`) and {} to Memcached"
+    ).format(*numbers) in PAGE.read_text()
