@@ -308,6 +308,35 @@ def test_a_503_keeps_the_cookies_of_the_response() -> None:
     asyncio.run(talk())
 
 
+def test_a_middleware_answers_for_a_store_that_fails() -> None:
+    """A middleware of the application catches aiohttp's own error, and gives the answer."""
+    store = WatchedStore()
+
+    @web.middleware
+    async def sorry(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPServiceUnavailable:
+            return web.Response(status=503, text="later")
+
+    async def home(request: web.Request) -> web.Response:
+        return web.Response(text=str((await get_session(request)).subject))
+
+    async def talk() -> None:
+        app = web.Application(middlewares=[sorry])
+        setup(app, RING, policy=POLICY, revocation=store)
+        app.router.add_get("/", home)
+        codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY)
+        headers = {"Cookie": f"{COOKIE}={codec.encode({}, subject='ada')}"}
+        async with TestClient(TestServer(app)) as client:
+            with store.down("look_up"):
+                response = await client.get("/", headers=headers)
+            assert (response.status, await response.text()) == (503, "later")
+            assert "Set-Cookie" not in response.headers
+
+    asyncio.run(talk())
+
+
 def test_a_middleware_around_ours_may_answer() -> None:
     """With its own response, which says of the session what the one that it replaces said."""
 

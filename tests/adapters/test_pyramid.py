@@ -10,12 +10,13 @@ from pyramid.authentication import SessionAuthenticationHelper
 from pyramid.config import Configurator
 from pyramid.csrf import check_csrf_token, get_csrf_token, new_csrf_token
 from pyramid.exceptions import BadCSRFToken
+from pyramid.httpexceptions import HTTPServiceUnavailable
 from pyramid.interfaces import ISession, ISessionFactory
 from pyramid.request import Request
 from pyramid.response import Response
 from zope.interface.verify import verifyObject
 
-from tokensession import ConfigError, KeyRing
+from tokensession import ConfigError, KeyRing, StoreError, encode
 from tokensession.adapters.pyramid import SessionFactory
 from tokensession.adapters.wsgi import SessionMiddleware
 from tokensession.stores.memory.revocation import MemoryStore
@@ -25,6 +26,8 @@ from .conformance import (
     ERRORS_INSIDE,
     ONE_SESSION,
     OWN_SESSIONS,
+    POLICY,
+    RING,
     SESSIONS,
     Answer,
     Conformance,
@@ -32,6 +35,7 @@ from .conformance import (
     Overflowing,
     RaisesFailures,
     Revocation,
+    WatchedStore,
     answer_to,
     headers_of,
     note_after,
@@ -251,3 +255,22 @@ def test_a_change_after_the_response_raises() -> None:
 
     with pytest.raises(ConfigError, match="the change is lost"):
         answered(SessionFactory(KeyRing.generate()), view)
+
+
+def test_an_exception_view_answers_for_a_store_that_fails() -> None:
+    """A view of the application for Pyramid's own error gives the answer."""
+    store = WatchedStore()
+
+    def sorry(error: Exception, request: Any) -> Response:
+        return Response(f"later: {isinstance(error, StoreError)}", 503)
+
+    config = Configurator(session_factory=SessionFactory(RING, policy=POLICY, revocation=store))
+    config.add_route("home", "/")
+    config.add_view(lambda request: Response(request.session.subject), route_name="home")
+    config.add_exception_view(sorry, context=HTTPServiceUnavailable)
+    request = Request.blank("/", base_url="https://localhost")
+    request.headers["Cookie"] = f"{COOKIE}={encode({}, RING, subject='ada')}"
+    with store.down("look_up"):
+        response = request.get_response(config.make_wsgi_app())
+    assert (response.status_code, response.text) == (503, "later: True")
+    assert "Set-Cookie" not in response.headers
