@@ -8,8 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tests.docs.pages import PAGES, blocks, patched
-from tests.docs.test_readme import started
+from tests.docs.pages import PAGES, blocks, patched, started
 from tokensession import KeyRing, SessionCodec, stores
 
 if TYPE_CHECKING:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import httpx
 
 from tokensession.tools.cli import main
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT: Final = Path(__file__).parents[2]
+BIN: Final = Path(sys.executable).parent
 # What the site shows. The root's pages come first.
 PAGES: Final = {
     str(path.relative_to(ROOT)): path
@@ -53,6 +62,40 @@ def run(command: str) -> int:
         timeout=300,
     )  # fmt: skip
     return done.returncode
+
+
+@contextmanager
+def started(line: str, folder: Path) -> Iterator[httpx.Client]:
+    """Start an application by the line of a page, on a port of its own."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+    program, *arguments = shlex.split(line)
+    if program == "gunicorn":
+        arguments += ["--bind", f"127.0.0.1:{port}"]
+    elif "runserver" in arguments:
+        arguments.append(port)
+    elif program == "python":  # whose port stands in the program
+        file = folder / arguments[0]
+        assert file.read_text().count("8000") == 1
+        file.write_text(file.read_text().replace("8000", port))
+    else:
+        arguments += ["--port", port]
+    with subprocess.Popen(  # noqa: S603  # our own text
+        [BIN / program, *arguments], cwd=folder, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                while process.poll() is None:
+                    try:
+                        client.get("/nothing")
+                        break
+                    except httpx.ConnectError:
+                        time.sleep(0.05)
+                yield client
+        finally:
+            process.terminate()
 
 
 def patched(settings: str, diff: str) -> str:

@@ -16,7 +16,7 @@ from flask.sessions import SecureCookieSessionInterface
 from markupsafe import Markup
 
 from tests.adapters.servers import Site, serve_aiohttp, serve_asgi, serve_tornado, serve_wsgi
-from tests.docs.pages import blocks, patched
+from tests.docs.pages import blocks, patched, started
 from tokensession import KeyRing
 from tokensession.adapters.flask import SessionInterface
 from tokensession.web.options import Options
@@ -106,6 +106,19 @@ def test_quick_start(section: str, tmp_path: Path, load: Callable[[str], Any]) -
         visit(browser)
         assert browser.cookie.startswith("__Host-session=")
     assert (tmp_path / "session-keys.json").exists()
+
+
+@pytest.mark.parametrize("section", SERVERS)
+def test_the_line_that_starts_it(section: str, tmp_path: Path, slow: None) -> None:
+    """The program is saved and started as its page says, and gives the browser a session."""
+    (line,) = re.findall(
+        r"^Save it as `shop.py` and start it with `(.*?)`", SECTIONS[section], re.MULTILINE
+    )
+    (tmp_path / "shop.py").write_text(program(section))
+    with started(line, tmp_path) as client:
+        answer = client.get("/")
+        assert answer.json() == {"user": None, "visits": 1}
+        assert answer.headers["Set-Cookie"].startswith("__Host-session=")
 
 
 @pytest.mark.parametrize("section", ["flask", "starlette"])

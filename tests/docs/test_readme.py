@@ -5,30 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
-import sys
-import time
 import tomllib
-from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, blocks, patched
+from tests.docs.pages import BIN, PAGES, ROOT, blocks, patched, started
 from tokensession import Cookie, KeyRing, Policy
 from tokensession.keys.rotation import Schedule
 from tokensession.keys.schedule import DEFAULT_PERIOD, DEFAULT_PROPAGATION
 from tokensession.tools.vectors.files import WORDS, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
 
 README = PAGES["README.md"].read_text()
-BIN = Path(sys.executable).parent
 FASTAPI, FLASK = (text for text in blocks(README, "python") if not text.startswith(">>>"))
 (DJANGO,) = blocks(README, "diff")
 SUPERUSER = "createsuperuser --noinput --username ada --email ada@shop.example"
@@ -48,30 +43,6 @@ def test_it_is_short() -> None:
 def test_what_is_looked_for_is_there(words: str) -> None:
     """What a reader looks for first is found by its words."""
     assert words in README
-
-
-@contextmanager
-def started(line: str, folder: Path) -> Iterator[httpx.Client]:
-    """Start an application by the line of the README, on a port of its own."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    command = [*line.split(), *([str(port)] if "runserver" in line else ["--port", str(port)])]
-    command[0] = str(BIN / command[0])
-    with subprocess.Popen(  # noqa: S603  # our own text
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                while process.poll() is None:
-                    try:
-                        client.get("/nothing")
-                        break
-                    except httpx.ConnectError:
-                        time.sleep(0.05)
-                yield client
-        finally:
-            process.terminate()
 
 
 class Browser:
