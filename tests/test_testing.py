@@ -78,7 +78,7 @@ def test_the_ring_is_the_same_in_every_run_and_nowhere_else(tmp_path: Path) -> N
 
 
 def test_the_clock_stands_still_in_the_whole_library() -> None:
-    """And goes on only as it is told; afterwards it runs again."""
+    """The fixed clock moves only by `advance`, and the real clock runs again afterwards."""
     codec: SessionCodec[Any] = SessionCodec(RING, policy=Policy(idle_timeout=1800))
     with FixedClock() as clock:
         token = codec.encode({})
@@ -109,7 +109,7 @@ def test_a_cookie_is_that_of_a_real_session() -> None:
 
 
 def test_a_manager_has_its_own_cookie() -> None:
-    """And its own context and type; a header is none."""
+    """A manager's session cookie has its name, context and type."""
     cookie = Cookie(name="__Secure-visit", domain="example.org")
     codec = SessionCodec(RING, context="visit", state_type=int)
     manager = SessionManager(codec, cookie=cookie)
@@ -128,7 +128,7 @@ def test_the_examples_run() -> None:
 
 
 def test_a_session_of_nothing_has_no_cookie() -> None:
-    """So asking for one is an error; and so is a state that cannot be written."""
+    """A cookie without subject or state is a ConfigError, and an invalid state a StateError."""
     with pytest.raises(ConfigError, match="subject or a state"):
         session_cookie(RING)
     with pytest.raises(StateError, match="set"):

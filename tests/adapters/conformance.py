@@ -1439,7 +1439,7 @@ class RaisesFailures:
         assert isinstance(failure, ConfigError), failure
 
     def test_a_state_that_is_too_large_names_its_keys(self, site: Site) -> None:
-        """And its size, and nothing of what it holds."""
+        """The error names the large keys and their sizes, and shows none of their values."""
         path = unique("/op/large")
         site.get(path)
         text = str(site.failure(path))

@@ -155,7 +155,7 @@ class TestHeaderTransport:
         return site.get(path, headers=tuple(("Authorization", line) for line in authorization))
 
     def test_a_bearer_token_in_and_a_header_out(self, site: Site) -> None:
-        """And Vary to match; no cookie at all."""
+        """A session by header has its own Vary, and sets no cookie."""
         response = self.ask(site, "/change?a=1")
         token = response.headers["session-token"]
         assert API.decode(token).state == {"a": "1"}

@@ -196,7 +196,7 @@ def test_another_users_session_is_not_inherited() -> None:
 
 
 def test_another_users_messages_are_not_inherited() -> None:
-    """Nor what the application keeps under a name that begins with an underscore."""
+    """Another user inherits neither messages nor keys that begin with an underscore."""
     client = Shop().client()
     ask(client, "/in/ada")
     ask(client, "/message")

@@ -267,7 +267,7 @@ class TestSessionAuth:
         return TestClient(app, base_url=BASE)
 
     def test_a_copy_is_dead_after_signing_out(self) -> None:
-        """And a session is its user's, so all of theirs can be ended."""
+        """Signing out ends a copy, and all sessions of a user can be ended by the subject."""
         store = MemoryStore()
         with self.client(store) as client:
             assert client.get("/").status_code == 401

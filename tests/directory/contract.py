@@ -152,7 +152,7 @@ class DirectoryContract:
         assert sorted(store.of_provider(PROVIDER, now=NOW)) == sorted(ours[1:])
 
     def test_directories_of_their_own_share_nothing(self, new_pair: Callable[[], Pair]) -> None:
-        """And each knows which store of revocations is beside it."""
+        """Two directories share no session, and each knows its own store of revocations."""
         one, other = new_pair(), new_pair()
         one.directory.add(Listing(record(1)), now=NOW)
         assert self.listed(other.directory) == []

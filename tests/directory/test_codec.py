@@ -195,7 +195,7 @@ class TestEnd:
         codec.confirm(session)
 
     def test_what_is_over_cannot_be_ended(self, codec: SessionCodec[Any]) -> None:
-        """So nothing is written for it."""
+        """Ending a session that is over returns False, without a write."""
         session = begin(codec)
         assert not codec.end_session("ada", session.listed_id, now=NOW + 2700)
 

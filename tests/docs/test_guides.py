@@ -108,7 +108,7 @@ def test_the_example_of_prometheus_runs() -> None:
 
 @pytest.mark.parametrize("name", tokensession.__all__)
 def test_every_public_name_has_a_docstring(name: str) -> None:
-    """And so do the public methods of the classes."""
+    """Every public name has a docstring, and so do its public methods."""
     thing = getattr(tokensession, name)
     assert thing.__doc__
     for attribute, value in vars(thing).items() if isinstance(thing, type) else ():

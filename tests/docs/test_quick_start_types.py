@@ -159,7 +159,7 @@ def test_the_quick_starts_and_every_verb(tmp_path: Path) -> None:
 
 
 def test_the_quick_starts_of_other_environments(tmp_path: Path) -> None:
-    """So do they where BlackSheep, Sanic and CherryPy are installed."""
+    """The programs for BlackSheep, Sanic and CherryPy pass the type checks, too."""
     if not environments.is_current("frameworks"):
         command = "python -m tests.ecosystem.environments frameworks"
         pytest.skip(f"the frameworks are not installed: run {command}")

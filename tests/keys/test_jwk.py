@@ -129,7 +129,7 @@ def test_key_text_is_no_secret(text: bytes, encoded: bool) -> None:  # noqa: FBT
     [("HS256", 31, "32 to 64"), ("HS256", 65, "32 to 64"), ("Ed25519", 33, "32")],
 )
 def test_how_long_a_secret_has_to_be(algorithm: str, size: int, needed: str) -> None:
-    """Said with the length it has, and that of its kind."""
+    """The error gives the length of a short secret, and the length to use."""
     listed = jwks(KeyRing.generate(algorithm))
     listed[-1]["k"] = b64(bytes(range(size)))
     with pytest.raises(ConfigError, match=f"k has {size} bytes: use {needed} random ones"):
@@ -322,7 +322,7 @@ def test_a_revoked_key_is_not_published(algorithm: str) -> None:
 
 
 def test_a_key_is_shown_with_its_dates_and_whether_it_is_revoked() -> None:
-    """And never with its material."""
+    """A key's repr has its dates and never its material."""
     ring = KeyRing([generate_key(kid="a", nbf=7)])
     assert repr(ring["a"]) == "<Key 'a' HS256 nbf=7, exp=None can_mint=True>"
     revoked = ring.revoke("a", now=NOW)["a"]

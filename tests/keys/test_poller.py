@@ -284,7 +284,7 @@ class TestRequests:
     """When a request reads in the thread's place."""
 
     def test_it_does_where_this_process_has_not_read(self, reading: Reading, clock: Clock) -> None:
-        """And not again, as long as that reading counts."""
+        """A process reads before its first use, and not again while that reading is fresh."""
         poller = Poller(reading, 10, 60, name="test")
         due = poller.due()
         assert due is not None

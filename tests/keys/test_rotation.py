@@ -264,7 +264,7 @@ class TestReaders:
             revoke_key(reader, "a", NOW, activate_new_now=True)
 
     def test_a_minter_stays_one(self) -> None:
-        """Though its own key has expired, and another minter's is still read."""
+        """A minter whose key has expired gets a new one, beside another minter's key."""
         other = KeyRing.generate("Ed25519", kid="other").reader()
         ring = KeyRing([generate_key(kid="a", nbf=1).with_members(exp=NOW - 5), *other])
         after, events = plan(ring, NOW, SCHEDULE)

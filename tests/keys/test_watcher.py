@@ -183,7 +183,7 @@ class TestReloading:
          {"refresh": 5, "cooldown": 6}, {"cooldown": 0}],
     )  # fmt: skip
     def test_wrong_arguments(self, shelf: Shelf, arguments: Any) -> None:
-        """Named, with the range."""
+        """A wrong argument is a ConfigError that gives the range."""
         with pytest.raises(ConfigError, match=r"must be (a number of seconds|above 0 and at most)"):
             KeyRingWatcher(shelf, **arguments)
 
@@ -528,7 +528,7 @@ class TestThread:
     def test_the_last_good_ring_stays_where_that_fails(
         self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """And only one request has waited for it, until the thread would have tried again."""
+        """A failed reading keeps the last good ring, and makes only one request wait."""
         clock = [1000.0]
         for module in (watcher_module, poller):
             monkeypatch.setattr(module, "uptime", lambda: clock[0])

@@ -189,7 +189,7 @@ class ReaderContract:
 
     @pytest.mark.parametrize("payload", ODD_PAYLOADS)
     def test_odd_payloads_give_a_state_or_a_refusal(self, payload: bytes) -> None:
-        """Though they are authentic: the secret may have signed anything."""
+        """A signed payload of any form gives a dict or a TokenError."""
         try:
             found = self.read(self.signed(payload))
         except TokenError:
@@ -338,7 +338,7 @@ class Compressing(ReaderContract):
         raise NotImplementedError
 
     def test_long_states_come_compressed(self) -> None:
-        """And are read."""
+        """The old library compresses a long state, and the reader reads it."""
         state = {"text": "tea " * 500}
         values = self.make(state)
         assert len(values[0]) < 500

@@ -64,7 +64,7 @@ class TestExpress(ReaderContract):
         return ExpressReader(secret, **given)
 
     def test_our_way_of_signing_is_the_packages(self) -> None:
-        """So that what the other tests sign is what it would."""
+        """The tests sign as the package itself does."""
         values = self.make({"a": 1})
         assert values == self.signed(b'{"a":1}')
         read = express({}, cookie=f"session={values[0].decode()}; session.sig={values[1].decode()}",
@@ -88,6 +88,6 @@ class TestExpress(ReaderContract):
         assert reader.read(values, int(time())).state == {"a": 1}
 
     def test_what_was_signed_is_name_and_value(self) -> None:
-        """So that it does not depend on the signature's spelling."""
+        """The signed text is name and value, without the signature."""
         values = self.make({"a": 1})
         assert self.read(values).signed == b"session=" + values[0]

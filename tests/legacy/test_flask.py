@@ -93,7 +93,7 @@ class TestFlask(Timestamped, Compressing):
         assert type(found["html"]) is not str  # `convert` can tell it from text
 
     def test_an_empty_compression_is_refused(self) -> None:
-        """And so are one that is cut short and one that is none."""
+        """A payload that is not whole zlib data is refused."""
         data = zlib.compress(b'{"a":1}')
         for wrong in (b"", data[:-3], b"no zlib"):
             text = b"." + urlsafe_b64encode(wrong).rstrip(b"=")

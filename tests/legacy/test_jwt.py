@@ -70,7 +70,7 @@ class TestJWT(ReaderContract):
         return bool(state.keys() & {"aud", "exp", "nbf", "iat"})
 
     def test_start_is_iat_or_since(self) -> None:
-        """And without both there is no session."""
+        """A session starts at iat or else at since; without both there is no session."""
         for claims, start in (({"iat": 5}, 5), ({"iat": 5.9}, 5), ({}, SINCE), ({"iat": 0}, 0)):
             assert self.read((make_jwt(claims),)).start == start
         with pytest.raises(BadClaims, match="since"):
@@ -146,7 +146,7 @@ class TestJWT(ReaderContract):
 
     @pytest.mark.parametrize("algorithm", ["none", "NONE", "", "HS1", None, ["HS256"]])
     def test_unknown_algorithms_are_errors(self, algorithm: Any) -> None:
-        """And so is ``none``."""
+        """An unknown algorithm, or ``none``, is a ConfigError."""
         with pytest.raises(ConfigError, match="algorithm must be one of"):
             self.reader(algorithm=algorithm)
 

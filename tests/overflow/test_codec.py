@@ -206,7 +206,7 @@ def test_an_entry_opens_for_its_session_and_context_alone() -> None:
 
 
 def test_every_entry_has_a_key_of_its_own() -> None:
-    """So the fixed nonce never seals two states under one."""
+    """Each entry has its own key, so the fixed nonce seals one state per key."""
     made = [seal(b"\xc0", SID, b"session") for _ in range(100)]
     assert len({reference.key for reference, _ in made}) == 100
     assert len({reference.name for reference, _ in made}) == 100
@@ -366,7 +366,7 @@ def test_a_new_session_id_has_an_entry_of_its_own(
 
 
 def test_a_state_that_shrinks_comes_home(codec: SessionCodec[Any], watched: Watched) -> None:
-    """And one that grows again goes out again."""
+    """A state moves back into the token when it shrinks, and out again when it grows."""
     session = codec.decode(codec.encode(large(), now=NOW), now=NOW)
     cart = session.pop("cart")
     small = codec.decode(codec.renew(session, now=NOW), now=NOW)

@@ -380,7 +380,7 @@ def test_check_removes_nothing(browser: Browser, watched: Threads) -> None:
 
 
 def test_what_is_too_large_for_the_store_names_the_largest_keys(browser: Browser) -> None:
-    """And the limit, like a state that does not fit into a cookie."""
+    """The error of a state beyond the store's limit names the limit and the largest keys."""
     with pytest.raises(
         SessionTooLarge, match=r"limit is 1000000: keep .* \(largest: 'data' 2000005 bytes"
     ):

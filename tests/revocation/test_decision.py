@@ -103,7 +103,7 @@ def test_the_next_instant_for_everyone_is_the_greatest_of_three() -> None:
 
 
 def test_everyone_before_is_one_less() -> None:
-    """And never lowers what is there."""
+    """Ending all sessions before an instant sets the second before it, and lowers nothing."""
     assert everyone_before(-1, NOW) == NOW - 1
     assert everyone_before(NOW, NOW) == NOW
 
@@ -143,7 +143,7 @@ def test_subjects_are_digests_of_their_text() -> None:
 
 class TestEntries:
     def test_a_later_mark_stays(self) -> None:
-        """Told in any order, with the same instant decided by the revision."""
+        """The later mark stays in any order; of two with one instant the revision decides."""
         marks = [Mark(NOW, sid(n), NOW + LIFE, n) for n in range(3)]
         marks.append(Mark(NOW + 1, None, NOW + LIFE, 1))
         for order in (marks, marks[::-1], marks[2:] + marks[:2]):

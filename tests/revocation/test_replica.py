@@ -206,7 +206,7 @@ class TestReading:
         assert revoked(replica, sid(3), NOW, "ada")
 
     def test_everything_is_read_again_now_and_then(self, clock: Clock) -> None:
-        """So that even a store that is silent about a change is heard in the end."""
+        """A replica reads everything once an hour, so it also hears of a change that was lost."""
         store = MemoryStore()
         replica = Replica(store)
         replica.read()
@@ -270,7 +270,7 @@ class TestReading:
         assert revoked(replica, sid(1), NOW, "ada")
 
     def test_garbage_is_counted(self, caplog: pytest.LogCaptureFixture) -> None:
-        """And reported, while the rest is in force."""
+        """Invalid entries are counted and reported, and the other entries are in force."""
 
         class Dirty(MemoryStore):
             def read(self, position: Position | None) -> Iterator[Batch]:
@@ -390,7 +390,7 @@ class TestThread:
         assert threading.active_count() == before
 
     def test_it_starts_with_a_reading(self) -> None:
-        """So a process that is asked late is not stale, and neither is a child that is."""
+        """A reading starts the replica's thread, so a late first check is not stale."""
         store = MemoryStore()
         replica = Replica(store, refresh=0.01)
         replica.read()
@@ -529,7 +529,7 @@ class TestThread:
         assert not revoked(replica, sid(2), NOW, None)
 
     def test_checks_do_not_wait_while_a_store_is_down(self) -> None:
-        """But for the one reading that finds it so."""
+        """Only one reading waits for a store that is down, and the checks do not."""
 
         class Hanging(Fragile):
             def read(self, position: Position | None) -> Iterator[Batch]:

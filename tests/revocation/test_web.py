@@ -287,7 +287,7 @@ class TestWhatEnds:
         assert site.subject(cookie) == "revoked"
 
     def test_nothing_ends_by_reading(self, site: Site) -> None:
-        """Nor by writing, nor where there was no session."""
+        """Reading, writing and clearing without a session end no session."""
         cookie = site.sign_in()
         given(site.get("/act?set=1", cookie))
         given(site.get("/act?clear="))

@@ -232,7 +232,7 @@ class ChainContract:
         assert again == done
 
     def test_the_mark_spares_no_successor_of_another_subject(self, store: Store) -> None:
-        """Nor one where it spares another session; the answer has the successor's own mark."""
+        """A mark spares no successor of another subject; the answer has that subject's mark."""
         store.mark(ADA, spared(1), now=NOW, life=LIFE)
         bobs = store.mark(BOB, spared(7), now=NOW, life=LIFE)
         done = store.deny(denial(1)._replace(successor=Successor(sid(2), BOB)), now=NOW)

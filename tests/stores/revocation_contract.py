@@ -87,7 +87,7 @@ class StoreContract(ChainContract):
         assert store.count() == (0, 1)
 
     def test_a_mark_that_is_repeated_stays(self, store: Store) -> None:
-        """So that its subject can sign in; the call fails, and what it spares is replaced."""
+        """A mark too far ahead stays, so that its subject can sign in; the spared id changes."""
         for ahead in range(5, 10):
             assert store.mark(ADA, spared(1), now=NOW, life=LIFE).instant == NOW + ahead
         position = None
@@ -213,7 +213,7 @@ class StoreContract(ChainContract):
         assert not store.look_up(sid(2), None).denied
 
     def test_sweeping_takes_what_has_ended(self, store: Store) -> None:
-        """And nothing else; the greatest mark and the instant for everyone stay."""
+        """A sweep removes ended entries, and keeps the greatest mark and the instant for all."""
         store.mark(ADA, None, now=NOW, life=10)
         store.deny(denial(1, until=NOW + 10), now=NOW)
         store.deny(denial(2, until=NOW + LATE), now=NOW)

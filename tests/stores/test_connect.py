@@ -69,7 +69,7 @@ class TestCreate:
         return connect(sqlite_url)
 
     def test_the_roles_asked_for(self, store: Any) -> None:
-        """And no other; again is a no-op."""
+        """`create` makes the tables of the requested roles, and a second call is a no-op."""
         store.overflow()
         for _ in range(2):
             store.create()

@@ -167,7 +167,7 @@ def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_thread_that_has_died_is_started_again() -> None:
-    """Else no call would end in time any more."""
+    """A dead thread of deadlines is replaced, so that calls still end in time."""
     deadlines = Deadlines()
     with pair() as (one, _):
         with deadlines.limit(one.fileno(), LONG):

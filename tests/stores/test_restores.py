@@ -222,7 +222,7 @@ class TestPostgreSQL:
             check_move(nodes, postgres, new, spent=500)
 
     def test_a_dump_of_a_server_that_was_behind(self, postgres: Postgres, nodes: Nodes) -> None:
-        """Likewise."""
+        """Processes follow a store that was moved by a dump of a server that was behind."""
         spend_ids(postgres, 1000)
         with Postgres() as old:
             check_move(nodes, old, postgres, spent=1)

@@ -62,7 +62,7 @@ class TestURLs:
         ],
     )
     def test_what_is_no_url_is_not_shown(self, url: str) -> None:
-        """Nor by an exception behind the one that says so: a part of it may be a password."""
+        """No error, nor its context, shows an invalid URL, because it can hold a password."""
         with pytest.raises(
             ConfigError, match=r"^(no|unknown|invalid URL|the URL .not shown)"
         ) as caught:

@@ -162,7 +162,7 @@ def test_a_type_that_begins_with_another_value_each_time() -> None:
 
 
 def test_a_state_that_cannot_be_packed_is_a_change() -> None:
-    """So saving says what is wrong with it, in place of leaving it out."""
+    """A state that cannot be packed counts as changed, so saving raises its error."""
     codec = SessionCodec(RING, state_type=Guarded)
     session = codec.new()
     session.state.unpacked = object()

@@ -157,7 +157,7 @@ def test_refusals_are_logged_by_code_only(hs256: KeyRing, caplog: pytest.LogCapt
 
 
 def test_messages_never_hold_the_token() -> None:
-    """Nor any part of it that is longer than a kid."""
+    """No message of an error holds the token, or a part of it longer than a kid."""
     for number, token in enumerate(TOKENS):
         for broken in (
             token[:-1],

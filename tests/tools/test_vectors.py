@@ -55,7 +55,7 @@ def test_most_cases_are_negative_and_all_codes_occur() -> None:
 
 
 def test_ids_are_unique_over_all_files() -> None:
-    """So that a case can be named without its file."""
+    """The id of a vector is unique over all files."""
     assert len({case["id"] for _, case in CASES}) == len(CASES)
 
 

@@ -80,7 +80,7 @@ def test_verbs_keep_the_list_within_the_request(verb: str) -> None:
 
 @pytest.mark.parametrize("token", ["", "a.b.c", CODEC.encode({}, subject="42", now=NOW - 9999)])
 def test_who_comes_without_a_good_token_begins_with_none(token: str) -> None:
-    """So does who was refused because a signer is revoked: signing in is not barred."""
+    """A sign-in over a refused token begins a session without former signers."""
     manager: SessionManager[Any] = SessionManager(CODEC)
     session = request(manager, token, now=LATER)
     session.sign_in("42")

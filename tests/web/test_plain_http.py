@@ -118,7 +118,7 @@ def test_a_proxy_that_speaks_http_is_a_cause(
 def test_another_scheme_is_no_cause(
     manager: SessionManager[Any], caplog: pytest.LogCaptureFixture, scheme: str | None
 ) -> None:
-    """Nor is one that is not known."""
+    """Another or an unknown scheme causes no warning."""
     answered(manager, [HOST], scheme)
     assert caplog.messages == []
 

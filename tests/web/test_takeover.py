@@ -140,7 +140,7 @@ def test_what_is_still_to_be_written_is_no_change(*, changed: bool) -> None:
 
 
 def test_the_session_id_is_a_digest_of_what_was_signed() -> None:
-    """So that every response to one old cookie, and every copy of it, is one session."""
+    """The session id is a digest of the signed text, so copies of a cookie are one session."""
     value = cookie_at(NOW)
     signed = value.rpartition(".")[0].encode()
     expected = sha256(b"tokensession/v1/legacy\0" + signed).digest()[:16]
@@ -323,7 +323,7 @@ def test_several_readers() -> None:
 
 
 def test_express_needs_both_of_its_cookies() -> None:
-    """And both are deleted."""
+    """Express's session needs both of its cookies, and both are deleted afterwards."""
     express = ExpressReader("k", until=UNTIL, since=NOW - 60, subject=lambda state: state["u"])
     good = express_cookies({"u": 1}, "k")
     browser = Browser(manager(express), **good)
@@ -373,7 +373,7 @@ def test_a_subject_is_a_str_or_an_int(subject: Any, caplog: pytest.LogCaptureFix
 
 
 def test_subject_sees_the_state_before_convert() -> None:
-    """So that `convert` may drop what only told whose it was."""
+    """`subject` gets the state before `convert`, which can drop the user's id."""
     old = reader(subject=lambda state: str(state["user_id"]), convert=lambda state: {"v": 2})
     browser = Browser(manager(old), session=cookie_at(NOW))
     assert browser.request(dict) == {"v": 2}

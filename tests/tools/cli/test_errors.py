@@ -35,7 +35,7 @@ RING = KeyRing.generate(kid="k1").with_schedule(Schedule(token_lifetime=1800))
     ],
 )
 def test_options_are_named(cli: Cli, arguments: Sequence[str], words: Sequence[str]) -> None:
-    """And not the parameters of the library that they fill."""
+    """An error names the option, and not the library's parameter."""
     assert_complaint(cli("encode", cli.keys(RING), *arguments, stdin="{}"), *words)
 
 

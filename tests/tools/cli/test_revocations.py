@@ -144,7 +144,7 @@ def test_sweeping(run: Terminal) -> None:
 
 
 def test_garbage_is_told(run: Terminal) -> None:
-    """And the rest is listed."""
+    """An invalid row is reported, and the other rows are listed."""
     store = SQLStore(Database(run.url))
     store.deny(denial(1), now=NOW)
     with store._connection.engine.connect() as connection:
