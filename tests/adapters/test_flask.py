@@ -412,6 +412,25 @@ def test_a_typed_session_in_a_header() -> None:
     assert response.headers["Vary"] == "Authorization"
 
 
+def test_a_late_reader_lets_the_response_vary_on_the_header_in_use() -> None:
+    """A toolbar around the application reads the session when it was saved already."""
+
+    class Watched(Flask):
+        def process_response(self, response: Response) -> Response:
+            response = super().process_response(response)
+            assert not flask.session
+            return response
+
+    for manager, name in (
+        (SessionManager(RING, cookie=Header()), "Authorization"),
+        (SessionManager(RING), "Cookie"),
+    ):
+        app = Watched("api")
+        app.session_interface = SessionInterface(manager)
+        app.add_url_rule("/", view_func=lambda: "untouched")
+        assert app.test_client().get("/").headers["Vary"] == name
+
+
 def test_a_manager_brings_its_cookie() -> None:
     """Then the settings of the cookie are not asked."""
     cookie = Cookie(name="plain", http_development=True)

@@ -36,7 +36,7 @@ from tokensession.web.caching import encoded, is_merged, merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager, until_closed
 from tokensession.web.options import manager_of
-from tokensession.web.request_session import BEFORE_HEAD
+from tokensession.web.request_session import BEFORE_HEAD, COMPLETE
 from tokensession.web.unavailable import claim, mark, refusal, release
 
 if TYPE_CHECKING:
@@ -94,12 +94,17 @@ class Managers(NamedTuple):
         If the framework could not answer an error, the response becomes a 503, or a 500.
         """
         claim(response, session)
+        session._late = partial(_vary, response, self.permanent.vary)
+        if session._value is session._unknown is None and not streamed:
+            session._phase = COMPLETE  # nothing to save, as in most requests
+            return
         session.keep_flashes()
         manager = self.permanent
         if session.opened and not session.permanent:
             manager = self.until_closed
         headers = response.headers
-        fields = merged(headers)
+        before = merged(headers)
+        fields = before.copy()
         try:
             yield from manager.saving(session, fields, status=response.status_code, method=method)
         except TokenSessionError as error:
@@ -111,19 +116,22 @@ class Managers(NamedTuple):
             manager.complete(session)
             return
         if session.opened:
-            self._write(session, response, fields)
-        session._late = partial(response.vary.add, "Cookie")
+            self._write(session, response, before, fields)
         if not streamed:
             manager.complete(session)
 
-    def _write(self, session: Session, response: Response, fields: Headers) -> None:
+    @staticmethod
+    def _write(session: Session, response: Response, before: Headers, fields: Headers) -> None:
         if any(not is_merged(name.decode("ascii")) for name, _ in fields):
             mark(response, session)
         else:
             release(response, session)
-        for name in {name for name, _ in response.headers if is_merged(name)}:
-            response.headers.remove(name)
-        for field, value in fields:
+        kept = len(before)
+        if fields[:kept] != before:
+            for name in {name for name, _ in response.headers if is_merged(name)}:
+                response.headers.remove(name)
+            kept = 0
+        for field, value in fields[kept:]:
             response.headers.add(field.decode("ascii"), value.decode("latin-1"))
 
 
@@ -255,6 +263,11 @@ class SessionInterface(sessions.SessionInterface):
             session._phase = BEFORE_HEAD  # later changes are accepted and lost, as in Flask
         elif streamed:
             response.call_on_close(partial(_end, managers.permanent, session))
+
+
+def _vary(response: Response, name: bytes) -> None:
+    """Let a response vary on a request header."""
+    response.vary.add(name.decode("ascii"))
 
 
 def _end(manager: SessionManager[Any], session: Session) -> None:

@@ -196,12 +196,14 @@ class SessionManager(Generic[StateT]):
 
         After a sign-out the headers delete the cookie even if this raises: answer with them.
         """
-        if session._value is not None and not self.storeless:
+        value = session._value
+        if value is not None and not self.storeless:
             run(self.saving(session, headers, status=status, method=method, varies=varies, now=now))
             return
-        at = self._begin(session, headers, status, now, varies=varies)
-        if session._value is not None:
-            self._saving.now(session, session._value, headers, at)
+        if value is not None or session._unknown is not None:  # in most requests, neither
+            at = self._begin(session, headers, status, now, varies=varies)
+            if value is not None:
+                self._saving.now(session, value, headers, at)
         session._response, session._method = headers, method
         session._phase = IN_BODY if varies else COMPLETE
 

@@ -18,6 +18,7 @@ from tokensession.sessions.steps import run
 from tokensession.web.caching import add_vary, is_merged, merged
 from tokensession.web.change import is_signed_out
 from tokensession.web.manager import until_closed
+from tokensession.web.request_session import COMPLETE
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         scope = getattr(request, "scope", None)  # only in ASGI
         headers = RequestHeaders(request.META, manager.vary) if scope is None else scope["headers"]
         session = request.session = SessionOfRequest(manager, headers)
-        if request.META.get("SERVER_NAME") != _TEST_SERVER:
-            session._scheme = request.scheme
         request._session_of_request = session  # a view can replace `request.session`
         RUNNING.set(session)
         if scope is not None and manager.can_wait(session):
@@ -71,11 +70,24 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     def process_response(self, request: Any, response: Any) -> Any:
         """Write the session into the response; see `SessionManager.save`."""
         session = _left(request)
-        if not isinstance(session, DjangoSession):
+        # `isinstance` would also ask `__class__`, which SessionOfRequest reads from the settings.
+        if DjangoSession not in type(session).__mro__:
             return response
         manager = self._manager
         claim(response, session)
-        fields = merged(response.headers.items())
+        session._late = partial(patch_vary_headers, response, [manager.vary.decode("ascii")])
+        if session._value is session._unknown is None and not response.streaming:
+            session._phase = COMPLETE  # nothing to save, as in most requests
+            return response
+        if request.META.get("SERVER_NAME") != _TEST_SERVER:
+            session._scheme = request.scheme
+        return self._saved(request, response, session)
+
+    def _saved(self, request: Any, response: Any, session: DjangoSession) -> Any:
+        """Return the response with the session in it, or one that replaces it."""
+        manager = self._manager
+        before = merged(response.headers.items())
+        fields = before.copy()
         failed = response.status_code >= _FAILED and session._unknown is None
         if failed and _has_signed_out(session):
             session.clear()  # keep the sign-out, and drop later changes
@@ -99,8 +111,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
                 return self._replaced(response, answer)
             self._mark(request, response, session, fields)
         if session.opened:
-            _write(response, fields)
-        session._late = partial(patch_vary_headers, response, ["Cookie"])
+            _write(response, before, fields)
         manager.complete(session)  # an outer middleware can read it before the head is sent
         if response.streaming and not failed:
             wrap = self._watched_async if response.is_async else self._watched
@@ -175,16 +186,19 @@ def _answer(refused: Refusal, cookies: SimpleCookie | None = None) -> Any:
     answer = HttpResponse(refused.body, status=refused.status)
     if cookies is not None:
         answer.cookies = cookies
-    _write(answer, refused.headers)
+    _write(answer, [], refused.headers)
     return answer
 
 
-def _write(response: Any, headers: Headers) -> None:
-    """Write headers into a response; Django stores cookies separately."""
-    for name in [name for name in response.headers if is_merged(name)]:
-        del response.headers[name]
+def _write(response: Any, before: Headers, headers: Headers) -> None:
+    """Write headers into a response that has some of them; Django stores cookies separately."""
+    kept = len(before)
+    if headers[:kept] != before:
+        for name in [name for name in response.headers if is_merged(name)]:
+            del response.headers[name]
+        kept = 0
     written: set[str] = set()
-    for field, value in headers:
+    for field, value in headers[kept:]:
         if field == b"set-cookie":
             line = value.decode("ascii")
             cookie = _Written(line)
