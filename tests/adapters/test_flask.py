@@ -28,6 +28,7 @@ from tokensession.format.lazy_state import Members
 from tokensession.overflow.overflow import Overflow
 from tokensession.stores.memory.overflow import MemoryStore as OverflowStore
 from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.testing import FixedClock
 
 from .conformance import (
     ASKING_CODEC,
@@ -229,6 +230,14 @@ def test_without_permanent_the_cookie_ends_with_the_browser() -> None:
     assert (session.ttl, session.cap) == (1800, None)
 
 
+@pytest.fixture
+def _one_second() -> Iterator[None]:
+    """Let no second pass between a request and its response, which would shorten the lifetime."""
+    with FixedClock():
+        yield
+
+
+@pytest.mark.usefixtures("_one_second")
 def test_permanent_sessions_live_their_lifetime() -> None:
     """PERMANENT_SESSION_LIFETIME is the idle window and the limit, in the token itself."""
     app = shop(PERMANENT_SESSION_LIFETIME=timedelta(seconds=LIFETIME))
@@ -254,6 +263,7 @@ def test_a_limit_that_the_settings_raise_is_logged_once(
     assert caplog.text.count(f"Policy(longest={days * 86_400:.0f})") == lines
 
 
+@pytest.mark.usefixtures("_one_second")
 def test_signing_in_keeps_a_session_permanent() -> None:
     """A new session of the same kind, unless it is given a lifetime of its own."""
     client = shop(PERMANENT_SESSION_LIFETIME=LIFETIME).test_client()
