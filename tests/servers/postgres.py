@@ -43,6 +43,7 @@ class Postgres(Server):
     """A cluster of one database, which trusts each client of its socket."""
 
     stop_signal = signal.SIGINT  # a fast shutdown
+    orphan_signal = signal.SIGINT  # a killed postmaster could leave its workers
     unprivileged = True
 
     @property

@@ -32,6 +32,7 @@ class Server:
     """
 
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    orphan_signal: ClassVar[signal.Signals] = signal.SIGKILL  # if its parent dies
     unprivileged: ClassVar[bool] = False  # whether it refuses to run as root
 
     def __init__(self) -> None:
@@ -113,7 +114,7 @@ class Server:
 
     def guard(self) -> list[str]:
         """Return what runs before a command: it dies with us, and is not root where it must not."""
-        guard = ["setpriv", f"--pdeathsig={self.stop_signal.name.removeprefix('SIG')}"]
+        guard = ["setpriv", f"--pdeathsig={self.orphan_signal.name.removeprefix('SIG')}"]
         if self.unprivileged and os.getuid() == 0:
             guard += ["--reuid=nobody", "--regid=nogroup", "--clear-groups"]
         return guard
