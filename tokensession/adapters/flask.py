@@ -95,7 +95,7 @@ class Managers(NamedTuple):
         """
         claim(response, session)
         session._late = partial(_vary, response, self.permanent.vary)
-        if session._value is session._unknown is None and not streamed:
+        if session._value is None and session._unknown is None and not streamed:
             session._phase = COMPLETE  # nothing to save, as in most requests
             return
         session.keep_flashes()

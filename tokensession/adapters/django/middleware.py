@@ -76,7 +76,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         manager = self._manager
         claim(response, session)
         session._late = partial(patch_vary_headers, response, [manager.vary.decode("ascii")])
-        if session._value is session._unknown is None and not response.streaming:
+        if session._value is None and session._unknown is None and not response.streaming:
             session._phase = COMPLETE  # nothing to save, as in most requests
             return response
         if request.META.get("SERVER_NAME") != _TEST_SERVER:
