@@ -119,7 +119,7 @@ def press_until(page: Page, name: str) -> None:
             "() => { const e = document.activeElement;"
             "if (e === document.body || e.closest('.story')) return ['', false];"
             "return ["  # from the last to the first
-            "[e.labels?.[0]?.textContent, e.textContent].filter(Boolean).join(' '),"
+            "[e.labels?.[0]?.textContent, e.ariaLabel || e.textContent].filter(Boolean).join(' '),"
             "getComputedStyle(e).outlineStyle !== 'none']; }"
         )
         if name in text:
@@ -276,50 +276,73 @@ def test_the_page_is_short_and_nothing_in_it_scrolls(
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
 
-    def check() -> None:
-        check_looks(page)
+    def check_size() -> None:
         assert page.evaluate(SCROLLING) == []
         if width == 1280:
             assert page.evaluate("document.documentElement.scrollHeight") <= MOST_HIGH
 
+    def check() -> None:
+        check_looks(page)
+        check_size()
+
+    def press(name: str) -> None:
+        with page.expect_navigation():
+            page.get_by_role("button", name=name).first.click()
+
     page.goto("/")
     page.goto("/")
     check()
     sign_in(page)
-    for name in ("Add Espresso", "Rotate", "Sign in on a made-up second device", "Log out my"):
-        with page.expect_navigation():
-            page.get_by_role("button", name=name).click()
+    for name in ("Add Espresso", "Rotate", "Sign in there", "Sign in again"):
+        press(name)
         page.locator(".done").wait_for()
     check()
-    page.get_by_role("button", name="Sign out").click()
-    page.goto("/")
+    press("Replay the cookie of")
+    check()
+    for _ in range(3):  # beyond the limit
+        press("Sign in there")
+        check_size()
+    page.locator(".over .state", has_text="revoked").first.wait_for()
     check()
     context.close()
 
 
-def test_sessions_by_keyboard(page: Page) -> None:
-    """Log out a second device; sign out; the cookie of before is refused with its code."""
+def test_where_one_is_signed_in_by_keyboard(page: Page) -> None:
+    """Sign another browser in, replay its cookie, end it from here, and replay it again."""
     page.goto("/")
     sign_in(page)
-    for name in ("Sign in on a made-up second device", "Log out my other devices"):
+
+    def press(name: str) -> None:
         press_until(page, name)
-        with page.expect_navigation(
-            url="**/?done=*#sessions"
-        ):  # by the second name, from that very page
+        with page.expect_navigation():
             page.keyboard.press("Enter")
-        page.get_by_text("this one").wait_for()
-    states = page.locator("section[aria-labelledby=sessions] td .state")
-    assert states.nth(0).inner_text() == "live"
-    assert "revoked" in states.all_inner_texts()
+
+    press_until(page, "Label")
+    press_until(page, "Label")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Telephone")
+    press("Sign in there")
+    assert page.url.endswith("/?done=elsewhere#signed-in")
+    page.get_by_text("Another browser is signed in as “Telephone”.").wait_for()
+    row = page.get_by_role("row", name="Telephone")
+    assert "accepted" in row.inner_text()
+    assert "the other browser" in row.inner_text()
     check_looks(page)
+    verdicts = page.locator("#replayed").get_by_role("heading")
+    for ended, told in ((False, "It is read"), (True, "Step 9 refuses it: revoked")):
+        if ended:
+            press("End the session Telephone")
+            page.get_by_text("“Telephone” has ended. Now replay its cookie.").wait_for()
+            assert "revoked" in row.inner_text()
+        press("Replay the cookie of Telephone")
+        assert verdicts.all_inner_texts() == [told, "It is read"]
+        expect(page.locator("#replayed")).to_be_focused(timeout=1000 * PATIENCE)
+        check_looks(page)
     page.get_by_role("button", name="Sign out").press("Enter")
     page.get_by_role("link", name="replay my previous cookie").press("Enter")
     page.locator("#replayed").get_by_role("heading", name="Step 9 refuses it: revoked").wait_for()
     expect(page.locator("#replayed")).to_be_focused(timeout=1000 * PATIENCE)
     check_looks(page)
-    press_until(page, "To a reader without one")
-    page.keyboard.press("Enter")
-    page.locator("#replayed").get_by_role("heading", name="It is read").wait_for()
 
 
 def test_other_devices_without_scripts(chromium: Browser, address: str) -> None:
@@ -332,8 +355,10 @@ def test_other_devices_without_scripts(chromium: Browser, address: str) -> None:
         tab.set_default_timeout(PATIENCE * 1000)
         tab.goto("/")
         sign_in(tab)
-    tabs[0].get_by_role("button", name="Log out my other devices").click()
-    tabs[0].get_by_role("heading", name="Hello, Ann").wait_for()
+    tabs[0].reload()  # the list had one session when the page was loaded
+    rows = tabs[0].get_by_role("table", name="The sessions of Ann").get_by_role("row")
+    rows.filter(has_not_text="this browser").get_by_role("button", name="End").click()
+    tabs[0].get_by_text("has ended. Now replay its cookie.").wait_for()
     tabs[1].goto("/")
     tabs[1].get_by_text("was refused: revoked").wait_for()
     for context in (one, other):

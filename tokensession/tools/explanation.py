@@ -34,7 +34,7 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "bad_claims": "The token is authentic, but it does not contain a session of this format.",
     "not_yet_valid": "The token was made in the future: compare the clocks of the two hosts.",
     "expired": "The session was idle for too long, or has reached its end.",
-    "revoked": "The session was revoked, by signing out or with a key.",
+    "revoked": "The session was revoked: by signing out, from another session, or with a key.",
     "bad_state": "The session is good, but its state does not fit the application's type.",
 }
 """One sentence for each code of the closed list (SPEC section 5)."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 COOKIE = "__Host-session"
 POSTS = (
     "/sign-in", "/cart", "/theme", "/sign-out", "/token", "/rotate", "/revoke-key",
-    "/revoke-others", "/other-device",
+    "/revoke-others", "/end-session", "/other-browser",
 )  # fmt: skip
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -18,8 +18,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tokensession.adapters.asgi import App, Message, Receive, Scope, Send, SessionMiddleware
+from tokensession.format.seconds import whole_seconds
 from tokensession.tools.demo import page
-from tokensession.tools.demo.routes import Operations, back, checked_form, html, session_of
+from tokensession.tools.demo.routes import (
+    MAX_NAME,
+    Operations,
+    back,
+    checked_form,
+    html,
+    label_of,
+    session_of,
+)
+from tokensession.tools.demo.signed_in import device
 from tokensession.tools.demo.view import PRODUCTS, THEMES
 
 if TYPE_CHECKING:
@@ -27,7 +37,6 @@ if TYPE_CHECKING:
 
     from tokensession.tools.demo.bench import Bench
 
-MAX_NAME: Final = 64  # characters
 MAX_QUANTITY: Final = 9
 
 _HEADERS: Final = {
@@ -66,13 +75,15 @@ def make_app(bench: Bench) -> Starlette:
     async def signed_out(request: Request) -> Response:
         # The raw header is enough to see that the cookie is gone: no session is begun.
         sent = bool(bench.cookie.read(request.scope["headers"]))
-        return html(page.signed_out(sent=sent, stolen=bench.stolen is not None))
+        return html(page.signed_out(sent=sent, replay=bench.signed_out))
 
     async def sign_out(request: Request) -> Response:
         """Sign out: nothing is left of the session, so the cookie is deleted and it is revoked."""
         await checked_form(request)
-        bench.stolen = bench.token_of(request.scope["headers"])
-        session_of(request).clear()
+        session = session_of(request)
+        bench.keep_copy(session, bench.token_of(request.scope["headers"]), whole_seconds(None))
+        bench.signed_out = None if session.subject is None else session.listed_id
+        session.clear()
         return RedirectResponse("/signed-out", status_code=303)
 
     return Starlette(
@@ -101,10 +112,12 @@ async def sign_in(request: Request) -> Response:
     name = form.get("name", "").strip()
     if not name or len(name) > MAX_NAME:
         raise HTTPException(400, f"Give a name of 1 to {MAX_NAME} characters.")
+    again = "label" in form
+    label = label_of(form) if again else device(request.headers.get("user-agent", ""))
     session = session_of(request)
-    session.sign_in(name)
+    session.sign_in(name, label=label)
     session["csrf"] = secrets.token_urlsafe(16)  # new, so that earlier visitors do not know it
-    return back("you", done="signed-in")
+    return back("signed-in", done="again") if again else back("you", done="signed-in")
 
 
 async def change_cart(request: Request) -> Response:

@@ -1,10 +1,11 @@
-"""What the page works with while it is open: keys, revocations, the sessions it has seen."""
+"""What the page works with while it is open: keys, revocations, the directory, copied cookies."""
 
 from __future__ import annotations
 
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
+from tokensession.directory.directory import Directory
 from tokensession.errors import ConfigError
 from tokensession.keys.jwk import generate_key
 from tokensession.keys.ring import KeyRing
@@ -12,22 +13,27 @@ from tokensession.keys.rotation import Schedule, plan, revoke_key
 from tokensession.keys.source import update
 from tokensession.keys.watcher import KeyRingWatcher
 from tokensession.sessions.policy import Policy
-from tokensession.stores.memory.revocation import MemoryStore
+from tokensession.stores.connection import connect
 from tokensession.tokens.codec import SessionCodec
-from tokensession.tools.demo.seen import Life, SeenSession, SeenSessions
-from tokensession.tools.demo.trial import Trial
+from tokensession.tools.demo.signed_in import CopiedCookies, Copy, Row
+from tokensession.tools.demo.trial import Trial, present
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tokensession.directory.directory import ListedSession
+    from tokensession.format.claims import Subject
     from tokensession.keys.file_source import FileSource
+    from tokensession.revocation.store import Store
+    from tokensession.sessions.session import Session
 
 POLICY: Final = Policy.owasp()
 # One process reads the keys, and as soon as they are written: what is short here would be
 # minutes where several do.
 SCHEDULE: Final = Schedule(token_lifetime=POLICY.idle_timeout, propagation=30)
+LIMIT: Final = 3  # sessions of a user: few, so that a visitor meets the limit
 MAX_KEYS: Final = 12  # kids; what is revoked stays listed, and the page must stay one
 _NOT_YET: Final = "a key is pending already, and signs in {} s: rotate again after that"
 _FULL: Final = (
@@ -63,21 +69,29 @@ class Bench:
     """Keeps what outlives a request, in the memory of this process and a file of keys.
 
     Attributes:
-        stolen: The token that the last sign-out ended, or None.
+        signed_out: The listed id of the session that the last sign-out ended, or None.
+        window: The cookie of the other browser's last private window, or None.
     """
 
     def __init__(self, source: FileSource) -> None:
         self._source = source
-        self.store: MemoryStore = MemoryStore()
+        memory = connect("memory:")
+        self.store: Store = memory.revocations()
         self.keys: KeyRingWatcher = KeyRingWatcher(source)
         self.policy = POLICY
         self.cookie: Cookie = Cookie()
+        self.copies: CopiedCookies = CopiedCookies()
         self.codec: SessionCodec[Any] = SessionCodec(
-            self.keys, context=self.cookie.context, policy=POLICY, revocation=self.store
+            self.keys,
+            context=self.cookie.context,
+            policy=POLICY,
+            revocation=self.store,
+            directory=Directory(memory.directory(), limit=LIMIT),
+            audit=self.copies,
         )
         self.manager: SessionManager[Any] = SessionManager(self.codec, cookie=self.cookie)
-        self.seen: SeenSessions = SeenSessions()
-        self.stolen: str | None = None
+        self.signed_out: str | None = None
+        self.window: Copy | None = None
 
     def trial(self, token: str, now: int) -> Trial:
         """Return a token before the reader of the page's own sessions."""
@@ -101,20 +115,45 @@ class Bench:
         update(self._source, lambda ring: revoke_key(ring, kid, now, reason=reason)[0])
         self.keys.reload()
 
-    def life(self, seen: SeenSession, now: int) -> Life:
-        """Return whether a session that was seen would be accepted still, or why not."""
-        ring, revocations = self.keys.ring, self.codec.revocations
-        assert revocations is not None
-        if any(kid in ring and ring[kid].revoked for kid in (seen.kid, *seen.signers)):
-            return "key revoked"
-        if seen.kid not in ring or not ring[seen.kid].verifies(now):
-            return "key expired"
-        if now >= seen.expires_at:
-            return "expired"
-        revoked = revocations.revokes(seen.sid, seen.started_at, seen.subject)
-        return "revoked" if revoked else "live"
+    def keep_copy(self, session: Session[Any], token: str | None, now: int) -> None:
+        """Keep a copy of a request's cookie, if its session is listed."""
+        if token is None or session.subject is None:
+            return
+        for listed in self.codec.sessions(session.subject, now=now):
+            if listed.id == session.listed_id:
+                self.copies.keep(Copy(session.subject, listed, token))
 
-    def sign_in_elsewhere(self, subject: str | int, now: int) -> None:
-        """Begin another session of a subject, as its other device would."""
-        token = self.codec.encode({}, subject=subject, now=now)
-        self.seen.note(self.codec.decode(token, now=now), now)
+    def sign_in_elsewhere(self, subject: str | int, label: str, now: int) -> None:
+        """Sign a user in with another browser: a request without cookies, and its response."""
+        session = self.manager.open([], now=now)
+        session.sign_in(subject, label=label)
+        headers: list[tuple[bytes, bytes]] = []
+        self.manager.save(session, headers, now=now)
+        cookie = dict(headers)[b"set-cookie"].partition(b";")[0]
+        self.keep_copy(session, self.token_of([(b"cookie", cookie)]), now)
+        self.window = self.copies.find(session.listed_id)
+
+    def viewer(self, session: Session[Any], now: int) -> Subject:
+        """Return whose sessions a request sees: those of its user, or of the other browser's."""
+        if session.subject is not None or self.window is None:
+            return session.subject
+        outcome = present(self.trial(self.window.token, now))
+        return self.window.subject if outcome.code is None else None
+
+    def rows(self, viewer: Subject, now: int) -> tuple[Row, ...]:
+        """Return the sessions that a user sees, those that live first.
+
+        Without a user these are the sessions that have ended, whose cookies can be replayed.
+        """
+        copies = [copy for copy in self.copies.latest() if viewer in (None, copy.subject)]
+        subjects = {copy.subject for copy in copies} if viewer is None else {viewer}
+        found = [one for subject in subjects for one in self.codec.sessions(subject, now=now)]
+        listed = {one.id for one in found}
+        rows = [] if viewer is None else [self._row(one, now, is_listed=True) for one in found]
+        ended = [copy.session for copy in copies if copy.session.id not in listed]
+        return (*rows, *(self._row(one, now, is_listed=False) for one in ended))
+
+    def _row(self, session: ListedSession, now: int, *, is_listed: bool) -> Row:
+        copy = self.copies.find(session.id)
+        trial = None if copy is None else self.trial(copy.token, now)
+        return Row(session, is_listed, trial, self.copies.end(session.id))

@@ -9,7 +9,7 @@ from tokensession.tools.demo.panels.cookie import cookie_panel
 from tokensession.tools.demo.panels.experiment import experiment_panel
 from tokensession.tools.demo.panels.ring import ring_panel
 from tokensession.tools.demo.panels.session import session_panel
-from tokensession.tools.demo.panels.sessions import sessions_panel
+from tokensession.tools.demo.panels.signed_in import signed_in_panel
 from tokensession.tools.demo.panels.token import token_panel
 from tokensession.tools.dissect import dissect
 
@@ -35,7 +35,7 @@ _FORMS: Final = load("page_forms.html")
 
 _REPLAY: Final = """\
 <p>The session is on the revocation list as well, so a copy of its cookie is worth nothing:
-<a href="/?replay=with#replayed">replay my previous cookie</a>.</p>
+<a href="/?replay=$id#replayed">replay my previous cookie</a>.</p>
 """
 
 
@@ -51,7 +51,7 @@ def main(view: View, query: Mapping[str, str]) -> Html:
             experiment_panel(view, query),
             token_panel(view, csrf),
             ring_panel(view, csrf),
-            sessions_panel(view, csrf, replay=query.get("replay", "")),
+            signed_in_panel(view, csrf, replay=query.get("replay", "")),
             fill(_FORMS, csrf=view.session["csrf"]),
         )
     )
@@ -59,8 +59,13 @@ def main(view: View, query: Mapping[str, str]) -> Html:
     return _frame("Your session", content, theme=view.theme, status=status, now=view.now)
 
 
-def signed_out(*, sent: bool, stolen: bool) -> Html:
-    """Return the page after signing out."""
+def signed_out(*, sent: bool, replay: str | None) -> Html:
+    """Return the page after signing out.
+
+    Args:
+        sent: Whether the request has a session cookie again.
+        replay: The listed id of the session that was signed out of, or None.
+    """
     told = (
         "This request carries a session cookie again: that of a new session."
         if sent
@@ -70,8 +75,8 @@ def signed_out(*, sent: bool, stolen: bool) -> Html:
         '<section><h1>Signed out</h1><p class="lead">$told</p>'
         '$replay<p><a class="button" href="/">Begin again</a></p></section>'
     )
-    replay = fill(_REPLAY) if stolen else NOTHING
-    return _frame("Signed out", fill(template, told=told, replay=replay))
+    link = NOTHING if replay is None else fill(_REPLAY, id=replay)
+    return _frame("Signed out", fill(template, told=told, replay=link))
 
 
 def refusal(status: int, detail: str) -> Html:
@@ -107,7 +112,7 @@ def _notice(view: View) -> Html:
 def _why(view: View, code: str) -> str:
     kid = None if view.trial is None else dissect(view.trial.token).unverified_kid
     if code == "revoked":
-        return "Its session was ended: by logging out your other devices, or with a key."
+        return "Its session was ended: from another browser, by the limit, or with a key."
     if code == "unknown_key" and kid in view.keys:
         return "Its key was revoked or has expired."
     return "Perhaps it is of an earlier run of this program, whose keys are gone."

@@ -1,6 +1,6 @@
 """The routes of the workbench, and what each request does with its session and its form.
 
-A visitor takes a token apart, rotates or revokes keys, and ends other sessions.
+A visitor takes a token apart, rotates or revokes keys, signs in elsewhere, and ends sessions.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from tokensession.tools.demo import page
 from tokensession.tools.demo.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
     from tokensession.tools.demo.bench import Bench
     from tokensession.web.request_session import RequestSession
 
+MAX_NAME: Final = 64  # characters of a user's name, and of a label
 MAX_FORM: Final = 4096  # bytes; all forms but one take a few hundred
 MAX_TOKEN_FORM: Final = 32768  # bytes: a token's 8192 characters, each escaped, and a csrf token
 
@@ -45,7 +48,8 @@ class Operations:
             Route("/rotate", self.rotate, methods=["POST"]),
             Route("/revoke-key", self.revoke_key, methods=["POST"]),
             Route("/revoke-others", self.revoke_others, methods=["POST"]),
-            Route("/other-device", self.other_device, methods=["POST"]),
+            Route("/end-session", self.end_session, methods=["POST"]),
+            Route("/other-browser", self.sign_in_elsewhere, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -87,26 +91,38 @@ class Operations:
             session_of(request).revoke_others()
         except ConfigError as error:
             raise HTTPException(409, _sentence(error)) from error
-        return back("sessions", done="others")
+        return back("signed-in", done="others")
 
-    async def other_device(self, request: Request) -> Response:
-        """Begin a session of who is signed in as if on another device."""
-        await checked_form(request)
-        subject = session_of(request).subject
-        if subject is None:
-            raise HTTPException(409, "No user is signed in, so there is no other device.")
-        self._bench.sign_in_elsewhere(subject, whole_seconds(None))
-        return back("sessions", done="device")
+    async def end_session(self, request: Request) -> Response:
+        """End one session of the list."""
+        name = (await checked_form(request)).get("id", "")
+        viewer = self._viewer(request)
+        if not self._bench.codec.end_session(viewer, name):
+            raise HTTPException(409, "This user has no such session, or it has ended meanwhile.")
+        return back("signed-in", done="ended")
+
+    async def sign_in_elsewhere(self, request: Request) -> Response:
+        """Sign the user of the list in with another browser."""
+        label = label_of(await checked_form(request))
+        self._bench.sign_in_elsewhere(self._viewer(request), label, whole_seconds(None))
+        return back("signed-in", done="elsewhere")
+
+    def _viewer(self, request: Request) -> str | int:
+        viewer = self._bench.viewer(session_of(request), whole_seconds(None))
+        if viewer is None:
+            raise HTTPException(409, "No user is signed in, so there is no list of sessions.")
+        return viewer
 
     def _view(self, request: Request, *, pasted: str | None = None) -> View:
         bench, session, now = self._bench, session_of(request), whole_seconds(None)
         fresh = "csrf" not in session
         if fresh:
             session["csrf"] = secrets.token_urlsafe(16)
-        if session.kid:
-            bench.seen.note(session, now)
         headers = request.scope["headers"]
         token = bench.token_of(headers)
+        if session.kid:
+            bench.keep_copy(session, token, now)
+        viewer = bench.viewer(session, now)
         return View(
             session=session,
             policy=bench.policy,
@@ -116,8 +132,9 @@ class Operations:
             trial=None if token is None else bench.trial(token, now),
             cookies=len(bench.cookie.read(headers)),
             fresh=fresh,
-            sessions=tuple((seen, bench.life(seen, now)) for seen in bench.seen.latest()),
-            stolen=None if bench.stolen is None else bench.trial(bench.stolen, now),
+            viewer=viewer,
+            rows=bench.rows(viewer, now),
+            window="" if bench.window is None else bench.window.session.id,
             pasted=None if pasted is None else bench.trial(pasted, now),
             done=request.query_params.get("done", ""),
         )
@@ -152,6 +169,18 @@ async def checked_form(request: Request, *, most: int = MAX_FORM) -> dict[str, s
     if not hmac.compare_digest(form.get("csrf", "").encode(), expected.encode()):
         raise HTTPException(403, page.WRONG_CSRF)
     return form
+
+
+def label_of(form: Mapping[str, str]) -> str:
+    """Return the label of a form that signs in.
+
+    Raises:
+        HTTPException: It has no such field, an empty one, or too long a text.
+    """
+    label = form.get("label", "").strip()
+    if not label or len(label) > MAX_NAME:
+        raise HTTPException(400, f"Give a label of 1 to {MAX_NAME} characters.")
+    return label
 
 
 def html(content: str, *, status: int = 200) -> Response:

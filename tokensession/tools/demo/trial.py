@@ -16,6 +16,7 @@ from tokensession.tools.explanation import EXPLANATIONS
 
 if TYPE_CHECKING:
     from tokensession.keys.ring import KeyRing
+    from tokensession.revocation.store import Store
     from tokensession.sessions.policy import Policy
     from tokensession.sessions.session import Session
 
@@ -56,7 +57,7 @@ class Trial:
     now: int
     context: str = "session"
     state_type: type[Any] | None = None
-    revocation: MemoryStore = field(default_factory=MemoryStore)
+    revocation: Store = field(default_factory=MemoryStore)
 
     def read(self) -> Session[Any]:
         """Return the session of the token."""

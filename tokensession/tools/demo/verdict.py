@@ -30,19 +30,21 @@ def verdict(
         name: The id of the element.
     """
     outcome = present(trial)
-    shown = (
-        "It is read"
-        if outcome.code is None
-        else fill("Step $n refuses it: <code>$code</code>", n=outcome.step, code=outcome.code)
-    )
     return fill(
         _RESULT,
         id=name,
-        verdict=shown,
+        verdict=headline(outcome),
         sentence=sentence,
         difference=NOTHING if before is None else _difference(before, trial.token),
         steps=_steps(outcome),
     )
+
+
+def headline(outcome: Outcome) -> Html:
+    """Return what came of a trial, in a line."""
+    if outcome.code is None:
+        return fill("It is read")
+    return fill("Step $n refuses it: <code>$code</code>", n=outcome.step, code=outcome.code)
 
 
 def _steps(outcome: Outcome) -> Html:

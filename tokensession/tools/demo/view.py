@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from tokensession.format.claims import Subject
     from tokensession.keys.ring import KeyRing
     from tokensession.sessions.policy import Policy
-    from tokensession.tools.demo.seen import Life, SeenSession
+    from tokensession.tools.demo.signed_in import Row
     from tokensession.tools.demo.trial import Trial
 
 PRODUCTS: Final = {
@@ -28,8 +29,10 @@ class View:
             cookie, or with several of the name.
         cookies: How many cookies of the name it carried.
         fresh: Whether the session began with it, so that its response sets the cookie.
-        sessions: The sessions that were seen, and what has become of them.
-        stolen: The token that the last sign-out ended, before the same reader; None before one.
+        viewer: Whose list of sessions it sees: this browser's user, or that of the other browser
+            while this one is not signed in; None without either.
+        rows: The sessions that it sees; see `tokensession.tools.demo.bench.Bench.rows`.
+        window: The listed id of the other browser's session, or empty.
         pasted: A token that was pasted, before the same reader; None without one.
         done: What the form did that led here, or empty.
     """
@@ -42,8 +45,9 @@ class View:
     trial: Trial | None
     cookies: int
     fresh: bool
-    sessions: tuple[tuple[SeenSession, Life], ...] = ()
-    stolen: Trial | None = None
+    viewer: Subject = None
+    rows: tuple[Row, ...] = ()
+    window: str = ""
     pasted: Trial | None = None
     done: str = ""
 

@@ -90,8 +90,8 @@ def _inside(view: View) -> Html:
     dates = {
         "session began": session.started_at,
         "token made": session.issued_at,
-        "renewed by a request from": renewal,
-        "token dies unless renewed": session.expires_at,
+        "renewed from": renewal,
+        "token dies": session.expires_at,
         "session ends in any case": None if limit is None else session.started_at + limit,
     }
     items = [
