@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import site
 import subprocess
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+
+from tests.ecosystem.environments import FOLDER
 
 ROOT = Path(__file__).parents[1]
 NOTED = 'printf "%s %s\\n" "$(basename "$0")" "$*" >>"$NOTES"'
@@ -175,3 +180,14 @@ def test_the_scripts_can_be_started() -> None:
         if path.suffix == "":
             assert path.read_text().startswith("#!/bin/sh\n"), path.name
             assert os.access(path, os.X_OK), path.name
+
+
+def test_what_is_installed_runs_on_debians_python() -> None:
+    """Each installed package accepts Python 3.11.2, which Debian 12 has."""
+    folders = [*map(Path, site.getsitepackages()), *FOLDER.glob("*/lib/python*/site-packages")]
+    refused = [
+        f"{package.name} {package.version}: {needed}"
+        for package in distributions(path=[str(folder) for folder in folders])
+        if (needed := package.metadata["Requires-Python"]) and "3.11.2" not in SpecifierSet(needed)
+    ]
+    assert refused == []
