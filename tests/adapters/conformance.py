@@ -865,7 +865,7 @@ class Conformance:
         assert site.get("/op/see", line).json()["state"] == {}
 
     def test_the_cookie_is_found_among_others(self, site: Site) -> None:
-        """In several header lines, between spaces and tabs, beside other cookies."""
+        """The cookie is found in several header lines, between spaces, and beside other cookies."""
         token = CODEC.encode(fresh_state())
         for lines in [
             (f"a=1; {COOKIE}={token}; b=2",),
@@ -1109,7 +1109,7 @@ class Conformance:
         caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Once in the log; not of localhost, nor behind a proxy that says that it ends TLS."""
+        """A lost cookie is logged once, except on localhost and behind a proxy that ends TLS."""
         monkeypatch.setattr(plain_http, "_told", set())
         host = "Host", "shop.example"
         site.get("/op/set_new")
@@ -1199,7 +1199,7 @@ class Revocation:
         assert codec.sessions(subject) == []
 
     def test_asking_now(self, site: Site) -> None:
-        """Where the replica has not heard yet, `confirm` asks the store."""
+        """`confirm` asks the store, so it knows what the replica has not heard yet."""
         token = self._token("following")
         assert self._ask(site, "following", "confirm", token).json() == "confirmed"
         elsewhere: SessionCodec[Any] = SessionCodec(
@@ -1448,7 +1448,7 @@ class RaisesFailures:
         assert "secret value" not in text
 
     def test_a_state_that_cannot_be_written_names_its_path(self, site: Site) -> None:
-        """As encode does."""
+        """The error of a state that cannot be written names the path, as `encode` does."""
         path = unique("/op/unwritable")
         site.get(path)
         failure = site.failure(path)

@@ -272,7 +272,7 @@ def test_revocation() -> None:
 
 
 def test_a_503_keeps_the_cookies_of_the_response() -> None:
-    """As every adapter does; aiohttp makes headers of them only when it prepares the response."""
+    """A 503 keeps the response's cookies, which aiohttp turns into headers late."""
     store = WatchedStore()
     codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
     token = codec.encode({}, subject="ada")
@@ -338,7 +338,7 @@ def test_a_middleware_answers_for_a_store_that_fails() -> None:
 
 
 def test_a_middleware_around_ours_may_answer() -> None:
-    """With its own response, which says of the session what the one that it replaces said."""
+    """A middleware's own response gets the session's headers of the response that it replaces."""
 
     @web.middleware
     async def pages(request: web.Request, handler: Handler) -> web.StreamResponse:

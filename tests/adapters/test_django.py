@@ -206,7 +206,7 @@ def test_admin_login_and_logout(ada: Any) -> None:
 
 
 def test_the_test_client_signs_in(ada: Any) -> None:
-    """By login and force_login, and its session can be looked at and changed."""
+    """The test client signs in by login and force_login, and shows and changes its session."""
     client = Client()
     assert client.login(username="ada", password="a password of hers")
     assert client.session["_auth_user_id"] == str(ada.pk)
@@ -238,7 +238,7 @@ def test_another_users_session_is_not_inherited(ada: Any) -> None:
 
 
 def test_a_new_password_ends_other_sessions(ada: Any) -> None:
-    """As Django promises by its session hash; the one in hand is given a new id."""
+    """A new password ends other sessions, and the one in hand gets a new id."""
     client, other = Client(), Client()
     client.force_login(ada)
     other.force_login(ada)
@@ -365,7 +365,7 @@ def test_an_expiry_at_an_instant() -> None:
 
 
 def test_an_expiry_survives_signing_in() -> None:
-    """In either order of the two calls."""
+    """An expiry survives a sign-in, in both orders of the calls."""
     session = request_with_session().session
     session.set_expiry(300)
     session[SESSION_KEY] = "7"
@@ -382,7 +382,7 @@ def test_expiries_that_are_refused(value: Any) -> None:
 
 
 def test_expiry_as_django_calculates_it() -> None:
-    """For a caller who says what from, which Django's own middleware does."""
+    """The expiry counts from the given instant, as Django's own does."""
     session = request_with_session().session
     now = datetime.now(UTC)
     assert session.get_expiry_age(modification=now, expiry=60) == 60
@@ -428,7 +428,7 @@ def test_an_error_page_varies() -> None:
 
 
 def test_signing_out_is_final(ada: Any) -> None:
-    """By logout, by flush and by a new session id: TOKENSESSION_REVOCATION turns it on."""
+    """With TOKENSESSION_REVOCATION a logout, a flush and a new session id end the former token."""
     codec: SessionCodec[Any] = SessionCodec(
         RING, policy=POLICY, revocation=(store := WatchedStore())
     )
@@ -505,7 +505,7 @@ def test_a_response_that_is_replaced_by_a_503() -> None:
 
 
 def test_an_error_page_of_a_failing_store() -> None:
-    """Where another middleware has answered 500, it is a 503 all the same."""
+    """A failing store is a 503, even if another middleware has answered 500."""
     store = WatchedStore()
     codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
     with override_settings(TOKENSESSION_REVOCATION=store):
@@ -668,7 +668,7 @@ def test_old_cookies_of_one_name_are_all_deleted() -> None:
 
 @pytest.mark.parametrize(("writes", "stored"), [(True, 0), (False, 1)])
 def test_no_cache_of_djangos_stores_a_cookie(writes: bool, stored: int) -> None:  # noqa: FBT001
-    """In all versions of Django, because the request tells its cache."""
+    """Django's caches store no response that sets the cookie."""
     served: list[HttpRequest] = []
 
     def page(request: HttpRequest) -> HttpResponse:

@@ -143,7 +143,7 @@ WAYS = ["delete(key)", "store.delete()", "store.flush()", "request.session.delet
 
 @pytest.mark.parametrize("how", WAYS)
 def test_a_session_ends_from_another_request(ada: Any, store: MemoryStore, how: str) -> None:
-    """By its id as its own requests show it, and the request that ends it goes on."""
+    """A session ends by its `session_key` from another request, whose own session goes on."""
     laptop, phone = Client(), Client()
     laptop.force_login(ada)
     phone.force_login(ada)
@@ -260,7 +260,7 @@ class TestOutside:
     @pytest.mark.parametrize("verb", ["flush", "delete", "cycle_key"])
     @pytest.mark.usefixtures("store")
     def test_its_token_is_dead_afterwards(self, verb: str) -> None:
-        """Where there is a revocation list."""
+        """With a revocation list the token is dead afterwards."""
         token = self.saved(n=1)
         session = SessionStore(token)
         assert session["n"] == 1
@@ -370,7 +370,7 @@ class TestTheTestClient:
 
     @pytest.mark.usefixtures("store")
     def test_its_sign_out_is_final(self, ada: Any) -> None:
-        """With a revocation list the former cookie is dead."""
+        """A sign-out is final with a revocation list: the former cookie is dead."""
         client = Client()
         client.force_login(ada)
         token = client.cookies[COOKIE].value
@@ -477,7 +477,7 @@ class TestModified:
 
 
 def test_encoding_a_dictionary() -> None:
-    """With Django's serializer and signature, as management commands do."""
+    """`encode` signs a dictionary with Django's serializer, as management commands expect."""
     session = request_with_session().session
     assert session.decode(session.encode({"a": 1})) == {"a": 1}
     assert session.serializer.__name__ == "JSONSerializer"
@@ -488,7 +488,7 @@ class TestExpiry:
 
     @pytest.mark.parametrize("way", ["item", "update", "setdefault", "set_expiry", "aset_expiry"])
     def test_each_way_to_set_it_holds(self, way: str) -> None:
-        """As packages that carry a session over do."""
+        """Each way to set an expiry holds, also by the item that packages copy."""
         request = request_with_session(encode({"n": 1}, RING))
         session, key = request.session, "_session_expiry"
         ways = {
@@ -504,7 +504,7 @@ class TestExpiry:
         assert (again.ttl, again[key]) == (60, 60)
 
     def test_it_is_carried_over_a_sign_out(self) -> None:
-        """By the items of the session before."""
+        """A copy of the items carries the expiry over a sign-out."""
         session = request_with_session(encode({"n": 1}, RING)).session
         session.set_expiry(60)
         kept = dict(session.items())
@@ -564,7 +564,7 @@ class TestExpiry:
 
     @pytest.mark.parametrize("zoned", [True, False])
     def test_instants_are_those_of_the_site(self, *, zoned: bool) -> None:
-        """With a zone where USE_TZ is on, and without one elsewhere, as `timezone.now()` gives."""
+        """Instants have a zone if USE_TZ is on, as `timezone.now()` has."""
         with override_settings(USE_TZ=zoned):
             session = request_with_session().session
             for value in (timedelta(hours=1), timezone.now() + timedelta(hours=1)):
@@ -581,7 +581,7 @@ class TestExpiry:
 
     @pytest.mark.parametrize("value", [-1, -0.5, timedelta(days=-1)])
     def test_one_that_has_passed_ends_the_session(self, value: Any) -> None:
-        """With its response, which deletes the cookie; until then it can be read."""
+        """A passed expiry ends the session with the response, which deletes the cookie."""
         request = request_with_session(encode({"n": 1}, RING, subject="ada"))
         request.session.set_expiry(value)
         assert request.session["n"] == 1
@@ -597,7 +597,7 @@ class TestExpiry:
 
 
 def test_signing_in_by_hand_and_out() -> None:
-    """As packages with backends of their own do, on a request that has a session."""
+    """A sign-in and sign-out by the session's items work, as some packages do them."""
     request: Any = request_with_session()
     request.user = AnonymousUser()
     user = type(
@@ -619,7 +619,7 @@ def test_signing_in_by_hand_and_out() -> None:
 
 
 def test_taking_the_user_out_of_the_session_signs_out() -> None:
-    """As views do that know nothing of `logout`; the rest of the state stays."""
+    """Deleting the user's item signs out, and the rest of the state stays."""
     request = request_with_session()
     request.session.update({SESSION_KEY: "7", "n": 1})
     former = request.session.sid

@@ -28,7 +28,7 @@ KEY = "00" * 16
     [(0, False, False), (0, True, True), (3599, False, False), (3700, False, True)],
 )
 def test_a_listed_session_is_over_or_not(*, age: int, denied: bool, over: bool) -> None:
-    """By the revocation list, and by the longest that a session lasts."""
+    """A listed session is over if it is revoked or older than any session can be."""
     store, deleted = MemoryStore(), []
     listed = SimpleNamespace(
         created_at=datetime.now(UTC) - timedelta(seconds=age),

@@ -199,7 +199,7 @@ def test_flash() -> None:
 
 
 def test_the_test_client_changes_sessions() -> None:
-    """As Flask documents it, by session_transaction."""
+    """`session_transaction` changes the test client's session."""
     client = shop().test_client()
     with client.session_transaction() as session:
         session["n"] = 7
@@ -299,7 +299,7 @@ def test_one_response_for_several_requests() -> None:
 
 
 def test_of_a_large_state_no_more_is_read_than_is_asked_for() -> None:
-    """By asking whether it is permanent, which each response does, neither."""
+    """Only the requested members of a large state are read, also for the permanent flag."""
     overflow = Overflow(OverflowStore())
     codec: SessionCodec[Any] = SessionCodec(RING, policy=Policy.owasp(), overflow=overflow)
     app = Flask("large")
@@ -442,7 +442,7 @@ def test_a_late_reader_lets_the_response_vary_on_the_header_in_use() -> None:
 
 
 def test_a_manager_brings_its_cookie() -> None:
-    """Then the settings of the cookie are not asked."""
+    """A manager brings its own cookie, and the settings of the cookie have no effect."""
     cookie = Cookie(name="plain", http_development=True)
     manager = SessionManager(SessionCodec(RING, context=cookie.context), cookie=cookie)
     line = cookie_line(shop(manager, SESSION_COOKIE_NAME="other"))

@@ -171,7 +171,7 @@ def test_signing_out_is_final(way: str, name: str) -> None:
 
 
 def test_what_is_not_of_the_user_stays_after_signing_out() -> None:
-    """As with Flask's own session: a cart, and the message of the sign-out itself."""
+    """A cart, and a message of the sign-out, stay after signing out, as in Flask's session."""
     client = Shop().client()
     ask(client, "/in/ada")
     ask(client, "/cart")

@@ -130,7 +130,7 @@ class TestTemplates:
     )  # fmt: skip
 
     def test_keys_come_first(self) -> None:
-        """Also in templates that are imported, which see the globals alone."""
+        """Keys come before attributes, also in imported templates."""
 
         def home() -> dict[str, str]:
             session.update({key: f"mine: {key}" for key in self.KEYS})
@@ -198,7 +198,7 @@ class TestGetters:
         ],
     )  # fmt: skip
     def test_each_attribute(self, config: dict[str, Any]) -> None:
-        """By the settings, or our own safer defaults."""
+        """Each attribute of the cookie is that of the settings, or a safer default."""
 
         def home() -> str:
             session["n"] = 1

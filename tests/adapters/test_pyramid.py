@@ -168,7 +168,7 @@ def test_the_interfaces_of_pyramid() -> None:
 
 
 def test_flash_messages() -> None:
-    """By queue, with and without duplicates, once."""
+    """Flash messages come back once, by queue, with and without duplicates."""
     factory = SessionFactory(KeyRing.generate())
 
     def put(request: Any) -> Response:
@@ -247,7 +247,7 @@ def test_a_view_that_fails_is_reported_itself() -> None:
 
 
 def test_a_change_after_the_response_raises() -> None:
-    """In a callback that runs when the response has been made, nothing would carry it."""
+    """A change in a callback after the response raises, because no response would carry it."""
 
     def view(request: Any) -> Response:
         request.add_finished_callback(lambda late: late.session.update(a=1))

@@ -46,7 +46,7 @@ def test_a_second_middleware_is_warned_of_once(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By the type of its session, and where the state travels then."""
+    """The warning names the other session's type, and where its state travels."""
     monkeypatch.setattr(replaced, "_warned", set())
     options = {"revocation": MemoryStore()} if listed else {}
     client = client_of(Middleware(StarletteSessions, secret_key="x"), **options)

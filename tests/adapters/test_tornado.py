@@ -264,7 +264,7 @@ def test_the_current_user(site: Site) -> None:
 def test_deleting_the_cookie_signs_out(
     site: Site, name: str, request: pytest.FixtureRequest
 ) -> None:
-    """As Tornado's users do; with a store a copy is dead afterwards."""
+    """Deleting the cookie signs out, and with a store a copy is dead afterwards."""
     cookie = signed_in(site)
     response = site.get(f"/{name}", cookie, "other=1")
     assert COOKIE + DELETED_BY in response.headers.get_list("set-cookie")

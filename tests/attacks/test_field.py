@@ -80,7 +80,7 @@ class TestWebSockets:
         return sent
 
     def test_a_write_before_the_handshake_ends_is_sent(self) -> None:
-        """In the answer of the handshake, the only one that can set a cookie."""
+        """A write before the handshake ends is sent in its answer."""
         (accepted,) = self.talk(late=False)
         cookies = [value for name, value in accepted["headers"] if name == b"set-cookie"]
         assert len(cookies) == 1

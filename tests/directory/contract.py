@@ -88,7 +88,7 @@ class DirectoryContract:
         assert store.count() == 0
 
     def test_a_record_comes_back_as_it_was(self, store: Store) -> None:
-        """With each of its parts, any text and any bytes among them."""
+        """A record comes back with each of its parts, with any text and any bytes."""
         for number, label in enumerate(
             ("", "Firefox on Linux", "a\0b\n'\"%s", "ü€\U0001f600" * 50)
         ):
@@ -179,7 +179,7 @@ class DirectoryContract:
         assert self.listed(store) == [record(1, seen=NOW + 9)]
 
     def test_what_was_ended_does_not_come_back(self, pair: Pair) -> None:
-        """By a renewal that is late."""
+        """A late renewal does not bring back an ended session."""
         pair.directory.add(Listing(record(1)), now=NOW)
         pair.revocations.deny(ending(1), now=NOW)
         pair.directory.touch(record(1, seen=NOW + 9))
@@ -294,7 +294,7 @@ class DirectoryContract:
         assert store.count() == 1
 
     def test_the_new_session_stays(self, store: Store) -> None:
-        """However fast the clocks of the others were."""
+        """A sign-in keeps the new session, also beside sessions from fast clocks."""
         for number in range(3):
             store.add(Listing(record(number, start=NOW + 5), 3), now=NOW)
         old = record(9, start=NOW)
@@ -303,7 +303,7 @@ class DirectoryContract:
         assert old in self.listed(store)
 
     def test_only_what_lives_counts(self, pair: Pair) -> None:
-        """Neither what was ended, by any entry, nor what is over; nor what others have."""
+        """Only the subject's live sessions count for the limit."""
         store = pair.directory
         for number in range(4):
             store.add(Listing(record(number)), now=NOW)
@@ -338,7 +338,7 @@ class DirectoryContract:
     # -- what leaves ---------------------------------------------------------------------------
 
     def test_sweeping_takes_what_has_ended(self, store: Store) -> None:
-        """As many as it may, and nothing that was seen since."""
+        """A sweep removes up to its number of ended records, and none that was seen since."""
         for number in range(6):
             store.add(Listing(record(number, ends=NOW + 10)), now=NOW)
         store.touch(record(5, seen=NOW + 5, ends=NOW + LATE))
@@ -389,7 +389,7 @@ class DirectoryContract:
                 assert self.listed(pair.directory) == []
 
     def test_processes_keep_the_limit(self, store: Store) -> None:
-        """As threads do."""
+        """Sign-ins in several processes keep the limit."""
         if not self.shared:
             pytest.skip("each process has a store of its own")
 

@@ -101,7 +101,7 @@ class TestList:
 
     @pytest.mark.parametrize("how", ["revoke", "sid", "subject", "all", "before"])
     def test_what_is_revoked_is_not_listed(self, codec: SessionCodec[Any], how: str) -> None:
-        """However it was; what is spared or others have is."""
+        """A revoked session is not listed, and spared or other sessions are."""
         one, other, bobs = begin(codec), begin(codec), begin(codec, "bob", NOW + 20)
         if how == "revoke":
             codec.revoke(one, now=NOW)
@@ -137,7 +137,7 @@ class TestList:
         assert listed.ends_at == NOW + 5100 + 600
 
     def test_it_is_listed_until_its_last_token_dies(self, codec: SessionCodec[Any]) -> None:
-        """However its tokens were made within a window, and no longer than its limit."""
+        """A session is listed until its last token dies, and no longer than its limit."""
         token = codec.encode({}, subject="ada", now=NOW)
         for age in (899, 1799):
             token = codec.renew(codec.decode(token, now=NOW + age), now=NOW + age)

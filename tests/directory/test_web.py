@@ -94,7 +94,7 @@ class TestRequests:
         assert (listed(manager), stores.directory.count()) == ([], 0)
 
     def test_a_sign_in_over_another(self, stores: Stores, manager: SessionManager[Any]) -> None:
-        """Of the same subject, or of another: one leaves as the other comes."""
+        """A sign-in over another session replaces its record, for the same and another subject."""
         token = sign_in(manager, label="a")
         token = sign_in(manager, token, label="b")
         assert [one.label for one in listed(manager)] == ["b"]
@@ -133,7 +133,7 @@ class TestRequests:
         assert len(listed(manager, NOW + 6)) == 3
 
     def test_one_in_hand_is_ended_elsewhere(self, manager: SessionManager[Any]) -> None:
-        """From the list of another device."""
+        """A session in hand can be ended from the list of another device."""
         phone, laptop = sign_in(manager), sign_in(manager)
         session = request(manager, laptop)
         (other,) = (one for one in listed(manager) if one.id != session.listed_id)

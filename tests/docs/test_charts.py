@@ -39,7 +39,7 @@ def test_the_charts_are_those_of_the_tables(measure: Any, tmp_path: Path) -> Non
 
 
 def test_bars_are_as_long_as_their_values(measure: Any) -> None:
-    """In proportion, with the names escaped, ours darker, and quartiles where there are any."""
+    """Bars are in proportion, with names escaped, ours darker, and quartiles if there are any."""
     module = measure("_measure.chart")
     bars = [
         module.Bar("a & b", 10.0, 8.0, 12.5, own=True),
@@ -74,7 +74,7 @@ def test_ticks_are_few_and_within(measure: Any, longest: float) -> None:
 
 
 def test_every_report_has_its_chart(measure: Any, tmp_path: Path) -> None:
-    """As soon as its section has a table."""
+    """Each report whose section has a table has a chart."""
     section = """A replica's copy: its memory.
 
 | entries | decode, us | check, us | check / decode |

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_example_of_a_docstring_runs() -> None:
-    """Where a module shows one."""
+    """The examples of the module's docstrings run."""
     results = doctest.testmod(
         sys.modules["tokensession.tokens.functions"], extraglobs={"KeyRing": tokensession.KeyRing}
     )
@@ -57,7 +57,7 @@ def test_what_installs_by_name(line: str, *, by_name: bool) -> None:
 
 
 def test_the_example_of_prometheus_runs() -> None:
-    """As it is shown: what happens is in what the service exposes."""
+    """The example counts events, and the service exposes the counts."""
     (example,) = re.findall(
         r"```python\n(from prometheus_client.*?)```",
         (ROOT / "docs" / "revocation.md").read_text(),

@@ -75,7 +75,7 @@ def test_the_engine_for_a_pooler_is_taken() -> None:
 
 
 def test_the_commands_run(tmp_path: Path) -> None:
-    """As a shell runs them, in order."""
+    """The commands of the page run in order, as a shell runs them."""
     commands = re.findall(r"^\$ (.*)$", PAGE, re.MULTILINE)
     script = "\n".join(["set -e", *commands])
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

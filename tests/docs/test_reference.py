@@ -33,7 +33,7 @@ def test_the_pages_are_what_the_program_writes(reference: Any) -> None:
 
 
 def test_every_name_that_a_document_imports_is_described() -> None:
-    """From the README and the guides: by its module, as a module, or as a name of the root."""
+    """The reference describes each name that the README and the guides import."""
     documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     imports = [
         (module.removeprefix("tokensession").lstrip("."), name)
@@ -75,7 +75,7 @@ def test_text_and_examples(reference: Any) -> None:
 
 
 def test_signatures_are_those_of_the_code(reference: Any) -> None:
-    """With their defaults, keyword-only ones behind a star, and one on a line where it is long."""
+    """Signatures have their defaults, a star before keyword-only ones, and lines when long."""
     text = COMMITTED["tokensession.md"]
     assert "class KeyRing(" in text
     assert "encode(\n    state: Any,\n    keys: KeyRing" in text

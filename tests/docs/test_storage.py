@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "storage.md"
 
 
 def test_every_store_is_named() -> None:
-    """By each scheme of its URLs, and with its options."""
+    """The page names each scheme of a URL and each option of `connect`."""
     text = PAGE.read_text()
     for vendor in connection._VENDORS:
         for scheme in vendor.schemes:

@@ -32,7 +32,7 @@ def test_publishing_too_late_is_refused(hs256: KeyRing) -> None:
 
 
 def test_after_an_emergency_a_key_may_start_at_once(hs256: KeyRing) -> None:
-    """With no other candidate there is nothing to wait for."""
+    """After the only key was revoked, a new key can sign at once."""
     (old,) = hs256
     ring = hs256.revoke(old.kid, reason="leaked", now=NOW).add(now=NOW)
     active = ring.active(NOW)
@@ -52,7 +52,7 @@ def test_a_kid_is_never_used_again(hs256: KeyRing) -> None:
 
 
 def test_a_key_can_be_given(hs256: KeyRing) -> None:
-    """With its own nbf, or one set here."""
+    """A given key is added with its own nbf, or with a new one."""
     assert hs256.add(generate_key(kid="n"), nbf=NOW + 1000, now=NOW)["n"].nbf == NOW + 1000
 
 
@@ -160,7 +160,7 @@ def test_a_revocation_is_for_good(hs256: KeyRing) -> None:
     ],
 )
 def test_retiring_leaves_a_key_that_signs_after_it_and_has_no_end(ring: KeyRing) -> None:
-    """Where there is none, one is published."""
+    """Retiring leaves a key that signs without an end, or adds one."""
     retired = ring.retire("a", token_lifetime=100, now=NOW)
     (new,) = (key for key in retired if key.kid not in ring)
     assert (new.exp, new.nbf >= NOW + 900) == (None, True)

@@ -108,7 +108,7 @@ def test_dates_reach_to_the_last_exact_integer(hs256: KeyRing) -> None:
 
 
 def test_an_unknown_algorithm_is_named_as_such(hs256: KeyRing) -> None:
-    """With those that there are, and why a newer document needs newer readers first."""
+    """The error of an unknown algorithm lists the known ones, and says to upgrade readers first."""
     (jwk,) = hs256.to_jwks(private=True)["keys"]
     with pytest.raises(ConfigError, match="alg is not HS256, Ed25519, ES256 or A256GCM"):
         KeyRing.from_jwks({"keys": [{**jwk, "alg": "X25519"}]})

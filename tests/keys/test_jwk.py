@@ -269,7 +269,7 @@ def test_a_published_private_half_is_refused(source: str, members: dict[str, str
     ],
 )
 def test_a_pair_is_refused_with_what_is_wrong(members: list[dict[str, Any]], reason: str) -> None:
-    """Of which key, and what was needed."""
+    """The error of a bad pair names the key and what it needs."""
     listed = jwks(KeyRing.generate("Ed25519", kid="a"))
     spoilt = [{**jwk, **changed} for jwk, changed in zip(listed, members, strict=True)]
     with pytest.raises(ConfigError, match=f"^key 'a': .*{reason}"):

@@ -53,7 +53,7 @@ def test_text_is_no_list_of_keys(text: Any) -> None:
 
 
 def test_a_secret_is_used_under_one_kid() -> None:
-    """In rings that are put together from keys, as in documents."""
+    """A secret under two kids is refused in rings of keys, as in documents."""
     (jwk,) = KeyRing.generate(kid="a").to_jwks(private=True)["keys"]
     one, other = (
         next(iter(KeyRing.from_jwks({"keys": [{**jwk, "kid": kid}]}))) for kid in ("a", "b")
@@ -63,7 +63,7 @@ def test_a_secret_is_used_under_one_kid() -> None:
 
 
 def test_a_file_ends_with_a_line_end(hs256: KeyRing) -> None:
-    """As editors and tools expect of text."""
+    """A key file ends with a line end, as tools expect of text."""
     assert hs256.to_json().endswith(b"}\n")
 
 

@@ -265,7 +265,7 @@ class TestItWouldNotice:
     def test_a_wrong_change(
         self, world: World, change: Callable[[KeyRing], KeyRing], law: str
     ) -> None:
-        """By an operator: too early, with an end too soon, or with no key left."""
+        """The laws detect a wrong change: a key too early, an end too soon, or no key left."""
 
         def history() -> None:
             world.change(change)

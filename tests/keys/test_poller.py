@@ -378,7 +378,7 @@ class TestRequests:
         poller.stop()
 
     def test_a_child_does_not_rely_on_its_parents_reading(self, reading: Reading) -> None:
-        """However new that is; nor on its failure."""
+        """A child relies neither on its parent's reading, however new, nor on its failure."""
         poller = Poller(reading, 3600, LONG, name="test")
         poller.start()
         wait_for(lambda: is_idle(reading))

@@ -210,7 +210,7 @@ def test_a_lock_that_is_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a folder, as NFS has none, is said to be one; the file stays as it is."""
+    """A file system without locks is an error that says so, and the file stays as it is."""
 
     def refuse(*_: Any) -> None:
         raise OSError(errno.EBADF, "Bad file descriptor")
@@ -242,7 +242,7 @@ DOCUMENT = KeyRing.generate(kid="k1").to_json().decode()
 def test_a_document_in_place_of_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[], object]
 ) -> None:
-    """As ``open(os.environ["KEYS"])`` gives it: it is shown nowhere, and makes no file."""
+    """A document in place of a file's name is not shown, and makes no file."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="key document") as caught:
         use()

@@ -249,7 +249,7 @@ def test_a_revoked_reader_key_with_key_ops() -> None:
 
 
 def test_a_file_that_others_can_read_is_refused_unless_that_is_said(tmp_path: Path) -> None:
-    """Without a word about it, the file is the process's alone."""
+    """A file that others can read is refused without `shared_file=True`."""
     path = tmp_path / "keys.json"
     ring = KeyRing.open(path)
     path.chmod(0o644)
@@ -259,7 +259,7 @@ def test_a_file_that_others_can_read_is_refused_unless_that_is_said(tmp_path: Pa
 
 
 def test_an_empty_variable_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to put there."""
+    """The error of an empty variable says what to put there."""
     monkeypatch.setenv("TOKENSESSION_KEYS", "")
     for name in ("TOKENSESSION_KEYS", "TOKENSESSION_KEYS_NOT_THERE"):
         with pytest.raises(ConfigError, match=f"variable {name} is missing or empty; set it to"):
@@ -267,7 +267,7 @@ def test_an_empty_variable_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_rotation_config_is_written_into_the_document(hs256: KeyRing) -> None:
-    """With the next serial; members of it that are not the library's are kept."""
+    """A rotation config is written with the next serial, and keeps its unknown members."""
     document = hs256.to_jwks(private=True) | {"serial": 3, "rotation": {"owner": "ops"}}
     schedule = Schedule(period=10_000, propagation=900, token_lifetime=3600)
     changed = KeyRing.from_jwks(document).with_schedule(schedule)

@@ -135,7 +135,7 @@ def test_a_token_through_a_rotation(old: str, new: str, reader: str) -> None:
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_revoked_key_is_read_by_nothing(algorithm: str, reader: str) -> None:
-    """However it is read; with its material or as a tombstone."""
+    """No reader accepts a revoked key, with its material or as a tombstone."""
     ring = KeyRing([generate_key(algorithm, kid="old", nbf=NOW)])
     token = tokensession.encode({"a": 1}, ring, now=NOW)
     schedule = Schedule(token_lifetime=LIFETIME)

@@ -125,7 +125,7 @@ def test_the_signer_changes_when_its_key_expires() -> None:
     ],
 )
 def test_a_signer_is_known_until_the_next_change(dates: Any, until: float) -> None:
-    """From the second that was asked for to the next that could choose another."""
+    """A signer is known from the given second to the next that could choose another."""
     keys = [
         generate_key(kid=f"k{number}", nbf=nbf).with_members(
             **({} if exp is None else {"exp": exp})

@@ -225,7 +225,7 @@ class TestMisses:
         assert shelf.reads == 1
 
     def test_known_keys_ask_for_nothing(self, ring: KeyRing, shelf: Shelf) -> None:
-        """Neither do expired or revoked ones, nor tokens that are no tokens."""
+        """Known, expired and revoked keys and malformed tokens cause no reload."""
         shelf.document = ring.revoke("a").to_json()
         watcher = Idle(shelf)
         codec: SessionCodec[Any] = SessionCodec(watcher)
@@ -255,7 +255,7 @@ class TestCodec:
             SessionCodec("keys.json")  # type: ignore[call-overload]
 
     def test_a_new_ring_is_used(self, ring: KeyRing, shelf: Shelf) -> None:
-        """Without a new codec; tokens of the old keys are still read."""
+        """A codec uses the new ring at once, and still reads tokens of the old keys."""
         watcher = Idle(shelf)
         codec: SessionCodec[Any] = SessionCodec(watcher)
         old = codec.encode({})
@@ -460,7 +460,7 @@ class TestThread:
             assert codec.decode(token).kid == "new"
 
     def test_no_request_waits_for_a_source_that_hangs(self, shelf: Shelf) -> None:
-        """While it hangs, sessions are read and made, and unknown keys refused."""
+        """While a source hangs, sessions are read and made, and unknown keys are refused."""
         hanging, release = threading.Event(), threading.Event()
 
         def hang() -> None:
@@ -503,7 +503,7 @@ class TestThread:
     def test_an_old_ring_is_read_again_before_a_token(
         self, shelf: Shelf, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Of a process that was frozen, or that is given its first token late."""
+        """A frozen process, and one with a late first token, reads the ring again first."""
         clock = [1000.0]
         for module in (watcher_module, poller):
             monkeypatch.setattr(module, "uptime", lambda: clock[0])

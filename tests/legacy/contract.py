@@ -117,7 +117,7 @@ class ReaderContract:
         assert self.read(values, secret=OLD_SECRET, fallbacks=[SECRET]).state == STATE
 
     def test_another_secret_is_refused(self) -> None:
-        """As a bad signature, with and without fallbacks."""
+        """Another secret is refused as a bad signature, with and without fallbacks."""
         values = self.make(STATE, OTHER_SECRET)
         for fallbacks in ([], [OLD_SECRET]):
             with pytest.raises(BadSignature):

@@ -57,7 +57,7 @@ class TestDjango(Timestamped, Compressing):
         return DjangoReader(secret, **{"until": UNTIL, **options})
 
     def test_the_subject_is_the_user_signed_in(self) -> None:
-        """By default, as django.contrib.auth writes it."""
+        """The default subject is the user that django.contrib.auth has signed in."""
         reader = self.reader()
         found = reader.read(self.make({"_auth_user_id": "7"}), int(time()))
         assert reader.subject(found.state) == "7"
@@ -72,7 +72,7 @@ class TestDjango(Timestamped, Compressing):
 
     @pytest.mark.parametrize("signed", ["e30:", "e30:*", "e30:-1", "e30", ":1", f"e30:{'z' * 16}"])
     def test_what_holds_no_time_or_state_is_refused(self, signed: str) -> None:
-        """However it was signed."""
+        """A signed value without a time or a state is refused."""
         signer = signing.Signer(key=SECRET, salt=SALT, fallback_keys=[])
         with pytest.raises(BadClaims):
             self.read((signer.sign(signed).encode(),), max_age=None)

@@ -72,7 +72,7 @@ class TestExpress(ReaderContract):
         assert read["read"] == {"a": 1}
 
     def test_start_is_since(self) -> None:
-        """As its cookies have no time."""
+        """A session starts at `since`, because Express's cookies have no time."""
         assert self.read(self.make(STATE)).start == SINCE
         with pytest.raises(ConfigError, match="since"):
             self.reader(since=None)

@@ -22,7 +22,7 @@ from tokensession import ConfigError
 def test_the_extra_is_named(
     module: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the error of the import."""
+    """The error of an import without the package names the extra."""
     for name in (module, "tokensession.legacy.itsdangerous"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, package, None)
@@ -32,7 +32,7 @@ def test_the_extra_is_named(
 
 @pytest.mark.parametrize("name", ["django", "express", "flask", "jwt", "starlette"])
 def test_the_example_runs(name: str) -> None:
-    """As it stands in the module's docstring."""
+    """The example in the module's docstring runs."""
     module = importlib.import_module(f"tokensession.legacy.{name}")
     results = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
     assert (results.attempted, results.failed) == (1, 0)

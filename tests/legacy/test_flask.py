@@ -76,7 +76,7 @@ class TestFlask(Timestamped, Compressing):
         return '" ' in repr(state) or "' " in repr(state)
 
     def test_types_of_flask_come_back(self) -> None:
-        """As Flask's own session gives them."""
+        """Flask's types come back as Flask's own session gives them."""
         moment = datetime(2030, 1, 31, 12, tzinfo=UTC)
         ident = UUID("12345678-1234-5678-1234-567812345678")
         state = {
@@ -101,7 +101,7 @@ class TestFlask(Timestamped, Compressing):
                 self.read((flask_signer(SECRET).sign(text),))
 
     def test_a_time_of_another_world_is_refused(self) -> None:
-        """However it was signed."""
+        """A signed but impossible time is refused."""
         signer = flask_signer(SECRET)
         signed = urlsafe_b64encode(b"{}") + b"." + b"_" * 11
         with pytest.raises(BadClaims, match="impossible time"):

@@ -86,7 +86,7 @@ class TestJWT(ReaderContract):
         ],
     )  # fmt: skip
     def test_its_own_dates_hold(self, claims: dict[str, Any], error: type[TokenError]) -> None:
-        """To the second; what is no date is refused."""
+        """The token's own dates hold to the second, and invalid dates are refused."""
         value = (sign_jws(json.dumps(claims).encode()),)
         if error is None:
             assert self.reader().read(value, NOW).state == claims
@@ -117,7 +117,7 @@ class TestJWT(ReaderContract):
                     self.read(value, **options)
 
     def test_subject_and_state(self) -> None:
-        """By default ``sub``, and what is no registered claim."""
+        """The default subject is ``sub``, and the state has the unregistered claims."""
         reader = self.reader()
         claims = {"sub": "ada", "iat": 1, "exp": 2**33, "jti": "x", "cart": []}
         found = reader.read((make_jwt(claims),), NOW)
@@ -174,7 +174,7 @@ class TestJWT(ReaderContract):
                 self.read((wrong,))
 
     def test_what_was_signed_is_header_and_payload(self) -> None:
-        """Without the signature, which ES256 can spell in two ways."""
+        """The signed text has no signature, because ES256 can spell one in two ways."""
         value = make_jwt({"a": 1})
         assert self.read((value,)).signed == value.rpartition(b".")[0]
         assert self.reader().read((value,), int(time())).start == SINCE

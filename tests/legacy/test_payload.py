@@ -23,7 +23,7 @@ from tokensession.legacy.payload import (
 
 @given(data=st.binary(max_size=100))
 def test_base64_of_either_alphabet_decodes(data: bytes) -> None:
-    """With padding and without."""
+    """Base64 of either alphabet decodes, with padding and without."""
     for text in (b64encode(data), urlsafe_b64encode(data)):
         assert decoded(text) == decoded(text.rstrip(b"=")) == data
 
@@ -36,7 +36,7 @@ def test_other_text_does_not(text: bytes) -> None:
 
 
 def test_decompression_is_bounded() -> None:
-    """To 65536 bytes, at -1, 0 and +1."""
+    """A payload of at most 65536 bytes is decompressed."""
     for size in (MAX_INFLATED - 1, MAX_INFLATED):
         assert len(inflated(zlib.compress(bytes(size)))) == size
     with pytest.raises(BadClaims, match="65536"):
@@ -44,7 +44,7 @@ def test_decompression_is_bounded() -> None:
 
 
 def test_nesting_is_bounded() -> None:
-    """To 128 levels, at -1, 0 and +1; many containers beside each other are none in each other."""
+    """JSON has at most 128 levels, and any number of containers beside each other."""
     for depth in (MAX_NESTING - 1, MAX_NESTING):
         inner = depth - 1
         assert json_object(b'{"a":' + b"[" * inner + b"]" * inner + b"}")

@@ -180,7 +180,7 @@ def test_taking_over_moves_no_start() -> None:
 
 
 def test_a_store_that_is_down_denies_and_leaves_the_cookie() -> None:
-    """As for a cookie of our own."""
+    """A failing store denies an old session, and leaves its cookie."""
 
     class Down(MemoryStore):
         def look_up(self, sid: bytes, subject: bytes | None) -> Any:

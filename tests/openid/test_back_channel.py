@@ -148,7 +148,7 @@ def test_the_public_key_is_no_secret() -> None:
 
 
 def test_what_the_provider_leaves_out() -> None:
-    """Where the application allows it, a token without `exp` or `typ` counts for five minutes."""
+    """If the application allows it, a token without `exp` or `typ` counts for five minutes."""
     token = logout_token(NOW, exp=DROPPED, header={"typ": DROPPED})
     for late, status in ((0, 200), (359, 200), (360, 400)):
         shop = Shop(require_exp=False, require_typ=False)
@@ -238,7 +238,7 @@ def test_unsafe_configurations(wrong: dict[str, Any]) -> None:
 
 
 def test_it_needs_a_list() -> None:
-    """Without one no session could be ended."""
+    """A log-out needs a revocation list, because it could end no session without one."""
     codec = SessionCodec(KeyRing.generate())
     with pytest.raises(ConfigError, match="revocation"):
         BackChannelLogout(codec, issuer=ISSUER, audience=CLIENT, keys=key_set())

@@ -80,7 +80,7 @@ def codec(hs256: KeyRing, watched: Watched) -> SessionCodec[Any]:
 
 @pytest.mark.parametrize("size", [10_000, 100_000, 900_000])
 def test_a_large_state_comes_back(hs256: KeyRing, store: Store, size: int) -> None:
-    """As it was, from a small token, through any codec with the ring and the store."""
+    """A large state comes back from a small token, by any codec of the ring and the store."""
     state = large(size)
     token = SessionCodec(hs256, overflow=Overflow(store)).encode(state, subject="ada")
     assert len(token) < 400
@@ -89,7 +89,7 @@ def test_a_large_state_comes_back(hs256: KeyRing, store: Store, size: int) -> No
 
 
 def test_ten_megabytes_are_refused(hs256: KeyRing, store: Store) -> None:
-    """With the limit in the message, before anything is sent to the store."""
+    """Ten megabytes are refused before the store is called, and the error gives the limit."""
     overflow = Overflow(store)
     with pytest.raises(
         SessionTooLarge, match=rf"100\d+ bytes .* limit is {overflow.limit}"
@@ -119,7 +119,7 @@ def test_concurrent_writers_leave_one_of_their_states(hs256: KeyRing, store: Sto
 
 
 def test_a_stored_entry_shows_nothing(hs256: KeyRing, watched: Watched) -> None:
-    """Neither the state, nor the session id, nor whose it is; names are digests."""
+    """A stored entry shows neither state nor session id nor subject, and its name is a digest."""
     codec: SessionCodec[Any] = SessionCodec(hs256, overflow=Overflow(watched))
     session = codec.decode(codec.encode({"secret": "x" * 10_000}, subject="ada"))
     ((name, (entry, _)),) = watched._entries.items()
@@ -197,7 +197,7 @@ def test_a_lost_entry_loses_no_other_session(codec: SessionCodec[Any], watched: 
 
 
 def test_an_entry_opens_for_its_session_and_context_alone() -> None:
-    """Even for who has the reference."""
+    """An entry opens only for its session and context, also with the reference at hand."""
     reference, entry = seal(b"\xc0", SID, b"session")
     assert unseal(reference, entry, SID, b"session") == b"\xc0"
     for sid, context in ((OTHER, b"session"), (SID, b"other"), (SID, b"session2")):
@@ -273,7 +273,7 @@ def test_without_a_store_a_reference_is_refused(codec: SessionCodec[Any], hs256:
 
 
 def test_a_state_that_fits_asks_no_store(codec: SessionCodec[Any], watched: Watched) -> None:
-    """Neither on writing nor on reading."""
+    """A state that fits asks no store, in writing and in reading."""
     watched.down = True
     session = codec.decode(codec.encode({"user_id": 42}))
     assert codec.decode(codec.renew(session)).state == {"user_id": 42}
@@ -340,7 +340,7 @@ def test_renewal_writes_again_what_was_lost_meanwhile(
 def test_a_change_leaves_the_former_entry_for_the_former_token(
     codec: SessionCodec[Any], watched: Watched
 ) -> None:
-    """For requests at the same time, and for a response that never arrives."""
+    """A change leaves the former entry for other requests and for lost responses."""
     first = codec.encode(large(), now=NOW)
     session = codec.decode(first, now=NOW)
     session["user_id"] = 7
@@ -394,7 +394,7 @@ def test_key_rotation_does_not_matter_to_the_store(watched: Watched) -> None:
 
 @pytest.mark.parametrize("algorithm", ["Ed25519", "ES256"])
 def test_a_reader_reads(algorithm: str, watched: Watched) -> None:
-    """With the store; the entry's key is in the token, which it can open."""
+    """A reader's ring reads a stored state, because the token has the entry's key."""
     ring = KeyRing.generate(algorithm)
     token = SessionCodec(ring, overflow=Overflow(watched)).encode(large())
     reader = SessionCodec(ring.reader(), overflow=Overflow(watched))
@@ -496,7 +496,7 @@ def test_a_store_that_is_down_is_no_verdict(codec: SessionCodec[Any], watched: W
 def test_a_lost_state_is_logged_by_its_code(
     codec: SessionCodec[Any], watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Like every refusal, at DEBUG, without anything of the token."""
+    """A lost state is logged at DEBUG by its code, without any part of the token."""
     token = codec.encode(large(), now=NOW)
     watched._entries.clear()
     with caplog.at_level("DEBUG", "tokensession"), pytest.raises(StateLost):

@@ -308,7 +308,7 @@ def test_a_sign_out_that_is_not_recorded_leaves_the_entry(hs256: KeyRing, watche
 
 
 def test_revoking_a_session_removes_its_entry(hs256: KeyRing, watched: Threads) -> None:
-    """By the codec too: no token of the session is accepted any more."""
+    """Revoking a session removes its entry, and no token of the session is accepted."""
     codec: SessionCodec[Any] = SessionCodec(
         hs256, policy=POLICY, overflow=watched, revocation=RevocationStore()
     )
@@ -553,7 +553,7 @@ def test_a_lost_entry_in_a_loop(manager: SessionManager[Any], watched: Threads) 
 def test_of_several_cookies_the_one_good_one_counts(
     manager: SessionManager[Any], watched: Threads
 ) -> None:
-    """Also when it is in the store; two good ones are none."""
+    """Of several cookies the only good one counts, also if its state is in the store."""
     one = cookie_of(serve(manager, b"", lambda session: session.update(large())))
     two = cookie_of(serve(manager, b"", lambda session: session.update(large())))
     serve(manager, b"__Host-session=x; " + one, nothing)
@@ -564,7 +564,7 @@ def test_of_several_cookies_the_one_good_one_counts(
 
 
 def test_another_kind_of_loop(manager: SessionManager[Any], watched: Threads) -> None:
-    """Where asyncio does not run there are no threads to use, so the store is waited for."""
+    """Under another loop than asyncio's the request waits for the store."""
 
     def run(answering: Awaitable[None]) -> None:
         for _ in answering.__await__():

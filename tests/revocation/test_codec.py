@@ -191,7 +191,7 @@ class TestRevoking:
     def test_an_entry_lives_as_long_as_a_token_could(
         self, codec: SessionCodec[Any], store: MemoryStore
     ) -> None:
-        """Until start + absolute timeout + 5 s."""
+        """An entry lives until start + absolute timeout + 5 s."""
         session = begin(codec)
         codec.revoke(session, now=NOW + 1000)
         codec.revoke_subject("ada", now=NOW)
@@ -201,7 +201,7 @@ class TestRevoking:
         assert mark.until == NOW + 5 + 28_805
 
     def test_longest_counts(self) -> None:
-        """Where a cap may grant more than the absolute timeout."""
+        """An entry lives as long as `longest` allows a cap."""
         store = MemoryStore()
         policy = Policy(absolute_timeout=28_800, longest=30 * 86_400)
         codec: SessionCodec[Any] = SessionCodec(RING, policy=policy, revocation=store)
@@ -272,7 +272,7 @@ class TestRevoking:
         assert not lives(shop, session)
 
     def test_a_new_session_begins_with_its_token(self, codec: SessionCodec[Any]) -> None:
-        """However long before that it was made: what was ended in between ends it not."""
+        """A new session begins with its token, so an earlier revocation does not end it."""
         session = codec.new(now=NOW)
         session.sign_in("ada")
         codec.revoke_subject("ada", now=NOW + 2)
@@ -309,7 +309,7 @@ class TestRefused:
         assert begin(codec).started_at == NOW + 12
 
     def test_stores_that_forget(self) -> None:
-        """Unless they were made with the word for it."""
+        """A store that can forget is refused without `may_forget=True`."""
         with pytest.raises(ConfigError, match="may_forget=True"):
             SessionCodec(RING, policy=POLICY, revocation=Forgetful())
         with pytest.raises(ConfigError, match="may_forget=True"):
@@ -363,7 +363,7 @@ class TestRefused:
 
 class TestStoreThatIsDown:
     def test_denies(self) -> None:
-        """Neither a session nor a reason of the closed list; and it recovers."""
+        """A failing store gives a StoreError, which is no code, and the codec recovers."""
         store = Down()
         codec: SessionCodec[Any] = SessionCodec(RING, policy=POLICY, revocation=store)
         with pytest.raises(StoreError):

@@ -73,7 +73,7 @@ def test_the_next_mark_is_the_greatest_of_three() -> None:
 
 @pytest.mark.parametrize(("ahead", "moves"), [(8, True), (9, False), (10, False), (3600, False)])
 def test_a_mark_goes_nine_seconds_ahead(ahead: int, *, moves: bool) -> None:
-    """Then it stays, the call is refused, and what it spares is replaced all the same."""
+    """A mark nine seconds ahead stays and the call is refused, but the spared session changes."""
     former = Mark(NOW + ahead, sid(1), NOW + ahead + LIFE, 7)
     mark = next_mark(former, -1, Keep(sid(2), NOW + ahead + 1), NOW, LIFE)
     assert (mark.instant, mark.kept) == (NOW + ahead + moves, sid(2))
@@ -109,7 +109,7 @@ def test_everyone_before_is_one_less() -> None:
 
 
 def test_sparing_moves_with_the_id() -> None:
-    """From the old one, and from no other."""
+    """The spared id moves only from the old id to the new one."""
     mark = Mark(NOW, sid(1), NOW + LIFE, 3)
     assert replaced(mark, sid(1), sid(2)) == Mark(NOW, sid(2), NOW + LIFE, 4)
     assert replaced(mark, sid(2), sid(3)) is None

@@ -40,7 +40,7 @@ def test_it_is_a_set_with_spans(steps: list[tuple[bool, bytes, int]]) -> None:
 
 
 def test_what_stands_across_two_records_is_no_id() -> None:
-    """Neither found nor removed, though its bytes are there; beside it the id itself is found."""
+    """Bytes across two records are not an id: they are neither found nor removed."""
     ids = DeniedIds()
     ids._shards = [[b""]] * len(ids._shards)  # all in one bucket
     sid, span = bytes(range(16)), span_of(SPAN)

@@ -238,7 +238,7 @@ def recorded(call: Callable[[], object]) -> bool:
 
 class TestFull:
     def test_sqlite(self, sqlite_url: str, made: Closing) -> None:
-        """With a file that may not grow: "database or disk is full"."""
+        """SQLite fails and recovers with a file that cannot grow."""
         store = made(SQLStore(Database(sqlite_url)))
         store.create()
         with store._connection.engine.connect() as connection:
@@ -252,7 +252,7 @@ class TestFull:
         check_full(store, failed, lambda: pages.append(pages.pop() + 100))
 
     def test_postgresql(self) -> None:
-        """With a table whose file can be no longer: it is an error as on a full disk."""
+        """PostgreSQL fails and recovers with a table that cannot grow."""
         with Postgres() as server, Closing() as made:
             store = made(SQLStore(Database(server.url, timeout=GENEROUS)))
             store.create()
@@ -272,7 +272,7 @@ class TestFull:
             check_full(store, failed, server.limit_files)
 
     def test_valkey(self) -> None:
-        """With a log that cannot grow: it refuses to write until it can."""
+        """Valkey with a log that cannot grow refuses writes until it can."""
 
         class Cramped(Valkey):
             def command(self) -> list[str]:
@@ -386,7 +386,7 @@ def check_failover(store: Store, fail_over: Callable[[], None], other: Store) ->
 
 class TestFailover:
     def test_postgresql(self) -> None:
-        """To a standby that can be read, not written, until it is promoted."""
+        """A read-only standby of PostgreSQL takes over once it is promoted."""
         with Postgres() as primary:
             with contextlib.closing(SQLStore(Database(primary.url))) as store:
                 store.create()
@@ -410,7 +410,7 @@ class TestFailover:
 
     @pytest.mark.parametrize("kind", [Redis, Valkey])
     def test_redis(self, kind: type[Redis]) -> None:
-        """To a replica that can be read, not written, until it is promoted."""
+        """A read-only replica of Redis takes over once it is promoted."""
         port = free_port()
         follow = ("--replicaof", "127.0.0.1", str(port))
         with (

@@ -175,7 +175,7 @@ class TestReading:
         assert replica.size == 4
 
     def test_a_reading_that_fails_is_done_again(self) -> None:
-        """From where it began; what was read of it counts already."""
+        """A failed reading is repeated from its beginning, and its first part counts already."""
         store = Fragile()
         replica = Replica(store)
         replica.read()
@@ -244,7 +244,7 @@ class TestReading:
         assert revoked(replica, sid(2), NOW, "ada")
 
     def test_a_clock_that_is_put_right_a_little(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As long as nothing that was swept can be needed, not all is read again."""
+        """A clock that is set back a little causes no full reading."""
         store = MemoryStore()
         replica = Replica(store)
         replica.read()
@@ -289,7 +289,7 @@ class TestReading:
 @pytest.mark.usefixtures("still")
 class TestStaleness:
     def test_at_its_bound(self, clock: Clock) -> None:
-        """From max_staleness on a check reads, once; where that fails it does not answer."""
+        """At `max_staleness` a check reads once, and fails if that reading fails."""
         store = Fragile()
         replica = Replica(store, max_staleness=60)
         replica.read()
@@ -337,7 +337,7 @@ class TestStaleness:
         assert replica.staleness == 50
 
     def test_going_on_where_that_is_said(self, clock: Clock) -> None:
-        """With what was heard."""
+        """With `when_stale="allow"` the replica goes on with what it has heard."""
         store = MemoryStore()
         replica = Replica(store, when_stale="allow")
         assert not revoked(replica, sid(1), NOW, None)
@@ -405,7 +405,7 @@ class TestThread:
         replica.close()
 
     def test_closed_it_stays_so(self) -> None:
-        """Neither a reading nor a fork starts it again."""
+        """A closed replica stays closed, after a reading and after a fork."""
         replica = Replica(MemoryStore())
         replica.read()
         replica.close()
@@ -563,7 +563,7 @@ def test_the_codec_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["new_sqlite", "new_postgres", "new_valkey", "new_redis"])
 def test_it_follows_real_stores(name: str, request: pytest.FixtureRequest) -> None:
-    """By its own thread, from the first check on."""
+    """A replica follows each real store in its thread, from the first check on."""
     store: Store = request.getfixturevalue(name)()
     replica = Replica(store, refresh=0.01)
     replica.read()

@@ -254,7 +254,7 @@ class TestWhatEnds:
         assert [site.subject(one) for one in (laptop, renewed)] == ["revoked", "ada"]
 
     def test_signing_in_and_ending_the_others(self, site: Site) -> None:
-        """In one response: the new session is the one that lives."""
+        """A sign-in that ends the other sessions leaves the new session alive."""
         phone = site.sign_in()
         cookie = given(site.get("/act?sign_in=ada&revoke_others="))
         assert [site.subject(one) for one in (phone, cookie)] == ["revoked", "ada"]
