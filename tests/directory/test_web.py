@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import NOW
 from tests.web.exchange import POLICY, request, response, token_in
 from tests.web.test_takeover import cookie_at, reader
-from tokensession import KeyRing, SessionManager, StoreError
+from tokensession import ConfigError, KeyRing, SessionManager, StateError, StoreError
 from tokensession.directory.directory import Directory
 from tokensession.revocation.replica import Replica
 
@@ -75,6 +75,36 @@ class TestRequests:
         token = sign_in(manager, label="phone")
         (one,) = listed(manager)
         assert (one.id, one.label, one.started_at) == (id_of(manager, token), "phone", NOW)
+
+    def test_a_sign_in_by_a_framework_is_labelled_after_it(
+        self, manager: SessionManager[Any]
+    ) -> None:
+        """Its function takes no label, and the session keeps the id that it has got."""
+
+        def login(session: Any) -> None:
+            session.sign_in("ada")
+            session.regenerate()
+            sid = session.sid
+            session.label_sign_in("phone", provider=("https://idp.example", "s1"))
+            assert session.sid == sid
+
+        token = visit(manager, login)
+        (one,) = listed(manager)
+        assert (one.id, one.label) == (id_of(manager, token), "phone")
+        assert manager.codec.end_provider_session("https://idp.example", "s1", now=NOW) == 1
+
+    def test_only_a_sign_in_is_labelled(self, manager: SessionManager[Any]) -> None:
+        """A directory would not hear of another label, so it is refused."""
+        token = sign_in(manager, label="phone")
+        for tokens in ((token,), ()):
+            session = request(manager, *tokens, now=NOW)
+            with pytest.raises(ConfigError, match="no sign-in in this request"):
+                session.label_sign_in("laptop")
+        session.sign_in("ada", label="laptop")
+        with pytest.raises(StateError, match="label: 201 characters"):
+            session.label_sign_in("x" * 201)
+        response(manager, session, now=NOW)
+        assert [one.label for one in listed(manager)] == ["phone", "laptop"]
 
     @pytest.mark.parametrize("change", ["regenerate", "reauthenticate"])
     def test_a_new_id(self, manager: SessionManager[Any], change: str) -> None:

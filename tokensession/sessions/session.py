@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensession.errors import StateError
+from tokensession.errors import ConfigError, StateError
 from tokensession.format.claims import StateT, Subject
 from tokensession.format.seconds import duration
 from tokensession.format.state import check_given_subject
@@ -184,6 +184,30 @@ class Session(StateMapping[StateT]):
         value.sign_in = said
         if ttl is cap is None and value.is_mapping:
             self._keep_lifetime()
+
+    def label_sign_in(
+        self, label: str | None = None, *, provider: tuple[str, str] | None = None
+    ) -> None:
+        """Give the sign-in of this request its name in a directory.
+
+        Call it after a sign-in by another library's function, such as Django's ``login`` or
+        Flask-Login's ``login_user``, which takes no label. Without a directory it has no effect.
+
+        Args:
+            label: As for `sign_in`.
+            provider: As for `sign_in`.
+
+        Raises:
+            StateError: As for `sign_in`.
+            ConfigError: There was no sign-in in this request.
+        """
+        value = self._changing()
+        if value.kid or value.subject is None:
+            raise ConfigError(
+                "there was no sign-in in this request, and a directory keeps labels from the "
+                "sign-in on: call label_sign_in() right after it"
+            )
+        value.sign_in = sign_in_of(label, provider)
 
     def _keep_lifetime(self) -> None:
         """Give the new session the lifetime that its state asks for, in a framework's terms."""
