@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tokensession.tools.demo.bench import Bench
 
 COOKIE = "__Host-session"
+ANOTHER = "__Host-another"
 POSTS = (
     "/sign-in", "/cart", "/theme", "/sign-out", "/token", "/rotate", "/revoke-key",
     "/revoke-others", "/end-session", "/other-browser",
@@ -102,11 +103,12 @@ def served() -> Iterator[Served]:
 
 
 class Visitor:
-    """Keeps one cookie as a browser does, which takes 127.0.0.1 to be as good as https."""
+    """Keeps cookies as a browser does, which takes 127.0.0.1 to be as good as https."""
 
     def __init__(self, served: Served) -> None:
         self.bench = served.bench
         self.cookie: str | None = None
+        self.another: str | None = None  # the cookie that this browser keeps for another one
         self.http = httpx.Client(base_url=served.url)
 
     @property
@@ -133,12 +135,17 @@ class Visitor:
         return answer
 
     def _headers(self) -> dict[str, str]:
-        return {} if self.cookie is None else {"cookie": f"{COOKIE}={self.cookie}"}
+        cookies = {COOKIE: self.cookie, ANOTHER: self.another}
+        pairs = [f"{name}={token}" for name, token in cookies.items() if token is not None]
+        return {"cookie": "; ".join(pairs)} if pairs else {}
 
     def _take(self, answer: httpx.Response) -> httpx.Response:
         for value in answer.headers.get_list("set-cookie"):
-            token = value.split(";")[0].removeprefix(f"{COOKIE}=")
-            self.cookie = token or None
+            name, _, token = value.split(";")[0].partition("=")
+            if name == ANOTHER:
+                self.another = token or None
+            else:
+                self.cookie = token or None
         return answer
 
 

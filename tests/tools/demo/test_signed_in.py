@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.tools.demo.test_page import HOSTILE, Served, Visitor, serving, text_of
+from tests.tools.demo.test_page import ANOTHER, HOSTILE, Served, Visitor, serving, text_of
 from tokensession.directory.directory import ListedSession
 from tokensession.tools.demo.bench import LIMIT
 from tokensession.tools.demo.panels.signed_in import MAX_ROWS
@@ -199,6 +199,21 @@ class TestTheList:
             assert "is signed in, so" in answer.text
         stranger.http.close()
 
+    def test_the_other_browser_belongs_to_this_one(self, served: Served, visitor: Visitor) -> None:
+        """A visitor with neither of the cookies sees nothing of them."""
+        visitor.get()
+        answer = visitor.send("/other-browser", label="Telephone")
+        (cookie,) = answer.headers.get_list("set-cookie")
+        assert cookie.startswith(f"{ANOTHER}=")
+        for attribute in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+            assert f"; {attribute}" in cookie
+        stranger = Visitor(served)
+        page = stranger.get().text
+        assert "Telephone" not in page
+        stranger.another = "nonsense"
+        assert "Telephone" not in stranger.get().text
+        stranger.http.close()
+
 
 class TestEnding:
     def test_the_other_browser(self, served: Served, visitor: Visitor) -> None:
@@ -318,7 +333,8 @@ class TestLimit:
         visitor.get()
         bench, later = visitor.bench, visitor.session.started_at + 1
         for number in range(LIMIT):
-            bench.sign_in_elsewhere("Ann", f"Window {number}", later)
+            cookie = bench.sign_in_elsewhere("Ann", f"Window {number}", later).decode()
+        visitor.another = cookie.partition("=")[2].partition(";")[0]
         page = text_of(visitor.get(done="elsewhere").text)
         assert "was refused: revoked" in page
         assert "The sessions of Ann , as the other browser sees them" in page
@@ -326,7 +342,7 @@ class TestLimit:
         other = next(one for one in rows(visitor) if one.mark == "the other browser")
         visitor.send("/end-session", id=other.id)
         page = text_of(visitor.get().text)
-        assert "Sessions that have ended" in page
+        assert "Sessions that have ended None yet." in page
         assert "Sign in with this browser first." in page
 
     def test_a_long_list_is_cut(self, visitor: Visitor) -> None:

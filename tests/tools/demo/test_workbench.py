@@ -339,7 +339,8 @@ class TestConfirmations:
         )
         (text,) = self.done(visitor, "/other-browser", label="Telephone")
         assert text == "Another browser is signed in as “Telephone”."
-        name = visitor.bench.window.session.id if visitor.bench.window else ""
+        assert visitor.another is not None
+        name = decode(visitor.another, visitor.bench.keys).listed_id
         (text,) = self.done(visitor, "/end-session", id=name)
         assert text == "“Telephone” has ended. Now replay its cookie."
         self.done(visitor, "/other-browser", label="Tablet")

@@ -6,7 +6,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.directory.directory import Directory
-from tokensession.errors import ConfigError
+from tokensession.errors import ConfigError, TokenError
 from tokensession.keys.jwk import generate_key
 from tokensession.keys.ring import KeyRing
 from tokensession.keys.rotation import Schedule, plan, revoke_key
@@ -16,7 +16,7 @@ from tokensession.sessions.policy import Policy
 from tokensession.stores.connection import connect
 from tokensession.tokens.codec import SessionCodec
 from tokensession.tools.demo.signed_in import CopiedCookies, Copy, Row
-from tokensession.tools.demo.trial import Trial, present
+from tokensession.tools.demo.trial import Trial
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import SessionManager
 
@@ -70,7 +70,6 @@ class Bench:
 
     Attributes:
         signed_out: The listed id of the session that the last sign-out ended, or None.
-        window: The cookie of the other browser's last private window, or None.
     """
 
     def __init__(self, source: FileSource) -> None:
@@ -80,6 +79,7 @@ class Bench:
         self.keys: KeyRingWatcher = KeyRingWatcher(source)
         self.policy = POLICY
         self.cookie: Cookie = Cookie()
+        self.another: Cookie = Cookie(name="__Host-another")
         self.copies: CopiedCookies = CopiedCookies()
         self.codec: SessionCodec[Any] = SessionCodec(
             self.keys,
@@ -91,7 +91,6 @@ class Bench:
         )
         self.manager: SessionManager[Any] = SessionManager(self.codec, cookie=self.cookie)
         self.signed_out: str | None = None
-        self.window: Copy | None = None
 
     def trial(self, token: str, now: int) -> Trial:
         """Return a token before the reader of the page's own sessions."""
@@ -101,8 +100,7 @@ class Bench:
 
     def token_of(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Return the one value of the cookie among request headers, or None."""
-        values = self.cookie.read(headers)
-        return values[0].decode("latin-1") if len(values) == 1 else None
+        return _only(self.cookie.read(headers))
 
     def rotate(self, now: int) -> None:
         """Add the next key; does I/O."""
@@ -123,37 +121,52 @@ class Bench:
             if listed.id == session.listed_id:
                 self.copies.keep(Copy(session.subject, listed, token))
 
-    def sign_in_elsewhere(self, subject: str | int, label: str, now: int) -> None:
-        """Sign a user in with another browser: a request without cookies, and its response."""
+    def sign_in_elsewhere(self, subject: str | int, label: str, now: int) -> bytes:
+        """Sign a user in with the other browser, and return the Set-Cookie header for its cookie.
+
+        Its request carries no cookies. This browser keeps its cookie, under another name.
+        """
         session = self.manager.open([], now=now)
         session.sign_in(subject, label=label)
         headers: list[tuple[bytes, bytes]] = []
         self.manager.save(session, headers, now=now)
-        cookie = dict(headers)[b"set-cookie"].partition(b";")[0]
-        self.keep_copy(session, self.token_of([(b"cookie", cookie)]), now)
-        self.window = self.copies.find(session.listed_id)
+        cookie = dict(headers)[b"set-cookie"].partition(b"=")[2]
+        self.keep_copy(session, cookie.partition(b";")[0].decode(), now)
+        return self.another.name.encode() + b"=" + cookie
 
-    def viewer(self, session: Session[Any], now: int) -> Subject:
-        """Return whose sessions a request sees: those of its user, or of the other browser's."""
-        if session.subject is not None or self.window is None:
-            return session.subject
-        outcome = present(self.trial(self.window.token, now))
-        return self.window.subject if outcome.code is None else None
+    def window(self, headers: Iterable[tuple[bytes, bytes]], now: int) -> Session[Any] | None:
+        """Return the other browser's session, or None where its cookie is refused or missing."""
+        token = _only(self.another.read(headers))
+        if token is None:
+            return None
+        try:
+            return self.trial(token, now).read()
+        except TokenError:
+            return None
 
     def rows(self, viewer: Subject, now: int) -> tuple[Row, ...]:
         """Return the sessions that a user sees, those that live first.
 
-        Without a user these are the sessions that have ended, whose cookies can be replayed.
+        Without a user this is the session that the last sign-out ended.
         """
-        copies = [copy for copy in self.copies.latest() if viewer in (None, copy.subject)]
-        subjects = {copy.subject for copy in copies} if viewer is None else {viewer}
-        found = [one for subject in subjects for one in self.codec.sessions(subject, now=now)]
-        listed = {one.id for one in found}
-        rows = [] if viewer is None else [self._row(one, now, is_listed=True) for one in found]
-        ended = [copy.session for copy in copies if copy.session.id not in listed]
-        return (*rows, *(self._row(one, now, is_listed=False) for one in ended))
+        if viewer is None:
+            copy = None if self.signed_out is None else self.copies.find(self.signed_out)
+            return () if copy is None else (self._row(copy.session, now, is_listed=False),)
+        found = self.codec.sessions(viewer, now=now)
+        names = {session.id for session in found}
+        ended = [
+            copy.session
+            for copy in self.copies.latest()
+            if copy.subject == viewer and copy.session.id not in names
+        ]
+        live = [self._row(session, now, is_listed=True) for session in found]
+        return (*live, *(self._row(session, now, is_listed=False) for session in ended))
 
     def _row(self, session: ListedSession, now: int, *, is_listed: bool) -> Row:
         copy = self.copies.find(session.id)
         trial = None if copy is None else self.trial(copy.token, now)
         return Row(session, is_listed, trial, self.copies.end(session.id))
+
+
+def _only(values: list[bytes]) -> str | None:
+    return values[0].decode("latin-1") if len(values) == 1 else None

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from tokensession.format.claims import Subject
+    from tokensession.sessions.session import Session
     from tokensession.tools.demo.bench import Bench
     from tokensession.web.request_session import RequestSession
 
@@ -96,7 +98,7 @@ class Operations:
     async def end_session(self, request: Request) -> Response:
         """End one session of the list."""
         name = (await checked_form(request)).get("id", "")
-        viewer = self._viewer(request)
+        viewer = self._known_viewer(request)
         if not self._bench.codec.end_session(viewer, name):
             raise HTTPException(409, "This user has no such session, or it has ended meanwhile.")
         return back("signed-in", done="ended")
@@ -104,11 +106,15 @@ class Operations:
     async def sign_in_elsewhere(self, request: Request) -> Response:
         """Sign the user of the list in with another browser."""
         label = label_of(await checked_form(request))
-        self._bench.sign_in_elsewhere(self._viewer(request), label, whole_seconds(None))
-        return back("signed-in", done="elsewhere")
+        viewer = self._known_viewer(request)
+        cookie = self._bench.sign_in_elsewhere(viewer, label, whole_seconds(None))
+        response = back("signed-in", done="elsewhere")
+        response.headers.append("set-cookie", cookie.decode())
+        return response
 
-    def _viewer(self, request: Request) -> str | int:
-        viewer = self._bench.viewer(session_of(request), whole_seconds(None))
+    def _known_viewer(self, request: Request) -> str | int:
+        window = self._bench.window(request.scope["headers"], whole_seconds(None))
+        viewer = viewer_of(session_of(request), window)
         if viewer is None:
             raise HTTPException(409, "No user is signed in, so there is no list of sessions.")
         return viewer
@@ -122,7 +128,8 @@ class Operations:
         token = bench.token_of(headers)
         if session.kid:
             bench.keep_copy(session, token, now)
-        viewer = bench.viewer(session, now)
+        window = bench.window(headers, now)
+        viewer = viewer_of(session, window)
         return View(
             session=session,
             policy=bench.policy,
@@ -134,7 +141,7 @@ class Operations:
             fresh=fresh,
             viewer=viewer,
             rows=bench.rows(viewer, now),
-            window="" if bench.window is None else bench.window.session.id,
+            window="" if window is None else window.listed_id,
             pasted=None if pasted is None else bench.trial(pasted, now),
             done=request.query_params.get("done", ""),
         )
@@ -144,6 +151,13 @@ def session_of(request: Request) -> RequestSession[Any]:
     """Return ``request.session`` as what it is; Starlette's annotation says dict."""
     session: RequestSession[Any] = request.scope["session"]
     return session
+
+
+def viewer_of(session: Session[Any], window: Session[Any] | None) -> Subject:
+    """Return whose list a request sees: its own user's, or else that of the other browser's."""
+    if session.subject is not None or window is None:
+        return session.subject
+    return window.subject
 
 
 async def checked_form(request: Request, *, most: int = MAX_FORM) -> dict[str, str]:
