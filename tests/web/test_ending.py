@@ -47,8 +47,8 @@ class _States(RecordingStore):
         super().__init__()
         self._stores = stores
 
-    def _called(self, name: str) -> None:
-        self._stores.called(name)
+    def _called(self, call: str) -> None:
+        self._stores.called(call)
 
 
 @pytest.fixture
