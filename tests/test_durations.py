@@ -47,7 +47,7 @@ def same(duration: timedelta) -> timedelta:
 
 
 def test_lifetimes(hs256: KeyRing) -> None:
-    """Of tokens, sessions and policies."""
+    """Lifetimes of tokens, sessions and policies take a timedelta."""
     assert lifetimes_of(hs256, same) == lifetimes_of(hs256, seconds)
 
 

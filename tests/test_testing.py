@@ -95,7 +95,7 @@ def test_the_clock_stands_still_in_the_whole_library() -> None:
 
 
 def test_a_cookie_is_that_of_a_real_session() -> None:
-    """With subject and state, or either; at any time."""
+    """A cookie can have a subject, a state or both, and begin at any time."""
     cookie = session_cookie(RING, subject="ada", state={"cart": ["tea"]}, now=FIXED_NOW)
     assert cookie.name == "__Host-session"
     assert cookie.header == f"__Host-session={cookie.value}"
@@ -121,7 +121,7 @@ def test_a_manager_has_its_own_cookie() -> None:
 
 
 def test_the_examples_run() -> None:
-    """As they stand in the docstrings."""
+    """The examples of the docstrings run."""
     results = doctest.testmod(testing, extraglobs={"client": client_of(RING)})
     assert results.attempted >= 4
     assert results.failed == 0

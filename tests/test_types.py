@@ -36,7 +36,7 @@ def completeness(folder: Path) -> dict[str, Any]:
 
 
 def test_every_public_symbol_has_a_known_type(tmp_path: Path) -> None:
-    """For all that needs no framework, by pyright --verifytypes."""
+    """`pyright --verifytypes` knows the type of each public symbol that needs no framework."""
     found = completeness(tmp_path)
     symbols = [symbol for symbol in found["symbols"] if symbol["isExported"]]
     unknown = {symbol["name"] for symbol in symbols if not symbol["isTypeKnown"]}

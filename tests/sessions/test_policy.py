@@ -286,7 +286,7 @@ class _Token:
 def test_renewal_is_due_by_the_fraction_or_by_the_key(
     passed: int, *, retiring: bool, due: bool
 ) -> None:
-    """From the very second at which half of the window has passed, or at once as its key leaves."""
+    """Renewal is due once half of the window has passed, or at once if the key is retiring."""
     policy = Policy(absolute_timeout=1000, renew_after=0.5)
     now = NOW + passed
     assert policy.renewal_is_due(_Token(), now=now, key_is_retiring=retiring) is due

@@ -181,7 +181,7 @@ class ChainContract:
         assert (done.mark.instant, done.mark.kept) == (NOW + 5, None)
 
     def test_a_session_of_unknown_start_counts_as_the_oldest(self, store: Store) -> None:
-        """Without a start it is replaced only where no instant could have ended it."""
+        """A session of unknown start is replaced only if no instant could have ended it."""
         store.replace(denial(1)._replace(started_at=None), sid(2), now=NOW)
         store.revoke_all(now=NOW)
         with pytest.raises(Revoked):
@@ -216,7 +216,7 @@ class ChainContract:
         assert not store.look_up(sid(13), ADA).denied
 
     def test_the_mark_spares_the_successor(self, store: Store) -> None:
-        """Where it spared the ended session, by its old or its current id, of the same subject."""
+        """A mark that spared the ended session, by any of its ids, spares its successor."""
         store.mark(ADA, spared(1), now=NOW, life=LIFE)
         done = store.deny(denial(1)._replace(successor=Successor(sid(2), ADA)), now=NOW)
         assert done.denied == (sid(1),)
@@ -314,7 +314,7 @@ class ChainContract:
     # -- at once -------------------------------------------------------------------------------
 
     def test_two_that_replace_one_id_leave_one_session(self, store: Store) -> None:
-        """Of many at once one is acknowledged, and the sign-out of the old id ends that one."""
+        """Of several replacements of one id one is acknowledged, and the old id ends that one."""
         meet = Barrier(8)
 
         def replace(number: int) -> bool:
@@ -386,7 +386,7 @@ class ChainContract:
                 assert set(done.denied) == {sid(first), *map(sid, acknowledged or [first + 1])}
 
     def test_a_spared_session_is_never_lost_nor_doubled(self, store: Store) -> None:
-        """While it gets new ids and its subject is marked: at most one id lives, the last one."""
+        """Of a spared session that gets new ids at most one id lives, the last one."""
         marks = 20
 
         def mark(_: int) -> None:
@@ -405,7 +405,7 @@ class ChainContract:
         assert alive == [20]
 
     def test_processes_that_replace_one_id_leave_one_session(self, store: Store) -> None:
-        """As threads do: of each pair exactly one is acknowledged when it asks again."""
+        """Of two processes that replace one id exactly one is acknowledged when it asks again."""
         if not self.shared:
             pytest.skip("each process has a store of its own")
 

@@ -69,7 +69,7 @@ class KeySourceContract:
         assert after["first"].revoked
 
     def test_writers_who_never_stop(self, source: KeySource) -> None:
-        """In the end it is given up, with a number."""
+        """A change gives up after many lost races, and the error counts them."""
         create(source, KeyRing.generate())
 
         def change(ring: KeyRing) -> KeyRing:

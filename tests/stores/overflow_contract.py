@@ -47,7 +47,7 @@ class OverflowContract:
         return new_store()
 
     def test_it_is_a_store(self, store: Store) -> None:
-        """By the protocol that Overflow asks for."""
+        """The store has the methods of the protocol of Overflow."""
         assert isinstance(store, Store)
         assert store.largest > 1_000_000
 
@@ -94,7 +94,7 @@ class OverflowContract:
         assert store.get(name(2)) == b"entry"
 
     def test_an_entry_leaves_after_its_end(self, store: Store) -> None:
-        """By itself, or when what has ended is swept; one that was kept longer stays."""
+        """An entry leaves after its end or by a sweep, and a prolonged one stays."""
         at = now()
         for number in (1, 2, 3):
             store.put(name(number), b"entry", until=at + 1, now=at)
@@ -217,7 +217,7 @@ class KilledServerContract:
             yield server
 
     def test_a_killed_server(self, running: Server) -> None:
-        """While it is down every call is a StoreError; after it, old connections do not matter."""
+        """While a server is down each call is a StoreError; old connections do no harm later."""
         at = now()
         connection = connect(running.url, timeout=60)
         hasty = connect(running.url, timeout=5)

@@ -51,7 +51,7 @@ class StoreContract(ChainContract):
         return new_store()
 
     def test_an_empty_store_revokes_nothing(self, store: Store) -> None:
-        """Neither a session of a subject nor one without."""
+        """An empty store revokes no session, with a subject or without."""
         assert store.look_up(sid(1), ADA) == Entries()
         assert store.look_up(sid(1), None) == Entries()
         assert store.count() == (0, 0)
@@ -136,7 +136,7 @@ class StoreContract(ChainContract):
         assert store.look_up(sid(1), None) == Entries(everyone=NOW + 12)
 
     def test_marks_and_everyone_are_after_each_other(self, store: Store) -> None:
-        """Of any subjects: what comes later ends what was begun after the former."""
+        """A later mark or instant for everyone ends what began after a former one."""
         store.mark(BOB, None, now=NOW + 15, life=LIFE)
         assert store.revoke_all(now=NOW) == NOW + 21
         assert store.mark(ADA, None, now=NOW, life=LIFE).instant == NOW + 22
@@ -153,7 +153,7 @@ class StoreContract(ChainContract):
         assert store.revoke_before(0) == NOW - 1
 
     def test_a_new_id_takes_over_what_spared_the_old(self, store: Store) -> None:
-        """Where the mark spared the old one, and only there."""
+        """A new id is spared if the mark spared the old one, and only then."""
         store.mark(ADA, spared(1), now=NOW, life=LIFE)
         store.replace(denial(1), sid(2), now=NOW)
         found = store.look_up(sid(2), ADA)
@@ -306,7 +306,7 @@ class StoreContract(ChainContract):
     def test_a_position_of_another_store_gives_everything(
         self, new_store: Callable[[], Store]
     ) -> None:
-        """As after a failover to a store that was made anew."""
+        """A position of another store gives everything, as after a failover to a new store."""
         one, other = new_store(), new_store()
         if not one.capabilities.lists_changes:
             pytest.skip("this store cannot be followed")
@@ -368,7 +368,7 @@ class StoreContract(ChainContract):
         assert len(set(everyones)) == len(everyones)
 
     def test_nothing_is_lost_to_who_reads_along(self, store: Store) -> None:
-        """While many write: after the last write, one reading is enough."""
+        """A replica that reads beside many writers has everything after the last write."""
         if not store.capabilities.lists_changes:
             pytest.skip("this store cannot be followed")
         copy = RevocationEntries()

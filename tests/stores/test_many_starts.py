@@ -76,7 +76,7 @@ def test_mongodb(mongo: Mongo) -> None:
 
 @pytest.mark.parametrize("role", ["revocations", "overflow", "keys"])
 def test_a_locked_file_is_waited_for(tmp_path: Path, role: str) -> None:
-    """Also where SQLite itself does not wait, as for its log."""
+    """A locked file is waited for, also where SQLite itself does not wait."""
     file = tmp_path / "a.db"
     os.close(os.open(file, os.O_CREAT, 0o600))
     store = connect(f"sqlite:///{file}", timeout=PATIENCE)

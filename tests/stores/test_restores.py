@@ -118,7 +118,7 @@ class TestSQLite:
             yield store
 
     def test_a_file_that_is_copied_back(self, store: SQLStore, file: Path) -> None:
-        """In the place of the one that is in use."""
+        """A file that is copied over the one in use is followed."""
         kept = file.with_suffix(".kept")
 
         def restore() -> None:
@@ -199,7 +199,7 @@ def nodes() -> Iterator[Nodes]:
 class TestPostgreSQL:
     @pytest.mark.parametrize("one", [True, False])
     def test_a_crash(self, slow: None, nodes: Nodes, *, one: bool) -> None:
-        """Of the server or of one of its processes: it gives ids again that left no trace."""
+        """After a crash replicas miss no change, although the server uses lost ids again."""
         with Postgres() as server:
             store = nodes.on(server)
             store.create()
@@ -404,7 +404,7 @@ class TestValkey:
 class TestMongo:
     @pytest.mark.parametrize("whole", [True, False])
     def test_collections_that_are_restored(self, mongo: Mongo, *, whole: bool) -> None:
-        """Of one instant, or as a dump of a server in use: some documents are newer."""
+        """Restored collections are followed, of one instant or with some newer documents."""
         with contextlib.closing(MongoDatabase(mongo.url, collection=new_prefix())) as database:
             store = database.revocations()
             store.create()

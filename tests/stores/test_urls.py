@@ -85,7 +85,7 @@ class TestURLs:
         ],
     )
     def test_refused(self, url: str, reason: str) -> None:
-        """With the remedy, and without the password."""
+        """A bad URL is refused with the remedy, and without the password."""
         with pytest.raises(ConfigError, match=reason) as caught:
             source_from_url(url, environment={})
         assert "hunter2" not in str(caught.value)

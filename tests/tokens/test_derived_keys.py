@@ -54,7 +54,7 @@ def ring() -> KeyRing:
 
 class TestRingKeys:
     def test_what_was_derived_survives(self, ring: KeyRing) -> None:
-        """Of unchanged keys the very object; of those that got an end, what they had derived."""
+        """A changed ring keeps what its keys derived, and the objects of unchanged keys."""
         before = RingKeys(ring, CONTEXT)
         for key in before.by_header.values():
             key.token(b"claims", key.salt(), bytes(12))

@@ -75,7 +75,7 @@ def test_wrong_arguments_are_refused(hs256: KeyRing, arguments: Any, reason: str
     ],
 )
 def test_wrong_configurations_are_refused(hs256: KeyRing, arguments: Any, reason: str) -> None:
-    """Where the codec is made, before any request."""
+    """A wrong configuration is refused when the codec is made, before any request."""
     with pytest.raises(ConfigError, match=reason):
         SessionCodec(arguments.pop("keys", hs256), **arguments)
 

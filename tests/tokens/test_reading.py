@@ -54,14 +54,14 @@ def test_junk_is_refused(ring: KeyRing, junk: Any) -> None:
     ],
 )
 def test_what_is_framed_otherwise_is_refused_with_why(junk: str, reason: str) -> None:
-    """As text and as bytes."""
+    """Wrong framing is refused with its reason, as text and as bytes."""
     for token in (junk, junk.encode()):
         with pytest.raises(Malformed, match=reason):
             CODECS[0].decode(token, now=NOW)
 
 
 def test_bytes_beyond_ascii_are_malformed(hs256: KeyRing) -> None:
-    """As in text, and before the header is looked up."""
+    """Bytes beyond ASCII are malformed, before the header is looked up."""
     with pytest.raises(Malformed, match="ASCII"):
         decode(b"\xff.a.b", hs256)
 
@@ -78,7 +78,7 @@ def test_any_input_ends_in_a_token_error(junk: Any) -> None:
 
 @pytest.mark.parametrize("number", range(3))
 def test_every_truncation_is_refused(number: int) -> None:
-    """From either end."""
+    """A token that is cut at either end is refused."""
     token, codec = TOKENS[number], CODECS[number]
     for length in range(len(token)):
         for part in (token[:length], token[len(token) - length :]):
@@ -122,7 +122,7 @@ def test_splices_of_two_tokens_are_refused(a: int, b: int, cut: int, other_cut: 
 
 @pytest.mark.parametrize("number", range(3))
 def test_swapped_segments_are_refused(number: int) -> None:
-    """Of two tokens by the same key, any mixture but the two themselves."""
+    """Any mixture of the segments of two tokens is refused, also by the same key."""
     one = TOKENS[number].split(".")
     two = CODECS[number].encode({"user_id": 43}, now=NOW).split(".")
     for choice in range(1, 7):

@@ -25,7 +25,7 @@ def salt_of(token: str) -> bytes:
 
 
 def test_a_stock_library_verifies_our_tokens(ring: KeyRing, algorithm: str) -> None:
-    """To any JOSE library a token is an ordinary JWS, and a changed one is not."""
+    """A stock JOSE library verifies a token, and refuses a changed one."""
     token = encode({"user_id": 42}, ring)
     (key,) = ring
     jws = jwt.api_jws.PyJWS()
@@ -92,7 +92,7 @@ def test_a_child_draws_its_own_salt(hs256: KeyRing, *, hooks: bool) -> None:
 
 
 def test_threads_share_a_salt_within_its_bound(hs256: KeyRing) -> None:
-    """However threads meet, no salt seals more than 4096 tokens."""
+    """Threads share a salt, and no salt seals more than 4096 tokens."""
     codec = SessionCodec(hs256)
     salts: list[bytes] = []
 

@@ -212,7 +212,7 @@ def test_what_was_not_touched_stays_as_it_came() -> None:
 def test_how_long_a_token_can_be_read(
     overflow: MemoryStore | None, now: int, exp: int | None, seconds: int
 ) -> None:
-    """For its idle window, but not beyond its session's end or its key's."""
+    """A token can be read for its idle window, but not beyond the end of its session or key."""
     (key,) = RINGS[0]
     policy = Policy(idle_timeout=100, absolute_timeout=2000)
     codec: SessionCodec[Any] = SessionCodec(KeyRing([key]), policy=policy, overflow=overflow)

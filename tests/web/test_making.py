@@ -308,7 +308,7 @@ class TestReaders:
 
     @pytest.mark.parametrize("age", [0, IDLE // 2, IDLE - 1])
     def test_it_reads_and_never_renews(self, rings: tuple[KeyRing, KeyRing], age: int) -> None:
-        """However old the token is."""
+        """A reader reads a token of any age, and never renews it."""
         codec, manager = self.managers(rings)
         session = request(manager, codec.encode({"a": 1}, subject="42", now=NOW - age))
         assert session["a"] == 1

@@ -43,7 +43,7 @@ class TestCheck:
         assert "set-cookie" in response(manager, session)
 
     def test_what_cannot_be_written(self, manager: SessionManager[Any]) -> None:
-        """With its path."""
+        """The error of a value that cannot be written names its path."""
         session = request(manager)
         session["a"] = {"b": object()}
         with pytest.raises(StateError) as caught:
@@ -112,7 +112,7 @@ class TestConcurrency:
     def test_a_request_that_only_reads_overwrites_nothing(
         self, manager: SessionManager[Any], codec: SessionCodec[Any]
     ) -> None:
-        """However late its response comes, for it sets no cookie."""
+        """A request that only reads overwrites nothing, because it sets no cookie."""
         token = codec.encode({"n": 0}, now=NOW)
         reading, writing = request(manager, token), request(manager, token)
         assert reading["n"] == 0

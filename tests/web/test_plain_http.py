@@ -48,7 +48,7 @@ def test_a_cookie_that_browsers_drop_is_told(
 def test_it_is_told_once(
     manager: SessionManager[Any], hs256: KeyRing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For each name of a cookie, however many managers and requests there are."""
+    """The warning comes once for each cookie's name, for any number of requests."""
     for _ in range(3):
         answered(manager, [HOST])
         answered(SessionManager(hs256), [HOST])

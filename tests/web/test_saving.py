@@ -59,7 +59,7 @@ class TestWhatIsWritten:
     def test_the_clock_is_the_systems(
         self, manager: SessionManager[Any], codec: SessionCodec[Any]
     ) -> None:
-        """Where no time is given."""
+        """The system's clock counts if no time is given."""
         session = request(manager, now=None)
         session["a"] = 1
         headers: Headers = []

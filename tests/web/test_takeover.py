@@ -156,7 +156,7 @@ def test_untouched_it_stays() -> None:
 
 
 def test_off_unless_configured() -> None:
-    """Without readers an old cookie is none of ours."""
+    """Without readers an old cookie is ignored."""
     browser = Browser(SessionManager(CODEC), session=cookie_at(NOW))
     assert browser.request(dict) == {}
     assert browser.session.refused is None
@@ -204,7 +204,7 @@ def test_the_limit_holds_from_its_start(age: int, cap: int | None, *, taken: boo
 
 
 def test_refusals_are_told_by_their_code(caplog: pytest.LogCaptureFixture) -> None:
-    """To the application and, at DEBUG, to the log; the old cookie stays."""
+    """The application and the log at DEBUG get the refusal's code, and the old cookie stays."""
     caplog.set_level(logging.DEBUG, "tokensession")
     for value, code in (
         (cookie_at(NOW, secret="another"), "bad_signature"),
@@ -243,7 +243,7 @@ def test_sign_out_deletes_an_old_cookie_that_was_refused() -> None:
 
 
 def test_signing_in_again_deletes_it() -> None:
-    """Also where it is kept otherwise: it is another session's."""
+    """A sign-in deletes the old cookie, also with `keep_cookie=True`."""
     for keep in (False, True):
         browser = Browser(manager(reader(keep_cookie=keep)), session=cookie_at(NOW))
         old = browser.request()
@@ -352,7 +352,7 @@ def test_express_needs_both_of_its_cookies() -> None:
 def test_what_a_session_cannot_hold_is_refused(
     convert: Any, says: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With its path in a WARNING, and no value of it."""
+    """A value that a session cannot hold refuses the cookie; a WARNING names only its path."""
     browser = Browser(manager(reader(convert=convert)), session=cookie_at(NOW))
     assert browser.request(dict) == {}
     assert browser.session.refused == "bad_state"

@@ -21,7 +21,7 @@ UNFIT = StateError("state.total", "not a core value")
 
 class TestRefusal:
     def test_a_503_keeps_cookies_alone(self, manager: SessionManager[Any]) -> None:
-        """Of the response in whose place it stands it keeps the cookies, in any letters."""
+        """A 503 keeps the cookies of the response that it replaces, in any letter case."""
         headers: Headers = [
             (b"Set-Cookie", b"__Host-session=; Max-Age=0"),
             (b"content-length", b"9999"),
@@ -68,7 +68,7 @@ class TestRefusal:
         assert [record.levelname for record in caplog.records] == ["ERROR"]
 
     def test_what_the_framework_answers(self, manager: SessionManager[Any]) -> None:
-        """Without a sign-out an error is the application's, as any other."""
+        """An error without a sign-out goes to the framework, which answers."""
         assert refusal(manager, UNFIT, [(b"set-cookie", b"other=1")]) is None
 
 

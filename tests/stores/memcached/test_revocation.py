@@ -142,7 +142,7 @@ def forget(store: MemcachedStore, key: str) -> None:
 
 
 def test_it_is_refused_unless_it_may_forget(memcached: Memcached, hs256: KeyRing) -> None:
-    """By name; and it cannot feed a replica in any case."""
+    """The store is refused without `may_forget=True`, and never feeds a replica."""
     with pytest.raises(ConfigError, match="may_forget=True"):
         SessionCodec(
             hs256, policy=POLICY, revocation=MemcachedStore(MemcachedServer(memcached.url))
@@ -297,7 +297,7 @@ def test_a_sign_out_between_any_two_steps_of_a_replacement_holds(memcached: Memc
 
 
 def test_a_chain_without_its_short_cuts(new_memcached: Callable[[], Counted]) -> None:
-    """Where the server has evicted them, or something else is there, the way is only longer."""
+    """A chain whose short cuts were evicted or overwritten still leads to its end."""
     for evicted in (True, False):
         store = new_memcached()
         for number in range(1, 30):

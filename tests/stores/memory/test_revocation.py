@@ -49,7 +49,7 @@ class TestMemoryStore(StoreContract):
 
 
 def test_it_is_a_store() -> None:
-    """By the protocol."""
+    """The store has the methods of the protocol."""
     assert isinstance(MemoryStore(), Store)
 
 
@@ -69,7 +69,7 @@ def test_a_fork_while_another_thread_writes(*, hooks: bool) -> None:
 
 
 def test_who_falls_behind_reads_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the changes since its position are no longer kept."""
+    """A replica whose position is no longer kept reads everything."""
     monkeypatch.setattr(memory, "_KEPT_CHANGES", 3)
     store = MemoryStore()
     position = apply(RevocationEntries(), store.read(None))
@@ -96,7 +96,7 @@ class TestCapped:
         assert store.sweep(now=UNTIL + 7) == 0
 
     def test_what_was_spared_stays_spared(self) -> None:
-        """Unless it is itself denied."""
+        """A spared session stays spared, unless it is itself denied."""
         store = MemoryStore(max_denied=1)
         store.mark(ADA, spared(1), now=NOW, life=LIFE)
         store.deny(denial(9, None), now=NOW)
@@ -131,7 +131,7 @@ class TestCapped:
         assert list(store._starts) == [BOB]
 
     def test_a_full_list_is_not_looked_through_at_each_sign_out(self) -> None:
-        """Of a million subjects that would take 200 ms, for which all others wait."""
+        """A full list is not searched at each sign-out, because all calls would wait for that."""
         looks: list[int] = []
 
         class Starts(dict[bytes, tuple[int, int]]):
@@ -149,7 +149,7 @@ class TestCapped:
         assert len(looks) == 3
 
     def test_a_full_list_gives_no_new_ids(self) -> None:
-        """As it could not end the new one with the old; a sign-out still ends the session."""
+        """A full list refuses a new id, and a sign-out still ends the session."""
         store = MemoryStore(max_denied=2)
         store.replace(denial(1), sid(2), now=NOW)
         store.deny(denial(9, None), now=NOW)

@@ -126,7 +126,7 @@ def test_the_primary_is_asked(make: type[MongoStore | OverflowStore]) -> None:
 
 
 def test_entries_leave_by_the_server_too(new_mongo: Callable[[], Any]) -> None:
-    """By a TTL index on a date that is after their end."""
+    """The server removes entries by a TTL index on a date after their end."""
     store = new_mongo()
     store.deny(denial(1), now=NOW)
     entries = documents_of(store)

@@ -76,7 +76,7 @@ class TestCluster(RedisContract):
     def test_stores_are_on_different_nodes(
         self, cluster: Cluster, new_store: Callable[[], Any]
     ) -> None:
-        """By their prefixes; all keys of one are on one."""
+        """Stores of different prefixes are on different nodes, each with all of its keys on one."""
         nodes = [
             {cluster.holder(key).port for key in new_store()._keys}
             for _ in range(20)
@@ -309,7 +309,7 @@ class TestFailures:
     def test_who_falls_behind_reads_everything(
         self, new_valkey: Callable[[], RedisStore], valkey: Valkey
     ) -> None:
-        """Where the changes since its position are no longer kept."""
+        """A replica whose position is no longer kept reads everything."""
         store = new_valkey()
         _, position = read_sids(store, None)
         for number in range(3):

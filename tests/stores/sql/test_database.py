@@ -141,7 +141,7 @@ def test_a_server_that_hangs(make: Callable[..., Any], own_postgres: Postgres) -
 def test_a_server_that_hangs_once_it_has_let_in(
     make: Callable[..., Any], own_postgres: Postgres
 ) -> None:
-    """As a pool of connections does whose database is gone: the first question has its time too."""
+    """A server that hangs after it has let a client in fails the first query in time."""
     with silent(own_postgres.folder / ".s.PGSQL.5432") as url:
         store, ask = make(f"{url}?sslmode=disable&gssencmode=disable", 1)
         fails_in_time(lambda: ask(store))
@@ -186,7 +186,7 @@ def test_keys_by_an_engine_whose_server_hangs(own_postgres: Postgres) -> None:
 
 class TestFileOfSQLite:
     def test_one_that_is_replaced_is_followed(self, tmp_path: Path) -> None:
-        """By a backup, say: what is written to the former would be acknowledged, and lost."""
+        """A file that is replaced is followed, because writes to the former one would be lost."""
         store, backup = (
             RevocationStore(Database(f"sqlite:///{tmp_path}/{name}.db")) for name in "ab"
         )
@@ -206,7 +206,7 @@ class TestFileOfSQLite:
     def test_one_that_is_deleted_denies(
         self, tmp_path: Path, make: Callable[[str, float], tuple[Any, Callable[[Any], object]]]
     ) -> None:
-        """Until it is made again; asking makes none."""
+        """A deleted file fails each call until it is made anew, and a read makes none."""
         store, call = make(f"sqlite:///{tmp_path}/a.db", 60)
         for _ in range(2):
             with pytest.raises(StoreError, match=r"its file is missing: run create\(\)"):

@@ -109,7 +109,7 @@ class TestSQLite:
         }
 
     def test_asking_makes_no_file(self, tmp_path: Path) -> None:
-        """Neither reading nor a dry run leaves an empty database behind, for all to read."""
+        """Reading and a dry run leave no empty database behind."""
         source = SQLKeySource(Database(f"sqlite:///{tmp_path}/none.db"))
         for call in (source.read, lambda: source.write(b"one", over=None)):
             with pytest.raises(StoreError, match=r"its file is missing.*keys new"):
@@ -117,7 +117,7 @@ class TestSQLite:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_document_that_is_no_text(self, tmp_path: Path, hs256: KeyRing) -> None:
-        """As readfile() of SQLite's shell gives it: it could be read, and never replaced."""
+        """A document that is a blob, as readfile() writes it, is refused."""
         source = SQLKeySource(Database(f"sqlite:///{tmp_path}/keys.db"))
         source.create()
         with sqlite3.connect(tmp_path / "keys.db") as database:

@@ -41,7 +41,7 @@ def test_a_cookie(cli: Cli, hs256: KeyRing, form: str) -> None:
 
 
 def test_the_context_is_that_of_the_cookies_name(cli: Cli, hs256: KeyRing) -> None:
-    """Unless an option says another; it chooses among several cookies, too."""
+    """The cookie's name gives the context, unless an option does; that also picks the cookie."""
     path = cli.keys(hs256)
     admin = encode({"a": 1}, hs256, context="admin")
     session = encode({"s": 1}, hs256)

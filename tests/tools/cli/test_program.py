@@ -333,7 +333,7 @@ class TestKeysList:
         assert "mine" in cli("keys", "list", "env:SESSION_KEYS").out
 
     def test_from_a_file_by_its_url(self, cli: Cli) -> None:
-        """As `keys rotate` takes it."""
+        """The source can be a file's URL, as for `keys rotate`."""
         path = cli.keys(KeyRing.generate(kid="mine"))
         assert "mine" in cli("keys", "list", f"file:{path}").out
 
@@ -453,7 +453,7 @@ class TestEncode:
         assert decode(result.out.strip(), hs256, context="login").context == "login"
 
     def test_the_ring_bounds_the_lifetime(self, cli: Cli) -> None:
-        """Where the ring's rotation asks for shorter lives, the default is that."""
+        """The default lifetime is that of the ring's rotation, if that is shorter."""
         ring = KeyRing([*KeyRing.generate()], members={"rotation": {"token_lifetime": 600}})
         path = cli.keys(ring)
         token = cli("encode", path, "--now", NOW, stdin="{}").out
@@ -522,7 +522,7 @@ class TestEncode:
         assert_complaint(cli("encode", cli.keys(hs256), cli.folder), "Is a directory")
 
     def test_a_reader_cannot_mint(self, cli: Cli) -> None:
-        """Without a private half no token is made."""
+        """A reader's ring makes no token."""
         path = cli.keys(KeyRing.generate("Ed25519").reader())
         assert_complaint(cli("encode", path, stdin="{}"), "no key of the ring can sign")
 

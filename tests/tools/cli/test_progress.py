@@ -54,7 +54,7 @@ def test_a_sign_is_a_note(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_it_says_how_much_is_done() -> None:
-    """With the time that it has taken."""
+    """The sign says how much is done, and how long that took."""
     work = Progress()
     work.things = "entries read"
     assert work.words(61.2) == "still at work after 1m1s"
@@ -63,7 +63,7 @@ def test_it_says_how_much_is_done() -> None:
 
 
 def test_it_stops_with_the_work(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where that fails; no thread is left."""
+    """The sign stops with the work, also if that fails, and leaves no thread."""
     monkeypatch.setattr(sys, "stderr", terminal)
     with pytest.raises(KeyError), at_work():
         raise KeyError

@@ -59,7 +59,7 @@ def test_revoking_a_session(run: Terminal) -> None:
 
 
 def test_revoking_a_subject(run: Terminal) -> None:
-    """By its text; the list shows a digest."""
+    """A subject is revoked by its text, and the list shows its digest."""
     code, out, _ = run("revoke", "--subject", "ada", "--lifetime", "28800")
     assert code == 0
     assert "up to 2026-07-25T17:20:05Z" in out
@@ -157,7 +157,7 @@ def test_garbage_is_told(run: Terminal) -> None:
 
 
 def test_redis(valkey: Valkey, capsys: pytest.CaptureFixture[str]) -> None:
-    """By its URL, under a name of its own."""
+    """The commands work on Valkey by its URL, under a prefix."""
     run = Terminal(valkey.url, capsys)
     name = ("--prefix", "cli")
     place = run("revocations", "create", *name)[1]
@@ -169,7 +169,7 @@ def test_redis(valkey: Valkey, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_mongodb(mongo: Mongo, capsys: pytest.CaptureFixture[str]) -> None:
-    """By its URL, in a database and a collection by name; it does all that the others do."""
+    """The commands work on MongoDB by its URL, with a database and a collection."""
     run, place = Terminal(mongo.url, capsys), mongo.url.split("/")[2]
     name = ("--database", "cli", "--collection", "ended")
     assert run("revocations", "create", *name)[:2] == (0, f"ready  mongodb {place}/cli\n")
@@ -254,7 +254,7 @@ class TestRefused:
         ],
     )
     def test_urls(self, url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
-        """With one line that says why."""
+        """A bad URL is refused with one line that says why."""
         code, _, err = Terminal(url, capsys)("revocations", "count")
         assert (code, reason in err, err.count("\n")) == (2, True, 1)
 

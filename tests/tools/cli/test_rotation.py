@@ -112,7 +112,7 @@ class TestRotate:
         assert cli("decode", url, stdin=token).code == DONE
 
     def test_a_password_is_never_shown(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-        """In no argument, and in no complaint."""
+        """No argument and no error shows the password."""
         assert_complaint(cli("keys", "status", "redis://u:hunter2@127.0.0.1:1"), "process lists")
         monkeypatch.setenv("WHERE", "redis://u:hunter2@127.0.0.1:1/3#k")
         result = cli("keys", "status", "url:WHERE")
@@ -177,7 +177,7 @@ class TestRevoke:
         assert not load(path)["first"].revoked
 
     def test_it_says_what_ends_and_when(self, cli: Cli, path: Path) -> None:
-        """For each way in which processes get the document."""
+        """The output says what ends and when, for each way in which processes get the document."""
         out = cli("keys", "revoke", path, "first", "--now", NOW).out
         for words in ("renewed under other keys", "refresh", "restart", "deploy", "exported"):
             assert words in out
@@ -255,7 +255,7 @@ class TestStatus:
         assert cli("keys", "status", cli.file("{")).code == WRONG
 
     def test_no_secret_is_shown(self, cli: Cli, path: Path) -> None:
-        """By no verb, as text or as data."""
+        """No verb shows a secret, as text or as JSON."""
         secret: Any = load(path).to_jwks(private=True)["keys"][0]["k"]
         for verb in ("rotate", "status", "check"):
             for form in ((), ("--json",)):

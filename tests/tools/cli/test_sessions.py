@@ -63,7 +63,7 @@ def test_listing(run: Terminal, codec: SessionCodec[Any]) -> None:
 
 
 def test_ending(run: Terminal, codec: SessionCodec[Any]) -> None:
-    """By the id in the list; it ends no session of another subject."""
+    """`end` takes the id of the list, and ends no session of another subject."""
     session = codec.decode(codec.encode({}, subject="ada", now=NOW), now=NOW)
     for subject, name in (("bob", session.listed_id), ("ada", HEX), ("ada", "x")):
         assert run("sessions", "end", "--subject", subject, "--id", name)[0] == 1

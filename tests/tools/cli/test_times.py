@@ -134,7 +134,7 @@ def test_a_rotation_config(cli: Cli, hs256: KeyRing) -> None:
 
 
 def test_help_says_how_they_are_written() -> None:
-    """Once, in the program's own help."""
+    """The program's help says once how durations and times are written."""
     text = program._parser().format_help()
     assert "A DURATION is written 30m, 12h, 90d, 1h30m, or in seconds." in text
     assert "2030-01-31T18:30:00Z" in text
