@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -228,3 +229,26 @@ class TestFileOfSQLite:
         monkeypatch.chdir("/")
         assert not store.look_up(NAME[:16], None).denied
         store.close()
+
+
+def test_threads_at_once_on_a_new_file_leave_no_connection_open(tmp_path: Path) -> None:
+    """One of them turns to the file; a second turn would lose what the others have opened."""
+    opened, closed = [], []
+    for number in range(20):
+        database = Database(f"sqlite:///{tmp_path}/{number}.db")
+        sa.event.listen(database.engine, "connect", lambda one, _: opened.append(one))
+        sa.event.listen(database.engine, "close", lambda one, _: closed.append(one))
+        store = database.overflow()
+        database.create()
+        start = threading.Barrier(8)
+
+        def ask(store: Any = store, start: threading.Barrier = start) -> None:
+            start.wait()
+            store.get(NAME)
+
+        with ThreadPoolExecutor(8) as pool:
+            for waiting in [pool.submit(ask) for _ in range(8)]:
+                waiting.result()
+        database.close()
+    assert opened
+    assert len(opened) == len(closed)

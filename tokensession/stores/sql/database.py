@@ -7,6 +7,7 @@ import os
 import re
 import weakref
 from functools import partial
+from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -103,6 +104,7 @@ class Database(Connection):
         self._timeout = seconds
         self._file = sqlite_file(engine)
         self._identity: tuple[int, int] | None = None  # of the connected file
+        self._lock = PerProcess(Lock)  # held while connections to a former file are closed
         self._own_pool = PerProcess(partial(_leave_parents_pool, self.engine, os.getpid()))
         call_in_child(self._own_pool, PerProcess.__call__)
 
@@ -207,8 +209,11 @@ class Database(Connection):
             status = os.stat(file)  # noqa: PTH116  # runs on each request
             identity = status.st_dev, status.st_ino
         if identity != self._identity:
-            self.engine.dispose()
-            self._identity = identity
+            # One thread at a time: the pool could not close what another thread has taken from it.
+            with self._lock():
+                if identity != self._identity:
+                    self.engine.dispose()
+                    self._identity = identity
         return identity is not None
 
     @contextlib.contextmanager
