@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ class TestProgram:
         """--version prints the name and the version."""
         result = cli("--version")
         assert result.code == DONE
-        assert result.out.startswith("tokensession 0.")
+        assert result.out == f"tokensession {version('tokensession')}\n"
 
     def test_help_documents_exit_codes(self, cli: Cli) -> None:
         """--help lists the commands and what each exit code means."""
