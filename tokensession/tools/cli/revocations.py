@@ -80,9 +80,9 @@ def _add_revoke(commands: Commands) -> None:
     add_duration(
         parser,
         "--lifetime",
-        "how long any session can last: the greatest absolute timeout of all who share the store. "
-        "The entry is kept for so long. --sid needs it; --subject takes what services have told "
-        "the store",
+        "how long any session can last: the greatest absolute timeout, or longest if that is more, "
+        "of all who share the store. The entry is kept for so long. --sid needs it; --subject "
+        "takes what services have told the store",
     )
     parser.add_argument("--yes", action="store_true", help="end all sessions without asking")
     _add_dry_run(parser)
@@ -130,8 +130,8 @@ def _revoke_subject(store: Store, args: Namespace, now: int) -> dict[str, Any]:
     mark = store.mark(key, None, now=now, life=life)
     if mark.until <= mark.instant:  # no service has named the life of its sessions
         raise InputError(
-            "the end of these sessions is not kept, because no service has told this store how "
-            "long its sessions last: repeat it with --lifetime, such as --lifetime 30d"
+            "these sessions have ended, but a sweep would forget that, because no service has told "
+            "this store how long its sessions last: repeat it, such as with --lifetime 30d"
         )
     return {
         "what": f"the sessions of the subject begun up to {iso(mark.instant)}",
