@@ -66,9 +66,8 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         Raises:
             ConfigError: The running request is such a handler's.
         """
-        request = (
-            current_request.__dict__
-        )  # `hasattr` of what is missing costs several times as much
+        # `hasattr` of what is missing costs several times as much.
+        request = current_request.__dict__
         if "sid" in request and "namespace" in request:
             raise ConfigError(
                 "the session was changed in a handler of Flask-SocketIO, where no response gives "

@@ -23,7 +23,7 @@ except ImportError as _missing:
         f"tokensession.adapters.quart needs Quart: {how_to_install('quart')}"
     ) from _missing
 
-from tokensession.adapters.flask import ManagersByApp
+from tokensession.adapters.flask_managers import ManagersByApp
 from tokensession.adapters.flask_session import session_of
 from tokensession.sessions.steps import run_beside
 

@@ -133,6 +133,11 @@ class RequestSession(Session[StateT]):
         return self._value is not None
 
     @property
+    def _is_unused(self) -> bool:
+        """Whether it was not opened, and no store failed, so that nothing need be saved."""
+        return self._value is None and self._unknown is None
+
+    @property
     def closed(self) -> bool:
         """Whether the response has begun, so that changes raise an error."""
         return self._phase != BEFORE_HEAD

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from html import escape, unescape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from tests.tools.demo.test_page import ANOTHER, HOSTILE, Served, Visitor, serving, text_of
+from tests.tools.demo.test_page import ANOTHER, HOSTILE, Served, Visitor, text_of
 from tokensession.directory.directory import ListedSession
 from tokensession.tools.demo.bench import LIMIT
 from tokensession.tools.demo.panels.signed_in import MAX_ROWS
 from tokensession.tools.demo.signed_in import MOST_COPIES, CopiedCookies, Copy, device
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 OVER = ("revoked", False)  # what the page says of a session that has ended: its cookie, no button
 LIVE = ("accepted", True)
@@ -31,31 +28,6 @@ class Shown(NamedTuple):
     can_end: bool
     id: str
     ends: str
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    """Serve a page with sessions of its own."""
-    with serving() as site:
-        yield site
-
-
-@pytest.fixture
-def visitor(served: Served) -> Iterator[Visitor]:
-    """Give a visitor who has signed in."""
-    visitor = Visitor(served)
-    visitor.send("/sign-in", name="Ann")
-    yield visitor
-    visitor.http.close()
-
-
-@pytest.fixture
-def second(served: Served) -> Iterator[Visitor]:
-    """Give the same user in a real second browser."""
-    visitor = Visitor(served)
-    visitor.send("/sign-in", name="Ann")
-    yield visitor
-    visitor.http.close()
 
 
 def rows_of(page: str) -> list[Shown]:

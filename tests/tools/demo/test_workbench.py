@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from html import escape
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,34 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import NOW
-from tests.tools.demo.test_page import COOKIE, Served, Visitor, serving, steps_of, text_of
+from tests.tools.demo.test_page import COOKIE, Served, Visitor, steps_of, text_of
 from tokensession import ConfigError, KeyRing, decode, encode
 from tokensession.keys.jwk import generate_key
 from tokensession.keys.rotation import revoke_key
 from tokensession.tools.demo.bench import MAX_KEYS, SCHEDULE, first_ring, rotated
 from tokensession.tools.demo.timeline import STATES, Stretch, next_change, revoked_at, stretches
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 DELAY = SCHEDULE.propagation
 MARKUP = ("<script>alert(1)</script>", '"><img src=x>', "</textarea><b>", "$csrf ${name}")
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    """Serve a page with keys of its own, which a test may change."""
-    with serving() as site:
-        yield site
-
-
-@pytest.fixture
-def visitor(served: Served) -> Iterator[Visitor]:
-    """Give a visitor who has signed in."""
-    visitor = Visitor(served)
-    visitor.send("/sign-in", name="Ann")
-    yield visitor
-    visitor.http.close()
 
 
 def csrf_of(visitor: Visitor) -> str:

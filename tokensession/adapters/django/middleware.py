@@ -15,10 +15,9 @@ from tokensession.adapters.django.session import RUNNING, DjangoSession, Session
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run
-from tokensession.web.caching import add_vary, is_merged, merged
+from tokensession.web.caching import add_vary, merged
 from tokensession.web.change import is_signed_out
 from tokensession.web.manager import until_closed
-from tokensession.web.request_session import COMPLETE
 from tokensession.web.unavailable import claim, mark, refusal, release, unavailable
 
 if TYPE_CHECKING:
@@ -75,9 +74,9 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
             return response
         manager = self._manager
         claim(response, session)
-        session._late = partial(patch_vary_headers, response, [manager.vary.decode("ascii")])
-        if session._value is None and session._unknown is None and not response.streaming:
-            session._phase = COMPLETE  # nothing to save, as in most requests
+        session._late = lambda: patch_vary_headers(response, [manager.vary.decode("ascii")])
+        if session._is_unused and not response.streaming:
+            manager.complete(session)
             return response
         if request.META.get("SERVER_NAME") != _TEST_SERVER:
             session._scheme = request.scheme
@@ -86,8 +85,8 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     def _saved(self, request: Any, response: Any, session: DjangoSession) -> Any:
         """Return the response with the session in it, or one that replaces it."""
         manager = self._manager
-        before = merged(response.headers.items())
-        fields = before.copy()
+        fields = merged(response.headers.items())
+        former = {name for name, _ in fields}
         failed = response.status_code >= _FAILED and session._unknown is None
         if failed and _has_signed_out(session):
             session.clear()  # keep the sign-out, and drop later changes
@@ -111,7 +110,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
                 return self._replaced(response, answer)
             self._mark(request, response, session, fields)
         if session.opened:
-            _write(response, before, fields)
+            _write(response, former, fields)
         manager.complete(session)  # an outer middleware can read it before the head is sent
         if response.streaming and not failed:
             wrap = self._watched_async if response.is_async else self._watched
@@ -186,19 +185,16 @@ def _answer(refused: Refusal, cookies: SimpleCookie | None = None) -> Any:
     answer = HttpResponse(refused.body, status=refused.status)
     if cookies is not None:
         answer.cookies = cookies
-    _write(answer, [], refused.headers)
+    _write(answer, set(), refused.headers)
     return answer
 
 
-def _write(response: Any, before: Headers, headers: Headers) -> None:
-    """Write headers into a response that has some of them; Django stores cookies separately."""
-    kept = len(before)
-    if headers[:kept] != before:
-        for name in [name for name in response.headers if is_merged(name)]:
-            del response.headers[name]
-        kept = 0
+def _write(response: Any, former: set[bytes], headers: Headers) -> None:
+    """Write headers into a response, in place of former ones; Django stores cookies separately."""
+    for name in former:
+        del response.headers[name.decode()]
     written: set[str] = set()
-    for field, value in headers[kept:]:
+    for field, value in headers:
         if field == b"set-cookie":
             line = value.decode("ascii")
             cookie = _Written(line)

@@ -1,0 +1,196 @@
+"""The session managers of Flask's and Quart's applications, made from their settings."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from tokensession.adapters.flask_login import follow_flask_login
+from tokensession.adapters.flask_session import Session, put_into, write_as_json
+from tokensession.adapters.jinja import show_in_templates
+from tokensession.errors import ConfigError, TokenSessionError
+from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
+from tokensession.web.caching import encoded, is_merged, merged
+from tokensession.web.cookies import Cookie
+from tokensession.web.manager import SessionManager, until_closed
+from tokensession.web.options import manager_of
+from tokensession.web.unavailable import claim, mark, refusal, release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Response
+    from flask.sansio.app import App
+
+    from tokensession.keys.ring import KeyRing
+    from tokensession.keys.watcher import KeyRingWatcher
+    from tokensession.sessions.steps import Steps
+    from tokensession.web.cookies import Headers
+    from tokensession.web.options import Options
+    from tokensession.web.unavailable import Refusal
+
+_log = logging.getLogger("tokensession")
+
+
+class Managers(NamedTuple):
+    """The managers of one application."""
+
+    permanent: SessionManager[Any]
+    until_closed: SessionManager[Any]
+    lifetime: int
+
+    @property
+    def cookie(self) -> Cookie:
+        """The cookie.
+
+        Raises:
+            ConfigError: The manager uses a header.
+        """
+        cookie = self.permanent.cookie
+        if not isinstance(cookie, Cookie):
+            raise ConfigError("the manager uses a Header and sets no cookie: pass a Cookie")
+        return cookie
+
+    def open(self, request: Any, headers: Any, scheme: str | None) -> Session:
+        """Return the session of a request with these raw headers."""
+        session = Session(self.permanent, headers, None, scheme)
+        session._lifetime = self.lifetime
+        put_into(request, session)
+        return session
+
+    def saving(
+        self, session: Session, response: Response, method: str | None, *, streamed: bool
+    ) -> Steps[None]:
+        """Write the session into the response's headers, and close the session.
+
+        If the framework could not answer an error, the response becomes a 503, or a 500.
+        """
+        claim(response, session)
+        # `response.vary` parses the header, so only a late reader asks for it.
+        session._late = lambda: response.vary.add(self.permanent.vary.decode("ascii"))
+        if session._is_unused and not streamed:
+            self.permanent.complete(session)
+            return
+        session.keep_flashes()
+        manager = self.permanent
+        if session.opened and not session.permanent:
+            manager = self.until_closed
+        headers = response.headers
+        fields = merged(headers)
+        former = {name for name, _ in fields}
+        try:
+            yield from manager.saving(session, fields, status=response.status_code, method=method)
+        except TokenSessionError as error:
+            release(response, session)
+            answer = refusal(manager, error, encoded(headers) + fields)
+            if answer is None:
+                raise
+            _refuse(response, answer)
+            manager.complete(session)
+            return
+        if session.opened:
+            self._write(session, response, former, fields)
+        if not streamed:
+            manager.complete(session)
+
+    @staticmethod
+    def _write(session: Session, response: Response, former: set[bytes], fields: Headers) -> None:
+        if any(not is_merged(name.decode("ascii")) for name, _ in fields):
+            mark(response, session)
+        else:
+            release(response, session)
+        for field in former:
+            response.headers.remove(field.decode())
+        for field, value in fields:
+            response.headers.add(field.decode("ascii"), value.decode("latin-1"))
+
+
+class ManagersByApp:
+    """Makes the managers of an application from its settings, at its first request.
+
+    Args:
+        keys: The ring, its watcher, or a manager, which has its own cookie.
+        current: The framework's proxy of the current session.
+        options: As for `SessionManager`. The default policy is the OWASP profile, with
+            PERMANENT_SESSION_LIFETIME for permanent sessions.
+
+    Raises:
+        ConfigError: An argument is invalid.
+    """
+
+    def __init__(
+        self, keys: KeyRing | KeyRingWatcher | SessionManager[Any], current: Any, options: Options
+    ) -> None:
+        manager_of(keys, options)  # refuses invalid arguments early
+        self._keys = keys
+        self._options = options
+        self._current = current
+        self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
+
+    def of(self, app: App) -> Managers:
+        """Return the managers of an application.
+
+        Raises:
+            ConfigError: Browsers would refuse the settings, or they are unsafe.
+        """
+        made = self._made.get(app)
+        if made is None:
+            made = self._made[app] = self._make(app)
+            follow_flask_login(app)
+            write_as_json(app)
+            show_in_templates(app, self._current)
+        return made
+
+    def _make(self, app: App) -> Managers:
+        lifetime = int(app.permanent_session_lifetime.total_seconds())
+        options = self._options
+        if not isinstance(self._keys, SessionManager):
+            options = options.copy()
+            options.setdefault("cookie", cookie_of(app.config))
+            if options.get("policy") is None:
+                options["policy"] = policy = Policy(longest=max(lifetime, DEFAULT_ABSOLUTE))
+                if lifetime > DEFAULT_ABSOLUTE and options.get("revocation") is not None:
+                    _log.info(
+                        "PERMANENT_SESSION_LIFETIME raises the policy's longest to %(longest)d s: "
+                        "set Policy(longest=%(longest)d) in every other service that shares the "
+                        "revocation store",
+                        {"longest": policy.longest},
+                    )
+        manager = manager_of(self._keys, options)
+        return Managers(manager, until_closed(manager), lifetime)
+
+
+def _refuse(response: Response, answer: Refusal) -> None:
+    """Put a response of ours into a response, whose body is released after it was sent."""
+    close = getattr(response.response, "close", None)
+    if close is not None:
+        response.call_on_close(close)
+    response.status_code = answer.status
+    response.headers.clear()
+    response.direct_passthrough = False
+    response.set_data(answer.body)
+    for name, value in answer.headers:
+        if name != b"content-length":  # set with the body
+            response.headers.add(name.decode("ascii"), value.decode("latin-1"))
+
+
+def cookie_of(config: Mapping[str, Any]) -> Cookie:
+    """Return the cookie of Flask's settings.
+
+    Raises:
+        ConfigError: Browsers would refuse the settings, or they are unsafe.
+    """
+    name, domain = config["SESSION_COOKIE_NAME"], config["SESSION_COOKIE_DOMAIN"]
+    path = config["SESSION_COOKIE_PATH"] or config["APPLICATION_ROOT"]
+    if not config["SESSION_COOKIE_HTTPONLY"]:
+        raise ConfigError("SESSION_COOKIE_HTTPONLY=False would show the token to scripts")
+    if name == "session":  # Flask's default, which has no protection in browsers
+        name = "__Host-session" if domain is None and path == "/" else "__Secure-session"
+    return Cookie(
+        name=name,
+        domain=domain or None,
+        path=path,
+        same_site=config["SESSION_COOKIE_SAMESITE"] or "Lax",
+        partitioned=config["SESSION_COOKIE_PARTITIONED"],
+    )
