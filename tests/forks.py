@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import faulthandler
 import os
-import select
 import signal
+import threading
+import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE = 60  # seconds after which a child that waits for ever is ended
-BEGINS = 5  # seconds after which a child that has not begun is replaced
+RESTED = 0.25  # seconds in which no thread has run, longer than any of the library's pauses
 # As uWSGI forks: in C, with the interpreter's lock held, and without Python's hooks.
 _fork_in_c = ctypes.PyDLL(None).fork
 
@@ -25,27 +29,19 @@ def fork(check: Callable[[], object], *, hooks: bool = True) -> Callable[[], boo
         check: What the child does.
         hooks: Whether Python's hooks run, as they do not under uWSGI.
     """
-    while True:
-        begun, begins = os.pipe()
-        child = os.fork() if hooks else _fork_in_c()
-        if child == 0:
-            _live(check, begins)
-        os.close(begins)
-        with open(begun, "rb"):  # noqa: PTH123  # a descriptor
-            has_begun = bool(select.select([begun], [], [], BEGINS)[0])
-        if has_begun:
-            return lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        # If a thread of the parent wanted the interpreter's lock in the moment of a fork in C, the
-        # child hands the lock to that thread, which it does not have, and waits for ever.
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    if not hooks:
+        _wait_until_others_rest()
+    child = os.fork() if hooks else _fork_in_c()
+    if child == 0:
+        _live(check)
+    return lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def _live(check: Callable[[], object], begins: int) -> NoReturn:
+def _live(check: Callable[[], object]) -> NoReturn:
     """Check something in a child, and end it."""
     status = 1
     try:
-        os.write(begins, b"1")
+        faulthandler.register(signal.SIGALRM, file=2, chain=True)  # says where it waited
         signal.alarm(PATIENCE)
         check()
         status = 0
@@ -53,3 +49,29 @@ def _live(check: Callable[[], object], begins: int) -> NoReturn:
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _wait_until_others_rest() -> None:
+    """Wait until this thread is the only one that runs.
+
+    The interpreter's lock is copied in the state that it has. A thread that waits for it in the
+    moment of a fork in C waits in the child for ever, and the child's threads wait for that one.
+    """
+    latest = time.monotonic() + PATIENCE
+    before, now = None, _others()
+    while before != now or any(state != "S" for state, _ in now.values()):
+        assert time.monotonic() < latest, f"threads that do not rest: {threading.enumerate()}"
+        time.sleep(RESTED)
+        before, now = now, _others()
+
+
+def _others() -> dict[str, tuple[str, str]]:
+    """Tell of each other thread whether it sleeps, and how often it has gone to sleep."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) != threading.get_native_id():
+            with contextlib.suppress(OSError):  # the thread has just ended
+                lines = (task / "status").read_text().splitlines()
+                status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+                found[task.name] = (status["State"][0], status["voluntary_ctxt_switches"])
+    return found
