@@ -25,6 +25,7 @@ from tokensession import (
 from tokensession.adapters.flask import SessionInterface
 from tokensession.adapters.wsgi import SessionMiddleware
 from tokensession.format.lazy_state import Members
+from tokensession.keys.schedule import Schedule
 from tokensession.overflow.overflow import Overflow
 from tokensession.stores.memory.overflow import MemoryStore as OverflowStore
 from tokensession.stores.memory.revocation import MemoryStore
@@ -261,6 +262,21 @@ def test_a_limit_that_the_settings_raise_is_logged_once(
         for _ in range(2):
             assert app.test_client().get("/").text == "0"
     assert caplog.text.count(f"Policy(longest={days * 86_400:.0f})") == lines
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(LIFETIME, 0), (LIFETIME + 1, 1), (31 * 86_400, 0)])
+def test_keys_that_are_too_short_for_permanent_sessions(
+    seconds: int, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning at the first request names both settings. Flask's own default needs none."""
+    ring = RING.with_schedule(Schedule(token_lifetime=LIFETIME))
+    app = Flask("short")
+    app.permanent_session_lifetime = timedelta(seconds=seconds)
+    app.session_interface = SessionInterface(ring)
+    app.add_url_rule("/", view_func=lambda: str(len(flask.session)))
+    for _ in range(2):
+        assert app.test_client().get("/").text == "0"
+    assert caplog.text.count(f"token_lifetime is {LIFETIME} s") == lines
 
 
 @pytest.mark.usefixtures("_one_second")

@@ -158,7 +158,20 @@ class ManagersByApp:
                         {"longest": policy.longest},
                     )
         manager = manager_of(self._keys, options)
+        _warn_of_short_keys(app, lifetime, manager.codec.rings.at_hand().ring.token_lifetime)
         return Managers(manager, until_closed(manager), lifetime)
+
+
+def _warn_of_short_keys(app: App, lifetime: int, token_lifetime: int | None) -> None:
+    """Warn of a lifetime that the application has set, but no sign-in can be given."""
+    setting = "PERMANENT_SESSION_LIFETIME"
+    is_set = app.config[setting] != app.default_config[setting]
+    if is_set and token_lifetime is not None and lifetime > token_lifetime:
+        _log.warning(
+            "%s is %d s, but the keys' token_lifetime is %d s, so a request that sets "
+            "session.permanent will fail: raise token_lifetime in the rotation config, or lower "
+            "the setting", setting, lifetime, token_lifetime,
+        )  # fmt: skip
 
 
 def _refuse(response: Response, answer: Refusal) -> None:
