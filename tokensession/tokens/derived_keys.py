@@ -85,6 +85,18 @@ class RingKeys:
             )
         return key
 
+    def check_can_mint(self) -> None:
+        """Refuse a change of a session that the ring cannot sign.
+
+        Raises:
+            ConfigError: The ring is a reader's.
+        """
+        if not self.can_mint:
+            raise ConfigError(
+                "the session was changed, but this ring can only read: change it in a process "
+                "whose ring can sign"
+            )
+
     def is_retiring(self, kid: str, now: int) -> bool:
         """Tell whether a key is retiring, so that its tokens need renewal.
 

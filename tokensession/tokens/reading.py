@@ -194,23 +194,6 @@ class TokenReader(Generic[StateT]):
             tell(self._observer.decoded)
         return self._value(opened, at)
 
-    def read(self, token: str | bytes, at: int, keys: RingKeys) -> SessionValue[StateT]:
-        """Return the session of a token, when no store is configured.
-
-        Raises:
-            TokenError: As for `open` and `fit`.
-        """
-        return self.fit(self.open(token, at, keys), at)
-
-    def reading(self, token: str | bytes, at: int, keys: RingKeys) -> Steps[SessionValue[StateT]]:
-        """Return the session of a token.
-
-        Raises:
-            TokenError: As for `open` and `admit`.
-            StoreError: As for `admit`.
-        """
-        return (yield from self.admit(self.open(token, at, keys), at))
-
     def begin(self, at: int) -> SessionValue[StateT]:
         """Return a new, empty, anonymous session that has no token yet."""
         state = self._origin.empty_state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final, Generic
 
-from tokensession.errors import ConfigError, SessionTooLarge
+from tokensession.errors import SessionTooLarge
 from tokensession.format.claims import StateT
 from tokensession.format.state import encode_msgpack
 from tokensession.web.change import NOTHING, Change
@@ -42,7 +42,7 @@ class Making(Generic[StateT]):
 
     def making(self, value: SessionValue[StateT], at: int, keys: RingKeys) -> Steps[Change]:
         """Return the header for a changed session."""
-        if self.is_empty(value):
+        if self._changes.is_empty(value):
             return Change(self._cookie.delete()) if value.presented else NOTHING
         yield from self._writer.dating(value, at)
         return (yield from self.writing(value, at, keys))
@@ -81,10 +81,6 @@ class Making(Generic[StateT]):
         except SessionTooLarge as error:
             raise _named(error, value.state) from None
 
-    def is_empty(self, value: SessionValue[StateT]) -> bool:
-        """Tell whether a session has neither state nor subject."""
-        return value.subject is None and self._changes.is_empty(value)
-
     def renewal_is_due(
         self,
         session: RequestSession[StateT],
@@ -105,19 +101,6 @@ class Making(Generic[StateT]):
         retiring = not same and keys.is_retiring(value.kid, at)
         due = policy.renewal_is_due(value, now=at, key_is_retiring=retiring)
         return due and not self._cookie.is_written(headers)
-
-    @staticmethod
-    def check_can_mint(keys: RingKeys) -> None:
-        """Refuse a change that the ring cannot sign.
-
-        Raises:
-            ConfigError: The ring is a reader's.
-        """
-        if not keys.can_mint:
-            raise ConfigError(
-                "the session was changed, but this ring can only read: change it in a process "
-                "whose ring can sign"
-            )
 
 
 def _named(error: SessionTooLarge, state: Any) -> SessionTooLarge:

@@ -25,7 +25,7 @@ from tokensession.web.change import (
 )
 from tokensession.web.ending import Ending
 from tokensession.web.making import Making
-from tokensession.web.plain_http import tell_of_plain_http
+from tokensession.web.plain_http import PLAIN, tell_of_plain_http
 from tokensession.web.telling import tell_change
 
 if TYPE_CHECKING:
@@ -72,21 +72,21 @@ class Saving(Generic[StateT]):
         at: int,
     ) -> None:
         """Save when no store is configured; raises as `steps` does."""
-        keys, making = session._keys, self._making
+        keys, cookie = session._keys, self._cookie
         if not self.is_news(session, value):
             self._renew_now(session, value, headers, at)
             return
         value.written = None
         try:
-            making.check_can_mint(keys)
-            ends = making.is_empty(value)
+            keys.check_can_mint()
+            ends = self._changes.is_empty(value)
             if not ends:
-                header = making.write_now(value, at, keys)
+                header = self._making.write_now(value, at, keys)
             elif value.presented:
-                header = self._cookie.delete()
+                header = cookie.delete()
             else:
                 return
-            if not self._is_said(header, headers):
+            if not cookie.is_written(headers) or not self._is_said(header, headers):
                 self._append(header, session, headers, at, ends=ends)
         except Expired as error:
             self._say(self._gone(session, value, error), session, headers, at)
@@ -140,7 +140,7 @@ class Saving(Generic[StateT]):
         try:
             if news:
                 value.written = None
-                self._making.check_can_mint(keys)
+                keys.check_can_mint()
                 change = yield from self._making.making(value, at, keys)
                 self._is_said(change.header, headers)
             elif self._making.renewal_is_due(session, value, headers, at):
@@ -210,14 +210,15 @@ class Saving(Generic[StateT]):
         """Raise what writing the session would raise; an overflowed state is written."""
         if not self.is_news(session, value):
             return
-        self._making.check_can_mint(session._keys)
-        if not self._making.is_empty(value):
+        session._keys.check_can_mint()
+        if not self._changes.is_empty(value):
             yield from self._making.writing(value, max(at, value.started_at), session._keys)
 
     def is_news(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a response must carry a new session."""
         # A taken-over session has no token of ours yet.
-        return (value.unwritten and session._saved is None) or self.is_changed(session, value)
+        unwritten = value.unwritten and session._saved is None
+        return unwritten or is_changed(value, session._saved, self._changes)
 
     def is_changed(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a session has changed since it was found or last saved."""
@@ -283,8 +284,8 @@ class Saving(Generic[StateT]):
         assert value is not None
         if told and self._events.heard:
             tell_change(self._events, value, at, ends=ends)
-        if not ends:
-            tell_of_plain_http(self._cookie, session._scheme, session._headers)
+        if not ends and session._scheme in PLAIN:
+            tell_of_plain_http(self._cookie, session._headers)
         if self._takeover is not None:
             ends = ends or bool(value.given_up)
             headers.extend(self._takeover.deletions(session._headers, at, ended=ends))
