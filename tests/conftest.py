@@ -82,7 +82,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     They have few tests that take long, so that one of them at the end keeps one worker busy alone.
     """
     first = [FOLDER / name for name in (*SLOW, "adapters/test_uwsgi.py", "stores", "adapters")]
-    items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in first))
+    last = {
+        path: not any(path.is_relative_to(one) for one in first)
+        for path in {item.path for item in items}
+    }
+    items.sort(key=lambda item: last[item.path])
 
 
 @pytest.fixture(params=ALGORITHMS)
