@@ -29,30 +29,38 @@ def fork(check: Callable[[], object], *, hooks: bool = True) -> Callable[[], boo
         check: What the child does.
         hooks: Whether Python's hooks run, as they do not under uWSGI.
     """
-    if not hooks:
-        _wait_until_others_rest()
-    child = os.fork() if hooks else _fork_in_c()
-    if child == 0:
-        _live(check)
-    return lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    while True:
+        rested = None if hooks else _when_others_rest()
+        goes, go = os.pipe()
+        child = os.fork() if hooks else _fork_in_c()
+        if child == 0:
+            _live(check, goes)
+        os.close(goes)
+        with open(go, "wb") as gate:  # noqa: PTH123  # a descriptor
+            if hooks or _others() == rested:
+                gate.write(b"1")
+                return lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        os.kill(child, signal.SIGKILL)  # another thread woke, see `_when_others_rest`
+        os.waitpid(child, 0)
 
 
-def _live(check: Callable[[], object]) -> NoReturn:
+def _live(check: Callable[[], object], goes: int) -> NoReturn:
     """Check something in a child, and end it."""
     status = 1
     try:
-        faulthandler.register(signal.SIGALRM, file=2, chain=True)  # says where it waited
-        signal.alarm(PATIENCE)
-        check()
-        status = 0
+        if os.read(goes, 1):
+            faulthandler.register(signal.SIGALRM, file=2, chain=True)  # says where it waited
+            signal.alarm(PATIENCE)
+            check()
+            status = 0
     except BaseException:  # noqa: BLE001  # it must not become a second pytest
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
-def _wait_until_others_rest() -> None:
-    """Wait until this thread is the only one that runs.
+def _when_others_rest() -> dict[str, tuple[str, str]]:
+    """Wait until this thread is the only one that runs, and return what the others are then.
 
     The interpreter's lock is copied in the state that it has. A thread that waits for it in the
     moment of a fork in C waits in the child for ever, and the child's threads wait for that one.
@@ -63,6 +71,7 @@ def _wait_until_others_rest() -> None:
         assert time.monotonic() < latest, f"threads that do not rest: {threading.enumerate()}"
         time.sleep(RESTED)
         before, now = now, _others()
+    return now
 
 
 def _others() -> dict[str, tuple[str, str]]:

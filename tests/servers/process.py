@@ -18,10 +18,24 @@ if TYPE_CHECKING:
 
 PATIENCE = 60  # seconds until a server that does not answer is a failure
 _RETRY = 0.02  # seconds between two tries
+_IN_MEMORY = "/dev/shm"  # noqa: S108  # each server makes a folder of its own there
+_ROOM = 2 << 30  # bytes; containers often have 64 MB there
 
 
 class ServerError(RuntimeError):
     """A server that did not start; the message ends with its log."""
+
+
+def _home() -> str | None:
+    """Return where servers keep their data; None for the usual place of temporary files.
+
+    They write through to the disk, and a disk that others use can stop for a minute. What a killed
+    process has written stays in memory too.
+    """
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(_IN_MEMORY).free > _ROOM:
+            return _IN_MEMORY
+    return None
 
 
 class Server:
@@ -36,7 +50,7 @@ class Server:
     unprivileged: ClassVar[bool] = False  # whether it refuses to run as root
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ts-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="ts-", dir=_home()))
         # Not pytest's own folder, whose mode 0700 keeps a server of another user out.
         self.folder.chmod(0o755)
         self._process: subprocess.Popen[bytes] | None = None

@@ -379,7 +379,7 @@ PLACES = [("token", encode_msgpack), ("token", respelt), ("store", encode_msgpac
 
 
 @pytest.mark.parametrize(("place", "spelling"), PLACES, ids=["ours", "another's", "in a store"])
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_a_state_of_core_values(
     place: str, spelling: Callable[[Any], bytes], data: st.DataObject
@@ -450,7 +450,7 @@ CARTS = st.builds(Cart, st.lists(CORE, max_size=2), st.dictionaries(st.sampled_f
 
 
 @pytest.mark.parametrize("overflow", [None, MemoryStore()], ids=["token", "store"])
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     cart=st.none() | CARTS,
     steps=st.lists(

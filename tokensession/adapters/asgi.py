@@ -95,7 +95,7 @@ class SessionMiddleware:
             return
         # An HTTP request without a store: one function instead of an object and coroutines.
         key = self._scope_key
-        session = scope[key] = RequestSession(manager, scope["headers"], None, scope.get("scheme"))
+        session = scope[key] = manager.open(scope["headers"], scheme=scope.get("scheme"))
         begun = replaced = False
         begun_with: object = None
 

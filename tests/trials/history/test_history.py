@@ -24,7 +24,7 @@ def test_a_short_history(kind: str, seed: int, listed: bool) -> None:  # noqa: F
     With 8 writers and 8 readers that are killed, paused and late. With a directory its lists
     have each session that lives, and no other.
     """
-    judgement, killed = run_history(Plan(kind, seed, 8.0, listed=listed))
+    judgement, killed = run_history(Plan(kind, seed, 4.0, listed=listed))
     assert judgement.faults == [], f"{kind}, seed {seed}: {killed}"
     assert judgement.counts["begun"] > 0
     assert judgement.counts["accepted"] > 0
