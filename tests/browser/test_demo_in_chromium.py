@@ -77,7 +77,12 @@ def address() -> Iterator[str]:
 
 
 # Contrast depends on the scheme and clipping on the width, so each of them is there once.
-@pytest.fixture(params=[("light", 1280), ("dark", 320)], ids=str)
+WIDE, NARROW = ("light", 1280), ("dark", 320)
+wide = pytest.mark.parametrize("page", [WIDE], indirect=True, ids=str)
+narrow = pytest.mark.parametrize("page", [NARROW], indirect=True, ids=str)
+
+
+@pytest.fixture(params=[WIDE, NARROW], ids=str)
 def page(request: pytest.FixtureRequest, chromium: Browser, address: str) -> Iterator[Page]:
     """Give the page's tab; afterwards nothing was complained about, and nothing asked elsewhere."""
     scheme: Literal["light", "dark"]
@@ -160,6 +165,7 @@ def test_from_signing_in_to_signing_out_by_keyboard(page: Page) -> None:
     assert page.context.cookies() == []
 
 
+@wide
 def test_a_character_of_each_part(page: Page) -> None:
     """For each changed part, the result names the step that refuses it."""
     page.goto("/")
@@ -198,6 +204,7 @@ def test_the_scheme_of_the_system_and_of_ones_own(page: Page) -> None:
     assert colors == {"Light": "rgb(251, 250, 247)", "Dark": "rgb(22, 25, 28)"}
 
 
+@narrow
 def test_a_token_is_taken_apart_by_keyboard(page: Page) -> None:
     """Paste one, see that it is read, and its bytes; change it, and see what refuses it."""
     page.goto("/")
@@ -218,6 +225,7 @@ def test_a_token_is_taken_apart_by_keyboard(page: Page) -> None:
     assert page.context.cookies() == [cookie]
 
 
+@wide
 def test_keys_by_keyboard(page: Page, address: str) -> None:
     """Rotate, and revoke the active key: the drawing and the table follow, the session ends."""
     page.goto("/")
@@ -244,6 +252,7 @@ def test_keys_by_keyboard(page: Page, address: str) -> None:
     check_looks(page)
 
 
+@narrow
 def test_a_state_that_the_clock_has_changed(page: Page) -> None:
     """When a key's time has come the page says so, and loads nothing unasked."""
     page.clock.install()
@@ -307,6 +316,7 @@ def test_the_page_is_short_and_nothing_in_it_scrolls(
     context.close()
 
 
+@narrow
 def test_where_one_is_signed_in_by_keyboard(page: Page) -> None:
     """Sign another browser in, replay its cookie, end it from here, and replay it again."""
     page.goto("/")

@@ -91,8 +91,8 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it, and remove its folder."""
-        self.stop()
+        """End it at once, as its data are not needed any more, and remove its folder."""
+        self._end(self.orphan_signal)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:

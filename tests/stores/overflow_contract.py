@@ -234,9 +234,13 @@ class KilledServerContract:
             lambda: quick.keep(name(1), until=at + 100, now=at),
             lambda: quick.delete(name(1)),
         ]
-        for call in calls:
+
+        def fails(call: Callable[[], object]) -> None:
             with pytest.raises(StoreError, match=r"the overflow store \(\w+\) failed: \w"):
                 call()
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(fails, calls))
         running.start()
         kept = None if self.forgets else b"old"
         with ThreadPoolExecutor(4) as pool:
