@@ -41,10 +41,11 @@ def make(group: str) -> None:
         return
     wanted = REQUIREMENTS / f"{group}.txt"
     sys.stderr.write(f"installing the packages of {group} into {FOLDER.name}/{group}\n")
-    venv.create(FOLDER / group, clear=True, with_pip=True)
-    pip = [str(python(group)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    venv.create(FOLDER / group, clear=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python(group))]
+    quick = ["--quiet", "--disable-pip-version-check", "--no-compile"]
     # The file names every package with its version, so that there is nothing to resolve.
-    subprocess.run([*pip, "--no-deps", "--requirement", str(wanted)], check=True)
+    subprocess.run([*pip, "install", *quick, "--no-deps", "--requirement", str(wanted)], check=True)
     (FOLDER / group / "requirements.txt").write_bytes(wanted.read_bytes())
 
 
