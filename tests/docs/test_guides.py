@@ -135,6 +135,15 @@ def test_the_changelog_has_this_version() -> None:
     assert next(text for text in headings if text != "Unreleased") == version
 
 
+def test_the_changelog_tells_each_change_once() -> None:
+    """No two entries of a version begin with the same name."""
+    _, *versions = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    for version in versions:
+        names = re.findall(r"^- \*\*(.+?)\*\*", version, re.MULTILINE)
+        assert len(names) > 10
+        assert len(names) == len(set(names))
+
+
 def test_the_attributes_of_a_session_are_listed() -> None:
     """The page of the frameworks names all of them, for those who write templates."""
     session = SessionManager(KeyRing.generate()).open([])
