@@ -81,7 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     They have few tests that take long, so that one of them at the end keeps one worker busy alone.
     """
-    first = [FOLDER / name for name in (*SLOW, "adapters/test_uwsgi.py", "stores", "adapters")]
+    names = (*SLOW, "adapters/test_uwsgi.py", "stores", "adapters", "web", "test_types.py")
+    first = [FOLDER / name for name in names]
     last = {
         path: not any(path.is_relative_to(one) for one in first)
         for path in {item.path for item in items}
