@@ -12,11 +12,13 @@ from tests.forks import fork
 from tests.stores.samples import ADA, LIFE, NOW, denial, sid
 from tokensession import ConfigError, StoreError
 from tokensession.revocation.decision import Entries
-from tokensession.stores.sql.database import Database
+from tokensession.stores.sql.database import Database, Messages
 from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import sqlalchemy as sa
 
     from tests.servers import Postgres
     from tokensession.revocation.store import Store
@@ -195,6 +197,27 @@ class TestSQL:
         check(40)
         assert held_in_child()
         assert store.count().denied == 41
+
+
+@pytest.mark.parametrize("name", ["new_sqlite", "new_postgres"])
+def test_a_connection_in_use_when_its_store_is_closed(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    """It is closed when its call ends, and the next call makes another."""
+    database = request.getfixturevalue(name)()._connection
+    used: list[Any] = []
+
+    def use(connection: sa.Connection) -> None:
+        used.append(connection.connection.dbapi_connection)
+        if len(used) == 1:
+            database.close()
+
+    for _ in range(3):
+        database.run(Messages("failed", ""), use)
+    assert used[1] is not used[0]
+    assert used[2] is used[1]
+    with pytest.raises(Exception, match="closed"):
+        used[0].cursor().execute("select 1")
 
 
 def execute(store: SQLStore, statement: str) -> None:

@@ -123,6 +123,7 @@ def connected(engine: Engine, timeout: float) -> Generator[Connection]:
         engine: An engine that was passed to `watch`.
         timeout: Seconds from the time of connection. Then the block fails with a TimeoutError.
     """
+    pool = engine.pool
     with contextlib.ExitStack() as questions:  # SQLAlchemy's own queries
         _here.limit = lambda one: questions.enter_context(_limit(one, timeout))
         try:
@@ -130,7 +131,11 @@ def connected(engine: Engine, timeout: float) -> Generator[Connection]:
         finally:
             _here.limit = None
     with connection, _limit(connection.connection.dbapi_connection, timeout):
-        yield connection
+        try:
+            yield connection
+        finally:
+            if engine.pool is not pool and not (connection.closed or connection.invalidated):
+                connection.detach()  # the store was closed meanwhile: close the connection too
 
 
 def _limit(connection: Any, timeout: float) -> contextlib.AbstractContextManager[None]:
