@@ -87,7 +87,7 @@ class SessionMiddleware:
     ) -> None:
         """Serve one request or WebSocket; other scopes pass through."""
         kind, manager = scope["type"], self._manager
-        if kind != "http" or not manager.storeless or (not manager.fixed_keys and manager.lags):
+        if kind != "http" or not manager.storeless or manager.lags:
             if kind in ("http", "websocket"):
                 await self._serve(scope, receive, send)
             else:
@@ -103,8 +103,7 @@ class SessionMiddleware:
             nonlocal begun, begun_with, replaced
             kind = message["type"]
             if begun:
-                if scope.get(key) is not begun_with:
-                    check_in_place(scope, key, begun_with)
+                check_in_place(scope, key, begun_with)
                 if kind in _ENDS and not message.get("more_body"):
                     session._phase = COMPLETE
                 return send(message)
@@ -136,8 +135,7 @@ class SessionMiddleware:
         session._phase = COMPLETE
         if begun:
             check_in_place(scope, key, begun_with)
-            if session._value is not None:
-                manager.check_unchanged(session)
+            manager.check_unchanged(session)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that can need a store, or a WebSocket."""

@@ -110,12 +110,7 @@ class Changes(Generic[StateT]):
                 suspects.append(key)
             else:
                 item = state.get(key, ABSENT)
-                if item is former:
-                    continue
-                if type(item) is type(former):  # the usual case
-                    if item != former:
-                        return True
-                elif not _is_written_as(item, former):
+                if item is not former and not _is_written_as(item, former):
                     return True
         if not suspects:
             return False
@@ -136,7 +131,7 @@ class Changes(Generic[StateT]):
 
 
 def _is_written_as(item: Any, former: Any) -> bool:
-    """Tell whether a member packs like a former one of another type, which is in `FIXED`."""
+    """Tell whether a member packs like a former one, whose type is in `FIXED`."""
     if type(item) not in FIXED and isinstance(item, type(former)):
         item = base_value(item)
     return type(item) is type(former) and bool(item == former)

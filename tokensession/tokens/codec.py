@@ -75,8 +75,7 @@ class SessionCodec(Lister, Generic[StateT]):
     """
 
     __slots__ = (
-        "_fixed_keys", "_observer", "_policy", "_ttl", "changes", "context", "reader", "rings",
-        "writer",
+        "_observer", "_policy", "_ttl", "changes", "context", "reader", "rings", "writer",
     )  # fmt: skip
 
     @overload
@@ -134,7 +133,6 @@ class SessionCodec(Lister, Generic[StateT]):
         self.events: Events = Events(observer, options.get("audit"))
         check = partial(meet_ring, policy=limits, observer=observer, first_serial=ring.serial)
         self.rings: DerivedKeys = DerivedKeys(keys, purpose[1], check)
-        self._fixed_keys = self.rings.fixed  # saves a call for each token
         self._ttl = limits.lifetime(None, None)[0]
         self.revocations = self.directory = None
         revocation, directory = options.get("revocation"), options.get("directory")
@@ -196,7 +194,7 @@ class SessionCodec(Lister, Generic[StateT]):
             check_given_subject(subject)
         random = os.urandom(SID_BYTES + NONCE_BYTES)
         sid, nonce = random[:SID_BYTES], random[SID_BYTES:]
-        keys = self._fixed_keys or self.rings.current()
+        keys = self.rings.current()
         if window > keys.longest_ttl:  # noqa: PLR1730  # a later ring can lower it; a call costs more
             window = keys.longest_ttl
         claims = (sid, iat, window, 0, subject)
@@ -241,7 +239,7 @@ class SessionCodec(Lister, Generic[StateT]):
         """
         at = int(time()) if now is None else whole_seconds(now)
         reader = self.reader
-        opened = reader.open(token, at, self._fixed_keys or self.rings.current())
+        opened = reader.open(token, at, self.rings.current())
         if reader.storeless:
             return Session(reader.fit(opened, at))
         return Session(run(reader.admit(opened, at)))

@@ -214,14 +214,11 @@ class TokenWriter(Generic[StateT]):
                 f"the session was decoded under context {value.context!r}, but this codec writes "
                 f"{self._context!r}: renew it with a codec of its own context"
             )
-        start, ttl = value.started_at, value.ttl
-        iat = start + (value.auth or 0)
-        if iat < at:  # noqa: PLR1730  # a call costs more, here and below
-            iat = at
-        if ttl > longest:  # noqa: PLR1730
-            ttl = longest
+        start = value.started_at
+        iat = max(at, start + (value.auth or 0))
         age = iat - start
         limit = self.policy.absolute_timeout if value.cap is None else self.policy.limit(value.cap)
+        ttl = min(value.ttl, longest)
         if limit is not None and ttl > limit - age:
             ttl = limit - age
             if ttl < 1:

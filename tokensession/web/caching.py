@@ -60,18 +60,13 @@ def add_vary(headers: Headers, name: bytes) -> None:
 
 def forbid_storing(headers: Headers) -> None:
     """Set ``no-store`` in the response's Cache-Control, and remove what would override it."""
-    for name, _ in headers:
-        if name.lower().endswith(_ENDINGS):
-            break
-    else:
-        headers.append((b"cache-control", b"no-store"))
-        return
     kept: list[bytes] = []
     fields = [pair for pair in headers if pair[0].lower().endswith(_ENDINGS)]
     for name, value in fields:
         if name.lower() == b"cache-control":
             kept += (text for text, own in _directives(value) if own not in _DROPPED)
-    headers[:] = [pair for pair in headers if pair not in fields]
+    if fields:
+        headers[:] = [pair for pair in headers if pair not in fields]
     headers.append((b"cache-control", b", ".join([*kept, b"no-store"])))
 
 

@@ -149,9 +149,9 @@ class SessionManager(Generic[StateT]):
         """
         try:
             held = session._held
+            if isinstance(held, StoreError):
+                raise held
             if held is not None:
-                if isinstance(held, StoreError):
-                    raise held
                 return held
             if self.fixed_keys is None:
                 keys = self._codec.rings.current()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # The request headers that tell how a request was made. Browsers send Sec-Fetch-Site to https and
 # to localhost alone, and what a proxy in front of TLS forwards names https.
 EVIDENCE: Final = (b"host", b"x-forwarded-proto", b"forwarded", b"sec-fetch-site")
-PLAIN: Final = ("http", "ws")  # the schemes without TLS
+_PLAIN: Final = ("http", "ws")
 _LOCAL: Final = re.compile(
     rb"(?:(?:[^:]+\.)?localhost\.?|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]*)?", re.IGNORECASE
 )
@@ -35,14 +35,17 @@ _told: set[str] = set()  # names of cookies; once for a process is enough
 _log = logging.getLogger("tokensession")
 
 
-def tell_of_plain_http(cookie: Cookie | Header, headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Log that browsers drop the cookie of a response over plain http, the first time.
+def tell_of_plain_http(
+    cookie: Cookie | Header, scheme: str | None, headers: Iterable[tuple[bytes, bytes]]
+) -> None:
+    """Log that browsers drop the cookie of a response, the first time that they do.
 
     Args:
         cookie: How the response carries its token.
+        scheme: That of the request, as its server tells it; None where it is not known.
         headers: The raw headers of the request.
     """
-    if not isinstance(cookie, Cookie):
+    if scheme not in _PLAIN or not isinstance(cookie, Cookie):
         return
     if cookie.http_development or cookie.name in _told or cookie.read(headers):
         return  # a browser that sends the Secure cookie has used https

@@ -25,7 +25,7 @@ from tokensession.web.change import (
 )
 from tokensession.web.ending import Ending
 from tokensession.web.making import Making
-from tokensession.web.plain_http import PLAIN, tell_of_plain_http
+from tokensession.web.plain_http import tell_of_plain_http
 from tokensession.web.telling import tell_change
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Saving(Generic[StateT]):
         at: int,
     ) -> None:
         """Save when no store is configured; raises as `steps` does."""
-        keys, cookie = session._keys, self._cookie
+        keys = session._keys
         if not self.is_news(session, value):
             self._renew_now(session, value, headers, at)
             return
@@ -83,10 +83,10 @@ class Saving(Generic[StateT]):
             if not ends:
                 header = self._making.write_now(value, at, keys)
             elif value.presented:
-                header = cookie.delete()
+                header = self._cookie.delete()
             else:
                 return
-            if not cookie.is_written(headers) or not self._is_said(header, headers):
+            if not self._is_said(header, headers):
                 self._append(header, session, headers, at, ends=ends)
         except Expired as error:
             self._say(self._gone(session, value, error), session, headers, at)
@@ -217,8 +217,7 @@ class Saving(Generic[StateT]):
     def is_news(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a response must carry a new session."""
         # A taken-over session has no token of ours yet.
-        unwritten = value.unwritten and session._saved is None
-        return unwritten or is_changed(value, session._saved, self._changes)
+        return (value.unwritten and session._saved is None) or self.is_changed(session, value)
 
     def is_changed(self, session: RequestSession[StateT], value: SessionValue[StateT]) -> bool:
         """Tell whether a session has changed since it was found or last saved."""
@@ -284,8 +283,8 @@ class Saving(Generic[StateT]):
         assert value is not None
         if told and self._events.heard:
             tell_change(self._events, value, at, ends=ends)
-        if not ends and session._scheme in PLAIN:
-            tell_of_plain_http(self._cookie, session._headers)
+        if not ends:
+            tell_of_plain_http(self._cookie, session._scheme, session._headers)
         if self._takeover is not None:
             ends = ends or bool(value.given_up)
             headers.extend(self._takeover.deletions(session._headers, at, ended=ends))
