@@ -235,6 +235,32 @@ def test_signing_in_and_out_by_pyramids_helper() -> None:
     assert answered(factory, who, stolen).text == "None"
 
 
+@pytest.mark.parametrize(("method", "body"), [("GET", b"streamed"), ("HEAD", b"")])
+def test_the_applications_body_is_closed(method: str, body: bytes) -> None:
+    """It is closed once it was sent, and if the server never iterates it."""
+    closed: list[bool] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"streamed"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def view(request: Any) -> Response:
+        request.session["n"] = 1
+        return Response(app_iter=Body())
+
+    config = Configurator(session_factory=SessionFactory(RING))
+    config.add_route("home", "/")
+    config.add_view(view, route_name="home")
+    request = Request.blank("/", base_url="https://test", method=method)
+    _, _, chunks = request.call_application(config.make_wsgi_app())
+    assert b"".join(chunks) == body
+    chunks.close()
+    assert closed == [True]
+
+
 def test_a_view_that_fails_is_reported_itself() -> None:
     """What it had changed is not kept."""
 

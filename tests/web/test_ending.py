@@ -121,12 +121,14 @@ class TestOrder:
         assert stores.calls == calls
 
     def test_nothing_is_recorded_twice(self, stores: Stores, manager: SessionManager[Any]) -> None:
-        """The error page in place of a response that was saved ends nothing again."""
+        """An error page that replaces a saved response gets its cookie, and ends nothing again."""
         session = opened(stores, manager, begin(manager))
         session.regenerate()
-        response(manager, session)
-        assert response(manager, session) == {"vary": "Cookie"}
-        assert stores.calls == ["replace"]
+        session.revoke_others()
+        said = response(manager, session)
+        assert response(manager, session) == said
+        assert stores.calls == ["mark", "replace"]
+        assert subject_of(manager, token_in(said)) == "ada"
 
 
 class TestTokenThatCannotBeMade:

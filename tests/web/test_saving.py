@@ -48,6 +48,21 @@ class TestWhatIsWritten:
         assert (headers["vary"], headers["cache-control"]) == ("Cookie", "no-store")
         assert codec.decode(token_in(headers), now=NOW).state == {"a": [1, 2]}
 
+    @pytest.mark.parametrize("verb", ["clear", "regenerate", "renewal", "sign_in"])
+    def test_another_response_in_its_place(
+        self, manager: SessionManager[Any], codec: SessionCodec[Any], verb: str
+    ) -> None:
+        """An error page that replaces a saved response gets the same cookie."""
+        session = request(manager, codec.encode({}, subject="ada", now=NOW - 1000))
+        session.open()
+        if verb == "sign_in":
+            session.sign_in("bob")
+        elif verb != "renewal":
+            getattr(session, verb)()
+        said = response(manager, session)
+        assert "set-cookie" in said
+        assert response(manager, session, now=NOW + 1) == said
+
     def test_where_no_cache_is(self, manager: SessionManager[Any]) -> None:
         """A WebSocket's response does not vary, and sets the cookie all the same."""
         session = request(manager)

@@ -160,7 +160,7 @@ class SessionFactory:
         if isinstance(response.app_iter, list | tuple):
             manager.complete(session)  # the body is complete
         else:
-            response.app_iter = _watched(response.app_iter, manager, session)
+            response.app_iter = _Watched(response.app_iter, manager, session)
 
     def _end(self, session: Session, request: Any) -> None:
         """Refuse to lose a change that was made after the response.
@@ -196,18 +196,31 @@ def session_of(request: Any) -> Session:
     return session
 
 
-def _watched(
-    chunks: Iterable[bytes], manager: SessionManager[Any], session: Session
-) -> Iterator[bytes]:
-    """Yield a body's chunks, and check for late changes at its end."""
-    try:
-        yield from chunks
-    finally:  # also if the client has disconnected
-        manager.complete(session)
-        close = getattr(chunks, "close", None)
+class _Watched:
+    """A body that checks for late changes at its end.
+
+    It is not a generator: a server closes the body of a HEAD request without iterating it, and a
+    generator that was not started would not close the application's body.
+    """
+
+    def __init__(
+        self, chunks: Iterable[bytes], manager: SessionManager[Any], session: Session
+    ) -> None:
+        self._chunks = chunks
+        self._manager = manager
+        self._session = session
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+        self._manager.complete(self._session)
+        self._manager.check_unchanged(self._session)
+
+    def close(self) -> None:
+        """Release the application's body; the server calls this also after a disconnection."""
+        self._manager.complete(self._session)
+        close = getattr(self._chunks, "close", None)
         if close is not None:
             close()
-    manager.check_unchanged(session)
 
 
 def _vary(response: Any, name: str) -> None:

@@ -185,18 +185,16 @@ class _Exchange:
         if self.replaced:
             return _write_nothing
         fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
-        if not self.begun:
-            failed = FAILED if status.startswith(str(FAILED)) else 200
+        if not self.begun or session.opened:  # again for an error page in place of a response
+            failed = FAILED if not self.begun and status.startswith(str(FAILED)) else 200
             try:
                 manager.save(session, fields, status=failed, method=self._method)
             except TokenSessionError as error:
                 answer = refusal(manager, error, fields)
-                if answer is None:
+                if answer is None or self.begun:
                     raise
                 return self.refuse(answer)
             self.begun = True
-        elif session.opened:  # an error page replaces a prepared response
-            add_vary(fields, manager.vary)
         lines = _text(fields)
         session._late = lambda: _add_vary_late(lines, manager)
         return self._start_response(status, lines, *((exc_info,) if exc_info else ()))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tokensession.errors import ConfigError
+
 if TYPE_CHECKING:
     from tokensession.sessions.value import SessionValue
     from tokensession.tokens.changes import Changes
     from tokensession.tokens.writing import Written
+    from tokensession.web.cookies import Cookie, Header, Headers
     from tokensession.web.request_session import Snapshot
 
 
@@ -102,6 +105,25 @@ def leaves_copies(value: SessionValue[Any]) -> bool:
         return False
     in_hand = value.refused is None or value.cleared or value.subject is not None
     return in_hand and value.auth is not None
+
+
+def is_said(cookie: Cookie | Header, header: tuple[bytes, bytes] | None, headers: Headers) -> bool:
+    """Tell whether a response sets the cookie as this header does.
+
+    A mounted application can have its own middleware and its own session for the same cookie. Our
+    renewal would then undo its sign-out.
+
+    Raises:
+        ConfigError: Both have changed the session.
+    """
+    if header is None or not cookie.is_written(headers):
+        return False
+    if header not in headers:
+        raise ConfigError(
+            "two middlewares have each changed a session in the same cookie, so one change would "
+            "be lost: remove the mounted application's middleware, or another cookie"
+        )
+    return True
 
 
 def is_same(one: object, other: object) -> bool:

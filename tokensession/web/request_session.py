@@ -84,8 +84,8 @@ class RequestSession(Session[StateT]):
 
     __slots__ = (
         "_at", "_ends_others_of", "_flagged", "_headers", "_held", "_keys", "_late", "_method",
-        "_now", "_opener", "_phase", "_published", "_response", "_saved", "_scheme", "_unknown",
-        "renewable",
+        "_now", "_opener", "_phase", "_published", "_response", "_said", "_saved", "_scheme",
+        "_unknown", "renewable",
     )  # fmt: skip
 
     renewable: bool
@@ -102,6 +102,8 @@ class RequestSession(Session[StateT]):
     _unknown: StoreError | None  # the error of the store, when the session was opened
     # The session as it was last saved, or None if it was not used.
     _saved: Snapshot | None
+    # The header of its last response, and whether that header ends the session.
+    _said: tuple[tuple[bytes, bytes], bool] | None
     _response: Headers | None  # of the response that was passed on
     _method: str | None  # of the request, if the adapter knows it
     _scheme: str | None
@@ -124,6 +126,7 @@ class RequestSession(Session[StateT]):
         self._phase = BEFORE_HEAD
         self._published = {}
         self._value = self._held = self._ends_others_of = self._unknown = self._saved = None
+        self._said = None
         self._scheme = scheme
         self._response = self._method = self._late = None
 

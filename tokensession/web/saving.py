@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Generic
 
-from tokensession.errors import ConfigError, Expired, Revoked, StoreError, TokenSessionError
+from tokensession.errors import Expired, Revoked, StoreError, TokenSessionError
 from tokensession.format.claims import StateT
 from tokensession.sessions.steps import from_here_to_the_end, run
 from tokensession.web.caching import forbid_storing
@@ -21,6 +21,7 @@ from tokensession.web.change import (
     Change,
     is_changed,
     is_of_another,
+    is_said,
     is_signed_out,
 )
 from tokensession.web.ending import Ending
@@ -86,7 +87,7 @@ class Saving(Generic[StateT]):
                 header = self._cookie.delete()
             else:
                 return
-            if not self._is_said(header, headers):
+            if not is_said(self._cookie, header, headers):
                 self._append(header, session, headers, at, ends=ends)
         except Expired as error:
             self._say(self._gone(session, value, error), session, headers, at)
@@ -106,6 +107,9 @@ class Saving(Generic[StateT]):
         at: int,
     ) -> None:
         """Renew an unchanged session that is due, when no store is configured."""
+        if session._said is not None:
+            self._say(NOTHING, session, headers, at)
+            return
         if not self._making.renewal_is_due(session, value, headers, at):
             return
         try:
@@ -142,8 +146,8 @@ class Saving(Generic[StateT]):
                 value.written = None
                 keys.check_can_mint()
                 change = yield from self._making.making(value, at, keys)
-                self._is_said(change.header, headers)
-            elif self._making.renewal_is_due(session, value, headers, at):
+                is_said(self._cookie, change.header, headers)
+            elif session._said is None and self._making.renewal_is_due(session, value, headers, at):
                 change = yield from self._making.renewing(value, at, keys)
         except Expired as error:
             change = self._gone(session, value, error)
@@ -157,6 +161,7 @@ class Saving(Generic[StateT]):
             try:
                 ends = signs_out or (news and failure is None)
                 yield from ending.marking(session, value, at, ends=ends)
+                session._ends_others_of = None  # the next mark would not spare the new id
                 if failure is None and news:
                     change = yield from self._recording(value, at, keys, change)
                 elif signs_out:
@@ -235,32 +240,18 @@ class Saving(Generic[StateT]):
         changed = self.is_changed(session, value)
         return Change(self._cookie.delete()) if value.presented and changed else NOTHING
 
-    def _is_said(self, header: tuple[bytes, bytes] | None, headers: Headers) -> bool:
-        """Tell whether a response sets the cookie as this header does.
-
-        A mounted application can have its own middleware and its own session for the same cookie.
-        Our renewal would then undo its sign-out.
-
-        Raises:
-            ConfigError: Both have changed the session.
-        """
-        if header is None or not self._cookie.is_written(headers):
-            return False
-        if header not in headers:
-            raise ConfigError(
-                "two middlewares have each changed a session in the same cookie, so one change "
-                "would be lost: remove the mounted application's middleware, or another cookie"
-            )
-        return True
-
     def _say(
         self, change: Change, session: RequestSession[StateT], headers: Headers, at: int
     ) -> None:
-        """Append the change, unless the response sets the cookie already."""
-        header = change.header
+        """Append the change, or that of the response which this one replaces.
+
+        Append nothing if the response sets the cookie already.
+        """
+        header, ends, told = change.header, change.written is None, change.told
+        if header is None and session._said is not None:
+            (header, ends), told = session._said, False
         if header is not None and not self._cookie.is_written(headers):
-            ends = change.written is None
-            self._append(header, session, headers, at, ends=ends, told=change.told)
+            self._append(header, session, headers, at, ends=ends, told=told)
 
     def _snapshot(self, value: SessionValue[StateT]) -> Snapshot:
         """Return the session's values; its state is omitted if it was written and cannot change."""
@@ -279,6 +270,7 @@ class Saving(Generic[StateT]):
     ) -> None:
         """Append the session's headers: step 3."""
         headers.append(header)
+        session._said = header, ends
         value = session._value
         assert value is not None
         if told and self._events.heard:
