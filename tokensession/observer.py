@@ -6,10 +6,15 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from tokensession.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LOGGED_AGAIN: Final = 60.0  # seconds until a hook that still fails is logged again
+
+# When hooks are logged again, by the monotonic clock; for those whose object cannot hold it.
+_logged: dict[str, float] = {}
 
 _log = logging.getLogger("tokensession")
 
@@ -79,7 +84,19 @@ def tell(hook: Callable[..., object], *facts: object) -> None:
         hook(*facts)
     except Exception:  # noqa: BLE001  # an application can raise any
         name = getattr(hook, "__qualname__", type(hook).__qualname__)
-        logged = vars(getattr(hook, "__self__", tell)).setdefault("_tokensession_logged", {})
+        own = getattr(getattr(hook, "__self__", None), "__dict__", None)  # not of a class or slots
+        logged = own.setdefault("_tokensession_logged", {}) if type(own) is dict else _logged
         if monotonic() >= logged.get(name, 0.0):
             logged[name] = monotonic() + _LOGGED_AGAIN
             _log.exception("%s raised an error", name)
+
+
+def checked_observer(observer: object) -> Observer:
+    """Return an observer.
+
+    Raises:
+        ConfigError: It is another object, or the class itself.
+    """
+    if not isinstance(observer, Observer):
+        raise ConfigError(f"observer must be an Observer, not {type(observer).__name__}")
+    return observer

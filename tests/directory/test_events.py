@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -173,19 +174,50 @@ def test_what_could_not_be_recorded(
     assert log.take() == []
 
 
-def test_an_audit_log_that_fails(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
-    """Its error is logged, and the response goes on."""
+class Broken:
+    """An audit log that fails."""
 
-    class Broken:
-        def record(self, event: Event) -> None:
-            raise OSError(event.what)
+    def record(self, event: Event) -> None:
+        """Fail."""
+        raise OSError(event.what)
 
+
+@dataclass(slots=True)
+class Slotted:
+    """One that takes no attributes."""
+
+    def record(self, event: Event) -> None:
+        """Fail."""
+        raise OSError(event.what)
+
+
+@dataclass(slots=True)
+class Bound:
+    """One that holds the method of a class."""
+
+    record: Any
+
+
+class Static:
+    """A class with the method."""
+
+    @classmethod
+    def record(cls, event: Event) -> None:
+        """Fail."""
+        raise OSError(event.what)
+
+
+@pytest.mark.parametrize("audit", [Broken(), Slotted(), Bound(Static.record), Bound(len)])
+def test_an_audit_log_that_fails(
+    stores: Stores, caplog: pytest.LogCaptureFixture, audit: Any
+) -> None:
+    """Its error is logged, and the response goes on, for each kind of object."""
     manager: SessionManager[Any] = SessionManager(
-        RING, policy=POLICY, revocation=stores.revocations, audit=Broken()
+        RING, policy=POLICY, revocation=stores.revocations, audit=audit
     )
     token, _ = visit(manager, lambda s: s.sign_in("ada"))
     assert request(manager, token).subject == "ada"
-    assert "record raised" in caplog.text
+    assert "raised an error" in caplog.text
 
 
 @pytest.mark.parametrize("audit", [print, Log, "log"])

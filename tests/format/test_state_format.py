@@ -457,3 +457,42 @@ def test_a_type_that_holds_itself() -> None:
     form = state_format(_Node)
     state = _Node(_Node())
     assert form.read_state(bytes(form.checked(state, None, touched=None, former=None))) == state
+
+
+class _Unnamed(msgspec.Struct):
+    """A type with a field of a type that cannot be found."""
+
+    part: Missing  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_type_whose_annotations_cannot_be_read() -> None:
+    """It is refused with the name that is missing."""
+    with pytest.raises(ConfigError, match=r"state_type is not supported: .*Missing"):
+        state_format(_Unnamed)
+
+
+class _Failing(msgspec.Struct):
+    """A type that cannot be compared."""
+
+    a: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("a value of the state")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclasses.dataclass
+class _Undue:
+    """A type whose default fails."""
+
+    a: float = dataclasses.field(default_factory=lambda: 1 / 0)
+
+
+def test_a_type_that_raises() -> None:
+    """What its own code raises is a StateError without the text, or a session without a default."""
+    form = state_format(_Failing)
+    with pytest.raises(StateError, match="does not read back as the same _Failing") as caught:
+        form.checked(_Failing(), None, touched=None, former=None)
+    assert caught.value.__context__ is None
+    assert state_format(_Undue).empty() is None

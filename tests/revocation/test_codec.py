@@ -340,8 +340,14 @@ class TestRefused:
     def test_arguments(self, codec: SessionCodec[Any]) -> None:
         """Each of another kind than its own."""
         session: Any = begin(codec)
-        with pytest.raises(ConfigError, match="takes a Session"):
+        with pytest.raises(ConfigError, match="session must be a Session, not"):
             codec.revoke(session.sid)
+        calls: list[Callable[[Any], object]] = [codec.confirm, codec.renew]
+        for call in calls:
+            with pytest.raises(ConfigError, match="session must be a Session, not str"):
+                call("token")
+        with pytest.raises(ConfigError, match="keep must be a Session, not bytes"):
+            codec.revoke_subject("ada", keep=session.sid)
         with pytest.raises(ConfigError, match="keep belongs to another subject"):
             codec.revoke_subject("bob", keep=session)
         missing: Any = None

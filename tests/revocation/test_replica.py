@@ -19,6 +19,7 @@ from tokensession.keys import poller
 from tokensession.observer import Observer
 from tokensession.revocation import replica as module
 from tokensession.revocation.decision import Entries
+from tokensession.revocation.lookup import Lookup
 from tokensession.revocation.replica import Replica
 from tokensession.revocation.store import Batch, Capabilities, Position, Store
 from tokensession.stores.memory.revocation import MemoryStore
@@ -364,8 +365,11 @@ class TestStaleness:
             Replica(MemoryStore(), max_staleness=odd)
         with pytest.raises(ConfigError, match='"deny" or "allow"'):
             Replica(MemoryStore(), when_stale=odd)
-        with pytest.raises(ConfigError, match="must be a revocation store"):
-            Replica(odd)
+        for check in (Replica, Lookup):
+            with pytest.raises(ConfigError, match="observer must be an Observer, not str"):
+                check(MemoryStore(), observer=odd)
+            with pytest.raises(ConfigError, match="must be a revocation store"):
+                check(odd)
 
         class Mute(MemoryStore):
             capabilities = Capabilities(durable=True, lists_changes=False)

@@ -14,6 +14,7 @@ from tests.revocation.recording import Stores as Revocations
 from tokensession import (
     ConfigError,
     KeyRing,
+    Revoked,
     SessionCodec,
     SessionManager,
     SessionTooLarge,
@@ -260,6 +261,41 @@ class TestRecordThatFails:
             manager.save(session, headers, now=NOW)
         assert b"Max-Age=0" in dict(headers)[b"set-cookie"]
         assert subject_of(manager, token) == "ada"
+
+
+class TestByTheCodec:
+    """What the application asks of the codec for the session of a running request."""
+
+    @pytest.mark.parametrize("verb", ["open", "regenerate", "reauthenticate"])
+    @pytest.mark.parametrize("saved", [False, True])
+    def test_revoked(self, manager: SessionManager[Any], verb: str, *, saved: bool) -> None:
+        """The session ends at once, although the list does not know its new id yet."""
+        token = begin(manager)
+        session = request(manager, token)
+        getattr(session, verb)()
+        if saved:
+            response(manager, session)
+        manager.codec.revoke(session, now=NOW)
+        assert subject_of(manager, token) == "revoked"
+        for of in (session, manager.codec):
+            with pytest.raises(Revoked):
+                of.confirm(*(() if of is session else (session,)))
+        said = response(manager, session)
+        assert "set-cookie" not in said or subject_of(manager, token_in(said)) == "revoked"
+
+    @pytest.mark.parametrize("verb", ["open", "regenerate", "reauthenticate"])
+    @pytest.mark.parametrize("saved", [False, True])
+    def test_kept(self, manager: SessionManager[Any], verb: str, *, saved: bool) -> None:
+        """A session that is kept lives on under the new id that its response gives it."""
+        token, thief = begin(manager), begin(manager)
+        session = request(manager, token)
+        getattr(session, verb)()
+        if saved:
+            response(manager, session)
+        manager.codec.revoke_subject("ada", keep=session, now=NOW)
+        said = response(manager, session)
+        kept = token if verb == "open" else token_in(said)
+        assert [subject_of(manager, one) for one in (kept, thief)] == ["ada", "revoked"]
 
 
 class TestMeanwhile:

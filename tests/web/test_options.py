@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from aiohttp import web
+from tornado.web import Application
 
 from tests.conftest import NOW
 from tokensession import ConfigError, Cookie, Header, KeyRing, Policy, SessionCodec, SessionManager
+from tokensession.adapters import aiohttp, asgi, tornado, wsgi
+from tokensession.legacy.starlette import StarletteReader
 from tokensession.stores.memory.overflow import MemoryStore as States
 from tokensession.stores.memory.revocation import MemoryStore as Revocations
 from tokensession.web.options import manager_of
@@ -18,6 +22,9 @@ from .exchange import POLICY, request, response, token_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_app: Any = object()
 
 
 class Visit(msgspec.Struct):
@@ -36,6 +43,21 @@ class TestManager:
         """A name is not a cookie."""
         with pytest.raises(ConfigError, match="cookie must be a Cookie or a Header, not str"):
             SessionManager(codec, cookie="session")  # type: ignore[call-overload]
+
+    @pytest.mark.parametrize("cookie", ["", 0, False, [], ()])
+    def test_an_empty_value_is_not_the_default_cookie(self, hs256: KeyRing, cookie: Any) -> None:
+        """A setting that is empty by mistake does not choose the cookie."""
+        with pytest.raises(ConfigError, match="cookie must be a Cookie or a Header, not"):
+            SessionManager(hs256, cookie=cookie)
+
+    @pytest.mark.parametrize(
+        "legacy",
+        [None, 0, "", {}, StarletteReader("old secret", until="2099-01-01", subject=str)],
+    )
+    def test_legacy_is_a_list(self, hs256: KeyRing, legacy: Any) -> None:
+        """A single reader is refused like any other object that is not a list of readers."""
+        with pytest.raises(ConfigError, match=r"legacy must be a list .*: pass legacy=\[reader\]"):
+            SessionManager(hs256, legacy=legacy)
 
     def test_the_default_is_the_owasp_profile(self, hs256: KeyRing) -> None:
         """A ring alone makes a manager of the cookie's context, with OWASP's times."""
@@ -177,6 +199,18 @@ class TestAdapter:
         assert session.ttl == Policy.owasp().idle_timeout
         manager = manager_of(hs256, {"policy": Policy(idle_timeout=60)})
         assert request(manager).ttl == 60
+
+    @pytest.mark.parametrize("key", ["", 0, None, True, b"session", ["session"]])
+    def test_where_the_session_stands(self, hs256: KeyRing, key: Any) -> None:
+        """The session's name in its request is text, or a key of aiohttp."""
+        for make in (
+            lambda: asgi.SessionMiddleware(_app, hs256, scope_key=key),
+            lambda: wsgi.SessionMiddleware(_app, hs256, environ_key=key),
+            lambda: tornado.setup(Application([]), hs256, key=key),
+            lambda: aiohttp.setup(web.Application(), hs256, key=key),
+        ):
+            with pytest.raises(ConfigError, match=r"key must be (text|a RequestKey)"):
+                make()
 
     def test_two_names_for_one_cookie(self, hs256: KeyRing) -> None:
         """The short form and the long one together are refused."""

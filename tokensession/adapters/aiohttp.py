@@ -81,6 +81,11 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share these arguments
         ConfigError: An argument is invalid.
     """
     manager = manager_of(keys, options, cookie_name=cookie_name)
+    if not isinstance(key, web.RequestKey):
+        raise ConfigError(
+            f"key must be a RequestKey of aiohttp, not {type(key).__name__}: pass "
+            'web.RequestKey("name", Session)'
+        )
     saved: _SavedWith = WeakKeyDictionary()
 
     async def save(request: web.BaseRequest, response: web.StreamResponse) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from tokensession.adapters.replaced import check_in_place, take_over
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
-from tokensession.web.options import manager_of
+from tokensession.web.options import check_key, manager_of
 from tokensession.web.request_session import COMPLETE, RequestSession
 from tokensession.web.unavailable import refusal, unavailable
 
@@ -80,6 +80,7 @@ class SessionMiddleware:
     ) -> None:
         self.app = app
         self._manager = manager_of(keys, options, cookie_name=cookie_name)
+        check_key("scope_key", scope_key)
         self._scope_key = scope_key
 
     async def __call__(  # noqa: C901  # flat, because calls would be too slow

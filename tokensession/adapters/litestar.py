@@ -92,6 +92,8 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
         cookie = self.manager.cookie
         if not isinstance(cookie, Cookie):
             raise ConfigError("Litestar's sessions need a cookie: pass a Cookie, not a Header")
+        if subject is not None and not callable(subject):
+            raise ConfigError(f"subject must be a function, not {type(subject).__name__}")
         self._backend_class = SessionBackend
         self.subject = subject
         self.exclude = exclude

@@ -30,7 +30,7 @@ from tokensession.sessions.steps import run, run_beside
 from tokensession.web.caching import encoded, is_merged, merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import FAILED
-from tokensession.web.options import manager_of
+from tokensession.web.options import check_key, manager_of
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def setup(
     Raises:
         ConfigError: An argument is invalid.
     """
+    check_key("key", key)
     managers = app.settings.setdefault(_SETTING, {})
     if key in managers:
         raise ConfigError(f"this application already has a session {key!r}: pass another key")

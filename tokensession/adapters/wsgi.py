@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.web.caching import add_vary
 from tokensession.web.manager import FAILED
-from tokensession.web.options import manager_of
+from tokensession.web.options import check_key, manager_of
 from tokensession.web.plain_http import EVIDENCE
 from tokensession.web.request_session import RequestSession
 from tokensession.web.unavailable import refusal, unavailable
@@ -98,6 +98,7 @@ class SessionMiddleware:
     ) -> None:
         self.app = app
         self._manager = manager_of(keys, options, cookie_name=cookie_name)
+        check_key("environ_key", environ_key)
         self.environ_key = environ_key
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -79,5 +79,5 @@ def state_format(
         return cast("StateFormat[StateT]", UntypedState(convert))
     try:
         return cast("StateFormat[StateT]", TypedState(state_type, convert))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NameError, AttributeError) as error:  # of its annotations
         raise ConfigError(f"state_type is not supported: {error}") from error

@@ -138,7 +138,10 @@ class TypedState(Generic[StateT]):
         if misfit is not None:
             raise StateError(misfit, f"does not fit {self._name}")
         # A type without equality differs from itself when it is read twice; then nothing is known.
-        if back != state and back == self._decode_state(packed):
+        differs = True
+        with contextlib.suppress(*_OWN_ERRORS):
+            differs = bool(back != state and back == self._decode_state(packed))
+        if differs:
             raise StateError(
                 "state",
                 f"does not read back as the same {self._name}: give a field typed Any that holds "
@@ -181,6 +184,6 @@ def _empty_of(state_type: type[StateT]) -> Callable[[], StateT]:
     """Return the function that creates a new session's state: the type's defaults, or None."""
     try:
         state_type()
-    except (TypeError, ValueError):
+    except _OWN_ERRORS:
         return lambda: cast("StateT", None)
     return state_type

@@ -26,7 +26,7 @@ from tokensession.revocation.decision import (
     subject_key,
 )
 from tokensession.revocation.lookup import Check, Lookup
-from tokensession.sessions.session import Session
+from tokensession.sessions.session import check_session
 from tokensession.sessions.steps import R, Steps, run
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tokensession.revocation.store import Store
     from tokensession.sessions.listing import Listing
     from tokensession.sessions.policy import Policy
+    from tokensession.sessions.session import Session
     from tokensession.sessions.value import SessionValue
 
 
@@ -191,10 +192,10 @@ class RevocationList:
 
     def revoke(self, session: Session[Any], now: float | None) -> None:
         """End one session."""
-        if not isinstance(session, Session):
-            raise ConfigError(f"revoke takes a Session, not {type(session).__name__}")
+        check_session("session", session)
         at = whole_seconds(now)
-        self.deny(session.sid, session.subject, session.started_at, at, cap=session.cap)
+        sid, started_at = session._recorded()  # noqa: SLF001  # our own class
+        self.deny(sid, session.subject, started_at, at, cap=session.cap)
         if session.subject is not None and session.authenticated_at is None:
             # It comes from a legacy cookie, and each copy of that is a session of its own.
             self.mark(session.subject, None, at)
@@ -223,9 +224,12 @@ class RevocationList:
         check_given_subject(subject)
         if subject is None:
             raise ConfigError("None is not a subject: use revoke(session) for an anonymous session")
-        if keep is not None and subject_key(keep.subject) != subject_key(subject):
-            raise ConfigError("keep belongs to another subject: pass a session of this subject")
-        kept = None if keep is None else Keep(keep.sid, keep.started_at)
+        kept = None
+        if keep is not None:
+            check_session("keep", keep)
+            if subject_key(keep.subject) != subject_key(subject):
+                raise ConfigError("keep belongs to another subject: pass a session of this subject")
+            kept = Keep(*keep._recorded())  # noqa: SLF001  # our own class
         self.mark(subject, kept, whole_seconds(now))
 
     def revoke_all(self, before: float | None, now: float | None) -> None:

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.observer import SILENT, Observer, tell
+from tokensession.observer import SILENT, Observer, checked_observer, tell
 from tokensession.revocation.decision import (
     CLOCK_SKEW,
     Denial,
@@ -124,7 +124,7 @@ class Lookup(Check):
         self.store: Store = checked_store(store)
         check_word("when_down", when_down)
         self._allow = when_down == "allow"
-        self._observer = observer
+        self._observer = checked_observer(observer)
         self._down = False
         self._asked_again_at = -inf  # by the monotonic clock
 

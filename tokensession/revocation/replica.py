@@ -13,7 +13,7 @@ from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess, process_id
 from tokensession.format.seconds import fractional_seconds
 from tokensession.keys.poller import Outcome, Poller, uptime
-from tokensession.observer import SILENT, Observer, tell
+from tokensession.observer import SILENT, Observer, checked_observer, tell
 from tokensession.revocation.entries import RevocationEntries
 from tokensession.revocation.limits import SWEEP_MARGIN
 from tokensession.revocation.lookup import Check, WhenDown, check_word, checked_store
@@ -81,7 +81,7 @@ class Replica(Check):
         check_word("when_stale", when_stale)
         self._max_staleness = max_staleness
         self._allow = when_stale == "allow"
-        self._observer = observer
+        self._observer = checked_observer(observer)
         self._entries = RevocationEntries()
         self._position: Position | None = None
         self._epoch: str | None = None

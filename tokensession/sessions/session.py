@@ -259,9 +259,27 @@ class Session(StateMapping[StateT]):
         value.begin(None, *value.origin.lifetime(None, None))
         value.cleared = True
 
+    def _recorded(self) -> tuple[bytes, int]:
+        """Return the id and the start by which a revocation list knows the session."""
+        value = self._value or self._open()
+        return value.sid, value.started_at
+
     def __repr__(self) -> str:
         """Show the dates and the key, never the state or the subject."""
         return (
             f"<Session sid={self.sid.hex()} issued_at={self.issued_at} "
             f"started_at={self.started_at} expires_at={self.expires_at} kid={self.kid!r}>"
+        )
+
+
+def check_session(name: str, session: object) -> None:
+    """Refuse an argument that is not a session, such as its token or id.
+
+    Raises:
+        ConfigError: It is another object; the message has the argument's name.
+    """
+    if not isinstance(session, Session):
+        raise ConfigError(
+            f"{name} must be a Session, not {type(session).__name__}: pass codec.decode(token) or "
+            "the request's session"
         )

@@ -12,12 +12,12 @@ from tokensession.format.claims import SID_BYTES, StateT, Subject
 from tokensession.format.seconds import whole_seconds
 from tokensession.format.state import check_given_subject
 from tokensession.format.state_format import state_format
-from tokensession.observer import SILENT, Observer
+from tokensession.observer import SILENT, checked_observer
 from tokensession.overflow.overflow import Overflow, overflow_of
 from tokensession.sessions.events import Events
 from tokensession.sessions.listing import Listing
 from tokensession.sessions.policy import Policy
-from tokensession.sessions.session import Session
+from tokensession.sessions.session import Session, check_session
 from tokensession.sessions.steps import run
 from tokensession.sessions.value import Origin
 from tokensession.tokens.changes import Changes
@@ -75,7 +75,7 @@ class SessionCodec(Lister, Generic[StateT]):
     """
 
     __slots__ = (
-        "_observer", "_policy", "_ttl", "changes", "context", "reader", "rings", "writer",
+        "_policy", "_ttl", "changes", "context", "reader", "rings", "writer",
     )  # fmt: skip
 
     @overload
@@ -127,9 +127,8 @@ class SessionCodec(Lister, Generic[StateT]):
         read_as = state_format(state_type, options.get("convert"))
         if policy is not UNLIMITED:
             check_lifetimes(ring, limits)
-        if observer is not None and not isinstance(observer, Observer):
-            raise ConfigError(f"observer must be an Observer, not {type(observer).__name__}")
-        self._observer = observer
+        if observer is not None:
+            checked_observer(observer)
         self.events: Events = Events(observer, options.get("audit"))
         check = partial(meet_ring, policy=limits, observer=observer, first_serial=ring.serial)
         self.rings: DerivedKeys = DerivedKeys(keys, purpose[1], check)
@@ -259,11 +258,13 @@ class SessionCodec(Lister, Generic[StateT]):
 
         Raises:
             Expired: The session has ended, so no token is written.
-            ConfigError: The session has another context, or no key can sign.
+            ConfigError: The session has another context, the argument is not a session, or no key
+                can sign.
             StateError: As for `encode`.
             SessionTooLarge: As for `encode`.
             StoreError: As for `encode`.
         """
+        check_session("session", session)
         return run(self._renewing(session, whole_seconds(now)))
 
     def _renewing(self, session: Session[StateT], at: int) -> Steps[str]:

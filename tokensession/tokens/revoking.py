@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import ConfigError
 from tokensession.format.seconds import whole_seconds
+from tokensession.sessions.session import check_session
 
 if TYPE_CHECKING:
     from tokensession.overflow.overflow import Overflow
@@ -41,7 +42,7 @@ class Revoker:
 
         Raises:
             StoreError: The revocation could not be recorded, so the session can still be valid.
-            ConfigError: The codec has no `revocation`.
+            ConfigError: The codec has no `revocation`, or the argument is not a session.
         """
         at = whole_seconds(now)
         self.listed.revoke(session, at)
@@ -118,9 +119,11 @@ class Revoker:
         Raises:
             Revoked: The session is revoked.
             StoreError: The store cannot be read.
-            ConfigError: The codec has no `revocation`.
+            ConfigError: The codec has no `revocation`, or the argument is not a session.
         """
-        self.listed.confirm(session.sid, session.subject, session.started_at)
+        check_session("session", session)
+        sid, started_at = session._recorded()  # noqa: SLF001  # our own class
+        self.listed.confirm(sid, session.subject, started_at)
 
     @property
     def listed(self) -> RevocationList:

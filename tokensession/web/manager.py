@@ -13,7 +13,7 @@ from tokensession.sessions.steps import run
 from tokensession.web.caching import add_vary
 from tokensession.web.cookies import Cookie, Header
 from tokensession.web.opening import Opening, takeover_of
-from tokensession.web.options import codec_of
+from tokensession.web.options import codec_of, readers_of
 from tokensession.web.request_session import BEFORE_HEAD, COMPLETE, IN_BODY, RequestSession
 from tokensession.web.saving import Saving
 
@@ -89,10 +89,10 @@ class SessionManager(Generic[StateT]):
         state_type: type[StateT] | None = None,
         **options: Unpack[CodecOptions],
     ) -> None:
-        self.cookie: Cookie | Header = cookie or Cookie()
+        self.cookie: Cookie | Header = Cookie() if cookie is None else cookie
         self._codec: SessionCodec[StateT] = codec_of(keys, self.cookie, state_type, options)
         (codec := self._codec).changes.check_begins()
-        self.legacy: tuple[LegacyReader, ...] = tuple(legacy)
+        self.legacy: tuple[LegacyReader, ...] = readers_of(legacy)
         self.storeless: bool = codec.reader.storeless
         self.fixed_keys: RingKeys | None = codec.rings.fixed
         self.vary: bytes = self.cookie.vary

@@ -74,6 +74,29 @@ def _check_context(context: str, of_cookie: str) -> None:
         )
 
 
+def readers_of(legacy: object) -> tuple[LegacyReader, ...]:
+    """Return the legacy readers.
+
+    Raises:
+        ConfigError: The argument is not a list of them.
+    """
+    if not isinstance(legacy, list | tuple):
+        raise ConfigError(
+            f"legacy must be a list of readers, not {type(legacy).__name__}: pass legacy=[reader]"
+        )
+    return tuple(legacy)
+
+
+def check_key(name: str, key: object) -> None:
+    """Refuse the name of a session in its request that is not text.
+
+    Raises:
+        ConfigError: The name is empty or not a str.
+    """
+    if not isinstance(key, str) or not key:
+        raise ConfigError(f"{name} must be text, such as 'session', not {type(key).__name__}")
+
+
 def manager_of(
     keys: KeyRing | KeyRingWatcher | SessionManager[Any],
     options: Options,

@@ -258,17 +258,25 @@ class RequestSession(Session[StateT]):
                 error).
             ConfigError: There is no revocation list.
         """
-        value = self._open()
-        found, listed = value.opened, self._opener.codec.listed
+        value, listed = self._open(), self._opener.codec.listed
+        sid, started_at = self._recorded()
         try:
-            if found is not None and value.kid and value.sid != found.claims.sid:
-                # The store does not know the new id yet, and the former one can have ended.
-                listed.confirm(found.claims.sid, found.claims.sub, found.started_at)
-            else:
-                listed.confirm(value.sid, value.subject, value.started_at)
+            listed.confirm(sid, value.subject, started_at)
         except StoreError as error:
             self._unknown = error
             raise
+
+    def _recorded(self) -> tuple[bytes, int]:
+        """Return the id and the start by which a revocation list knows the session.
+
+        The list does not know a new id until the response is saved, and the former one can have
+        ended.
+        """
+        value = self._value or self._open()
+        found = value.opened
+        if found is not None and value.kid and self._saved is None:
+            return found.claims.sid, found.started_at
+        return value.sid, value.started_at
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse copying and pickling: a sign-out would not affect the original."""
