@@ -96,6 +96,7 @@ class TestDjango(Conformance, Revocation, Overflowing, RaisesFailures):
     unable = WSGI_UNABLE
     notes: ClassVar = WSGI_NOTES | ONE_SESSION
     sees_several_cookie_lines = False
+    always_true = True
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -113,6 +114,7 @@ class TestDjangoASGI(Conformance, Revocation, Overflowing, RaisesFailures):
         "BackgroundTasks": "Django has nothing that runs after the response",
     }
     notes: ClassVar = CUT_OFF | ONE_SESSION
+    always_true = True
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -287,6 +289,23 @@ def test_a_session_as_a_store() -> None:
     assert session.is_empty()
     SessionStore.clear_expired()
     assert SessionStore("no token").is_empty()
+
+
+def test_an_empty_session_is_true() -> None:
+    """Code that asks ``if request.session:`` means to ask whether there are sessions at all."""
+    session = request_with_session().session
+    assert bool(session)
+    assert session.is_empty()
+    assert SessionStore()
+
+
+def test_arguments_by_the_names_that_django_gives_them() -> None:
+    """They are its base class's."""
+    session = request_with_session().session
+    assert session.setdefault("n", value=1) == 1
+    session.update(dict_={"m": 2})
+    assert session.pop("k", default=3) == session.get("k", default=3) == 3
+    assert session.load() == {"n": 1, "m": 2}
 
 
 @pytest.mark.parametrize("verb", ["create", "save"])

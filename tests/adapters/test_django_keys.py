@@ -228,9 +228,9 @@ def test_a_name_alone_is_no_empty_session() -> None:
     """The state of a session elsewhere cannot be read, and is not taken for empty."""
     named = SessionStore("00" * 16)
     assert named.session_key == "00" * 16
-    for use in (lambda: named.get("a"), lambda: named.update(a=1), named.save, named.load, bool):
+    for use in (lambda: named.get("a"), lambda: named.update(a=1), named.save, named.load, len):
         with pytest.raises(ConfigError, match="only the session's id is known"):
-            use(named) if use is bool else use()
+            use(named) if use is len else use()
 
 
 @pytest.mark.parametrize("key", ["0" * 31, "0" * 33, "G" * 32, "x", "", "\u0660" * 32, None])
@@ -302,6 +302,14 @@ class TestOutside:
         session.flush()
         assert session.session_key is None
         SessionStore().flush()
+
+    @pytest.mark.usefixtures("store")
+    def test_a_token_exists_while_it_is_valid(self) -> None:
+        """Tests ask for the value of the client's cookie."""
+        token = self.saved(n=1)
+        assert SessionStore().exists(token)
+        SessionStore(token).flush()
+        assert not SessionStore().exists(token)
 
     def test_a_change_that_no_response_carries_raises(self) -> None:
         """A WebSocket's consumer that saves would lose what it changed."""

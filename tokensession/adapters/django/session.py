@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from tokensession.adapters.django.ending import end_session, sid_named
+from tokensession.adapters.django.ending import end_session, is_valid, sid_named
+from tokensession.adapters.django.expiry import has_passed, instant_of, second_of
 from tokensession.adapters.sign_in_key import SignsInByKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from tokensession.web.manager import SessionManager
 
@@ -46,6 +47,18 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     def serializer(self) -> Any:
         """SESSION_SERIALIZER, which `encode` and `decode` use; tokens do not."""
         return import_string(settings.SESSION_SERIALIZER)
+
+    def __bool__(self) -> bool:
+        """Return True. Django's sessions are true even if they are empty."""
+        return True
+
+    def setdefault(self, key: str, value: Any = None) -> Any:
+        """Return a value of the state; set it if there is none."""
+        return super().setdefault(key, value)
+
+    def update(self, dict_: Any = (), **items: Any) -> None:
+        """Update the state."""
+        super().update(dict_, **items)
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value. The user's id signs in, and the expiry changes the token's lifetime."""
@@ -82,7 +95,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
                 SESSION_COOKIE_AGE) or the keys (``token_lifetime``) allow.
         """
         if isinstance(value, timedelta):
-            value = _instant_of(time()) + value
+            value = instant_of(time()) + value
         SessionBase.set_expiry(self, value)
 
     async def aset_expiry(self, value: float | datetime | timedelta | str | None) -> None:
@@ -91,10 +104,10 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
 
     def _expire(self, expiry: float | str | None) -> None:
         """Set idle window and limit from the value of Django's own key."""
-        if _has_passed(expiry):
+        if has_passed(expiry):
             return
         if isinstance(expiry, str):
-            ends = _second_of(expiry)
+            ends = second_of(expiry)
             left, cap = ends - int(time()), ends - self.started_at
             longest = self._manager.codec.writer.policy.longest_cap
             # The session may have started before it was given this expiry.
@@ -105,7 +118,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     @property
     def _is_over(self) -> bool:
         """Whether the session's own expiry has passed."""
-        return (self._value or self._open()).is_mapping and _has_passed(self.get(_EXPIRY))
+        return (self._value or self._open()).is_mapping and has_passed(self.get(_EXPIRY))
 
     def end_if_over(self) -> None:
         """Sign out if the session's own expiry has passed."""
@@ -133,7 +146,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         if given:
             date: datetime = SessionBase.get_expiry_date(self, **given)
             return date
-        return _instant_of(int(time()) if self._is_over else self.expires_at)
+        return instant_of(int(time()) if self._is_over else self.expires_at)
 
     async def aget_expiry_age(self, **given: Any) -> int:
         """Return the seconds until the session expires unless it is renewed."""
@@ -147,29 +160,31 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
 
     def is_empty(self) -> bool:
         """Tell whether the session has neither state nor subject."""
-        return not self and self.subject is None
+        return not super().__bool__() and self.subject is None
 
     def exists(self, session_key: str) -> bool:
-        """Tell whether a session of this id can exist.
+        """Tell whether a session of this key can exist.
 
-        With a directory: True for the current request's session, and for each session of a
-        signed-in user. Without one: True for 32 hexadecimal digits that are not in the revocation
-        list. Nothing else is stored, so an expired session counts as existing, and so does one that
-        ended with all of its subject's.
+        A token: True while it is valid. An id, with a directory: True for the current request's
+        session, and for each session of a signed-in user. An id, without one: True for 32
+        hexadecimal digits that are not in the revocation list. Nothing else is stored, so an
+        expired session counts as existing, and so does one that ended with all of its subject's.
 
         Args:
-            session_key: The key from a request's session.
+            session_key: The key from a request's session, or a token.
 
         Raises:
             StoreError: The list cannot be read.
         """
         sid, codec = sid_named(session_key), self._manager.codec
+        if sid is None:
+            return is_valid(codec, session_key)
         revocations = codec.revocations
-        if sid is not None and codec.directory is not None:
+        if codec.directory is not None:
             running = RUNNING.get()
             is_running = running is not None and running.is_named(sid)
             return is_running or codec.directory.lists(sid, int(time()))
-        return sid is not None and (revocations is None or not revocations.denies(sid))
+        return revocations is None or not revocations.denies(sid)
 
     def load(self) -> dict[str, Any]:
         """Return the state."""
@@ -178,26 +193,6 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
     @classmethod
     def clear_expired(cls) -> None:
         """Do nothing, because no store holds expired sessions."""
-
-
-def _instant_of(second: float) -> datetime:
-    """Return a Unix second as a datetime, with a zone if USE_TZ is on."""
-    return datetime.fromtimestamp(second, UTC if settings.USE_TZ else None)
-
-
-def _second_of(expiry: str) -> int:
-    """Return the Unix second of an expiry in Django's text form."""
-    instant = datetime.fromisoformat(expiry)
-    if instant.tzinfo is None and settings.USE_TZ:
-        instant = timezone.make_aware(instant)
-    return int(instant.timestamp())
-
-
-def _has_passed(expiry: float | str | None) -> bool:
-    """Tell whether an expiry in Django's form has passed."""
-    if isinstance(expiry, str):
-        return _second_of(expiry) <= int(time())
-    return expiry is not None and expiry < 0
 
 
 class SessionOfRequest(DjangoSession):
