@@ -11,7 +11,10 @@ from litestar.enums import HttpMethod, MediaType
 from litestar.middleware import DefineMiddleware
 from litestar.params import FromPath
 from litestar.response import Stream
+from litestar.serialization import msgspec_hooks
+from litestar.testing import TestClient
 
+from tokensession import KeyRing, RequestSession
 from tokensession.adapters.asgi import SessionMiddleware
 
 from .conformance import (
@@ -149,3 +152,18 @@ def test_a_page_that_is_kept_has_no_cookie() -> None:
     assert first.text == second.text == "kept"
     assert "set-cookie" in first.headers
     assert "set-cookie" not in second.headers
+
+
+@get("/", sync_to_thread=False)
+def whole(request: AnyRequest) -> dict[str, Any]:
+    """Return the session."""
+    request.session["n"] = 1
+    return request.session
+
+
+def test_a_handler_returns_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler can return the session as JSON with this middleware alone."""
+    monkeypatch.delitem(msgspec_hooks.DEFAULT_TYPE_ENCODERS, RequestSession, raising=False)
+    middleware = DefineMiddleware(_SESSIONS, keys=KeyRing.generate())
+    with TestClient(Litestar([whole], middleware=[middleware])) as client:
+        assert client.get("/").json() == {"n": 1}

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tokensession.adapters.replaced import check_in_place, take_over
+from tokensession.adapters.replaced import check_in_place, take_over, write_as_json
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.options import check_key, manager_of
@@ -82,6 +82,7 @@ class SessionMiddleware:
         self._manager = manager_of(keys, options, cookie_name=cookie_name)
         check_key("scope_key", scope_key)
         self._scope_key = scope_key
+        write_as_json()
 
     async def __call__(  # noqa: C901  # flat, because calls would be too slow
         self, scope: Scope, receive: Receive, send: Send
@@ -214,15 +215,8 @@ class _Exchange:
     """
 
     __slots__ = (
-        "_key",
-        "_manager",
-        "_scope",
-        "_send",
-        "_session",
-        "begun",
-        "begun_with",
-        "replaced",
-    )
+        "_key", "_manager", "_scope", "_send", "_session", "begun", "begun_with", "replaced",
+    )  # fmt: skip
 
     def __init__(
         self,

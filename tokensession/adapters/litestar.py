@@ -12,7 +12,6 @@ session data work as with Litestar's own sessions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tokensession.errors import how_to_install
@@ -22,7 +21,6 @@ try:
     from litestar.middleware.session import SessionMiddleware as LitestarMiddleware
     from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
     from litestar.plugins import InitPlugin
-    from litestar.serialization import msgspec_hooks
 except ImportError as _missing:
     raise ImportError(
         f"tokensession.adapters.litestar needs Litestar: {how_to_install('litestar')}"
@@ -35,7 +33,6 @@ from tokensession.errors import ConfigError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.cookies import Cookie
 from tokensession.web.options import manager_of
-from tokensession.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -48,10 +45,7 @@ if TYPE_CHECKING:
     from tokensession.keys.watcher import KeyRingWatcher
     from tokensession.web.manager import SessionManager
     from tokensession.web.options import Options
-
-# Litestar's own table, as a middleware has no way to add to an application's.
-cast("dict[Any, Any]", msgspec_hooks.DEFAULT_TYPE_ENCODERS)[RequestSession] = attrgetter("state")
-
+    from tokensession.web.request_session import RequestSession
 
 __all__ = ["SessionBackend", "SessionConfig", "SessionMiddleware", "session_of"]
 

@@ -1,9 +1,11 @@
-"""Objects that an application puts in place of its session, as Litestar's verbs do."""
+"""Where Litestar takes its session for a dict: its verbs replace it, and handlers return it."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, MutableMapping
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +17,16 @@ _log = logging.getLogger("tokensession")
 
 _warned: set[str] = set()  # the types of sessions that have caused a warning
 _LITESTAR: Final = "litestar_app"  # a scope with this key is served by Litestar
+
+
+def write_as_json() -> None:
+    """Let the handlers of Litestar return a session, if Litestar is imported.
+
+    The encoder stands in Litestar's own table, because a middleware cannot add to an application's.
+    """
+    hooks = sys.modules.get("litestar.serialization.msgspec_hooks")
+    if hooks is not None:
+        hooks.DEFAULT_TYPE_ENCODERS[RequestSession] = attrgetter("state")
 
 
 def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession[Any]) -> None:

@@ -56,7 +56,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         """Return a value of the state; set it if there is none."""
         return super().setdefault(key, value)
 
-    def update(self, dict_: Any = (), **items: Any) -> None:
+    def update(self, dict_: Any = (), **items: Any) -> None:  # type: ignore[override]  # as Django
         """Update the state."""
         super().update(dict_, **items)
 
