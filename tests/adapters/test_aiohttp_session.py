@@ -12,7 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp_security.abc import AbstractAuthorizationPolicy
+from aiohttp_session import Session as SessionOfPackage
 from aiohttp_session import get_session as get_session_of_package
+from aiohttp_session import new_session as new_session_of_package
 
 from tokensession import ConfigError, Cookie, KeyRing, SessionCodec, SessionManager
 from tokensession.adapters.aiohttp import get_session, setup
@@ -21,6 +23,7 @@ from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.testing import session_cookie, set_on_aiohttp
 
 Story = Callable[[TestClient[Any, Any], Callable[[], str]], Awaitable[None]]
+KEY = "AIOHTTP_SECURITY"
 COOKIE = Cookie(name="session", http_development=True)  # as the test server has no https
 
 
@@ -39,14 +42,14 @@ class Anyone(AbstractAuthorizationPolicy):
 class Shop:
     """An application with aiohttp-security over a revocation list."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str = KEY) -> None:
         self.store = MemoryStore()
         self.manager: SessionManager[Any] = SessionManager(
             KeyRing.generate(), cookie=COOKIE, revocation=self.store
         )
         self.app = web.Application()
         setup(self.app, self.manager)
-        policy = aiohttp_security.SessionIdentityPolicy()
+        policy = aiohttp_security.SessionIdentityPolicy(key)
         aiohttp_security.setup(self.app, policy, Anyone())
         for path, handler in {
             "/": self.home, "/in/{name}": self.sign_in, "/out": self.sign_out, "/cart": self.cart,
@@ -100,9 +103,10 @@ async def ask(client: TestClient[Any, Any], token: str | None = None) -> Any:
     return await (await client.get("/")).json()
 
 
-def test_signing_in_and_out_is_real() -> None:
+@pytest.mark.parametrize("key", [KEY, "who"])
+def test_signing_in_and_out_is_real(key: str) -> None:
     """The subject is the identity, the rest of the state stays, and a copy is dead afterwards."""
-    shop = Shop()
+    shop = Shop(key)
     codec: SessionCodec[Any] = shop.manager.codec
 
     async def story(client: TestClient[Any, Any], token: Callable[[], str]) -> None:
@@ -208,6 +212,29 @@ def test_the_members_of_aiohttp_session() -> None:
             assert (seen["new"], seen["empty"]) == (False, False)
 
     asyncio.run(act())
+
+
+def test_a_new_session_by_the_packages_function() -> None:
+    """It is a session of the package's, and the former one has ended."""
+    shop = Shop()
+
+    async def renew(request: web.Request) -> web.Response:
+        session = await new_session_of_package(request)
+        assert isinstance(session, SessionOfPackage)
+        assert session is await get_session_of_package(request)
+        session["fresh"] = True
+        return web.Response()
+
+    shop.app.router.add_get("/renew", renew)
+
+    async def story(client: TestClient[Any, Any], token: Callable[[], str]) -> None:
+        await client.get("/in/ada")
+        stolen = token()
+        await client.get("/renew")
+        assert await ask(client) == {"user": None, "state": {"fresh": True}}
+        assert (await ask(client, stolen))["user"] is None
+
+    shop.run(story)
 
 
 def test_a_change_takes_the_place_of_the_cookie_that_was_set() -> None:

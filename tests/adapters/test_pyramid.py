@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pyramid.authentication import SessionAuthenticationHelper
+from pyramid.authentication import SessionAuthenticationHelper, SessionAuthenticationPolicy
 from pyramid.config import Configurator
 from pyramid.csrf import check_csrf_token, get_csrf_token, new_csrf_token
 from pyramid.exceptions import BadCSRFToken
@@ -210,10 +210,11 @@ def test_csrf_tokens() -> None:
     assert answered(factory, check, cookie_of(response)).text == "checked"
 
 
-def test_signing_in_and_out_by_pyramids_helper() -> None:
+@pytest.mark.parametrize("prefix", ["auth.", "shop."])
+def test_signing_in_and_out_by_pyramids_helper(prefix: str) -> None:
     """The subject is the user, the id is new, and a copy is dead afterwards."""
     factory = SessionFactory(KeyRing.generate(), revocation=MemoryStore())
-    helper = SessionAuthenticationHelper()
+    helper = SessionAuthenticationHelper(prefix)
 
     def sign_in(request: Any) -> Response:
         request.session["cart"] = [1]
@@ -233,6 +234,22 @@ def test_signing_in_and_out_by_pyramids_helper() -> None:
     assert answered(factory, who, stolen).text == "ada"
     assert answered(factory, sign_out, stolen).text == "{'cart': [1]}"
     assert answered(factory, who, stolen).text == "None"
+
+
+def test_a_callback_of_a_policy_signs_nobody_in() -> None:
+    """Only the keys that Pyramid's helper itself sets sign in."""
+
+    def groups(_user: str, request: Any) -> list[str]:
+        request.session["seen"] = "often"
+        return []
+
+    def view(request: Any) -> Response:
+        policy = SessionAuthenticationPolicy("shop.", groups)
+        policy.remember(request, "ada")
+        policy.effective_principals(request)
+        return Response(request.session.subject)
+
+    assert answered(SessionFactory(RING), view).text == "ada"
 
 
 @pytest.mark.parametrize(("method", "body"), [("GET", b"streamed"), ("HEAD", b"")])
@@ -281,6 +298,21 @@ def test_a_change_after_the_response_raises() -> None:
 
     with pytest.raises(ConfigError, match="the change is lost"):
         answered(SessionFactory(KeyRing.generate()), view)
+
+
+def test_a_change_in_a_response_callback() -> None:
+    """Response callbacks can change the session, in whatever order they were added."""
+
+    def view(request: Any) -> Response:
+        request.session["n"] = 1
+        for name in ("a", "b"):
+            request.add_response_callback(lambda late, _, name=name: late.session.update({name: 1}))
+        return Response()
+
+    factory = SessionFactory(RING)
+    response = answered(factory, view)
+    seen = answered(factory, lambda request: Response(str([*request.session])), cookie_of(response))
+    assert seen.text == "['n', 'a', 'b']"
 
 
 def test_an_exception_view_answers_for_a_store_that_fails() -> None:

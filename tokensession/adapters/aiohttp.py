@@ -26,7 +26,7 @@ except ImportError as _missing:
         f"tokensession.adapters.aiohttp needs aiohttp: {how_to_install('aiohttp')}"
     ) from _missing
 
-from tokensession.adapters.aiohttp_session import Session
+from tokensession.adapters.aiohttp_session import Session, Storage
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.caching import add_vary, forbid_storing, is_merged
@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from tokensession.web.options import Options
     from tokensession.web.unavailable import Refusal
 
-# Packages for aiohttp-session read the session under this name, through its function.
+# Packages for aiohttp-session read and renew the session under these names, by its functions.
 _AIOHTTP_SESSION: Final = "aiohttp_session"
+_STORAGE: Final = "aiohttp_session_storage"
 # The request key of the session; further sessions of one application need other keys.
 SESSION: Final = web.RequestKey("tokensession", Session)
 
@@ -113,6 +114,7 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share these arguments
                 action="ignore"
             ):  # aiohttp warns about keys of another type
                 request[_AIOHTTP_SESSION] = session
+                request[_STORAGE] = Storage(session)
         if manager.can_wait(session):
             await run_beside(manager.opening(session))
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 from tokensession.adapters.sign_in_key import SharedMembers
 from tokensession.errors import ConfigError
 
@@ -13,6 +16,13 @@ class Session(SharedMembers):
     """
 
     _sign_in_key = "AIOHTTP_SECURITY"
+    _sign_in_module = "aiohttp_security.session_identity"
+
+    @property  # type: ignore[misc]  # typeshed lets it be set
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """aiohttp-session's class, if it is imported, because that library checks for it."""
+        package: Any = sys.modules.get("aiohttp_session")
+        return Session if package is None else package.Session
 
     @property
     def identity(self) -> str:
@@ -43,3 +53,19 @@ class Session(SharedMembers):
             f"a session id must be random, not a {type(identity).__name__} of your choice: call "
             "regenerate() for a new id"
         )
+
+
+class Storage:
+    """What aiohttp-session's functions ask for a session.
+
+    Args:
+        session: The session of the request.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def new_session(self) -> Session:
+        """Clear the session and return it."""
+        self._session.clear()
+        return self._session

@@ -62,6 +62,7 @@ class Session(SharedMembers):
     """
 
     _sign_in_key = "auth.userid"
+    _sign_in_module = "pyramid.authentication"
 
     def _open(self) -> SessionValue[Any]:
         try:
@@ -71,6 +72,7 @@ class Session(SharedMembers):
             _replace(answer, unavailable(self._manager, error))
             raise answer from error
 
+    _is_last = False  # whether it is saved after all other response callbacks
     _is_answered = False  # whether Pyramid has a response
 
     def __json__(self, request: Any) -> Any:  # as Pyramid's renderer calls it
@@ -108,7 +110,8 @@ class Session(SharedMembers):
 class SessionFactory:
     """Pyramid's sessions in tokens: pass it to ``config.set_session_factory``.
 
-    The session is opened lazily. It can be changed until Pyramid has the response.
+    The session is opened lazily. It can be changed until Pyramid has the response, and in response
+    callbacks.
 
     Args:
         keys: The key ring, its `KeyRingWatcher`, or a `SessionManager`.
@@ -140,6 +143,10 @@ class SessionFactory:
 
     def _save(self, session: Session, request: Any, response: Any) -> None:
         """Write the session into the response; see `SessionManager.save`."""
+        if request.response_callbacks and not session._is_last:
+            session._is_last = True
+            request.add_response_callback(partial(self._save, session))
+            return
         manager = self._manager
         session._is_answered = True
         claim(response, session)

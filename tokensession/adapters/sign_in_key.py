@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+import sys
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from tokensession.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from tokensession.web.manager import SessionManager
+
+
+_FRAMES: Final = 3  # from `_is_called_by` to the caller of a method of the mapping
 
 
 class SignsInByKey(RequestSession[Any]):
@@ -18,6 +23,14 @@ class SignsInByKey(RequestSession[Any]):
     """
 
     _sign_in_key: ClassVar[str]
+    # The module that signs in, if its users can give it another key.
+    _sign_in_module: ClassVar[str | None] = None
+
+    def _signs_in(self, key: str) -> bool:
+        """Tell whether a key is the special one."""
+        if key == self._sign_in_key:
+            return True
+        return self._sign_in_module is not None and _is_called_by(self._sign_in_module)
 
     @property
     def _manager(self) -> SessionManager[Any]:
@@ -25,16 +38,17 @@ class SignsInByKey(RequestSession[Any]):
 
     def __setitem__(self, key: str, item: Any) -> None:
         """Set a value of the state; setting the special key signs in."""
-        if key == self._sign_in_key and item is not None:
+        signs_in = self._signs_in(key)
+        if signs_in and item is not None:
             self.sign_in(subject_of(item))
         super().__setitem__(key, item)
-        if key == self._sign_in_key and item is None and self.subject is not None:
+        if signs_in and item is None and self.subject is not None:
             sign_out(self)
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state; removing the special key signs out."""
         super().__delitem__(key)
-        if key == self._sign_in_key:
+        if self._signs_in(key):
             sign_out(self)
 
     def popitem(self) -> tuple[str, Any]:
@@ -65,6 +79,14 @@ class SharedMembers(SignsInByKey):
     def invalidate(self) -> None:
         """Sign out; see `clear`."""
         self.clear()
+
+
+def _is_called_by(module: str) -> bool:
+    """Tell whether a module uses the mapping."""
+    frame: Any = sys._getframe(_FRAMES)
+    if frame.f_code is MutableMapping.pop.__code__:
+        frame = frame.f_back
+    return bool(frame.f_globals.get("__name__") == module)
 
 
 def sign_out(session: RequestSession[Any]) -> None:
