@@ -75,8 +75,37 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: SQLStore(Database(f"{SQLITE}?timeout=secret")),
-        "invalid URL for SQLAlchemy",
+        r"has the option timeout: pass timeout=",
     ),
+    (lambda: SQLStore(Database(f"{SQLITE}?timeout=1&timeout=2")), "option timeout: pass timeout="),
+    (lambda: SQLStore(Database(f"{SQLITE}?mode=secret")), "an option that SQLite does not have"),
+    (lambda: SQLStore(Database(f"{SQLITE}?secret=1")), "an option that SQLite does not have"),
+    (
+        lambda: SQLStore(Database("sqlite:///file:a.db?mode=ro&mode=rw&uri=true")),
+        "has an option twice",
+    ),
+    (
+        lambda: SQLStore(Database("postgresql://h/d?connect_timeout=5")),
+        "has the option connect_timeout: pass timeout=",
+    ),
+    (lambda: SQLStore(Database("postgresql://h/d?sslmode=a&sslmode=b")), "has an option twice"),
+    (lambda: SQLStore(Database("postgresql://h/d?secret=1")), "with options of libpq alone"),
+    (lambda: RedisServer("redis://h?socket_timeout=5"), "option socket_timeout: pass timeout="),
+    (lambda: RedisServer("redis://h?db=1&db=2"), "has an option twice"),
+    (lambda: RedisServer("redis://h/1?db=2"), "invalid URL for redis-py"),
+    (lambda: RedisServer("redis://h/secret"), "redis://HOST:PORT/DATABASE"),
+    (lambda: RedisServer("redis://h/0/1"), "invalid URL for redis-py"),
+    (lambda: RedisServer("redis://h/0#secret"), "invalid URL for redis-py"),
+    (lambda: RedisServer("redis://h?protocol=9"), "invalid URL for redis-py"),
+    (lambda: MemcachedServer("memcached://h:0"), "server must be host:port"),
+    (lambda: MemcachedServer("memcached://h:65536"), "server must be host:port"),
+    (lambda: MemcachedServer("memcached://h:secret"), "server must be host:port"),
+    (lambda: MongoDatabase(MONGO, collection=0), "database and collection must be"),  # type: ignore[arg-type]
+    (lambda: MongoDatabase("mongodb://user:secret@host:port"), "invalid URL for PyMongo"),
+    (lambda: MongoDatabase("mongodb://h/?secret=1"), "invalid URL for PyMongo"),
+    (lambda: MongoDatabase("mongodb+srv://h/?timeoutMS=secret"), "invalid URL for PyMongo"),
+    (lambda: MongoDatabase("mongodb://h/?w=1&W=secret"), "has an option twice"),
+    (lambda: MongoDatabase("mongodb://h/?w=0"), "lost writes would not be noticed"),
     (
         lambda: SQLStore(Database("postgresql+asyncpg://u:secret@h/d")),
         r"driver .* missing \(asyncpg\)",
@@ -125,9 +154,9 @@ def test_item_limits() -> None:
     assert MemcachedStore(MemcachedServer("localhost:1", item_limit=2**30)).largest == MAX_ENTRY
 
 
-def test_an_unreadable_mongo_url_shows_nothing() -> None:
-    """It is read with the first call, and may have a password."""
-    store = MongoStore(MongoDatabase("mongodb://user:secret@host:port"))
+def test_a_mongo_url_that_only_its_name_server_shows_to_be_wrong() -> None:
+    """The driver reads it with the first call, and its error does not show the password."""
+    store = MongoStore(MongoDatabase("mongodb+srv://user:secret@host:1"))
     with pytest.raises(StoreError, match="an invalid URL") as found:
         store.get(b"n" * 32)
     assert "secret" not in str(found.value)

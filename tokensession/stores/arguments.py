@@ -6,13 +6,14 @@ import os
 import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_plus
 
 from tokensession.errors import ConfigError, how_to_install
 from tokensession.format.seconds import fractional_seconds
 from tokensession.keys.names import check_variable, shown_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
 _LONGEST_TIMEOUT: Final = 3600  # seconds; longer than any request can wait
@@ -72,6 +73,26 @@ def check_url(url: str) -> None:
             "the URL (not shown) has an @ outside its credentials: write @ : / ? # in its user, "
             "password and options as %40 %3A %2F %3F %23"
         )
+
+
+def check_options(url: str, *, timeouts: Sequence[str] = (), repeated: Sequence[str] = ()) -> None:
+    """Refuse the options of a URL that contradict each other, or the argument `timeout`.
+
+    Args:
+        url: The URL. No message shows it, because it can contain a password.
+        timeouts: The options, in lower case, whose value is `timeout`.
+        repeated: The options, in lower case, that can have several values.
+
+    Raises:
+        ConfigError: An option occurs twice or is a timeout.
+    """
+    query = url.partition("#")[0].partition("?")[2]
+    names = [unquote_plus(part.partition("=")[0]).lower() for part in query.split("&")]
+    for name in names:
+        if name in timeouts:
+            raise ConfigError(f"the URL (not shown) has the option {name}: pass timeout= instead")
+        if name not in repeated and names.count(name) > 1:
+            raise ConfigError("the URL (not shown) has an option twice: write it once")
 
 
 def check_size(name: str, number: int, least: int, why: str = "") -> None:

@@ -28,7 +28,8 @@ ITEM_HEAD: Final = 1024  # bytes of an item besides the entry: key, times, links
 _ITEM: Final = 2**20  # bytes; memcached's own default (-I)
 _SCHEME: Final = "memcached://"
 _MOST: Final = 50  # connections of a process; the server accepts 1024 in all (-c)
-_HOST: Final = re.compile(r"[\w.:\[\]%-]+")
+_HOST: Final = re.compile(r"(?:\[[\w.:%-]+\]|[\w.-]+)(?::([0-9]{1,5}))?", re.ASCII)
+_PORTS: Final = range(1, 2**16)
 
 _TRIES: Final = 200  # of a compare-and-swap; after each failure another writer has succeeded
 _RELATIVE: Final = 30 * 86400  # seconds; the server reads a longer time as an instant
@@ -203,7 +204,9 @@ def _address(where: str) -> str:
     """Return a server's address in the form of pymemcache."""
     text = where.removeprefix(_SCHEME) if isinstance(where, str) else ""
     is_socket = text.startswith(("/", "unix:/")) and "//" not in text
-    if not is_socket and (not _HOST.fullmatch(text) or looks_secret(text)):
+    host = _HOST.fullmatch(text)
+    is_host = host is not None and int(host[1] or 1) in _PORTS and not looks_secret(text)
+    if not is_socket and not is_host:
         raise ConfigError(
             "server must be host:port, unix:/SOCKET, memcached://HOST:PORT or memcached:///SOCKET"
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pymongo
 from pymongo.errors import NotPrimaryError, PyMongoError
+from pymongo.uri_parser import parse_uri
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.forks import PerProcess, forks_in_c
-from tokensession.stores.arguments import check_url, first_line, timeout_seconds
+from tokensession.stores.arguments import check_options, check_url, first_line, timeout_seconds
 from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class MongoDatabase(Connection):
     ) -> None:
         super().__init__()
         seconds = timeout_seconds(timeout)
-        for name in (database, collection or database):
+        for name in (database, database if collection == "" else collection):
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ConfigError(
                     "database and collection must be 1 to 60 letters, digits, _ and -, "
@@ -67,6 +69,8 @@ class MongoDatabase(Connection):
             # The message must not show the URL, which can contain a password.
             raise ConfigError("url must start with mongodb:// or mongodb+srv://")
         check_url(where)
+        check_options(where, repeated=("readpreferencetags",))
+        _check_url_of_driver(where)
         self._url = where
         self._database = database
         self._collection = collection
@@ -140,6 +144,26 @@ class MongoDatabase(Connection):
         except (PyMongoError, ValueError):
             # The message must not show the URL, which can contain a password.
             raise StoreError("the store (mongodb) has an invalid URL: correct it") from None
+
+
+def _check_url_of_driver(url: str) -> None:
+    """Refuse a URL that the driver would refuse with the first call; without I/O.
+
+    Raises:
+        ConfigError: The URL or an option is invalid. The message shows no part of the URL, which
+            can contain a password.
+    """
+    found = None
+    with contextlib.suppress(PyMongoError, ValueError, TypeError):
+        # The scheme mongodb+srv would ask a name server.
+        found = parse_uri("mongodb" + url[url.index("://") :], warn=False)
+    if found is None:
+        raise ConfigError(
+            "invalid URL for PyMongo: pass mongodb://HOST:PORT/?OPTION=VALUE, with @ : / # in a "
+            "password written as %40 %3A %2F %23"
+        )
+    if found["options"].get("w") == 0:
+        raise ConfigError("the URL has w=0, so lost writes would not be noticed: leave it out")
 
 
 def moment(until: int) -> datetime:

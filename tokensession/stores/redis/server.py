@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis import exceptions
@@ -12,7 +14,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tokensession.errors import ConfigError, StoreError
-from tokensession.stores.arguments import check_prefix, check_url, first_line, timeout_seconds
+from tokensession.stores.arguments import (
+    check_options,
+    check_prefix,
+    check_url,
+    first_line,
+    timeout_seconds,
+)
 from tokensession.stores.connection import MAX_AGE, Connection
 
 if TYPE_CHECKING:
@@ -30,6 +38,10 @@ _WRONG_SERVER: Final = (exceptions.ReadOnlyError, exceptions.MasterDownError)
 _FULL: Final[Any] = getattr(exceptions, "MaxConnectionsError", ())
 _WAIT: Final = 0.02  # seconds between two tries with a full pool
 _RIGHTS: Final = "+@read +@write +@scripting +info"
+
+# A pool ignores another path, and takes the database 0.
+_PATH: Final = re.compile(r"/?[0-9]{0,6}")
+_TIMEOUTS: Final = ("timeout", "socket_timeout", "socket_connect_timeout")
 
 _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 
@@ -183,10 +195,15 @@ def _new_client(url: str, timeout: float) -> redis.Redis:
     ``valkey`` and ``valkeys`` are aliases of redis-py's first two schemes.
     """
     check_url(url)
+    check_options(url, timeouts=_TIMEOUTS)
     # Retry once if a restarted server has closed the connection, and only then.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     scheme, colon, rest = url.partition(":")
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, exceptions.RedisError):
+        place = urlsplit(url)
+        twice = len(place.path) > 1 and "db" in parse_qs(place.query)
+        if scheme != "unix" and (not _PATH.fullmatch(place.path) or place.fragment or twice):
+            raise ValueError
         pool: Any = redis.BlockingConnectionPool.from_url(
             _SCHEMES.get(scheme, scheme) + colon + rest,
             timeout=timeout,  # for connecting
@@ -199,5 +216,6 @@ def _new_client(url: str, timeout: float) -> redis.Redis:
         return redis.Redis.from_pool(pool)
     # Raised outside the except block, because a chained exception could show the URL's password.
     raise ConfigError(
-        "invalid URL for redis-py: pass redis://HOST, rediss://, unix://, valkey:// or valkeys://"
+        "invalid URL for redis-py: pass redis://HOST:PORT/DATABASE, rediss://, unix://, valkey:// "
+        "or valkeys://"
     )

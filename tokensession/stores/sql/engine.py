@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 _LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a hung process can hold a lock
 _READ_ONLY: Final = "25006"  # PostgreSQL's code for a write on a standby
 _NO_URL: Final = (
-    "invalid URL for SQLAlchemy: pass sqlite:///FILE or postgresql://..., with "
-    "@ : / # in a password written as %40 %3A %2F %23"
+    "invalid URL for SQLAlchemy: pass sqlite:///FILE or postgresql://..., with options of libpq "
+    "alone, and with @ : / # in a password written as %40 %3A %2F %23"
 )
+
+# The options of SQLite's file: URIs.
+_SQLITE: Final = ("uri", "mode", "cache", "immutable", "nolock", "psow", "vfs")
+_SEVERAL: Final = ("host", "port")  # of one PostgreSQL database with several servers
 
 _watched: WeakSet[Pool] = WeakSet()
 _here = threading.local()  # its `limit` is that of the thread's current call
@@ -51,6 +55,7 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
     """
     parsed = _database_url(url)
     name = parsed.get_backend_name()
+    _check_query(parsed)
     if name == "sqlite":
         if parsed.database in (None, "", ":memory:"):
             raise ConfigError(
@@ -76,9 +81,40 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
         raise ConfigError(
             f"the driver of this database is missing ({error.name}): {how_to_install(extra)}"
         ) from error
-    if engine is None:
+    if engine is None or not _is_known(engine, parsed):
         raise ConfigError(_NO_URL)
     return engine
+
+
+def _is_known(engine: Engine, url: sa.URL) -> bool:
+    """Tell whether the driver knows all options of a URL; psycopg can tell that without I/O."""
+    if url.drivername != "postgresql+psycopg":
+        return True
+    driver: Any = engine.dialect.dbapi
+    _, options = engine.dialect.create_connect_args(url)
+    texts = {name: value for name, value in options.items() if isinstance(value, str | int)}
+    try:
+        driver.conninfo.make_conninfo(**texts)
+    except driver.Error:
+        return False
+    return True
+
+
+def _check_query(url: sa.URL) -> None:
+    """Refuse the options of a URL that the driver would ignore, or that contradict `timeout`.
+
+    Raises:
+        ConfigError: An option is unknown, occurs twice or is a timeout.
+    """
+    is_file = url.get_backend_name() == "sqlite"
+    known = _SQLITE if (url.database or "").startswith("file:") else ()
+    for name, value in url.query.items():
+        if name in ("timeout", "connect_timeout"):
+            raise ConfigError(f"the URL (not shown) has the option {name}: pass timeout= instead")
+        if is_file and name not in known:
+            raise ConfigError("the URL (not shown) has an option that SQLite does not have")
+        if not isinstance(value, str) and name not in _SEVERAL:
+            raise ConfigError("the URL (not shown) has an option twice: write it once")
 
 
 def watch(engine: Engine) -> None:
