@@ -84,10 +84,9 @@ def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
 
 
 def test_a_server_that_is_no_address() -> None:
-    """It is read with the first call."""
-    server = MemcachedServer("host:port", timeout=1)
-    with pytest.raises(StoreError, match="ValueError invalid literal"):
-        server.run(lambda client: client.get("key"), store="overflow")
+    """A port that is not a number is refused where the connection is made."""
+    with pytest.raises(ConfigError, match="server must be host:port"):
+        MemcachedServer("host:port", timeout=1)
 
 
 def test_long_lives_are_instants() -> None:
