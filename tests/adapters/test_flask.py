@@ -249,6 +249,38 @@ def test_permanent_sessions_live_their_lifetime() -> None:
     assert (session.ttl, session.cap) == (LIFETIME, LIFETIME)
 
 
+@pytest.mark.usefixtures("_one_second")
+def test_a_lifetime_that_is_set_before_each_request() -> None:
+    """A shorter one holds from the first request on; a longer one from the second on."""
+    app = shop()
+
+    @app.before_request
+    def _make_permanent() -> None:
+        flask.session.permanent = True
+        flask.session["n"] = flask.session.get("n", 0) + 1
+        app.permanent_session_lifetime = timedelta(seconds=int(flask.request.args["life"]))
+
+    client = app.test_client()
+    year = 365 * 86_400
+    given = []
+    for life in (300, year, year):
+        line = client.get(f"/permanent/yes?life={life}").headers["Set-Cookie"]
+        given.append(decode(line.partition(";")[0].partition("=")[2], RING).ttl)
+    assert given == [300, 300, year]
+
+
+def test_settings_that_change_between_requests() -> None:
+    """Tests change them in an application that has answered before."""
+    app = shop()
+    assert cookie_line(app, "/permanent/yes").startswith("__Host-session=")
+    app.config["SESSION_COOKIE_NAME"] = "__Host-shop"
+    assert cookie_line(app, "/permanent/yes").startswith("__Host-shop=")
+    assert app.session_interface.get_cookie_name(app) == "__Host-shop"
+    for number in range(40):  # more than are kept
+        app.config["SESSION_COOKIE_NAME"] = f"__Host-shop{number}"
+        assert cookie_line(app, "/permanent/yes").startswith(f"__Host-shop{number}=")
+
+
 @pytest.mark.parametrize(("days", "lines"), [(30, 1), (0.1, 0)])
 def test_a_limit_that_the_settings_raise_is_logged_once(
     days: float, lines: int, caplog: pytest.LogCaptureFixture

@@ -47,7 +47,7 @@ _PRESERVED = "werkzeug.debug.preserve_context"  # a test client reads the sessio
 class SessionInterface(sessions.SessionInterface):
     """Flask's sessions in tokens: set it as ``app.session_interface``.
 
-    The settings are read at the first request: SESSION_COOKIE_NAME, SESSION_COOKIE_DOMAIN,
+    The settings are read at each request: SESSION_COOKIE_NAME, SESSION_COOKIE_DOMAIN,
     SESSION_COOKIE_PATH, SESSION_COOKIE_SAMESITE, SESSION_COOKIE_PARTITIONED and
     PERMANENT_SESSION_LIFETIME. Our defaults replace Flask's unsafe ones: the cookie is
     ``__Host-session``, Secure and SameSite=Lax. If a store fails, the answer is 503.
@@ -110,9 +110,9 @@ class SessionInterface(sessions.SessionInterface):
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write the session into the response; see `SessionManager.save`."""
         session._refuse_unsent()
-        managers = self._managers.of(app)
+        managers = session._managers
         environ, streamed = session._headers.environ, response.is_streamed
-        run(managers.saving(session, response, environ["REQUEST_METHOD"], streamed=streamed))
+        run(managers.saving(app, session, response, environ["REQUEST_METHOD"], streamed=streamed))
         if environ.get(_PRESERVED):
             session._phase = BEFORE_HEAD  # later changes are accepted and lost, as in Flask
         elif streamed:

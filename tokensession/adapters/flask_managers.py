@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tokensession.adapters.flask_login import follow_flask_login
@@ -32,13 +33,23 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("tokensession")
 
+_LIFETIME: Final = "PERMANENT_SESSION_LIFETIME"
+# Returns the settings in use; an application can change them between requests, or in one.
+_settings_in = itemgetter(
+    _LIFETIME, "APPLICATION_ROOT", "SESSION_COOKIE_NAME", "SESSION_COOKIE_DOMAIN",
+    "SESSION_COOKIE_PATH", "SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE",
+    "SESSION_COOKIE_PARTITIONED",
+)  # fmt: skip
+_SIZE: Final = 32  # of the managers of one application, whose settings rarely change
+
 
 class Managers(NamedTuple):
-    """The managers of one application."""
+    """The managers of one application, by its settings."""
 
     permanent: SessionManager[Any]
     until_closed: SessionManager[Any]
     lifetime: int
+    given_lifetime: object  # as it stands in the settings
 
     @property
     def cookie(self) -> Cookie:
@@ -55,12 +66,12 @@ class Managers(NamedTuple):
     def open(self, request: Any, headers: Any, scheme: str | None) -> Session:
         """Return the session of a request with these raw headers."""
         session = Session(self.permanent, headers, None, scheme)
-        session._lifetime = self.lifetime
+        session._managers = self
         put_into(request, session)
         return session
 
     def saving(
-        self, session: Session, response: Response, method: str | None, *, streamed: bool
+        self, app: App, session: Session, response: Response, method: str | None, *, streamed: bool
     ) -> Steps[None]:
         """Write the session into the response's headers, and close the session.
 
@@ -73,6 +84,8 @@ class Managers(NamedTuple):
             self.permanent.complete(session)
             return
         session.keep_flashes()
+        if app.config[_LIFETIME] is not self.given_lifetime and session.opened:
+            _shorten(session, lifetime_of(app))
         manager = self.permanent
         if session.opened and not session.permanent:
             manager = self.until_closed
@@ -107,7 +120,7 @@ class Managers(NamedTuple):
 
 
 class ManagersByApp:
-    """Makes the managers of an application from its settings, at its first request.
+    """Makes the managers of an application from its settings, and anew when they change.
 
     Args:
         keys: The ring, its watcher, or a manager, which has its own cookie.
@@ -126,7 +139,7 @@ class ManagersByApp:
         self._keys = keys
         self._options = options
         self._current = current
-        self._made: WeakKeyDictionary[Any, Managers] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[Any, dict[Any, Managers]] = WeakKeyDictionary()
 
     def of(self, app: App) -> Managers:
         """Return the managers of an application.
@@ -134,16 +147,21 @@ class ManagersByApp:
         Raises:
             ConfigError: Browsers would refuse the settings, or they are unsafe.
         """
-        made = self._made.get(app)
+        made, settings = self._made.get(app), _settings_in(app.config)
         if made is None:
-            made = self._made[app] = self._make(app)
+            made = self._made[app] = {settings: self._make(app)}
             follow_flask_login(app)
             write_as_json(app)
             show_in_templates(app, self._current)
-        return made
+        managers = made.get(settings)
+        if managers is None:
+            if len(made) >= _SIZE:
+                made.clear()
+            managers = made[settings] = self._make(app)
+        return managers
 
     def _make(self, app: App) -> Managers:
-        lifetime = int(app.permanent_session_lifetime.total_seconds())
+        lifetime = lifetime_of(app)
         options = self._options
         if not isinstance(self._keys, SessionManager):
             options = options.copy()
@@ -159,18 +177,28 @@ class ManagersByApp:
                     )
         manager = manager_of(self._keys, options)
         _warn_of_short_keys(app, lifetime, manager.codec.rings.at_hand().ring.token_lifetime)
-        return Managers(manager, until_closed(manager), lifetime)
+        return Managers(manager, until_closed(manager), lifetime, app.config[_LIFETIME])
+
+
+def lifetime_of(app: App) -> int:
+    """Return an application's PERMANENT_SESSION_LIFETIME in seconds."""
+    return int(app.permanent_session_lifetime.total_seconds())
+
+
+def _shorten(session: Session, lifetime: int) -> None:
+    """Apply a lifetime that the application has lowered during the request."""
+    if lifetime < session._managers.lifetime and session.permanent and not session.closed:
+        session.set_lifetime(lifetime)
 
 
 def _warn_of_short_keys(app: App, lifetime: int, token_lifetime: int | None) -> None:
     """Warn of a lifetime that the application has set, but no sign-in can be given."""
-    setting = "PERMANENT_SESSION_LIFETIME"
-    is_set = app.config[setting] != app.default_config[setting]
+    is_set = app.config[_LIFETIME] != app.default_config[_LIFETIME]
     if is_set and token_lifetime is not None and lifetime > token_lifetime:
         _log.warning(
             "%s is %d s, but the keys' token_lifetime is %d s, so a request that sets "
             "session.permanent will fail: raise token_lifetime in the rotation config, or lower "
-            "the setting", setting, lifetime, token_lifetime,
+            "the setting", _LIFETIME, lifetime, token_lifetime,
         )  # fmt: skip
 
 

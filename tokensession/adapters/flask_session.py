@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from flask.sansio.app import App
     from werkzeug.sansio.request import Request
 
+    from tokensession.adapters.flask_managers import Managers
+
 
 _SESSION: Final = "_session_of_request"  # the attribute of a request that has its session
 _FLASHES: Final = "_flashes"  # Flask's own key for flashed messages
@@ -29,8 +31,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
     Flashed messages keep their markup, and lazy texts are written as str.
     """
 
-    # The life of a permanent session in seconds: PERMANENT_SESSION_LIFETIME.
-    _lifetime: int
+    _managers: Managers  # with the life of a permanent session
     # A sign-in extension's note about its own cookie, which `clear` must keep.
     _pending: dict[str, Any] | None = None
 
@@ -47,12 +48,12 @@ class Session(RequestSession[Any], sessions.SessionMixin):
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self["_permanent"] = bool(value)
-        self.set_lifetime(self._lifetime if value else None)
+        self.set_lifetime(self._managers.lifetime if value else None)
 
     def _keep_lifetime(self) -> None:
         """Keep the new session permanent if the former one was."""
         if self.permanent:
-            self.set_lifetime(self._lifetime)
+            self.set_lifetime(self._managers.lifetime)
 
     def clear(self) -> None:
         """Sign out: remove state and subject. Later changes belong to a new session."""

@@ -85,10 +85,12 @@ class SessionInterface(sessions.SecureCookieSessionInterface):
         """Write the session into the response; see `SessionManager.save`."""
         if response is None:
             return  # a WebSocket's session is read-only from the start
-        managers = self._managers.of(app)
+        managers = session._managers
         body = getattr(response, "response", None)
         streamed = isinstance(body, IterableBody)
-        await run_beside(managers.saving(session, response, session._method, streamed=streamed))
+        await run_beside(
+            managers.saving(app, session, response, session._method, streamed=streamed)
+        )
         if streamed and response.response is body:
             response.response = IterableBody(_watched(body, managers.permanent, session))
 
