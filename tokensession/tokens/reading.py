@@ -46,7 +46,7 @@ class TokenReader(Generic[StateT]):
     """Reads the tokens of one context.
 
     `open` is pure: steps 1 to 8, and step 9 for keys. `admit` does steps 9 and 10, which can need a
-    store. `fit` does step 10 when no store is configured.
+    store. `fit` does step 10 as far as no store is needed.
 
     Args:
         context: The context of the tokens, and its bytes.
@@ -156,43 +156,50 @@ class TokenReader(Generic[StateT]):
             TokenError: The session is revoked, or its state does not fit.
             StoreError: A store cannot be read.
         """
-        claims = opened.claims
-        try:
-            # Step 9, for sessions: by their start, regardless of renewals.
-            if self._revoking is not None and (
-                yield from self._revoking(claims.sid, opened.started_at, claims.sub)
-            ):
-                raise Revoked("the session was revoked")
-            # Step 10: the application's type, of a state that can be in the overflow.
-            value = self._value(opened, at)
-            overflowed = self._overflowed(opened)
-            if overflowed is not None:
-                assert self._overflow is not None
+        # Step 9, for sessions: by their start, regardless of renewals.
+        if self._revoking is not None:
+            claims = opened.claims
+            if (yield from self._revoking(claims.sid, opened.started_at, claims.sub)):
+                raise self._refused(Revoked("the session was revoked"))
+        value = self.fit(opened, at)
+        if value.overflowed is not None:
+            assert self._overflow is not None
+            reference, sid = value.overflowed.reference, value.sid
+            try:
                 value.overflowed = found = yield partial(
-                    self._overflow.get, overflowed.reference, value.sid, self._encoded_context
+                    self._overflow.get, reference, sid, self._encoded_context
                 )
                 value.state = self._format.read_state(found.packed or b"")
-        except TokenError as error:
-            raise self._refused(error) from None
-        if self._observer is not None:
-            tell(self._observer.decoded)
+            except TokenError as error:
+                raise self._refused(error) from None
+            if self._observer is not None:
+                tell(self._observer.decoded)
         return value
 
     def fit(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
-        """Return the session of an opened token after step 10, when no store is configured.
+        """Return the session of an opened token after step 10.
+
+        If its state is in the overflow, the session has only the reference.
 
         Raises:
-            BadState: The state does not fit the application's type, or is in a store.
+            BadState: The state does not fit the application's type, or this codec has no overflow
+                store for it.
         """
+        claims, overflowed = opened.claims, None
         # `find` is a third faster than the operator `in`.
         if opened.misfit is not None or opened.plaintext.find(MARK) >= 0:
             try:
-                self._overflowed(opened)
+                overflowed = self._overflowed(opened)
             except BadState as error:
                 raise self._refused(error) from None
-        if self._observer is not None:
+        if self._observer is not None and overflowed is None:
             tell(self._observer.decoded)
-        return self._value(opened, at)
+        iat = claims.iat
+        return SessionValue(
+            claims.state, claims.sid, claims.sub, iat, iat - claims.age, opened.dies_at, opened.kid,
+            self._context, claims.ttl, claims.cap, claims.auth, at, self._origin, opened,
+            overflowed,
+        )  # fmt: skip
 
     def begin(self, at: int) -> SessionValue[StateT]:
         """Return a new, empty, anonymous session that has no token yet."""
@@ -202,21 +209,11 @@ class TokenReader(Generic[StateT]):
             self._context, self._idle, None, 0, at, self._origin, begun=self._format.pack(state),
         )  # fmt: skip
 
-    def _value(self, opened: Opened[StateT], at: int) -> SessionValue[StateT]:
-        """Return the session value of an opened token."""
-        claims = opened.claims
-        iat = claims.iat
-        return SessionValue(
-            claims.state, claims.sid, claims.sub, iat, iat - claims.age, opened.dies_at, opened.kid,
-            self._context, claims.ttl, claims.cap, claims.auth, at, self._origin, opened,
-        )  # fmt: skip
-
     def _overflowed(self, opened: Opened[Any]) -> Overflowed | None:
         """Return the reference to an overflowed state, or None if the claims hold the state.
 
         Raises:
-            BadState: The state does not fit the application's type, or this codec has no overflow
-                store.
+            BadState: As for `fit`.
         """
         reference = None
         if opened.plaintext.find(MARK) >= 0:
