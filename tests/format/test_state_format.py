@@ -429,6 +429,28 @@ def test_what_goes_into_the_claims_is_checked_first() -> None:
         form.checked({"a": 2**53})
 
 
+class _Busy(dict[str, int]):
+    """A map to which another thread adds while it is read."""
+
+    def __eq__(self, other: object) -> bool:
+        shared["b"] = 2
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+shared: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize("packed", [None, b"\x80"])
+def test_a_state_that_another_thread_changes(packed: bytes | None) -> None:
+    """It is a StateError, so that a sign-out holds, and not an error of the iteration."""
+    shared.clear()
+    shared.update(a=_Busy(n=1), z=1)
+    with pytest.raises(StateError, match="another thread changed it while it was written"):
+        UntypedState().checked(shared, packed)
+
+
 class _Unreadable:
     """A class that msgspec leaves to hooks."""
 

@@ -100,7 +100,7 @@ class Members(MutableMapping[str, Any]):
     def changed(self) -> dict[str, Any]:
         """Return the members that have changed since they were found."""
         changed = {}
-        for key, value in self._members.items():
+        for key, value in list(self._members.items()):  # another thread can add to it
             raw = self._found.get(key) if type(key) is str else None
             if raw is None or (value is not raw and not _is_written_as(value, raw)):
                 changed[key] = value
@@ -110,7 +110,7 @@ class Members(MutableMapping[str, Any]):
         """Return a dict of all members, with these in place of those with equal keys."""
         return {
             key if type(key) is str else str.__str__(key): members.get(key, value)
-            for key, value in self._members.items()
+            for key, value in list(self._members.items())
         }
 
     def packed(self, write: Callable[[Any], bytes] = _write) -> bytes:

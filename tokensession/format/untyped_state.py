@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.msgpack import Decoder
 
-from tokensession.errors import BadState
+from tokensession.errors import BadState, StateError
 from tokensession.format.claims import Claims, read_claims
 from tokensession.format.core_values import base_value
 from tokensession.format.lazy_state import Members
@@ -71,7 +71,7 @@ class UntypedState:
             return encode_msgpack(msgspec.msgpack.decode(packed))
         return None
 
-    def checked(
+    def checked(  # noqa: C901  # calls would be too slow
         self,
         state: Any,
         packed: bytes | None = None,
@@ -84,28 +84,35 @@ class UntypedState:
         Raises:
             StateError: A value cannot be written unchanged; the message has the path.
         """
-        if packed is None:
-            if touched is None and type(state) is dict:  # the usual case first
-                if OVERFLOW_KEY not in state and is_plain(state, 1):
-                    return state
-            elif type(state) is Members:
-                state = state.whole()
-        if touched is None or type(state) is not dict or not are_plain(state, touched):
-            part = state
-            if packed is not None or touched is not None:
-                part = self._changed(state, touched, former)
-            if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
-                core = checked_state(
-                    part, self._convert
-                )  # raises with the reason, if anything is wrong
-                if core is not part:
-                    if part is not state and any(not isinstance(key, str) for key in part):
-                        # `convert` wrote a key. Only the whole state keeps the order of keys.
-                        state = part = state.whole() if type(state) is Members else state
-                        core = checked_state(state, self._convert)
-                    state = core if part is state else _merged(state, core)
-                    packed = None if packed is None else checked_text(state, state)
-        return state if packed is None else msgspec.Raw(packed)
+        try:
+            if packed is None:
+                if touched is None and type(state) is dict:  # the usual case first
+                    if OVERFLOW_KEY not in state and is_plain(state, 1):
+                        return state
+                elif type(state) is Members:
+                    state = state.whole()
+            if touched is None or type(state) is not dict or not are_plain(state, touched):
+                part = state
+                if packed is not None or touched is not None:
+                    part = self._changed(state, touched, former)
+                if type(part) is not dict or OVERFLOW_KEY in part or not is_plain(part, 1):
+                    core = checked_state(
+                        part, self._convert
+                    )  # raises with the reason, if anything is wrong
+                    if core is not part:
+                        if part is not state and any(not isinstance(key, str) for key in part):
+                            # `convert` wrote a key. Only the whole state keeps the order of keys.
+                            state = part = state.whole() if type(state) is Members else state
+                            core = checked_state(state, self._convert)
+                        state = core if part is state else _merged(state, core)
+                        packed = None if packed is None else checked_text(state, state)
+            return state if packed is None else msgspec.Raw(packed)
+        except RuntimeError:  # of an iteration
+            pass
+        raise StateError(
+            "state",
+            "another thread changed it while it was written: end its work before the response",
+        )
 
     def _changed(self, state: Any, touched: Collection[Any] | None, former: bytes | None) -> Any:
         """Return the part of a state that must be checked."""

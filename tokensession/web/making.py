@@ -107,7 +107,7 @@ def _named(error: SessionTooLarge, state: Any) -> SessionTooLarge:
     """Name the largest keys of a state, never their values."""
     largest = ""
     if isinstance(state, dict):
-        sizes = {key: len(encode_msgpack(value)) for key, value in state.items()}
+        sizes = {key: len(encode_msgpack(value)) for key, value in list(state.items())}
         names: Sequence[str] = sorted(sizes, key=lambda key: -sizes[key])[:_NAMED_KEYS]
         largest = f" (largest: {', '.join(f'{key!r} {sizes[key]} bytes' for key in names)})"
     return SessionTooLarge(f"{error}{largest}", size=error.size, limit=error.limit)
