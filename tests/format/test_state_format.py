@@ -436,7 +436,7 @@ class _Busy(dict[str, int]):
         shared["b"] = 2
         return super().__eq__(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 shared: dict[str, Any] = {}

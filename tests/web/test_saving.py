@@ -207,7 +207,12 @@ class TestTwoMiddlewares:
         headers = list(said)
         with pytest.raises(ConfigError, match="two middlewares") if refused else nullcontext():
             save(outer, headers)
-        assert headers == said
+        if refused and outer == "clear":  # a sign-out holds, though the response fails
+            assert [pair for pair in headers if manager.cookie.is_written([pair])] == [
+                transport.delete()
+            ]
+        else:
+            assert headers == said
 
 
 class TestWhatCannotBeWritten:

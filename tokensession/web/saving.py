@@ -94,7 +94,7 @@ class Saving(Generic[StateT]):
         except TokenSessionError:
             value.shared = True  # the application can change it again
             if is_signed_out(value) and keys.can_mint:
-                self._say(Change(self._cookie.delete()), session, headers, at)
+                self._sign_out(session, headers, at)
             raise
         finally:
             session._saved = self._snapshot(value)
@@ -177,8 +177,7 @@ class Saving(Generic[StateT]):
             yield from ending.forgetting(value)
         if failure is not None:
             if signs_out:  # even if the response fails
-                change = Change(self._cookie.delete(), told=recorded)
-                self._say(change, session, headers, at)
+                self._sign_out(session, headers, at, told=recorded)
             raise failure
         yield from ending.seeing(value, change.written, at)
         # 3. Append.
@@ -252,6 +251,13 @@ class Saving(Generic[StateT]):
             (header, ends), told = session._said, False
         if header is not None and not self._cookie.is_written(headers):
             self._append(header, session, headers, at, ends=ends, told=told)
+
+    def _sign_out(
+        self, session: RequestSession[StateT], headers: Headers, at: int, *, told: bool = True
+    ) -> None:
+        """Append the deletion of the cookie, in place of what a mounted application has set."""
+        headers[:] = [pair for pair in headers if not self._cookie.is_written([pair])]
+        self._append(self._cookie.delete(), session, headers, at, ends=True, told=told)
 
     def _snapshot(self, value: SessionValue[StateT]) -> Snapshot:
         """Return the session's values; its state is omitted if it was written and cannot change."""
