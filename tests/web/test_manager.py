@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,9 @@ from tokensession import (
     SessionTooLarge,
     StateError,
 )
+from tokensession.sessions.steps import run
 from tokensession.testing import FixedClock
+from tokensession.web.change import Change
 from tokensession.web.options import manager_of
 
 from .exchange import LIMIT, request, response, token_in
@@ -28,6 +31,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokensession.web.cookies import Headers
+
+
+def test_reprs_show_no_session(manager: SessionManager[Any]) -> None:
+    """An error page that shows local variables shows neither state, subject nor token."""
+    session = request(manager)
+    session.sign_in("the-subject", label="the-label")
+    session["member"] = "the-state"
+    token = token_in(response(manager, session))
+    found = request(manager, token)
+    assert found["member"] == "the-state"
+    value, at = found._value, NOW
+    assert value is not None
+    assert value.opened is not None
+    written = run(manager.codec.writer.write(value, at, found._keys))
+    records = (
+        session, session._value, session._value.sign_in if session._value else None, found, value,
+        value.opened, value.opened.claims, written, Change((b"cookie", token.encode()), written),
+    )  # fmt: skip
+    for record in records:
+        shown = repr(record)
+        assert not re.search("the-|plaintext|state|subject", shown), shown
+        assert token not in shown
+        assert written.token not in shown
 
 
 class TestCheck:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.msgpack import Decoder
 
 from tokensession.errors import BadClaims
-from tokensession.format.core_values import MAX_INT
+from tokensession.format.core_values import MAX_INT, hidden
 from tokensession.format.nesting import SAFE_NESTING, nests_too_deep
 from tokensession.format.state import UNREADABLE, check_subject, checked_text, encode_msgpack
 
@@ -36,6 +36,10 @@ class Claims(msgspec.Struct, Generic[StateT], array_like=True, frozen=True, gc=F
     pad: Any = None
     signers: _Signers | None = None
     auth: Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)] | None = 0
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return hidden(self)
 
 
 UNORDERED: Final = "claims are not those of a session: age exceeds iat, or auth exceeds age"

@@ -33,6 +33,11 @@ _CORE: Final[frozenset[type]] = SCALARS | CONTAINERS | {datetime}
 _FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
 
 
+def hidden(record: object) -> str:
+    """Return a repr without values, because error pages show local variables."""
+    return f"<{type(record).__name__}>"
+
+
 def core_value(value: Any, path: str, depth: int = 1, convert: Convert | None = None) -> Any:
     """Return a value as it is written, in core values; the same object if nothing changes.
 

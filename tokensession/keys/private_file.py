@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tokensession.errors import ConfigError
+from tokensession.format.core_values import hidden
 from tokensession.keys.file_access import Access, access_of, check_private, give_access
 from tokensession.keys.file_lock import locked
 from tokensession.keys.names import check_path
@@ -30,6 +31,10 @@ class _Found(NamedTuple):
 
     content: bytes
     access: Access
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return hidden(self)
 
 
 def read_private_file(path: str | os.PathLike[str], *, shared_file: bool = False) -> bytes:

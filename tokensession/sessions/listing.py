@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from tokensession.errors import StateError
 from tokensession.format.claims import SID_BYTES
-from tokensession.format.core_values import check_text
+from tokensession.format.core_values import check_text, hidden
 
 MAX_LABEL: Final = 200  # characters; a browser and its system take 20 to 60
 _ID_LABEL: Final = b"tokensession/v1/listed\0"
@@ -25,6 +25,10 @@ class SignIn(NamedTuple):
 
     label: str = ""
     provider: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return hidden(self)
 
 
 class Record(NamedTuple):

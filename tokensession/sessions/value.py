@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple
 import msgspec
 
 from tokensession.format.claims import SID_BYTES, StateT, Subject
+from tokensession.format.core_values import hidden
 from tokensession.format.lazy_state import Members
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class Opened(msgspec.Struct, Generic[StateT], frozen=True, eq=False):
     plaintext: bytes
     kid: str
     dies_at: int
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return hidden(self)
 
     @property
     def started_at(self) -> int:
@@ -131,6 +136,10 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     begun: bytes | None = None
     sign_in: SignIn | None = None
     reauthenticated: bool = False
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return hidden(self)
 
     @property
     def authenticated_at(self) -> int | None:

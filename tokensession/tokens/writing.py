@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
 
 from tokensession.errors import ConfigError, Expired, SessionTooLarge
 from tokensession.format.claims import MAX_SIGNERS, StateT, write_claims
+from tokensession.format.core_values import hidden
 from tokensession.observer import tell
 from tokensession.overflow.reference import SOME_REFERENCE
 from tokensession.tokens.limits import MAX_TOKEN, TOO_LARGE, check_room
@@ -45,6 +46,10 @@ class Written(NamedTuple):
     seconds: int
     overflowed: Overflowed | None = None
     plaintext: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return hidden(self)
 
 
 class TokenWriter(Generic[StateT]):

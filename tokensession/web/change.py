@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tokensession.errors import ConfigError
+from tokensession.format.core_values import hidden
 
 if TYPE_CHECKING:
     from tokensession.sessions.value import SessionValue
@@ -26,6 +27,10 @@ class Change(NamedTuple):
     header: tuple[bytes, bytes] | None = None
     written: Written | None = None
     told: bool = True
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return hidden(self)
 
 
 NOTHING: Final = Change()
