@@ -27,6 +27,7 @@ except ImportError as _missing:
     ) from _missing
 
 from tokensession.adapters.aiohttp_session import Session, Storage
+from tokensession.adapters.unmarked import saving
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.caching import add_vary, forbid_storing, is_merged
@@ -184,7 +185,8 @@ async def _save(
     response: web.StreamResponse,
 ) -> tuple[web.StreamResponse, Headers | None]:
     headers, fields = response.headers, _merged(response)
-    saving = manager.saving(
+    steps = saving(
+        manager,
         session,
         fields,
         status=response.status,
@@ -192,7 +194,7 @@ async def _save(
         varies=not isinstance(response, web.WebSocketResponse),
     )
     try:
-        await run_beside(saving)
+        await run_beside(steps)
     except TokenSessionError as error:
         refused = refusal(manager, error, _cookies(response) + fields)
         if refused is None:

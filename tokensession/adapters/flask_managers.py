@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from tokensession.adapters.flask_login import follow_flask_login
 from tokensession.adapters.flask_session import Session, put_into, write_as_json
 from tokensession.adapters.jinja import show_in_templates
+from tokensession.adapters.unmarked import saving
 from tokensession.errors import ConfigError, TokenSessionError
 from tokensession.sessions.policy import DEFAULT_ABSOLUTE, Policy
 from tokensession.web.caching import encoded, is_merged, merged
@@ -93,7 +94,7 @@ class Managers(NamedTuple):
         fields = merged(headers)
         former = {name for name, _ in fields}
         try:
-            yield from manager.saving(session, fields, status=response.status_code, method=method)
+            yield from saving(manager, session, fields, status=response.status_code, method=method)
         except TokenSessionError as error:
             release(response, session)
             answer = refusal(manager, error, encoded(headers) + fields)

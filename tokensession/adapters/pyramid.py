@@ -27,6 +27,7 @@ except ImportError as _missing:
     ) from (_missing)
 
 from tokensession.adapters.sign_in_key import SharedMembers
+from tokensession.adapters.unmarked import save
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.web.caching import encoded, is_merged, merged
@@ -152,7 +153,7 @@ class SessionFactory:
         claim(response, session)
         fields = merged(response.headerlist)
         try:
-            manager.save(session, fields, status=response.status_int, method=request.method)
+            save(manager, session, fields, status=response.status_int, method=request.method)
         except TokenSessionError as error:
             release(response, session)
             answer = refusal(manager, error, encoded(response.headerlist) + fields)

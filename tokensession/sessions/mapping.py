@@ -64,6 +64,7 @@ class StateMapping(MutableMapping[str, Any], Generic[StateT]):
         state: Any = value.state
         if type(state) is not dict:
             _mapping(state)[key] = item
+            value.assigned = True
             value.share(key)
             return
         value.touch(

@@ -37,7 +37,9 @@ class Session(StateMapping[StateT]):
     @property
     def state(self) -> StateT:
         """The application's data, of the codec's `state_type` if it has one."""
-        return (self._value or self._open()).hand_out()
+        value = self._value or self._open()
+        value.assigned = True
+        return value.hand_out()
 
     @state.setter
     def state(self, state: StateT) -> None:

@@ -98,6 +98,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
             immutable value, `ABSENT` or `CHANGEABLE`.
         whole: Whether the state was set or returned as a whole.
         removed: Whether a member was removed, so that the order of the others can have changed.
+        assigned: Whether the application has set or removed a member, or used the state as a whole.
         shared: Whether the application can hold a mutable part of the state.
         written: The claims in msgpack, as last written.
         begun: The initial state of a new session in msgpack. Each new state of a type can differ,
@@ -131,6 +132,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     touched: dict[Any, Any] = msgspec.field(default_factory=dict)
     whole: bool = False
     removed: bool = False
+    assigned: bool = False
     shared: bool = False
     written: bytes | None = None
     begun: bytes | None = None
@@ -171,6 +173,13 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
         """Whether the state is a map, not a typed value."""
         return isinstance(self.state, dict | Members)
 
+    @property
+    def is_unmarked(self) -> bool:
+        """Whether nothing but the inside of its members can have changed since it was found."""
+        kept = self.opened is not None and self.refused is None and bool(self.kid)
+        given = self.assigned or self.given_up or self.lifetime_set or self.unwritten
+        return kept and self.is_mapping and not given
+
     def share(self, key: Any) -> None:
         """Record that the application holds a member that can change."""
         self.touched.setdefault(key, CHANGEABLE)
@@ -178,6 +187,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
 
     def touch(self, key: Any, former: Any) -> None:
         """Record that a member is set or removed, with its former value."""
+        self.assigned = True
         if type(former) not in FIXED:
             former = CHANGEABLE
         if type(key) is not str:
@@ -187,7 +197,7 @@ class SessionValue(msgspec.Struct, Generic[StateT], eq=False):
     def replace_state(self, state: StateT) -> None:
         """Set the state as a whole."""
         self.state = state
-        self.whole = self.shared = True
+        self.whole = self.shared = self.assigned = True
 
     def hand_out(self) -> StateT:
         """Return the state as a whole; any part of it can change afterwards."""

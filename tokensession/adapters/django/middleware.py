@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 
 from tokensession.adapters.django.configured import configured_manager
 from tokensession.adapters.django.session import RUNNING, DjangoSession, SessionOfRequest
+from tokensession.adapters.unmarked import save
 from tokensession.adapters.wsgi import RequestHeaders
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run
@@ -100,7 +101,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
                 manager = self._until_closed
             try:
                 session.end_if_over()
-                manager.save(session, fields, status=response.status_code, method=request.method)
+                save(manager, session, fields, status=response.status_code, method=request.method)
             except TokenSessionError as error:
                 release(response, session)
                 answer = refusal(manager, error, fields)
