@@ -58,6 +58,31 @@ def test_a_second_middleware_is_warned_of_once(
     assert COOKIE not in client.cookies
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_one_around_ours_is_warned_of_once(
+    listed: bool,  # noqa: FBT001
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The warning comes before the other middleware fails to write our session."""
+    monkeypatch.setattr(replaced, "_warned", set())
+    options: Any = {"revocation": MemoryStore()} if listed else {}
+    app = Starlette(
+        routes=[Route("/", page)],
+        middleware=[
+            Middleware(StarletteSessions, secret_key="x"),
+            Middleware(SessionMiddleware, KeyRing.generate(), **options),
+        ],
+    )
+    client = TestClient(app, base_url="https://test")
+    with caplog.at_level(logging.WARNING, "tokensession"):
+        for _ in range(2):
+            with pytest.raises(TypeError, match="not JSON serializable"):
+                client.get("/")
+    (record,) = [found for found in caplog.records if "second session" in found.getMessage()]
+    assert "starlette.middleware.sessions.Session into scope['session']" in record.getMessage()
+
+
 def test_a_mounted_application_with_our_middleware_is_not_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

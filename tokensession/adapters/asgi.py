@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tokensession.adapters.replaced import check_in_place, take_over, write_as_json
+from tokensession.adapters.replaced import check_in_place, take_over, tell_of_outer, write_as_json
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.options import check_key, manager_of
@@ -97,6 +97,8 @@ class SessionMiddleware:
             return
         # An HTTP request without a store: one function instead of an object and coroutines.
         key = self._scope_key
+        if key in scope:
+            tell_of_outer(scope[key], key)
         session = scope[key] = manager.open(scope["headers"], scheme=scope.get("scheme"))
         begun = replaced = False
         begun_with: object = None
@@ -143,6 +145,8 @@ class SessionMiddleware:
         """Serve a request that can need a store, or a WebSocket."""
         manager = self._manager
         session = manager.open(scope["headers"], scheme=scope.get("scheme"))
+        if self._scope_key in scope:
+            tell_of_outer(scope[self._scope_key], self._scope_key)
         scope[self._scope_key] = session
         if manager.can_wait(session):
             await run_beside(manager.opening(session))

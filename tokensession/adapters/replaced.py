@@ -15,7 +15,7 @@ from tokensession.web.request_session import RequestSession
 
 _log = logging.getLogger("tokensession")
 
-_warned: set[str] = set()  # the types of sessions that have caused a warning
+_warned: set[str] = set()  # the types of sessions that have caused a warning, and its effect
 _LITESTAR: Final = "litestar_app"  # a scope with this key is served by Litestar
 
 
@@ -97,14 +97,23 @@ def _replace(session: RequestSession[Any], state: Any) -> None:
     session.state = state
 
 
-def _warn(other: Mapping[str, Any], key: str) -> None:
-    """Warn about a second session middleware, once for each type of session."""
+def tell_of_outer(other: object, key: str) -> None:
+    """Warn about a session middleware around ours, which would write our session as its own."""
+    if isinstance(other, Mapping) and not isinstance(other, RequestSession):
+        _warn(other, key, "fails at each change of tokensession's session, or shows it to anyone")
+
+
+def _warn(
+    other: Mapping[str, Any],
+    key: str,
+    effect: str = "carries the application's state in its own cookie, and tokensession's does not",
+) -> None:
+    """Warn about a second session middleware, once for each type of session and effect."""
     name = f"{type(other).__module__}.{type(other).__qualname__}"
-    if name not in _warned:
-        _warned.add(name)
+    if (told := f"{name} {effect}") not in _warned:
+        _warned.add(told)
         _log.warning(
-            "a second session middleware has put a %s into scope[%r], so its cookie carries the "
-            "application's state and tokensession's does not: remove the second middleware "
-            "(docs/packages.md has the lines for packages that add one)",
-            name, key,
+            "a second session middleware has put a %s into scope[%r], so it %s: remove the second "
+            "middleware (docs/packages.md has the lines for packages that add one)",
+            name, key, effect,
         )  # fmt: skip
