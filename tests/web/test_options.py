@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from tornado.web import Application
 from tests.conftest import NOW
 from tokensession import ConfigError, Cookie, Header, KeyRing, Policy, SessionCodec, SessionManager
 from tokensession.adapters import aiohttp, asgi, tornado, wsgi
+from tokensession.adapters.aiohttp_session import Session as AiohttpSession
 from tokensession.legacy.starlette import StarletteReader
 from tokensession.stores.memory.overflow import MemoryStore as States
 from tokensession.stores.memory.revocation import MemoryStore as Revocations
@@ -211,6 +213,32 @@ class TestAdapter:
         ):
             with pytest.raises(ConfigError, match=r"key must be (text|a RequestKey)"):
                 make()
+
+    @pytest.mark.parametrize(
+        ("cookie", "taken"),
+        [
+            (Cookie(), True), (Cookie(name="__Secure-session"), True),
+            (Cookie(same_site="Strict"), True),
+            (Header(context="session"), False), (Cookie(name="__Host-admin"), False),
+        ],
+        ids=lambda value: getattr(value, "name", value),
+    )  # fmt: skip
+    def test_a_second_session_of_an_application(
+        self, hs256: KeyRing, cookie: Any, *, taken: bool
+    ) -> None:
+        """It does not take the place of the first: the cookie's name or context is another."""
+        handlers, app = Application([]), web.Application()
+        tornado.setup(handlers, hs256)
+        aiohttp.setup(app, hs256)
+        key = web.RequestKey("second", AiohttpSession)
+        both: list[Callable[[], None]] = [
+            lambda: tornado.setup(handlers, hs256, key="second", cookie=cookie),
+            lambda: aiohttp.setup(app, hs256, key=key, cookie=cookie),
+        ]
+        for second in both:
+            refused = pytest.raises(ConfigError, match="already has a session in a cookie")
+            with refused if taken else nullcontext():
+                second()
 
     def test_two_names_for_one_cookie(self, hs256: KeyRing) -> None:
         """The short form and the long one together are refused."""

@@ -31,7 +31,7 @@ from tokensession.adapters.unmarked import saving
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.caching import add_vary, forbid_storing, is_merged
-from tokensession.web.options import manager_of
+from tokensession.web.options import check_apart, manager_of
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ SESSION: Final = web.RequestKey("tokensession", Session)
 
 # For each session, its response and the session's headers in it, or None.
 _SavedWith = WeakKeyDictionary[Session, "tuple[web.StreamResponse, Headers | None]"]
+
+
+# The managers of each application.
+_managers: WeakKeyDictionary[web.Application, list[SessionManager[Any]]] = WeakKeyDictionary()
 
 
 def setup(  # noqa: C901  # two hooks of aiohttp, which share these arguments
@@ -88,6 +92,9 @@ def setup(  # noqa: C901  # two hooks of aiohttp, which share these arguments
             f"key must be a RequestKey of aiohttp, not {type(key).__name__}: pass "
             'web.RequestKey("name", Session)'
         )
+    others = _managers.setdefault(app, [])
+    check_apart(manager, others)
+    others.append(manager)
     saved: _SavedWith = WeakKeyDictionary()
 
     async def save(request: web.BaseRequest, response: web.StreamResponse) -> None:

@@ -30,7 +30,7 @@ from tokensession.sessions.steps import run, run_beside
 from tokensession.web.caching import encoded, is_merged, merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import FAILED
-from tokensession.web.options import check_key, manager_of
+from tokensession.web.options import check_apart, check_key, manager_of
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
@@ -74,11 +74,12 @@ def setup(
     Raises:
         ConfigError: An argument is invalid.
     """
-    check_key("key", key)
     managers = app.settings.setdefault(_SETTING, {})
+    check_key("key", key)
     if key in managers:
         raise ConfigError(f"this application already has a session {key!r}: pass another key")
-    managers[key] = manager_of(keys, options, cookie_name=cookie_name)
+    check_apart(manager := manager_of(keys, options, cookie_name=cookie_name), managers.values())
+    managers[key] = manager
 
 
 class SessionMixin(RequestHandler):
@@ -107,9 +108,7 @@ class SessionMixin(RequestHandler):
         """
         if (session := self.sessions.get("session")) is not None:
             return session
-        raise ConfigError(
-            "this application has no sessions: call tokensession.adapters.tornado.setup(app, keys)"
-        )
+        raise ConfigError("this application has no sessions: call setup(app, keys)")
 
     @property
     def sessions(self) -> Mapping[str, RequestSession[Any]]:

@@ -10,7 +10,7 @@ from tokensession.tokens.options import CodecOptions, check_names
 from tokensession.web.cookies import HEADER_CONTEXT, Cookie, Header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tokensession.format.claims import StateT
     from tokensession.keys.ring import KeyRing
@@ -95,6 +95,22 @@ def check_key(name: str, key: object) -> None:
     """
     if not isinstance(key, str) or not key:
         raise ConfigError(f"{name} must be text, such as 'session', not {type(key).__name__}")
+
+
+def check_apart(manager: SessionManager[Any], others: Iterable[SessionManager[Any]]) -> None:
+    """Refuse a second session of an application in the place of another.
+
+    Raises:
+        ConfigError: Both have one cookie or header, or cookies of one context.
+    """
+    for other in others:
+        one, two = manager.cookie, other.cookie
+        both = isinstance(one, Cookie) and isinstance(two, Cookie)
+        if one == two or (both and (one.context == two.context)):
+            raise ConfigError(
+                f"this application already has a session in a cookie or header of the context "
+                f"{two.context!r}, and one would take the other's place: pass another cookie_name"
+            )
 
 
 def manager_of(
