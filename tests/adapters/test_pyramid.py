@@ -236,7 +236,7 @@ def test_signing_in_and_out_by_pyramids_helper(prefix: str) -> None:
     assert answered(factory, who, stolen).text == "None"
 
 
-def test_a_callback_of_a_policy_signs_nobody_in() -> None:
+def test_a_callback_of_a_policy_does_not_sign_in() -> None:
     """Only the keys that Pyramid's helper itself sets sign in."""
 
     def groups(_user: str, request: Any) -> list[str]:
@@ -301,7 +301,7 @@ def test_a_change_after_the_response_raises() -> None:
 
 
 def test_a_change_in_a_response_callback() -> None:
-    """Response callbacks can change the session, in whatever order they were added."""
+    """Response callbacks can change the session, each in its turn."""
 
     def view(request: Any) -> Response:
         request.session["n"] = 1

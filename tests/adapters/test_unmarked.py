@@ -208,7 +208,7 @@ def manager(request: pytest.FixtureRequest) -> SessionManager[Any]:
 
 @pytest.mark.parametrize("ask", FRAMEWORKS)
 @pytest.mark.parametrize("act", [put, put_too_much])
-def test_a_change_that_nobody_marked_is_forgotten(
+def test_an_unmarked_change_is_forgotten(
     ask: Any, act: Any, manager: SessionManager[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The response is sent without a cookie, and one warning names the member."""
