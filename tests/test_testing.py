@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient as AiohttpTestClient
 from aiohttp.test_utils import TestServer
 from django.conf import settings
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -32,6 +33,7 @@ from tokensession import (
     testing,
 )
 from tokensession.adapters.asgi import SessionMiddleware
+from tokensession.adapters.flask import SessionInterface
 from tokensession.format import seconds
 from tokensession.testing import (
     FIXED_NOW,
@@ -215,3 +217,47 @@ def test_a_change_takes_the_place_of_the_cookie_that_was_set(base: str) -> None:
     seen = [client.get("/").json() for _ in range(3)]
     assert seen == [["ada", 2], ["ada", 3], ["ada", 4]]
     assert client.get("/").request.headers["cookie"].count("__Host-session=") == 1
+
+
+# With a path and a domain, as a manager can have them; the client's host is that of SERVER_NAME.
+PLACED = [
+    (Cookie(), "/", "shop.test"),
+    (Cookie(name="__Secure-session", path="/app"), "/app/", "shop.test"),
+    (Cookie(name="__Secure-session", domain="shop.test"), "/", "www.shop.test"),
+]
+
+
+@pytest.mark.parametrize(("cookie", "url", "host"), PLACED)
+def test_flasks_client_sends_one_cookie(cookie: Cookie, url: str, host: str) -> None:
+    """A change takes the place of the cookie that was set at its path and domain."""
+    manager: SessionManager[Any] = SessionManager(RING, cookie=cookie)
+    app = flask.Flask("placed")
+    app.config["SERVER_NAME"] = f"{host}:8443"
+    app.config["PREFERRED_URL_SCHEME"] = "https"
+    app.session_interface = SessionInterface(manager)
+
+    @app.get(url)
+    def page() -> list[int]:
+        flask.session["n"] += 1
+        return [flask.session["n"], flask.request.headers["Cookie"].count("session=")]
+
+    client = app.test_client()
+    set_on_flask(client, session_cookie(manager, state={"n": 1}))
+    assert [client.get(url).json for _ in range(3)] == [[2, 1], [3, 1], [4, 1]]
+
+
+@pytest.mark.parametrize(("cookie", "url", "host"), PLACED)
+def test_starlettes_client_sends_one_cookie(cookie: Cookie, url: str, host: str) -> None:
+    """A change takes the place of the cookie that was set at its path and domain."""
+    manager: SessionManager[Any] = SessionManager(RING, cookie=cookie)
+
+    async def page(request: Request) -> JSONResponse:
+        request.session["n"] += 1
+        return JSONResponse(
+            [request.session["n"], request.headers["cookie"].count("session=")],
+        )
+
+    app = Starlette(routes=[Route(url, page)], middleware=[Middleware(SessionMiddleware, manager)])
+    client = TestClient(app, base_url=f"https://{host}")
+    set_on_starlette(client, session_cookie(manager, state={"n": 1}))
+    assert [client.get(url).json() for _ in range(3)] == [[2, 1], [3, 1], [4, 1]]

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from tokensession.errors import ConfigError
@@ -98,10 +99,14 @@ class SessionCookie:
     Attributes:
         name: The cookie's name.
         value: The token.
+        path: The path below which browsers send it.
+        domain: The domain to whose hosts browsers send it, or None for only the host.
     """
 
     name: str
     value: str = field(repr=False)
+    path: str = "/"
+    domain: str | None = None
 
     @property
     def header(self) -> str:
@@ -130,7 +135,8 @@ def session_cookie(
         StateError: The state cannot be written.
     """
     manager = manager_of(keys, {})
-    if not isinstance(manager.cookie, Cookie):
+    kept = manager.cookie
+    if not isinstance(kept, Cookie):
         raise ConfigError("a manager with a Header sets no cookie: encode a token with its codec")
     session = manager.open((), now=now)
     if subject is not None:
@@ -142,7 +148,7 @@ def session_cookie(
     for name, value in headers:
         if name == b"set-cookie":
             cookie, _, rest = value.decode("ascii").partition("=")
-            return SessionCookie(cookie, rest.partition(";")[0])
+            return SessionCookie(cookie, rest.partition(";")[0], kept.path, kept.domain)
     raise ConfigError("an empty session sets no cookie: pass a subject or a state")
 
 
@@ -167,7 +173,7 @@ def session_in(
 
 
 class _CookiesOfStarlette(Protocol):
-    def set(self, name: str, value: str, domain: str = ...) -> None: ...
+    def set(self, name: str, value: str, domain: str = ..., path: str = ...) -> None: ...
 
 
 class _UrlOfStarlette(Protocol):
@@ -192,7 +198,21 @@ class StarletteClient(Protocol):
 class FlaskClient(Protocol):
     """The test client of Flask."""
 
-    def set_cookie(self, key: str, value: str = ..., /) -> None:
+    @property
+    def application(self) -> Any:
+        """The application."""
+        ...
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str = ...,
+        /,
+        *,
+        domain: str = ...,
+        origin_only: bool = ...,
+        path: str = ...,
+    ) -> None:
         """Set a cookie."""
 
 
@@ -203,7 +223,7 @@ class DjangoClient(Protocol):
 
 
 class _CookieJar(Protocol):
-    def update_cookies(self, cookies: dict[str, str], response_url: Any, /) -> None: ...
+    def update_cookies(self, cookies: Any, response_url: Any, /) -> None: ...
 
 
 class _SessionOfAiohttp(Protocol):
@@ -229,12 +249,21 @@ def set_on_starlette(client: StarletteClient, cookie: SessionCookie) -> None:
     host = client.base_url.host
     # Use the domain that the jar gives the application's cookies, so that these replace this one.
     domain = host if "." in host or not host else f"{host}.local"
-    client.cookies.set(cookie.name, cookie.value, domain=domain)
+    if cookie.domain is not None:
+        domain = f".{cookie.domain}"
+    client.cookies.set(cookie.name, cookie.value, domain=domain, path=cookie.path)
 
 
 def set_on_flask(client: FlaskClient, cookie: SessionCookie) -> None:
     """Set a cookie in Flask's test client."""
-    client.set_cookie(cookie.name, cookie.value)
+    server: str = client.application.config["SERVER_NAME"] or "localhost"
+    client.set_cookie(
+        cookie.name,
+        cookie.value,
+        domain=cookie.domain or server.partition(":")[0],
+        origin_only=cookie.domain is None,
+        path=cookie.path,
+    )
 
 
 def set_on_django(client: DjangoClient, cookie: SessionCookie) -> None:
@@ -245,4 +274,7 @@ def set_on_django(client: DjangoClient, cookie: SessionCookie) -> None:
 def set_on_aiohttp(client: AiohttpClient, cookie: SessionCookie) -> None:
     """Set a cookie in aiohttp's test client."""
     url = client.make_url("/")  # the server's URL, so that its cookies replace this one
-    client.session.cookie_jar.update_cookies({cookie.name: cookie.value}, url)
+    jar: SimpleCookie = SimpleCookie({cookie.name: cookie.value})
+    jar[cookie.name]["path"] = cookie.path
+    jar[cookie.name]["domain"] = cookie.domain or ""
+    client.session.cookie_jar.update_cookies(jar, url)
