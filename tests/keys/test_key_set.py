@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from tests.conftest import NOW
 from tests.keys.rings import ring_of
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, decode, encode
-from tokensession.keys.jwk import generate_key
+from tokensession.keys.file_source import FileSource
+from tokensession.keys.jwk import Key, generate_key
 
 
 def test_a_document_comes_back(ring: KeyRing) -> None:
@@ -45,11 +47,32 @@ def test_looking_up(hs256: KeyRing) -> None:
         hs256["x"]
 
 
-@pytest.mark.parametrize("text", ["hs-1", b"hs-1", ""])
-def test_text_is_no_list_of_keys(text: Any) -> None:
-    """Its letters are not taken for keys, and the message says what it is for."""
-    with pytest.raises(ConfigError, match="must be Key objects, not text"):
-        KeyRing(text)
+@pytest.mark.parametrize("keys", ["hs-1", b"hs-1", "", None, 7, Key])
+def test_keys_are_a_list_of_keys(keys: Any) -> None:
+    """The letters of a text are not taken for keys, and the message says what to call."""
+    with pytest.raises(ConfigError, match=r"must be Key objects, not \w+: use KeyRing.from_jwks"):
+        KeyRing(keys)
+
+
+def test_arguments_of_another_type(hs256: KeyRing) -> None:
+    """A kid or an algorithm that is not text is unknown; a switch is True or False."""
+    odd: Any = []
+    for call in (hs256.revoke, hs256.retire, hs256.__getitem__):
+        with pytest.raises(ConfigError, match="no such key"):
+            call(odd)
+    with pytest.raises(ConfigError, match="alg must be HS256, Ed25519 or ES256"):
+        KeyRing.generate(odd)
+    text: Any = "false"  # it would be true
+    with pytest.raises(ConfigError, match="private must be True or False, not str"):
+        hs256.to_jwks(private=text)
+
+
+@pytest.mark.parametrize("path", [None, 7, True, b"keys.json", [], Path])
+def test_a_path_is_text(hs256: KeyRing, path: Any) -> None:
+    """A setting that is missing is not the name of a key file."""
+    for call in (KeyRing.open, KeyRing.follow, hs256.save, FileSource):
+        with pytest.raises(ConfigError, match="the name of a key file is needed, not"):
+            call(path)
 
 
 def test_a_secret_is_used_under_one_kid() -> None:

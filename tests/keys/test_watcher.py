@@ -187,6 +187,18 @@ class TestReloading:
         with pytest.raises(ConfigError, match=r"must be (a number of seconds|above 0 and at most)"):
             KeyRingWatcher(shelf, **arguments)
 
+    @pytest.mark.parametrize("source", [None, "keys.json", Shelf])
+    def test_what_is_no_source(self, source: Any) -> None:
+        """A path is not a source; the message names what takes it."""
+        with pytest.raises(ConfigError, match=r"source must be a key source.*KeyRing.follow"):
+            KeyRingWatcher(source)
+
+    def test_what_is_no_callback(self, shelf: Shelf) -> None:
+        """A callback is a function."""
+        odd: Any = "print"
+        with pytest.raises(ConfigError, match="callback must be a function, not str"):
+            KeyRingWatcher(shelf, callback=odd)
+
     def test_a_mounted_secret(self, ring: KeyRing, tmp_path: Path) -> None:
         """A volume whose link is turned to another folder, as Kubernetes does, is followed."""
         for number, content in enumerate((ring, ring.add(now=NOW))):

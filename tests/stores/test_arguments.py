@@ -97,6 +97,18 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: RedisServer("redis://h/0/1"), "invalid URL for redis-py"),
     (lambda: RedisServer("redis://h/0#secret"), "invalid URL for redis-py"),
     (lambda: RedisServer("redis://h?protocol=9"), "invalid URL for redis-py"),
+    (
+        lambda: RedisServer(REDIS).revocations(may_forget="false"),  # type: ignore[arg-type]
+        "may_forget must be True or False, not str",
+    ),
+    (
+        lambda: MemcachedServer("localhost:1").revocations(may_forget=1),  # type: ignore[arg-type]
+        "may_forget must be True or False, not int",
+    ),
+    (
+        lambda: Database(SQLITE).keys(shared_file="false"),  # type: ignore[arg-type]
+        "shared_file must be True or False, not str",
+    ),
     (lambda: MemcachedServer("memcached://h:0"), "server must be host:port"),
     (lambda: MemcachedServer("memcached://h:65536"), "server must be host:port"),
     (lambda: MemcachedServer("memcached://h:secret"), "server must be host:port"),

@@ -336,6 +336,11 @@ def test_express_needs_both_of_its_cookies() -> None:
         assert browser.session.refused == ("bad_signature" if name == "session" else None)
 
 
+def _fail(state: Any) -> Any:
+    """Fail as an assertion of the application does."""
+    raise AssertionError(state)
+
+
 @pytest.mark.parametrize(
     ("convert", "says"),
     [
@@ -346,6 +351,7 @@ def test_express_needs_both_of_its_cookies() -> None:
         (lambda state: {"__proto__": "secret value"}, "__proto__"),
         (lambda state: {"text": "secret value" * 400}, "4[0-9]{3}|[5-9][0-9]{3}"),
         (lambda state: state["secret value"], "subject or convert raised a KeyError"),
+        (_fail, "subject or convert raised a AssertionError"),
         (lambda state: state.secret_value, "subject or convert raised a AttributeError"),
     ],
 )

@@ -13,7 +13,7 @@ from math import isnan
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import StateError
+from tokensession.errors import ConfigError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,16 @@ _FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "microseco
 def hidden(record: object) -> str:
     """Return a repr without values, because error pages show local variables."""
     return f"<{type(record).__name__}>"
+
+
+def check_switch(name: str, value: object) -> None:
+    """Refuse a switch that is not a bool: "false", of an environment variable, would be true.
+
+    Raises:
+        ConfigError: It is another object; the message has the switch's name.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be True or False, not {type(value).__name__}")
 
 
 def core_value(value: Any, path: str, depth: int = 1, convert: Convert | None = None) -> Any:

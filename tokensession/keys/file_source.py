@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tokensession.errors import ConfigError
+from tokensession.format.core_values import check_switch
 from tokensession.keys.names import check_path, check_variable, shown_variable
 from tokensession.keys.private_file import (
     create_private_file,
@@ -31,6 +32,7 @@ class FileSource:
 
     def __init__(self, path: str | os.PathLike[str], *, shared_file: bool = False) -> None:
         check_path(path)
+        check_switch("shared_file", shared_file)
         self._path = os.fspath(path)
         self._shared_file = shared_file
 

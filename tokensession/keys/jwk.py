@@ -217,7 +217,7 @@ def generate_key(
             "d": _text(numbers.private_value.to_bytes(32, "big")),
         }
     else:
-        known = FOREIGN_ALGORITHMS.get(algorithm, "alg must be HS256, Ed25519 or ES256")
+        known = FOREIGN_ALGORITHMS.get(str(algorithm), "alg must be HS256, Ed25519 or ES256")
         raise ConfigError(f"cannot generate a key: {known}")
     encryption = {"kty": "oct", "kid": kid, "use": "enc", "alg": "A256GCM", "k": secret}
     return parse_key(kid, [signature, encryption])

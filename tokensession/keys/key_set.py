@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tokensession.errors import ConfigError
+from tokensession.format.core_values import check_switch
 from tokensession.format.seconds import whole_seconds
 from tokensession.keys import changes
 from tokensession.keys.document import Document, check_serial, parse_document, write_document
@@ -24,7 +26,7 @@ from tokensession.keys.schedule import (
 from tokensession.keys.signer import Signer, State, signer_of, states_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class KeySet:
@@ -46,9 +48,10 @@ class KeySet:
     def __init__(
         self, keys: Iterable[Key], *, serial: int = 0, members: Mapping[str, Any] | None = None
     ) -> None:
-        if isinstance(keys, str | bytes):
+        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
             raise ConfigError(
-                "the keys must be Key objects, not text: use KeyRing.from_jwks(document)"
+                f"the keys must be Key objects, not {type(keys).__name__}: use "
+                "KeyRing.from_jwks(document)"
             )
         by_kid: dict[str, Key] = {}
         for key in keys:
@@ -107,7 +110,7 @@ class KeySet:
         """Return the key of a kid; raise ConfigError if the set does not list it."""
         try:
             return self._by_kid[kid]
-        except KeyError:
+        except (KeyError, TypeError):  # such as a list
             known = ", ".join(sorted(self._by_kid))
             name = f"key {kid!r}" if is_kid(kid) else "such key"
             raise ConfigError(f"the ring has no {name}: use one of {known}") from None
@@ -175,6 +178,7 @@ class KeySet:
             private: Include the secrets. Otherwise the document contains only what can be
                 published: the public halves of asymmetric keys that are not revoked.
         """
+        check_switch("private", private)
         if private:
             return write_document(Document([*self], self._serial, self._members))
         return {"keys": [jwk for key in self for jwk in key.to_jwks()]}

@@ -59,10 +59,12 @@ def check_path(name: object, noun: str = "key file") -> None:
     Raises:
         ConfigError: The path looks like something else; the message does not show it.
     """
-    text = os.fspath(name) if isinstance(name, os.PathLike) else name
+    if not isinstance(name, str | os.PathLike):
+        raise ConfigError(f"the name of a {noun} is needed, not {type(name).__name__}: pass a path")
+    text: str | bytes = os.fspath(name)
     if isinstance(text, bytes):
         text = text.decode("latin-1")
-    found = _what(text) if isinstance(text, str) else None
+    found = _what(text)
     if found is not None:
         what, remedy = found
         raise ConfigError(f"the name of a {noun} is needed, not {what} (not shown): {remedy}")

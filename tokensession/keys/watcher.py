@@ -102,6 +102,13 @@ class KeyRingWatcher:
         refresh = _checked("refresh", refresh, MAX_REFRESH)
         cooldown = min(DEFAULT_COOLDOWN, refresh) if cooldown is None else cooldown
         self._cooldown = _checked("cooldown", cooldown, refresh)
+        if isinstance(source, type) or not hasattr(source, "read"):
+            raise ConfigError(
+                f"source must be a key source, not {type(source).__name__}: call "
+                "KeyRing.follow(path), or pass stores.connect(url).keys()"
+            )
+        if callback is not None and not callable(callback):
+            raise ConfigError(f"callback must be a function, not {type(callback).__name__}")
         self._source = source
         self._callback = callback
         begun = uptime()

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Expired, Malformed
-from tokensession.format.core_values import MAX_INT
+from tokensession.format.core_values import MAX_INT, check_switch
 from tokensession.format.seconds import duration
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class LegacyReader(ABC):
                               'lambda state: state.get("user_id")')  # fmt: skip
         if self.convert is not None and not callable(self.convert):
             raise ConfigError("convert must be a function of the state")
+        check_switch("keep_cookie", self.keep_cookie)
         cap = None if self.cap is None else duration("cap", self.cap)
         object.__setattr__(self, "cap_seconds", cap)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from tokensession.errors import ConfigError, SessionTooLarge
+from tokensession.format.core_values import check_switch
 from tokensession.tokens.limits import MAX_TOKEN, TOO_LARGE
 
 if TYPE_CHECKING:
@@ -111,11 +112,8 @@ class Cookie:
         object.__setattr__(self, "_attributes", "".join(attributes))
 
     def _check_switches(self) -> None:
-        # "false", for example from an environment variable, would count as true.
         for name in ("partitioned", "persistent", "http_development"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise ConfigError(f"{name} must be True or False, not {type(value).__name__}")
+            check_switch(name, getattr(self, name))
 
     def _check_development(self, prefix: str) -> None:
         if prefix:

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from tokensession.web.cookies import Header, Headers
 
 _SID_LABEL: Final = b"tokensession/v1/legacy\0"
-# The errors that the application's functions can raise for an unexpected state.
-_REFUSALS: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 _log = logging.getLogger("tokensession")
 
@@ -202,7 +200,7 @@ def _converted(reader: LegacyReader, found: LegacySession) -> tuple[Subject, obj
     try:
         subject = reader.subject(found.state)
         return subject, found.state if reader.convert is None else reader.convert(found.state)
-    except _REFUSALS as error:
+    except Exception as error:  # noqa: BLE001  # an application's function can raise any
         kind = type(error).__name__
     # Raised outside the except block, so that no chained exception holds the state.
     raise _unfit(reader, f"subject or convert raised a {kind}")

@@ -15,6 +15,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokensession.errors import StoreError
+from tokensession.format.core_values import check_switch
 from tokensession.revocation import decision
 from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.limits import SWEEP_MARGIN
@@ -45,6 +46,7 @@ class MemcachedStore(Role[MemcachedServer], Store):
     ) -> None:
         connection = MemcachedServer.of(connection, options)
         super().__init__(connection)
+        check_switch("may_forget", may_forget)
         self._may_forget = may_forget
         self._prefix = f"{connection.prefix}:revocation:"
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Revoked, StoreError
 from tokensession.format.claims import SID_BYTES
+from tokensession.format.core_values import check_switch
 from tokensession.revocation import decision
 from tokensession.revocation.decision import NEVER, Denial, Ended, Entries, Keep, Mark
 from tokensession.revocation.limits import BATCH, CHANGE_BYTES, SWEEP_BATCH, SWEEP_MARGIN
@@ -68,6 +69,7 @@ class RedisStore(Role[RedisServer], Store):
                 "the client reads from replicas, which can miss a revocation: create it without "
                 "read_from_replicas and load_balancing_strategy"
             )
+        check_switch("may_forget", may_forget)
         self._may_forget = may_forget
         self._keys = [f"{{{connection.prefix}}}:revocation:{member}" for member in _MEMBERS]
         listed_keys = [f"{{{connection.prefix}}}:directory:{member}" for member in _LISTED]
