@@ -199,6 +199,25 @@ def test_flash() -> None:
     assert client.get("/flashed").json == {"messages": []}
 
 
+def test_an_error_page_after_a_state_that_cannot_be_written() -> None:
+    """The page can show the session, so it varies on it."""
+    app = shop()
+
+    @app.get("/bad")
+    def bad() -> str:
+        flask.session["value"] = object()
+        return ""
+
+    @app.errorhandler(500)
+    def failed(error: Exception) -> tuple[str, int]:
+        return f"sorry, {flask.session.get('user')}", 500
+
+    response = app.test_client().get("/bad", base_url="https://test")
+    assert (response.status_code, response.text) == (500, "sorry, None")
+    assert response.headers["Vary"] == "Cookie"
+    assert "Set-Cookie" not in response.headers
+
+
 def test_the_test_client_changes_sessions() -> None:
     """`session_transaction` changes the test client's session."""
     client = shop().test_client()

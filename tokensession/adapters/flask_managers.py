@@ -99,6 +99,7 @@ class Managers(NamedTuple):
             release(response, session)
             answer = refusal(manager, error, encoded(headers) + fields)
             if answer is None:
+                session._late()  # the framework's error page can show the session
                 raise
             _refuse(response, answer)
             manager.complete(session)
