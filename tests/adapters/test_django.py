@@ -65,7 +65,7 @@ from .conformance import (
     start_cookie,
     unique,
 )
-from .django_site import SessionMiddleware, User, asgi_application, wsgi_application
+from .django_site import MIDDLEWARE, SessionMiddleware, User, asgi_application, wsgi_application
 from .servers import Site, serve_asgi, serve_wsgi
 from .test_bare_wsgi import WSGI_NOTES, WSGI_UNABLE
 
@@ -606,6 +606,10 @@ def test_good_settings() -> None:
             {"MIDDLEWARE": ["django.contrib.sessions.middleware.SessionMiddleware"]},
             "tokensession.E004",
         ),
+        (
+            {"MIDDLEWARE": ["django.contrib.sessions.middleware.SessionMiddleware", *MIDDLEWARE]},
+            "tokensession.E004",
+        ),
         ({"SESSION_COOKIE_NAME": "sessionid"}, "tokensession.W001"),
         ({"SESSION_COOKIE_AGE": 60}, "tokensession.W002"),
         ({"SESSION_SAVE_EVERY_REQUEST": True}, "tokensession.W002"),
@@ -615,6 +619,16 @@ def test_good_settings() -> None:
 def test_unsafe_settings(changed: dict[str, Any], found: str) -> None:
     """Each is found by Django's own system checks, by a name of its own."""
     assert problems(**changed) == {found}
+
+
+def test_djangos_own_middleware_beside_ours() -> None:
+    """It would put an id into the cookie in place of the token, so the start fails."""
+    both = ["django.contrib.sessions.middleware.SessionMiddleware", *MIDDLEWARE]
+    with (
+        override_settings(MIDDLEWARE=both),
+        pytest.raises(ConfigError, match="which would replace the session"),
+    ):
+        Client().get("/")
 
 
 def plain_manager(**cookie: Any) -> SessionManager[Any]:

@@ -10,7 +10,7 @@ from django.core import checks
 from django.utils.module_loading import import_string
 
 from tokensession.adapters.django.configured import configured_manager
-from tokensession.adapters.django.middleware import SessionMiddleware
+from tokensession.adapters.django.middleware import DJANGOS, SessionMiddleware
 from tokensession.errors import ConfigError
 from tokensession.sessions.policy import Policy
 
@@ -57,7 +57,8 @@ def _errors() -> Iterator[checks.CheckMessage]:
             "SESSION_ENGINE is a different engine", hint=hint, id="tokensession.E003"
         )
     classes = [import_string(name) for name in settings.MIDDLEWARE]
-    if not any(isinstance(c, type) and issubclass(c, SessionMiddleware) for c in classes):
+    ours = any(isinstance(c, type) and issubclass(c, SessionMiddleware) for c in classes)
+    if not ours or DJANGOS in settings.MIDDLEWARE:
         yield checks.Error(
             "MIDDLEWARE has Django's own SessionMiddleware, which accepts ambiguous cookies and "
             "does not renew sessions",

@@ -6,6 +6,7 @@ from functools import partial
 from http.cookies import Morsel
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.contrib.sessions import middleware
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tokensession.web.unavailable import Refusal
 
 
+DJANGOS: Final = "django.contrib.sessions.middleware.SessionMiddleware"
 _TEST_SERVER: Final = "testserver"  # the host of Django's test client, which keeps Secure cookies
 _FAILED: Final = 500  # from this status on, Django saves nothing
 
@@ -44,6 +46,11 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     """
 
     def __init__(self, get_response: Any) -> None:
+        if DJANGOS in settings.MIDDLEWARE:
+            raise ConfigError(
+                f"MIDDLEWARE has {DJANGOS} too, which would replace the session or its cookie: "
+                "remove it"
+            )
         super().__init__(get_response)
         self._manager = configured_manager()
         self._until_closed = until_closed(self._manager)
