@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tokensession import StoreError
 from tokensession.sessions.steps import from_here_to_the_end, run, run_beside
 
 if TYPE_CHECKING:
@@ -144,16 +145,24 @@ class Cancelled:
         assert self._released.wait(60)
         self.done.append("called")
 
-    async def cancel(self, steps: Steps[Any]) -> None:
-        """Run the steps, and cancel them in their call."""
+    async def cancel(self, steps: Steps[Any], *, again: bool = False) -> None:
+        """Run the steps, and cancel them in their call, once or as often as anyio does."""
         task = asyncio.ensure_future(run_beside(steps))
         await asyncio.to_thread(self._running.wait, 60)
         task.cancel()
         for _ in range(3):
             await asyncio.sleep(0)
+            if again:
+                task.cancel()
+        if again:
+            with pytest.raises(asyncio.CancelledError):
+                await task
         self._released.set()
         with pytest.raises(asyncio.CancelledError):
             await task
+        for other in asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait([other])
+        await asyncio.sleep(0)
 
 
 def test_a_cancellation_is_thrown_into_the_steps() -> None:
@@ -172,17 +181,24 @@ def test_a_cancellation_is_thrown_into_the_steps() -> None:
     assert one.done == ["cancelled", "called"]  # the thread ends by itself
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_cancellation_waits_for_what_must_not_be_cancelled(*, fails: bool) -> None:
-    """What ends is recorded to the end, and then the cancellation is raised."""
+@pytest.mark.parametrize("error", [None, ConnectionError("a secret"), StoreError("it is down")])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_cancellation_does_not_stop_what_must_not_be_cancelled(
+    error: Exception | None, caplog: pytest.LogCaptureFixture, *, again: bool
+) -> None:
+    """The steps run to their end, and the log has their error, as the cancellation comes first."""
     one = Cancelled()
 
     def steps() -> Steps[None]:
         yield from_here_to_the_end
         yield one.call
         yield lambda: one.done.append("and this")
-        if fails:
-            raise ConnectionError("down")
+        if error is not None:
+            raise error
 
-    asyncio.run(one.cancel(steps()))
+    asyncio.run(one.cancel(steps(), again=again))
     assert one.done == ["called", "and this"]
+    said: dict[type, str] = {ConnectionError: "ConnectionError", StoreError: "it is down"}
+    logged = [record.getMessage() for record in caplog.records]
+    cause = said.get(type(error))
+    assert logged == ([f"the session of a cancelled request was not saved: {cause}"] * bool(error))

@@ -8,10 +8,15 @@ event loop. So each decision is written once, for both.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias, TypeVar
 
+from tokensession.errors import TokenSessionError
+
 R = TypeVar("R")
+
+_log = logging.getLogger("tokensession")
 
 Steps: TypeAlias = Generator[Callable[[], Any], Any, R]
 
@@ -45,8 +50,9 @@ def run(steps: Steps[R]) -> R:
 async def run_beside(steps: Steps[R]) -> R:
     """Make each call in another thread, and return the result of the steps.
 
-    A cancellation after `from_here_to_the_end` is raised when the steps have ended. If the event
-    loop is not asyncio's, calls are made in this thread.
+    A cancellation after `from_here_to_the_end` is raised when the steps have ended; a second one,
+    as anyio sends it, at once. In both cases the steps run to their end. If the event loop is not
+    asyncio's, calls are made in this thread.
     """
     try:
         asyncio.get_running_loop()
@@ -68,6 +74,14 @@ async def run_beside(steps: Steps[R]) -> R:
     try:
         return await asyncio.shield(rest)
     except asyncio.CancelledError:
+        rest.add_done_callback(_tell_failure)  # because the cancellation comes first
         await asyncio.wait([rest])
-        rest.exception()  # marks it as retrieved, because the cancellation comes first
         raise
+
+
+def _tell_failure(rest: asyncio.Future[Any]) -> None:
+    """Log the error of steps whose caller was cancelled."""
+    error = None if rest.cancelled() else rest.exception()
+    if error is not None:
+        text = str(error) if isinstance(error, TokenSessionError) else type(error).__name__
+        _log.warning("the session of a cancelled request was not saved: %s", text)
