@@ -518,3 +518,11 @@ def test_a_type_that_raises() -> None:
         form.checked(_Failing(), None, touched=None, former=None)
     assert caught.value.__context__ is None
     assert state_format(_Undue).empty() is None
+
+
+@pytest.mark.parametrize("state", [{}, {"a": 0}])
+def test_a_dict_in_the_place_of_its_type(state: Any) -> None:
+    """It is refused with both types, although it would be read as the type."""
+    form: Any = state_format(msgspec.defstruct("Plain", [("a", int, 0)]))
+    with pytest.raises(StateError, match="state: is a dict, not a Plain"):
+        form.checked(state, None, touched=None, former=None)

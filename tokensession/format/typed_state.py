@@ -141,6 +141,8 @@ class TypedState(Generic[StateT]):
         differs = True
         with contextlib.suppress(*_OWN_ERRORS):
             differs = bool(back != state and back == self._decode_state(packed))
+        if differs and type(back) is not type(state):
+            raise StateError("state", f"is a {type(state).__name__}, not a {self._name}")
         if differs:
             raise StateError(
                 "state",

@@ -214,7 +214,8 @@ class SessionStore(DjangoSession):
             return
         if revocations is not None:
             at = int(time())
-            revocations.replace(former, value.sid, value.subject, value.started_at, at)
+            ids = (former, value.sid)
+            revocations.replace(*ids, value.subject, value.started_at, at, cap=value.cap)
         elif self._client is None and self._is_carried:
             raise ConfigError(NO_LIST)
         self._key = self._manager.codec.renew(self)
