@@ -230,6 +230,15 @@ class TestGetters:
         with pytest.raises(ConfigError, match="uses a Header"):
             app.session_interface.get_cookie_name(app)
 
+    def test_overrides_are_refused(self) -> None:
+        """A getter of a subclass would have no effect on the cookie; other methods have."""
+        with pytest.raises(ConfigError, match="overrides get_cookie_domain, should_set_cookie"):
+            type(
+                "OfTenants", (SessionInterface,),
+                {"get_cookie_domain": lambda *_: "a.example", "should_set_cookie": lambda *_: 0},
+            )  # fmt: skip
+        type("Quiet", (SessionInterface,), {"save_session": lambda *_: None})
+
 
 def test_modified_tells_whether_something_changed() -> None:
     """Nested changes count, reading does not, and an application can set it."""

@@ -205,6 +205,28 @@ def test_flash_permanent_and_refused_handshakes() -> None:
         asyncio.run(talk())
 
 
+def test_the_getters_tell_of_the_cookie_that_is_set() -> None:
+    """Quart's public getters tell the name and attributes of our cookie."""
+    app = Quart("getters")
+    app.session_interface = ours = SessionInterface(RING)
+
+    @app.get("/")
+    async def home() -> str:
+        quart.session["n"] = 1
+        return ""
+
+    async def ask() -> str:
+        response = await app.test_client().get("/", scheme="https")
+        return str(response.headers["Set-Cookie"])
+
+    line = asyncio.run(ask())
+    assert line.startswith(f"{ours.get_cookie_name(app)}=")
+    assert f"SameSite={ours.get_cookie_samesite(app)}" in line
+    assert ("Secure" in line, "HttpOnly" in line) == (
+        ours.get_cookie_secure(app), ours.get_cookie_httponly(app),
+    )  # fmt: skip
+
+
 def test_revocation() -> None:
     """The store is an argument of the interface; a handshake that cannot be judged is a 503."""
     store = WatchedStore()

@@ -23,6 +23,7 @@ except ImportError as _missing:
         f"tokensession.adapters.flask needs Flask: {how_to_install('flask')}"
     ) from _missing
 
+from tokensession.adapters.flask_cookie import CookieGetters
 from tokensession.adapters.flask_managers import ManagersByApp
 from tokensession.adapters.flask_session import Session, session_of
 from tokensession.adapters.wsgi import RequestHeaders
@@ -44,7 +45,7 @@ __all__ = ["SessionInterface", "session_of"]
 _PRESERVED = "werkzeug.debug.preserve_context"  # a test client reads the session afterwards
 
 
-class SessionInterface(sessions.SessionInterface):
+class SessionInterface(CookieGetters, sessions.SessionInterface):
     """Flask's sessions in tokens: set it as ``app.session_interface``.
 
     The settings are read at each request: SESSION_COOKIE_NAME, SESSION_COOKIE_DOMAIN,
@@ -68,38 +69,6 @@ class SessionInterface(sessions.SessionInterface):
         **options: Unpack[Options],
     ) -> None:
         self._managers = ManagersByApp(keys, current_session, options)
-
-    def get_cookie_name(self, app: Flask) -> str:
-        """Return the name of the cookie."""
-        return self._managers.of(app).cookie.name
-
-    def get_cookie_domain(self, app: Flask) -> str | None:
-        """Return the domain of the cookie, or None for only the host."""
-        return self._managers.of(app).cookie.domain
-
-    def get_cookie_path(self, app: Flask) -> str:
-        """Return the path of the cookie."""
-        return self._managers.of(app).cookie.path
-
-    def get_cookie_httponly(self, app: Flask) -> bool:  # noqa: ARG002  # Flask's signature
-        """Return True: scripts cannot read the cookie."""
-        return True
-
-    def get_cookie_secure(self, app: Flask) -> bool:
-        """Tell whether the cookie is sent only over https."""
-        return not self._managers.of(app).cookie.http_development
-
-    def get_cookie_samesite(self, app: Flask) -> str:
-        """Return the SameSite attribute of the cookie."""
-        return self._managers.of(app).cookie.same_site
-
-    def get_cookie_partitioned(self, app: Flask) -> bool:
-        """Tell whether the cookie is partitioned by top-level site."""
-        return self._managers.of(app).cookie.partitioned
-
-    def should_set_cookie(self, app: Flask, session: Any) -> bool:  # noqa: ARG002  # Flask's signature
-        """Tell whether the response sets the cookie, except for a renewal."""
-        return bool(session.modified)
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Return the session of a request. It is opened lazily."""

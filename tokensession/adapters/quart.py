@@ -23,6 +23,7 @@ except ImportError as _missing:
         f"tokensession.adapters.quart needs Quart: {how_to_install('quart')}"
     ) from _missing
 
+from tokensession.adapters.flask_cookie import CookieGetters
 from tokensession.adapters.flask_managers import ManagersByApp
 from tokensession.adapters.flask_session import session_of
 from tokensession.sessions.steps import run_beside
@@ -45,7 +46,7 @@ __all__ = ["SessionInterface", "session_of"]
 
 
 # Quart declares `session_interface` as this class, so checkers take nothing else.
-class SessionInterface(sessions.SecureCookieSessionInterface):
+class SessionInterface(CookieGetters, sessions.SecureCookieSessionInterface):
     """Quart's sessions in tokens: set it as ``app.session_interface``.
 
     A WebSocket reads the session of its handshake. Quart accepts it without headers, so a change
