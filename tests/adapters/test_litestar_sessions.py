@@ -12,6 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.exceptions import LitestarException, WebSocketDisconnect
 from litestar.middleware import DefineMiddleware
+from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.params import FromPath
 from litestar.plugins.flash import FlashConfig, FlashPlugin, flash
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -21,6 +22,7 @@ from litestar.template import TemplateConfig
 from litestar.testing import TestClient
 
 from tokensession import ConfigError, Cookie, Header, KeyRing, SessionCodec, SessionManager
+from tokensession.adapters import replaced
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.adapters.litestar import SessionConfig
 from tokensession.stores.memory.revocation import MemoryStore
@@ -301,3 +303,47 @@ def test_what_a_configuration_tells() -> None:
     assert (config.key, config.secure, config.samesite) == ("shop", False, "strict")
     with pytest.raises(ConfigError, match="need a cookie"):
         SessionConfig(KeyRing.generate(), cookie=Header())
+
+
+@get("/count", sync_to_thread=False)
+def count(request: Request[Any, Any, Any]) -> int:
+    """Count in the session."""
+    request.session["n"] = request.session.get("n", 0) + 1
+    return int(request.session["n"])
+
+
+async def anyone(session: Any, _connection: Any) -> Any:
+    """Let anyone in who has a session."""
+    return session or "first"
+
+
+@post("/set", sync_to_thread=False)
+def set_count(request: Request[Any, Any, Any]) -> None:
+    """Replace the session."""
+    request.set_session({"n": 7})
+
+
+OWN = CookieBackendConfig(secret=b"x" * 32)
+AUTH = SessionAuth[Any, Any](
+    retrieve_user_handler=anyone, session_backend_config=OWN, exclude=["/count"]
+)
+SECOND: dict[str, dict[str, Any]] = {
+    "middleware": {"middleware": [OWN.middleware]},
+    "SessionAuth": {"on_app_init": [AUTH.on_app_init]},
+    "none": {},
+}
+
+
+@pytest.mark.parametrize("second", SECOND)
+def test_litestars_own_middleware_is_warned_of_once(
+    second: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warning names its configuration, which keeps the state too."""
+    monkeypatch.setattr(replaced, "_warned", set())
+    plugins = [SessionConfig(KeyRing.generate())]
+    app = Litestar([count, set_count], plugins=plugins, logging_config=None, **SECOND[second])
+    with TestClient(app, base_url="https://test.local") as client:
+        assert [client.get("/count").json() for _ in range(2)] == [1, 2]
+        client.post("/set")
+    assert caplog.text.count("a second session middleware") == (second != "none")
+    assert ("CookieBackendConfig" in caplog.text) == (second != "none")

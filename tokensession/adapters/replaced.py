@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from tokensession.errors import ConfigError
+from tokensession.web.manager import SessionManager
 from tokensession.web.request_session import RequestSession
 
 _log = logging.getLogger("tokensession")
@@ -47,6 +48,9 @@ def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession
     if other is session or isinstance(other, RequestSession):
         return
     if _LITESTAR in scope:
+        second = _second_of(scope[_LITESTAR])
+        if second is not None:
+            _warn(second, key, "keeps the application's state in a second cookie or store")
         if other is None or getattr(other, "name", None) == "EMPTY":
             session.clear()
             return
@@ -59,6 +63,20 @@ def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession
             "the session was removed from the scope but has not ended: call request.session.clear()"
         )
     _warn(other, key)
+
+
+def _second_of(app: Any) -> object | None:
+    """Return the configuration of Litestar's own session middleware in an application, if any."""
+    module = sys.modules.get("litestar.middleware.session.base")
+    for given in getattr(app, "middleware", ()):
+        arguments = getattr(given, "kwargs", {})
+        config = getattr(arguments.get("backend"), "config", None)
+        if config is None:  # SessionAuth's
+            config = getattr(arguments.get("config"), "session_backend_config", None)
+        is_own = isinstance(getattr(config, "manager", None), SessionManager)
+        if module is not None and isinstance(config, module.BaseBackendConfig) and not is_own:
+            return config  # type: ignore[no-any-return]  # it is an object
+    return None
 
 
 def check_in_place(scope: MutableMapping[str, Any], key: str, begun_with: object) -> None:
@@ -104,7 +122,7 @@ def tell_of_outer(other: object, key: str) -> None:
 
 
 def _warn(
-    other: Mapping[str, Any],
+    other: object,
     key: str,
     effect: str = "carries the application's state in its own cookie, and tokensession's does not",
 ) -> None:
@@ -113,7 +131,7 @@ def _warn(
     if (told := f"{name} {effect}") not in _warned:
         _warned.add(told)
         _log.warning(
-            "a second session middleware has put a %s into scope[%r], so it %s: remove the second "
+            "a second session middleware (of %s) uses scope[%r], so it %s: remove the second "
             "middleware (docs/packages.md has the lines for packages that add one)",
             name, key, effect,
         )  # fmt: skip
