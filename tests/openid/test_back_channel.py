@@ -225,6 +225,9 @@ def test_requests(body: bytes, kind: str | None, status: int) -> None:
         {"subject": "sub"},
         {"algorithms": "RS256"},
         {"algorithms": []},
+        {"algorithms": None},
+        {"require_exp": "false"},
+        {"require_typ": 0},
         {"keys": "http://id.example/jwks"},
         {"keys": "ftp://id.example/jwks"},
         {"keys": {}},
@@ -239,7 +242,10 @@ def test_unsafe_configurations(wrong: dict[str, Any]) -> None:
 
 def test_it_needs_a_list() -> None:
     """A log-out needs a revocation list, because it could end no session without one."""
-    codec = SessionCodec(KeyRing.generate())
+    codec: Any = SessionCodec(KeyRing.generate())
+    ring: Any = KeyRing.generate()
+    with pytest.raises(ConfigError, match="codec must be a SessionCodec, not KeyRing"):
+        BackChannelLogout(ring, issuer=ISSUER, audience=CLIENT, keys=key_set())
     with pytest.raises(ConfigError, match="revocation"):
         BackChannelLogout(codec, issuer=ISSUER, audience=CLIENT, keys=key_set())
 

@@ -109,6 +109,9 @@ WRONG: list[tuple[Callable[[], object], str]] = [
         lambda: Database(SQLITE).keys(shared_file="false"),  # type: ignore[arg-type]
         "shared_file must be True or False, not str",
     ),
+    (lambda: RedisServer(REDIS).keys(0), "key must be the name of a document, not int"),  # type: ignore[arg-type]
+    (lambda: Database(SQLITE).keys([]), "key must be the name of a document, not list"),  # type: ignore[arg-type]
+    (lambda: Database(SQLITE).create([]), "a role must be one of"),  # type: ignore[arg-type]
     (lambda: MemcachedServer("memcached://h:0"), "server must be host:port"),
     (lambda: MemcachedServer("memcached://h:65536"), "server must be host:port"),
     (lambda: MemcachedServer("memcached://h:secret"), "server must be host:port"),

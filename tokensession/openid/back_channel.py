@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 from tokensession.errors import ConfigError, StateError, StoreError
+from tokensession.format.core_values import check_switch
 from tokensession.format.seconds import whole_seconds
 from tokensession.openid.logout_token import (
     ALGORITHMS,
@@ -21,9 +23,10 @@ from tokensession.openid.logout_token import (
 )
 from tokensession.openid.provider_keys import ProviderKeys
 from tokensession.sessions.steps import one_step, run_beside
+from tokensession.tokens.revoking import Revoker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from tokensession.tokens.codec import SessionCodec
 
@@ -94,6 +97,8 @@ class BackChannelLogout:
         require_exp: bool = True,
         require_typ: bool = True,
     ) -> None:
+        if not isinstance(codec, Revoker):
+            raise ConfigError(f"codec must be a SessionCodec, not {type(codec).__name__}")
         if codec.revocations is None:
             raise ConfigError(
                 "a provider's log-out needs a revocation list: pass SessionCodec(revocation=store)"
@@ -101,12 +106,14 @@ class BackChannelLogout:
         for name, value in (("issuer", issuer), ("audience", audience)):
             if not isinstance(value, str) or not value:
                 raise ConfigError(f"{name} must be text, as the provider's tokens have it")
-        chosen = tuple(algorithms)
+        chosen = tuple(algorithms) if isinstance(algorithms, Iterable) else ()
         unknown = [name for name in chosen if name not in ALGORITHMS]
         if isinstance(algorithms, str) or unknown or not chosen:
             raise ConfigError(f"algorithms must be some of {', '.join(ALGORITHMS)}")
         if not callable(subject):
             raise ConfigError("subject must be a function of the token's claims")
+        check_switch("require_exp", require_exp)
+        check_switch("require_typ", require_typ)
         self._codec = codec
         self._expected = Expected(issuer, audience, chosen, require_exp, require_typ)
         self._keys = ProviderKeys(keys)

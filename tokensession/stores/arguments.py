@@ -109,6 +109,13 @@ def check_prefix(prefix: str) -> None:
         raise ConfigError("prefix must be 1 to 64 letters, digits and _ . : -")
 
 
+def row_name(key: str, default: str) -> str:
+    """Return the name of a key document in a store; raise ConfigError if it is not text."""
+    if not isinstance(key, str):
+        raise ConfigError(f"key must be the name of a document, not {type(key).__name__}")
+    return key or default
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text; the other lines can contain values."""
     line = str(error).strip().partition("\n")[0]

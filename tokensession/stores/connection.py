@@ -120,7 +120,7 @@ class Connection(ABC):
             StoreError: The store is unreachable, or of another version.
         """
         for role in roles:
-            if role not in _MODULES:
+            if not isinstance(role, str) or role not in _MODULES:
                 raise ConfigError(f"a role must be one of {', '.join(_MODULES)}")
             if role not in self._asked:
                 getattr(self, role)()

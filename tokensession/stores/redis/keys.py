@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redis import exceptions
 
 from tokensession.errors import StoreError
-from tokensession.stores.arguments import first_line
+from tokensession.stores.arguments import first_line, row_name
 from tokensession.stores.connection import Role
 from tokensession.stores.redis.server import ERRORS, RedisServer, remedy_of
 
@@ -50,7 +50,7 @@ class RedisKeySource(Role[RedisServer]):
     def __init__(self, connection: RedisServer | Any, *, key: str = "", **options: Any) -> None:
         connection = RedisServer.of(connection, options)
         super().__init__(connection)
-        self._key = key or DEFAULT_NAME
+        self._key = row_name(key, DEFAULT_NAME)
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.core_values import check_switch
 from tokensession.keys.file_access import check_private
+from tokensession.stores.arguments import row_name
 from tokensession.stores.connection import Role
 from tokensession.stores.sql.database import Database, Messages
 from tokensession.stores.sql.engine import sqlite_file
@@ -46,7 +47,7 @@ class SQLKeySource(Role[Database]):
     ) -> None:
         connection = Database.of(connection, options)
         super().__init__(connection)
-        self._key = key or DEFAULT_NAME
+        self._key = row_name(key, DEFAULT_NAME)
         check_switch("shared_file", shared_file)
         self._private_file = None if shared_file else sqlite_file(connection.engine)
         self._says = Messages(f"{self.name}:", ": make it with `tokensession keys new`")
