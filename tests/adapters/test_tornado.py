@@ -350,6 +350,28 @@ def test_a_store_that_fails_while_an_error_is_answered() -> None:
         assert response.headers["set-cookie"] == COOKIE + DELETED_BY
 
 
+@pytest.mark.parametrize("path", ["/state", "/raise"])
+def test_an_error_page_varies_on_the_session(path: str) -> None:
+    """The page of an error can show the session, which is read before it."""
+
+    class Failing(SessionMixin, RequestHandler):
+        def get(self, what: str) -> None:
+            self.session["value"] = object()
+            if what == "raise":
+                raise Handled
+
+        def write_error(self, status_code: int, **_: Any) -> None:
+            self.write(f"sorry, {self.session.subject}")
+
+    app = Application([("/(.*)", Failing)])
+    setup(app, KeyRing.generate())
+    with serve_tornado(app) as site:
+        response = site.get(path)
+        assert (response.status_code, response.text) == (500, "sorry, None")
+        assert response.headers["vary"] == "Cookie"
+        assert "set-cookie" not in response.headers
+
+
 def test_set_up() -> None:
     """Wrong use is told how to do better."""
     app = Application([("/", Handler)])

@@ -26,15 +26,15 @@ except ImportError as _missing:
     ) from _missing
 
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
-from tokensession.sessions.steps import run, run_beside
-from tokensession.web.caching import encoded, is_merged, merged
+from tokensession.sessions.steps import begun, run, run_beside
+from tokensession.web.caching import add_vary, encoded, is_merged, merged
 from tokensession.web.cookies import Cookie
 from tokensession.web.manager import FAILED
 from tokensession.web.options import check_apart, check_key, manager_of
 from tokensession.web.unavailable import refusal, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Unpack
 
     from tornado.web import Application
@@ -135,7 +135,7 @@ class SessionMixin(RequestHandler):
         """Send the written data; the first flush saves the session."""
         if self._saves_at_once():
             return super().flush(include_footers)
-        return _begun(self._after(self._saved(), super().flush))
+        return begun(self._after(self._saved(), super().flush))
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         """End the response; save the session unless a flush has saved it."""
@@ -144,13 +144,13 @@ class SessionMixin(RequestHandler):
         if self._session_failure is not None:  # in a flush or finish, and the application continues
             error, _ = self._session_failure
             self.send_error(FAILED, exc_info=(type(error), error, error.__traceback__))
-            return _begun(asyncio.sleep(0))
+            return begun(asyncio.sleep(0))
         if chunk is not None:
             self.write(chunk)
         if self._saves_at_once():
             return self._end()
         self._finished = True  # so that nothing more is written meanwhile
-        return _begun(self._end_after(self._saved()))
+        return begun(self._end_after(self._saved()))
 
     def send_error(self, status_code: int = FAILED, **kwargs: Any) -> None:
         """Answer an error: a store's with 503, and one after a sign-out with our 500."""
@@ -209,6 +209,7 @@ class SessionMixin(RequestHandler):
         if self._has_failed and status >= FAILED:
             self._complete()
         if all(session.closed for _, session in managed):
+            self._vary()  # an error page can show a session that could not be saved
             return True
         waits = any(session.opened and not manager.storeless for manager, session in managed)
         if waits and status != _UPGRADE:
@@ -247,7 +248,7 @@ class SessionMixin(RequestHandler):
     def _saved(self) -> asyncio.Future[None]:
         """Return the saving that waits for a store; it is started once."""
         if self._session_saving is None:
-            self._session_saving = _begun(self._save_beside())
+            self._session_saving = begun(self._save_beside())
         return asyncio.shield(self._session_saving)
 
     async def _after(self, saved: _Future, send: Callable[[], _Future]) -> None:
@@ -283,6 +284,13 @@ class SessionMixin(RequestHandler):
         for manager, session in self._managed():
             manager.check_unchanged(session)
 
+    def _vary(self) -> None:
+        fields = merged(self._headers.get_all())
+        for manager, session in self._managed():
+            if session.opened and not self._headers_written:
+                add_vary(fields, manager.vary)
+        self._write_headers(fields)
+
     def _write_headers(self, fields: Headers) -> None:
         """Write headers, replacing those of the same name; cookies are added."""
         names = {*filter(is_merged, self._headers), *(name.decode() for name, _ in fields)}
@@ -290,10 +298,3 @@ class SessionMixin(RequestHandler):
             self.clear_header(name)
         for field, text in fields:
             self.add_header(field.decode().title(), text.decode("latin-1"))
-
-
-def _begun(steps: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
-    """Start a task whose error needs no awaiting, because the handler meets it later too."""
-    task = asyncio.ensure_future(steps)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return task

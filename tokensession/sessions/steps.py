@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeAlias, TypeVar
 
 from tokensession.errors import TokenSessionError
@@ -77,6 +77,13 @@ async def run_beside(steps: Steps[R]) -> R:
         rest.add_done_callback(_tell_failure)  # because the cancellation comes first
         await asyncio.wait([rest])
         raise
+
+
+def begun(steps: Coroutine[Any, Any, R]) -> asyncio.Future[R]:
+    """Start a task whose error need not be retrieved, because its caller meets it elsewhere too."""
+    task = asyncio.ensure_future(steps)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 def _tell_failure(rest: asyncio.Future[Any]) -> None:
