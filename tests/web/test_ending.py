@@ -94,6 +94,7 @@ class TestOrder:
             ({}, lambda s: s.sign_in("ada"), ["look_up", "deny"]),
             ({}, lambda s: s.revoke_others(), ["mark"]),
             ({}, lambda s: s.update(n=1), []),
+            ({}, lambda s: [s.revoke_others() for _ in range(9)], ["mark"]),
             ({}, lambda s: (s.revoke_others(), s.regenerate()), ["mark", "replace"]),
             ({}, lambda s: (s.regenerate(), s.revoke_others()), ["mark", "replace"]),
             ({}, lambda s: (s.revoke_others(), s.clear()), ["mark", "deny"]),

@@ -76,17 +76,18 @@ class Ending(Generic[StateT]):
         from tokensession.revocation.decision import Keep  # noqa: PLC0415
 
         opened = value.opened
-        subjects: tuple[Subject, ...] = session._ends_others_of or ()
+        others = session._ends_others_of or ()
+        subjects: tuple[Subject, ...] = others
         if ends and opened is not None and leaves_copies(value):
             subjects = (*subjects, opened.claims.sub)
-        for subject in subjects:
+        for subject in {str(one): one for one in subjects}.values():  # each mark moves ahead
             keep = None
             if opened is not None and is_same(opened.claims.sub, subject):
                 keep = Keep(opened.claims.sid, opened.started_at)
             elif is_same(value.subject, subject):
                 keep = Keep(value.sid, value.started_at)
             yield partial(self._revocations.mark, subject, keep, at)
-            if subject in (session._ends_others_of or ()):
+            if any(is_same(subject, other) for other in others):
                 self._events.tell("ended", subject, None, at, "user")
 
     def replacing(self, value: SessionValue[StateT], at: int) -> Steps[None]:
