@@ -272,3 +272,29 @@ def test_the_error_says_which_size() -> None:
     manager: SessionManager[Any] = SessionManager(RING, cookie=Cookie())
     with pytest.raises(SessionTooLarge):
         in_flask(manager, grow, session_cookie(manager, state=CART).value)
+
+
+class _Busy(dict[str, Any]):
+    """A map that is compared while another thread adds to the map around it."""
+
+    def __init__(self, around: dict[str, Any]) -> None:
+        self._around = around
+        super().__init__(n=1)
+
+    def __eq__(self, other: object) -> bool:
+        self._around[str(len(self._around))] = 1
+        return super().__eq__(other)
+
+    __hash__ = None
+
+
+def test_a_change_that_another_thread_disturbs_raises() -> None:
+    """The change could be written, so it is not forgotten."""
+    manager: SessionManager[Any] = SessionManager(RING)
+    cookie = session_cookie(manager, state=CART)
+    session = manager.open([(b"cookie", cookie.header.encode())])
+    cart = session["cart"]
+    cart.update(a=_Busy(cart), b=1)
+    with pytest.raises(StateError, match="another thread changed it"):
+        unmarked.save(manager, session, [], status=200, method="GET")
+    assert cart["b"] == 1

@@ -65,11 +65,13 @@ def _forget(
 ) -> None:
     """Restore the state that was found, or raise the error if the application means its change."""
     value = session._value
+    member = _MEMBER.match(getattr(error, "path", ""))
     if value is None or session._flagged or not value.is_unmarked:
         raise error
+    if member is None and isinstance(error, StateError):
+        raise error  # of another thread's work, so the change itself can be one to keep
     manager.codec.changes.restore(value)
     session._saved = None
-    member = _MEMBER.match(getattr(error, "path", ""))
     place = member.group() if member else ""
     if place not in _warned and len(_warned) < _MOST:
         _warned.add(place)
