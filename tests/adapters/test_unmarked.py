@@ -13,18 +13,25 @@ import flask
 import pytest
 import quart
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient as AiohttpClient
+from aiohttp.test_utils import TestServer
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 from pyramid.config import Configurator
 from pyramid.request import Request as PyramidRequest
 from pyramid.response import Response as PyramidResponse
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 import tokensession.adapters.quart
 from tokensession import Cookie, Overflow, SessionManager, SessionTooLarge, StateError
 from tokensession.adapters import unmarked
 from tokensession.adapters.aiohttp import session_of, setup
+from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.adapters.flask import SessionInterface
 from tokensession.adapters.pyramid import SessionFactory
 from tokensession.stores.memory.overflow import MemoryStore as OverflowStore
@@ -32,10 +39,12 @@ from tokensession.stores.memory.revocation import MemoryStore
 from tokensession.testing import FixedClock, session_cookie, session_in
 
 from .conformance import COOKIE, RING
-from .django_site import SessionMiddleware as SessionMiddleware  # noqa: PLC0414  # configures Django
+from .django_site import User as User  # noqa: PLC0414  # configures Django
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from starlette.requests import Request
 
 CART = {"cart": {"7": {"price": "2.50", "n": 2}}, "lang": "en"}
 
@@ -180,7 +189,7 @@ def in_aiohttp(manager: SessionManager[Any], act: Callable[[Any], None], token: 
     app.router.add_get("/", view)
 
     async def ask() -> str | None:
-        async with TestClient(TestServer(app)) as client:
+        async with AiohttpClient(TestServer(app)) as client:
             response = await client.get("/", headers={"Cookie": f"{COOKIE}={token}"})
             return response.headers.get("Set-Cookie")
 
@@ -190,7 +199,21 @@ def in_aiohttp(manager: SessionManager[Any], act: Callable[[Any], None], token: 
     return line
 
 
-FRAMEWORKS = [in_flask, in_quart, in_django, in_pyramid, in_aiohttp]
+def in_starlette(
+    manager: SessionManager[Any], act: Callable[[Any], None], token: str
+) -> str | None:
+    """Return the cookie that Starlette's response sets, or None."""
+
+    async def view(request: Request) -> Response:
+        act(request.session)
+        return Response()
+
+    middleware = [Middleware(SessionMiddleware, manager)]
+    client = TestClient(Starlette(routes=[Route("/", view)], middleware=middleware))
+    return client.get("/", headers={"Cookie": f"{COOKIE}={token}"}).headers.get("Set-Cookie")
+
+
+FRAMEWORKS = [in_starlette, in_flask, in_quart, in_django, in_pyramid, in_aiohttp]
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +242,7 @@ def test_an_unmarked_change_is_forgotten(
     assert ("state.cart" in caplog.text) == (act is put)
 
 
-@pytest.mark.parametrize("ask", [in_flask, in_django, in_pyramid, in_aiohttp])
+@pytest.mark.parametrize("ask", [in_starlette, in_flask, in_django, in_pyramid, in_aiohttp])
 @pytest.mark.parametrize("act", MEANT)
 def test_a_change_that_is_meant_raises(ask: Any, act: Any, manager: SessionManager[Any]) -> None:
     """A mark, a member that is set, and each verb say that the session must be saved."""

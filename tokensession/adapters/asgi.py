@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tokensession.adapters.replaced import check_in_place, take_over, tell_of_outer, write_as_json
+from tokensession.adapters.unmarked import save, saving
 from tokensession.errors import ConfigError, StoreError, TokenSessionError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.options import check_key, manager_of
@@ -117,7 +118,7 @@ class SessionMiddleware:
             try:
                 if scope.get(key) is not session:
                     take_over(scope, key, session)
-                manager.save(session, headers, method=scope.get("method"))
+                save(manager, session, headers, method=scope.get("method"))
             except TokenSessionError as error:
                 answer = refusal(manager, error, headers)
                 if answer is None:
@@ -255,7 +256,8 @@ class _Exchange:
         headers = [*message.get("headers", ())]
         refuses = kind == _REFUSES
         changed = refuses and manager.is_changed(session)
-        saving = manager.saving(
+        steps = saving(
+            manager,
             session,
             headers,
             status=message.get("status", 200),
@@ -263,7 +265,7 @@ class _Exchange:
             varies=not refuses and kind != _ACCEPT,
         )
         try:
-            await run_beside(saving)
+            await run_beside(steps)
         except TokenSessionError as error:
             answer = refusal(manager, error, headers)
             if answer is None:

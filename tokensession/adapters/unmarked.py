@@ -32,7 +32,7 @@ def save(
     session: RequestSession[Any],
     headers: Headers,
     *,
-    status: int,
+    status: int = 200,
     method: str | None,
 ) -> None:
     """Save as `SessionManager.save` does, without unmarked changes that cannot be written."""
