@@ -1,4 +1,4 @@
-"""Check or end a session by its key, outside its own request."""
+"""End a session by its key, outside its own request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from tokensession.errors import ConfigError, TokenError
 
 if TYPE_CHECKING:
     from tokensession.sessions.session import Session
-    from tokensession.tokens.codec import SessionCodec
     from tokensession.web.manager import SessionManager
 
 _SID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -24,19 +23,6 @@ def sid_named(session_key: object) -> bytes | None:
     if isinstance(session_key, str) and _SID.fullmatch(session_key):
         return bytes.fromhex(session_key)
     return None
-
-
-def is_valid(codec: SessionCodec[Any], session_key: object) -> bool:
-    """Tell whether a key is a valid token.
-
-    Raises:
-        StoreError: The list cannot be read.
-    """
-    try:
-        codec.decode(session_key)  # type: ignore[arg-type]  # anything else is malformed
-    except TokenError:
-        return False
-    return True
 
 
 def end_session(manager: SessionManager[Any], session_key: str, found: bytes | None = None) -> None:

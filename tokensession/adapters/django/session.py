@@ -12,7 +12,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils.module_loading import import_string
 
-from tokensession.adapters.django.ending import end_session, is_valid, sid_named
+from tokensession.adapters.django.ending import end_session, sid_named
 from tokensession.adapters.django.expiry import has_passed, instant_of, second_of
 from tokensession.adapters.sign_in_key import SignsInByKey
 
@@ -163,28 +163,27 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         return not super().__bool__() and self.subject is None
 
     def exists(self, session_key: str) -> bool:
-        """Tell whether a session of this key can exist.
+        """Tell whether a session of this id can exist.
 
-        A token: True while it is valid. An id, with a directory: True for the current request's
-        session, and for each session of a signed-in user. An id, without one: True for 32
-        hexadecimal digits that are not in the revocation list. Nothing else is stored, so an
-        expired session counts as existing, and so does one that ended with all of its subject's.
+        With a directory: True for the current request's session, and for each session of a
+        signed-in user. Without one: True for 32 hexadecimal digits that are not in the revocation
+        list. Nothing else is stored, so an expired session counts as existing, and so does one that
+        ended with all of its subject's. False for a token: packages would then read it from a
+        header, and no response gives its client the new token of a changed session.
 
         Args:
-            session_key: The key from a request's session, or a token.
+            session_key: The key from a request's session.
 
         Raises:
             StoreError: The list cannot be read.
         """
         sid, codec = sid_named(session_key), self._manager.codec
-        if sid is None:
-            return is_valid(codec, session_key)
         revocations = codec.revocations
-        if codec.directory is not None:
+        if sid is not None and codec.directory is not None:
             running = RUNNING.get()
             is_running = running is not None and running.is_named(sid)
             return is_running or codec.directory.lists(sid, int(time()))
-        return revocations is None or not revocations.denies(sid)
+        return sid is not None and (revocations is None or not revocations.denies(sid))
 
     def load(self) -> dict[str, Any]:
         """Return the state."""
