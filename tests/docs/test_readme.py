@@ -172,9 +172,9 @@ def test_the_speed_is_that_of_the_benchmarks() -> None:
     assert [[c.strip() for c in line.strip("|").split("|")][1:] for line in lines[1:]] == expected
 
 
-def pins() -> dict[str, str]:
-    """Return the version of each package that CI uses."""
-    lines = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()
+def pins(name: str = "constraints") -> dict[str, str]:
+    """Return the versions in a file of `.ci`: those that CI uses, or the oldest."""
+    lines = (ROOT / ".ci" / f"{name}.txt").read_text().splitlines()
     return dict(line.lower().split("==") for line in lines if "==" in line)
 
 
@@ -190,6 +190,8 @@ def test_the_versions_are_those_of_ci() -> None:
     rows = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
     assert len(rows) > 15
     assert rows == [(name, pins()[name.lower()], least[name.lower()]) for name, _, _ in rows]
+    oldest = pins("minimum")
+    assert all(f"{oldest[name.lower()]}.".startswith(f"{least}.") for name, _, least in rows)
     supported = re.findall(r"Python :: (3\.\d+)$", "\n".join(project["classifiers"]), re.MULTILINE)
     assert set(supported) == set(re.findall(r"3\.1\d", page.split("## Frameworks")[0]))
     assert set(supported) == set(re.findall(r"3\.1\d", README))

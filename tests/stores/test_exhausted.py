@@ -75,6 +75,10 @@ def test_more_calls_than_connections(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They wait for a connection, and none fails while the server stalls within the time-out."""
+    if kind in ("valkey client", "cluster client") and not hasattr(
+        redis.exceptions, "MaxConnectionsError"
+    ):
+        pytest.skip("before redis 6.4 a full pool cannot be told from other errors")
     monkeypatch.setattr(memcached_module, "_MOST", CONNECTIONS)
     server, store = place(kind, request, PATIENCE, CONNECTIONS)
     of_roles = calls(store)

@@ -65,6 +65,7 @@ def redis_pair(
         address.lead_to(one.socket)
 
         def fail_over() -> None:
+            old.set("last", "write")  # WAIT waits for the writes of its own connection
             assert old.wait(1, PATIENCE * 1000) == 1
             new.replicaof("NO", "ONE")
             old.replicaof("127.0.0.1", str(ports[1]))
