@@ -1,8 +1,9 @@
-"""Changes in place that the application has not marked, and that no token can hold.
+"""Changes in place that the application has not marked, to values that no token can hold.
 
 The sessions of these frameworks save a change inside of a value only if the application sets
 ``modified``, or calls ``changed()``. So applications put objects such as Decimals into the dicts
 and lists of a session while they answer a request, and rely on these changes being forgotten.
+Values that a token can hold are saved, and raise if they are too large for it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tokensession.errors import SessionTooLarge, StateError
+from tokensession.errors import StateError
 
 if TYPE_CHECKING:
-    from tokensession.errors import TokenSessionError
     from tokensession.sessions.steps import Steps
     from tokensession.web.cookies import Headers
     from tokensession.web.manager import SessionManager
@@ -38,7 +38,7 @@ def save(
     """Save as `SessionManager.save` does, without unmarked changes that cannot be written."""
     try:
         manager.save(session, headers, status=status, method=method)
-    except (StateError, SessionTooLarge) as error:
+    except StateError as error:
         _forget(manager, session, error)
         manager.save(session, headers, status=status, method=method)
 
@@ -55,24 +55,21 @@ def saving(
     """Save as `save` does, in steps."""
     try:
         yield from manager.saving(session, headers, status=status, method=method, varies=varies)
-    except (StateError, SessionTooLarge) as error:
+    except StateError as error:
         _forget(manager, session, error)
         yield from manager.saving(session, headers, status=status, method=method, varies=varies)
 
 
-def _forget(
-    manager: SessionManager[Any], session: RequestSession[Any], error: TokenSessionError
-) -> None:
+def _forget(manager: SessionManager[Any], session: RequestSession[Any], error: StateError) -> None:
     """Restore the state that was found, or raise the error if the application means its change."""
     value = session._value
-    member = _MEMBER.match(getattr(error, "path", ""))
-    if value is None or session._flagged or not value.is_unmarked:
+    member = _MEMBER.match(error.path)
+    # An error without a path comes of another thread's work, so the change can be one to keep.
+    if value is None or session._flagged or not value.is_unmarked or member is None:
         raise error
-    if member is None and isinstance(error, StateError):
-        raise error  # of another thread's work, so the change itself can be one to keep
     manager.codec.changes.restore(value)
     session._saved = None
-    place = member.group() if member else ""
+    place = member.group()
     if place not in _warned and len(_warned) < _MOST:
         _warned.add(place)
         _log.warning(
