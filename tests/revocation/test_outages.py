@@ -20,6 +20,7 @@ from tests.servers import Mongo, Postgres, Redis, Server, Standby, Valkey
 from tests.servers.address import Address
 from tests.servers.clocks import clock_off
 from tests.servers.process import free_port
+from tests.stores.fixtures import retried
 from tests.stores.revocation_contract import ADA, LIFE, NOW, denial, revokes, sid
 from tokensession import KeyRing, Policy, Revoked, SessionCodec, StoreError
 from tokensession.revocation import replica as module
@@ -60,14 +61,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
         sleep(0.01)
 
 
-def has_read(replica: Replica) -> bool:
-    """Tell whether a replica could read in time; a busy machine can take longer than its second."""
-    with contextlib.suppress(StoreError):
-        replica.read()
-        return True
-    return False
-
-
 def answer(codec: Codec, token: str) -> str:
     """Return what a request with this token meets, which must not take long."""
     begun = monotonic()
@@ -105,7 +98,7 @@ class Nodes:
         }
         self.replicas = [check for check in checks.values() if isinstance(check, Replica)]
         for replica in self.replicas:
-            wait_for(lambda one=replica: has_read(one))  # type: ignore[misc]  # bound at once
+            retried(replica.read)
         self.codecs: dict[str, Codec] = {
             name: SessionCodec(RING, policy=POLICY, revocation=check)
             for name, check in checks.items()

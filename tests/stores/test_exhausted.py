@@ -11,7 +11,7 @@ import pytest
 import redis
 import sqlalchemy as sa
 
-from tests.stores.fixtures import PATIENCE, new_prefix, no_descriptors
+from tests.stores.fixtures import PATIENCE, new_prefix, no_descriptors, retried
 from tests.stores.samples import sid
 from tokensession import StoreError
 from tokensession.stores import Connection, connect
@@ -124,13 +124,3 @@ def test_no_descriptor_left(kind: str, request: pytest.FixtureRequest) -> None:
     for call in of_roles:
         retried(call)
     store.close()
-
-
-def retried(call: Callable[[], Any]) -> Any:
-    """Return what a call does, on a machine that is too busy for its time-out."""
-    deadline = monotonic() + PATIENCE
-    while True:
-        try:
-            return call()
-        except StoreError:
-            assert monotonic() < deadline
