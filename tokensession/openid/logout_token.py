@@ -22,8 +22,8 @@ MAX_AGE: Final = 300  # seconds for which a token without `exp` counts
 ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
-_TYPES: Final = frozenset({"logout+jwt", "application/logout+jwt"})
-_PLAIN_TYPES: Final = frozenset({None, "jwt", "application/jwt"})
+_TYPES: Final = ("logout+jwt", "application/logout+jwt")
+_PLAIN_TYPES: Final = (None, "jwt", "application/jwt")
 
 
 class BadLogoutToken(Exception):  # noqa: N818  # a state of affairs, as the errors of tokens are
