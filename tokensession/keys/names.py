@@ -15,10 +15,10 @@ from tokensession.errors import ConfigError
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_SHOWN: Final = 40  # characters; a secret of 32 bytes is longer in base64 or hex
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|//")  # one letter is a Windows drive
-_CREDENTIALS: Final = re.compile(r":.*@", re.DOTALL)
-_IN_URL: Final = re.compile(r"//[^/?#]*:[^@]*@")
+_USER: Final = re.compile(r"//[^/?#:]*:")  # before the password of a URL
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_+=-]{40,}")
-_ENCODED: Final = re.compile(r"[0-9A-Fa-f]{64,}|[A-Za-z0-9+/]{20,}={1,2}")
+# Only from the start of a word, because a search from each character takes quadratic time.
+_ENCODED: Final = re.compile(r"[0-9A-Fa-f]{64,}|(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{20,}={1,2}")
 _PLAIN_PATH: Final = ("/", "./", "../", "~")
 _DOCUMENT: Final = (
     "use KeyRing.from_jwks(document), or pass env:NAME for its variable. Process lists show "
@@ -72,7 +72,8 @@ def check_path(name: object, noun: str = "key file") -> None:
 
 def looks_secret(text: str) -> bool:
     """Tell whether a text looks like a document, a token, a URL with a password or a secret."""
-    return _written_secret(text) or bool(_IN_URL.search(text)) or _random(text)
+    in_url = _USER.search(text.rpartition("@")[0])
+    return _written_secret(text) or in_url is not None or _random(text)
 
 
 def _what(text: str) -> tuple[str, str] | None:
@@ -83,7 +84,7 @@ def _what(text: str) -> tuple[str, str] | None:
         return "a token or a key", _GIVE
     if text.startswith(_PLAIN_PATH) and not text.startswith("//"):
         return None
-    if _SCHEME.match(text) or _CREDENTIALS.search(text):
+    if _SCHEME.match(text) or ":" in text.rpartition("@")[0]:
         return "a URL", f"stores.connect and source_from_url take URLs; {_FILE}"
     if _random(text):
         return "text that looks like a secret", _FILE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import traceback
 from argparse import Action, ArgumentParser, _SubParsersAction
 from contextlib import suppress
@@ -141,6 +143,14 @@ def test_every_argument(
             assert_hidden(name, of=secret)
             (tmp_path / name).unlink()
     assert_hidden(caplog.text, of="logs")
+
+
+def test_a_long_argument() -> None:
+    """An argument as long as the system allows is judged at once."""
+    for text in ("a/" * 60_000, "//:" * 40_000):
+        command = [sys.executable, "-m", "tokensession", "keys", "list", text, "--now", text]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)  # noqa: S603  # our own program
+        assert done.returncode == 2, done.stderr[-200:]
 
 
 @pytest.mark.parametrize(
