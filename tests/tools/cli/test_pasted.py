@@ -49,6 +49,8 @@ def test_the_context_is_that_of_the_cookies_name(cli: Cli, hs256: KeyRing) -> No
     assert (alone["context"], alone["state"]) == ("admin", {"a": 1})
     both = f"Cookie: __Host-admin={admin}; __Host-session={session}"
     assert cli("decode", path, "--json", stdin=both).json["state"] == {"s": 1}
+    empty = cli("decode", path, "--context", "", stdin=f"__Host-admin={admin}")
+    assert (empty.code, "context must be" in empty.err) == (2, True)
     chosen = cli("decode", path, "--json", "--context", "admin", stdin=both)
     assert chosen.json["state"] == {"a": 1}
     other = cli("decode", path, "--context", "other", stdin=f"__Host-admin={admin}")

@@ -66,7 +66,13 @@ def test_a_time(text: str, second: float) -> None:
     assert instant(text) == second
 
 
-@pytest.mark.parametrize("text", ["", "today", "2026-13-01", "25.07.2026", "17:20"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "today", "2026-13-01", "25.07.2026", "17:20", "nan", "inf", "-inf", "1e300",
+        "20260725", "1785000000000", "-1785000000000",
+    ],
+)  # fmt: skip
 def test_no_time(text: str) -> None:
     """The error shows how one is written, and not the text."""
     with pytest.raises(ArgumentTypeError, match=r"^a time is written 2030-01-31"):
@@ -89,6 +95,7 @@ def test_wrong_words_are_explained_and_not_shown(cli: Cli) -> None:
     for arguments, words in (
         (["encode", "k", "--ttl", "a week"], "argument --ttl: a duration is written 30m"),
         (["keys", "list", "k", "--now", "today"], "argument --now: a time is written 2030-01-31"),
+        (["revoke", "--all-before", "20260725"], "argument --all-before: a time is written 2030"),
     ):
         result = cli(*arguments)
         assert (result.code, result.out, words in result.err) == (WRONG, "", True)

@@ -16,6 +16,9 @@ _DURATION: Final = re.compile(
     r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?"
 )
 _SECONDS: Final = (86400, 3600, 60, 1)
+_DATE: Final = re.compile(r"[0-9]{8}")
+_END: Final = 253_402_300_800  # the Unix second after the year 9999
+_FORM: Final = "a time is written 2030-01-31, 2030-01-31T18:30:00Z, or in Unix seconds"
 
 
 def duration(text: str) -> int:
@@ -30,15 +33,18 @@ def duration(text: str) -> int:
 def instant(text: str) -> float:
     """Return the Unix second of an ISO 8601 date or time, which is in UTC unless it says more."""
     try:
-        return float(text)
+        second = float(text)
     except ValueError:
         pass
+    else:
+        # 20300131 could be a date as well, and 1893456000000 is in milliseconds.
+        if not _DATE.fullmatch(text) and abs(second) < _END:
+            return second
+        raise ArgumentTypeError(_FORM)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(
-            "a time is written 2030-01-31, 2030-01-31T18:30:00Z, or in Unix seconds"
-        ) from None
+        raise ArgumentTypeError(_FORM) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

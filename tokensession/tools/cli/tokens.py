@@ -134,7 +134,7 @@ def decode(args: Namespace) -> int:
     policy = Policy(idle_timeout=1, absolute_timeout=None)
     now = whole_seconds(args.now)
     token, named = unwrapped(read_token(args.token), args.context)
-    context = args.context or named or DEFAULT_CONTEXT
+    context = args.context if args.context is not None else named or DEFAULT_CONTEXT
     codec = SessionCodec(ring, context=context, policy=policy)
     try:
         session = codec.decode(token, now=now)
