@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tokensession import ConfigError, Cookie, Header, SessionTooLarge
+from tokensession import ConfigError, Cookie, Header, KeyRing, SessionManager, SessionTooLarge
 from tokensession.web.cookies import (
     MAX_AGE,
     MAX_CANDIDATES,
@@ -228,6 +228,23 @@ class TestReading:
     def test_the_raw_header(self, line: bytes, values: list[bytes]) -> None:
         """The name is compared byte for byte, and the value is taken as it stands."""
         assert Cookie().read([(b"accept", line), (b"cookie", line)]) == values
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [(b"Cookie", b"__Host-session=a")],
+            [("cookie", "__Host-session=a")],
+            [("host", "shop.example")],
+            [(b"host", b"shop.example"), (b"AUTHORIZATION", b"Bearer a"), (b"COOKIE", b"")],
+        ],
+    )
+    def test_headers_in_another_form(self, headers: Any) -> None:
+        """A cookie that would be overlooked is an error, not a request without a session."""
+        with pytest.raises(ConfigError, match="headers must be raw"):
+            SessionManager(KeyRing.generate()).open(headers).get("a")
+        api = Header() if b"COOKIE" in dict(headers) else Header(request="cookie")
+        with pytest.raises(ConfigError, match="headers must be raw"):
+            api.read(headers)
 
     def test_other_headers_are_not_read(self) -> None:
         """Only the Cookie header carries cookies."""

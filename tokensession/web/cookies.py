@@ -151,6 +151,8 @@ class Cookie:
             usual = line[ends : ends + 1] == b"=" and (not at or line[at - 2 : at] == b"; ")
             if usual and line.find(own, ends) < 0:
                 return [line[ends + 1 :].partition(b";")[0].strip(b" \t")]
+        elif not lines:
+            _check_raw(headers, b"cookie")
         values: list[bytes] = []
         for line in lines:
             values += self._values(b";" + line)
@@ -221,6 +223,8 @@ class Header:
         """Return the first tokens in raw request headers, at most five."""
         name = self.vary.lower()
         values = [value.strip(b" \t") for key, value in headers if key == name]
+        if not values:
+            _check_raw(headers, name)
         if name == b"authorization":
             pairs = [value.partition(b" ") for value in values]
             values = [right.strip(b" \t") for left, _, right in pairs if left.lower() == b"bearer"]
@@ -238,6 +242,20 @@ class Header:
         """Tell whether a response has this header already."""
         field = self.response.lower().encode("ascii")
         return any(name == field for name, _ in headers)
+
+
+def _check_raw(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> None:
+    """Refuse headers among which a cookie or token would be overlooked.
+
+    Raises:
+        ConfigError: A name is no bytes, or is the wanted one in other letters.
+    """
+    for name, _ in headers:
+        if not isinstance(name, bytes) or (name != wanted and name.lower() == wanted):
+            raise ConfigError(
+                "headers must be raw: a list of names and values in bytes, with names in lower "
+                'case, such as [(b"cookie", b"...")]'
+            )
 
 
 def _matches(pattern: re.Pattern[str], text: object) -> bool:
