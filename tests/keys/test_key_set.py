@@ -14,6 +14,8 @@ from tests.keys.rings import ring_of
 from tokensession import ConfigError, KeyRing, Policy, SessionCodec, decode, encode
 from tokensession.keys.file_source import FileSource
 from tokensession.keys.jwk import Key, generate_key
+from tokensession.keys.rotation import Schedule, next_rotation, revoke_key
+from tokensession.keys.rotation import plan as plan_of
 
 
 def test_a_document_comes_back(ring: KeyRing) -> None:
@@ -62,7 +64,28 @@ def test_arguments_of_another_type(hs256: KeyRing) -> None:
             call(odd)
     with pytest.raises(ConfigError, match="alg must be HS256, Ed25519 or ES256"):
         KeyRing.generate(odd)
+    watcher: Any = object()
+    calls: list[Any]
+    with pytest.raises(ConfigError, match="running must be a KeyRing, not object"):
+        KeyRing.from_jwks(hs256.to_jwks(private=True), running=watcher)
+    calls = [
+        lambda: plan_of(watcher, NOW, Schedule(token_lifetime=60)),
+        lambda: next_rotation(watcher, NOW, Schedule(token_lifetime=60)),
+        lambda: revoke_key(watcher, "a", NOW),
+    ]
+    for plan in calls:
+        with pytest.raises(ConfigError, match="ring must be a KeyRing, not object"):
+            plan()
+    for change in (hs256.with_schedule, lambda odd: next_rotation(hs256, NOW, odd)):
+        with pytest.raises(ConfigError, match="schedule must be a Schedule, not list"):
+            change(odd)
+    with pytest.raises(ConfigError, match="members must be a dict, not list"):
+        KeyRing(hs256, members=odd)
     text: Any = "false"  # it would be true
+    calls = [hs256.signer, hs256.active, hs256.states]
+    for call in calls:
+        with pytest.raises(ConfigError, match="now must be Unix seconds"):
+            call(text)
     with pytest.raises(ConfigError, match="private must be True or False, not str"):
         hs256.to_jwks(private=text)
 

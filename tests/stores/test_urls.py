@@ -92,6 +92,13 @@ class TestURLs:
 
 
 class TestNamedURLs:
+    def test_a_variable_that_is_not_set(self) -> None:
+        """None for it is not a URL."""
+        missing: Any = None
+        for call in (source_from_url, named_url):
+            with pytest.raises(ConfigError, match="the URL must be a str, not NoneType"):
+                call(missing)
+
     def test_the_environment(self) -> None:
         """``url:NAME`` is the URL in a variable, where it can hold a password."""
         variables = {"STORE": "redis://:hunter2@h"}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from tokensession.errors import ConfigError
 from tokensession.format.core_values import check_switch
@@ -26,7 +26,9 @@ from tokensession.keys.schedule import (
 from tokensession.keys.signer import Signer, State, signer_of, states_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+_KeySet = TypeVar("_KeySet", bound="KeySet")
 
 
 class KeySet:
@@ -66,6 +68,8 @@ class KeySet:
         check_serial(serial)
         self._by_kid = by_kid
         self._serial = serial
+        if members is not None and not isinstance(members, Mapping):
+            raise ConfigError(f"members must be a dict, not {type(members).__name__}")
         self._members = dict(members or {})
         self._token_lifetime = token_lifetime(self._members)
         self._can_mint = any(key.can_mint and not key.revoked for key in by_kid.values())
@@ -198,13 +202,13 @@ class KeySet:
 
     # -- states by the clock -----------------------------------------------------------------
 
-    def signer(self, now: int) -> Signer | None:
-        """Return the key that signs at the Unix second `now`, or None if no key can."""
-        return signer_of(self._by_kid.values(), now)
+    def signer(self, now: float | None = None) -> Signer | None:
+        """Return the key that signs now and for how long, or None if no key can."""
+        return signer_of(self._by_kid.values(), whole_seconds(now))
 
     def active(self, now: float | None = None) -> Key | None:
         """Return the key that signs now, or None if no key can."""
-        signer = self.signer(whole_seconds(now))
+        signer = self.signer(now)
         return None if signer is None else signer.key
 
     def states(self, now: float | None = None) -> dict[str, State]:
@@ -229,7 +233,7 @@ class KeySet:
             ConfigError: A key expires too early; the message has the numbers and the fix.
         """
         schedule = replace(self.numbers, token_lifetime=token_lifetime, leeway=leeway)
-        changes.check_grace(tuple(self), schedule, now=now)
+        changes.check_grace(tuple(self), schedule, now=whole_seconds(now))
 
     def check_successor_of(self, running: KeySet) -> None:
         """Refuse a ring that would be a step back from `running`.
@@ -238,9 +242,23 @@ class KeySet:
             ConfigError: A smaller serial, a revocation that is missing, other material under a kid,
                 or a revoked key's material under another kid.
         """
+        check_ring("running", running)
         if self._serial < running.serial:
             raise ConfigError(
                 f"the document has serial {self._serial}, older than the running {running.serial}: "
                 "restore the newer one"
             )
         check_succession(tuple(self), tuple(running))
+
+
+def check_ring(name: str, ring: _KeySet) -> _KeySet:
+    """Return a ring.
+
+    Raises:
+        ConfigError: It is another object, such as a watcher; the message has the argument's name.
+    """
+    if not isinstance(ring, KeySet):
+        raise ConfigError(
+            f"{name} must be a KeyRing, not {type(ring).__name__}: of a watcher, pass its ring"
+        )
+    return ring

@@ -18,7 +18,7 @@ from tokensession.keys.jwk import Key, generate_key
 from tokensession.keys.key_set import KeySet
 from tokensession.keys.known_secrets import check_unpublished
 from tokensession.keys.private_file import replace_private_file
-from tokensession.keys.schedule import DEFAULT_PROPAGATION, Schedule
+from tokensession.keys.schedule import DEFAULT_PROPAGATION, Schedule, checked_schedule
 
 if TYPE_CHECKING:
     import os
@@ -250,7 +250,7 @@ class KeyRing(KeySet):
         """Return a ring with this rotation config."""
         former = self._members.get("rotation") or {}
         kept = {name: value for name, value in former.items() if name not in Schedule.__slots__}
-        rotation = {**kept, **schedule.to_member()}
+        rotation = {**kept, **checked_schedule(schedule).to_member()}
         return self._changed(self, {**self._members, "rotation": rotation})
 
     def with_keys(self, keys: Iterable[Key]) -> KeyRing:

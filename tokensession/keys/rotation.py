@@ -24,7 +24,8 @@ from tokensession.keys.continuity import (
     within_reach,
 )
 from tokensession.keys.jwk import Key, generate_key, revocation_at, tombstone
-from tokensession.keys.schedule import Schedule
+from tokensession.keys.key_set import check_ring
+from tokensession.keys.schedule import Schedule, checked_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,9 +89,8 @@ def plan(
         ConfigError: The ring can only read, or an argument has the wrong type.
     """
     at = whole_seconds(now)
-    if not isinstance(schedule, Schedule):
-        raise ConfigError(f"schedule must be a Schedule, not {type(schedule).__name__}")
-    check_minter(ring)
+    checked_schedule(schedule)
+    check_minter(check_ring("ring", ring))
     keys = {key.kid: key for key in ring}
     events: list[Event] = []
     added = _next_key(ring, at, schedule, make_key)
@@ -111,7 +111,7 @@ def plan(
 def next_rotation(ring: KeyRing, now: float, schedule: Schedule) -> int:
     """Return the Unix second from which a plan adds the next key; in the past, it is overdue."""
     at = whole_seconds(now)
-    order = within_reach(ring, at, schedule)
+    order = within_reach(check_ring("ring", ring), at, checked_schedule(schedule))
     if not order or not order[-1].nbf:  # a key of unknown age counts as old
         return at
     newest = order[-1]
@@ -150,6 +150,7 @@ def revoke_key(
         ConfigError: The kid is unknown, the ring can only read, or the reason is not a str.
     """
     at = whole_seconds(now)
+    check_ring("ring", ring)
     if unlisted and kid not in ring:
         gone = tombstone(kid, revocation_at(at, reason))
         return ring.with_keys([*ring, gone]), (Event("revoked", kid, at),)

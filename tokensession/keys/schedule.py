@@ -99,6 +99,13 @@ class Schedule:
         return members
 
 
+def checked_schedule(schedule: object) -> Schedule:
+    """Return a rotation config; raise ConfigError if it is another object."""
+    if not isinstance(schedule, Schedule):
+        raise ConfigError(f"schedule must be a Schedule, not {type(schedule).__name__}")
+    return schedule
+
+
 def token_lifetime(members: Mapping[str, Any]) -> int | None:
     """Return the longest ttl in seconds that the rotation config allows, or None.
 

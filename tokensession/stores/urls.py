@@ -35,6 +35,7 @@ def named_url(name: str, *, environment: Mapping[str, str] | None = None) -> str
     Raises:
         ConfigError: The variable is missing or empty, or the URL itself contains a password.
     """
+    _check_text(name)
     if name.startswith(_VARIABLE):
         return url_in(name.removeprefix(_VARIABLE), environment)
     if name.startswith(_DOCUMENT):
@@ -74,6 +75,7 @@ def source_from_url(
         ConfigError: A variable is missing, the URL itself contains a password, its scheme is
             unknown, or an extra is not installed.
     """
+    _check_text(url)
     variables = os.environ if environment is None else environment
     if url.startswith(_DOCUMENT):
         return EnvironmentSource(url.removeprefix(_DOCUMENT))
@@ -84,6 +86,12 @@ def source_from_url(
     if "://" not in url:
         return FileSource(url, shared_file=shared_file)
     return _stored(url, variables.get(PASSWORD), shared_file=shared_file)
+
+
+def _check_text(url: object) -> None:
+    """Refuse a URL that is not text, such as None for a variable that is not set."""
+    if not isinstance(url, str):
+        raise ConfigError(f"the URL must be a str, not {type(url).__name__}")
 
 
 def _stored(url: str, password: str | None, *, shared_file: bool) -> KeySource:
