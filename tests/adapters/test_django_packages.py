@@ -45,7 +45,7 @@ def test_a_listed_session_is_over_or_not(*, age: int, denied: bool, over: bool) 
 
 def test_the_packages_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Installed packages are adapted: a session that is only a name has an unknown user."""
-    model = type("UserSession", (), {})
+    model = type("UserSession", (), {"objects": SimpleNamespace(get_queryset=list)})
     views = SimpleNamespace(get_user_from_session=lambda session: session["user"])
     modules = {"django_cas_ng.views": views}
 
@@ -60,3 +60,18 @@ def test_the_packages_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert model.purge is packages.purge_if_over  # type: ignore[attr-defined]
     assert views.get_user_from_session(SessionStore(KEY)).is_anonymous
     assert views.get_user_from_session(SessionStore(encode({"user": "ada"}, RING))) == "ada"
+
+
+def test_the_table_of_sessions_is_asked(caplog: pytest.LogCaptureFixture) -> None:
+    """Code that ends sessions by Django's table ends nothing, so the log says what does."""
+
+    class Manager:
+        def get_queryset(self) -> list[int]:
+            return []
+
+    objects = Manager()
+    packages.tell_of_empty_table(objects)
+    assert (objects.get_queryset(), objects.get_queryset()) == ([], [])
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "SessionStore().delete(session_key)" in record.message

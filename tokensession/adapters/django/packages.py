@@ -2,14 +2,15 @@
 
 Such a key is only a name, so they cannot read the session and treat it as anonymous. django-allauth
 would then forget the session, and django-cas-ng would not end it. This module makes them use the
-known facts.
+known facts. Code that looks for sessions in Django's table finds none, so the log warns about it.
 """
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
 
@@ -19,9 +20,20 @@ from tokensession.adapters.django.store import SessionStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_log = logging.getLogger("tokensession")
+
+_NO_TABLE: Final = (
+    "Session.objects has no session, because browsers carry them: end one by "
+    "SessionStore().delete(session_key), and all of a user's by "
+    "configured_manager().codec.revoke_subject(user.pk), both of tokensession.adapters.django "
+    "(this is logged once)"
+)
+
 
 def adapt_packages() -> None:
     """Adapt the installed packages."""
+    if apps.is_installed("django.contrib.sessions"):
+        tell_of_empty_table(apps.get_model("sessions", "Session").objects)
     if apps.is_installed("allauth.usersessions"):
         apps.get_model("usersessions", "UserSession").purge = purge_if_over
     if apps.is_installed("django_cas_ng"):
@@ -44,6 +56,24 @@ def purge_if_over(listed: Any) -> bool:
         listed.delete()
         return True
     return False
+
+
+def tell_of_empty_table(objects: Any) -> None:
+    """Log a WARNING when something first asks Django's table for sessions.
+
+    Applications end a user's sessions by the rows of that table. Without a row they end nothing.
+
+    Args:
+        objects: ``Session.objects``.
+    """
+    get_queryset = objects.get_queryset
+
+    def telling() -> Any:
+        del objects.get_queryset
+        _log.warning(_NO_TABLE)
+        return get_queryset()
+
+    objects.get_queryset = telling
 
 
 def _anonymous_by_name(get_user: Callable[[Any], Any]) -> Callable[[Any], Any]:
