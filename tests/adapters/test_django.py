@@ -546,6 +546,43 @@ def test_a_sign_out_before_an_error_that_the_view_answers(status: int) -> None:
     assert response.cookies[COOKIE]["max-age"] == "0"
 
 
+def test_a_state_that_is_saved_before_an_error() -> None:
+    """A response of 500 carries the state of the last `save`, and no later change.
+
+    So a one-time code that is taken out of the session cannot be used again.
+    """
+    request = request_with_session(encode({"code": 1, "n": [1]}, RING, subject="ada"))
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    del request.session["code"]
+    request.session["n"].append(2)
+    request.session.save()
+    request.session["n"].append(3)
+    request.session["late"] = True
+    response = middleware.process_response(request, HttpResponse(status=500))
+    assert decode(response.cookies[COOKIE].value, RING).state == {"n": [1, 2]}
+
+
+@pytest.mark.parametrize("verb", ["cycle_key", "flush"])
+def test_a_session_that_is_replaced_after_its_save(verb: str) -> None:
+    """A response of 500 saves nothing of a session that began after the `save`."""
+    request = request_with_session(encode({"n": 1}, RING))
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    request.session.save()
+    getattr(request.session, verb)()
+    request.session["late"] = True
+    cookies = middleware.process_response(request, HttpResponse(status=500)).cookies
+    assert COOKIE not in cookies or cookies[COOKIE]["max-age"] == "0"
+
+
+def test_a_new_session_that_is_saved_before_an_error() -> None:
+    """A response of 500 begins no session, as in Django, which sets no cookie then."""
+    request = request_with_session()
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    request.session["n"] = 1
+    request.session.save()
+    assert COOKIE not in middleware.process_response(request, HttpResponse(status=500)).cookies
+
+
 def test_a_store_that_fails_in_a_view() -> None:
     """The answer is 503, and what the view had changed before is not kept."""
     request = request_with_session(encode({}, RING, subject="ada"))

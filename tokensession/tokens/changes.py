@@ -88,13 +88,14 @@ class Changes(Generic[StateT]):
             return True
         return packed != former and packed != self._format.repacked(former)
 
-    def restore(self, value: SessionValue[StateT]) -> None:
-        """Undo the changes of a state that was found."""
-        found = self._found(value)
+    def restore(self, value: SessionValue[StateT], packed: bytes | None = None) -> None:
+        """Undo the changes of a state that was found, all of them or those after it was packed."""
+        found = packed or self._found(value)
         assert found is not None  # only a new session has none
         value.state = self._format.read_state(found)
         value.touched.clear()
-        value.whole = value.removed = value.shared = False
+        value.whole = packed is not None
+        value.removed = value.shared = False
 
     def _found(self, value: SessionValue[StateT]) -> bytes | None:
         """Return the state in msgpack, as it was found."""

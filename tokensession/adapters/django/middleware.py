@@ -41,8 +41,8 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     """Gives each request its session, and saves it with the response.
 
     The session is opened lazily. It can be changed until the middleware returns the response. Later
-    changes raise a ConfigError. As in Django, a response with status 500 or more saves nothing, but
-    a sign-out is still done.
+    changes raise a ConfigError. As in Django, a response with status 500 or more saves only what
+    ``session.save()`` has saved before, but a sign-out is still done.
     """
 
     def __init__(self, get_response: Any) -> None:
@@ -99,6 +99,8 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         if failed and _has_signed_out(session):
             session.clear()  # keep the sign-out, and drop later changes
             failed = False
+        elif failed:
+            failed = not session.restore_saved()
         if failed or session.closed:
             if session.opened:
                 add_vary(fields, manager.vary)

@@ -241,10 +241,26 @@ class SessionOfRequest(DjangoSession):
         if self.session_key is None:
             self[_CREATED] = True
 
+    _kept: tuple[bytes, bytes | None] | None = None  # the id and the state at the last `save`
+
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
-        """Do what `create` does, and raise now what writing would raise."""
+        """Do what `create` does, and raise now what writing would raise.
+
+        A response with status 500 or more then saves this state, if the session was found.
+        """
         self.create()
         self.check()
+        self._kept = self.sid, self._manager.codec.changes.packed(self._open())
+
+    def restore_saved(self) -> bool:
+        """Return to the state of the last `save`; tell whether a failed response may save it."""
+        if self._kept is None or not self.kid or self.closed:
+            return False
+        sid, packed = self._kept
+        if sid != self.sid or packed is None:
+            return False  # the session of the `save` has been replaced
+        self._manager.codec.changes.restore(self._open(), packed)
+        return True
 
     def flush(self) -> None:
         """Sign out: remove state and subject, and start a new session."""
