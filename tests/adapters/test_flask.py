@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tokensession import (
     Header,
     KeyRing,
     Policy,
+    Revoked,
     SessionCodec,
     SessionManager,
     decode,
@@ -240,6 +242,39 @@ def test_a_handler_of_a_socket_changes_no_session() -> None:
         flask.session["n"] = 1
         with pytest.raises(ConfigError, match="change it in a view"):
             app.session_interface.save_session(app, context.session, Response())
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("verb", ["read", "change", "end"])
+def test_a_view_that_answers_by_a_websocket(
+    verb: str, *, listed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A change there is an error, but a sign-out that the list records: no response is sent."""
+    manager: SessionManager[Any] = SessionManager(
+        RING, revocation=MemoryStore() if listed else None
+    )
+    app = shop(manager)
+
+    @app.get("/<verb>", websocket=True)
+    def handle(verb: str) -> str:
+        flask.session.get("n")
+        if verb == "change":
+            flask.session["n"] = 2
+        elif verb == "end":
+            flask.session.clear()
+        return ""  # the server does not send it
+
+    client = app.test_client()
+    line = client.get("/set", base_url="https://test").headers["Set-Cookie"]
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    response = client.get(f"/{verb}", base_url="https://test", headers=upgrade)
+    refused = verb == "change" or (verb == "end" and not listed)
+    assert response.status_code == (500 if refused else 200)
+    assert ("changed in a WebSocket" in caplog.text) is refused
+    ended = verb == "end" and listed
+    assert ("Set-Cookie" in response.headers) is ended
+    with pytest.raises(Revoked) if ended else nullcontext():
+        manager.codec.decode(line.partition(";")[0].partition("=")[2])
 
 
 def test_without_permanent_the_cookie_ends_with_the_browser() -> None:

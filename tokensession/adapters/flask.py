@@ -78,9 +78,11 @@ class SessionInterface(CookieGetters, sessions.SessionInterface):
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write the session into the response; see `SessionManager.save`."""
-        session._refuse_unsent()
-        managers = session._managers
         environ, streamed = session._headers.environ, response.is_streamed
+        if session._is_unsent:
+            return  # the error has been raised, and this is its page
+        session._refuse_unsent(environ, response.status_code)
+        managers = session._managers
         run(managers.saving(app, session, response, environ["REQUEST_METHOD"], streamed=streamed))
         if environ.get(_PRESERVED):
             session._phase = BEFORE_HEAD  # later changes are accepted and lost, as in Flask

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from tokensession.adapters.jinja import SessionInTemplates
 from tokensession.errors import ConfigError
+from tokensession.web.change import is_signed_out
 from tokensession.web.request_session import RequestSession
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _SESSION: Final = "_session_of_request"  # the attribute of a request that has its session
 _FLASHES: Final = "_flashes"  # Flask's own key for flashed messages
 _MARKUP: Final = " m"  # the key of a map for marked-up text, as in Flask's own cookie
+_ANSWERED: Final = 200
 _CORE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
 
 
@@ -61,11 +63,18 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         if self._pending:
             self.update(self._pending)
 
-    def _refuse_unsent(self) -> None:
-        """Refuse to save what no response carries: changes by a handler of Flask-SocketIO.
+    _is_unsent = False  # whether it was changed where no response reaches the browser
+
+    def _refuse_unsent(self, environ: dict[str, Any], status: int) -> None:
+        """Refuse to save what no response carries: changes in a WebSocket's handler.
+
+        Args:
+            environ: Of the request.
+            status: Of the response; 200 from a handler that has answered by its WebSocket.
 
         Raises:
-            ConfigError: The running request is such a handler's.
+            ConfigError: The handler is Flask-SocketIO's, or a view that took the WebSocket, as
+                with Flask-Sock. A sign-out that the revocation list records is done.
         """
         # `hasattr` of what is missing costs several times as much.
         request = current_request.__dict__
@@ -73,6 +82,17 @@ class Session(RequestSession[Any], sessions.SessionMixin):
             raise ConfigError(
                 "the session was changed in a handler of Flask-SocketIO, where no response gives "
                 "the browser its new token: change it in a view, or leave manage_session=True"
+            )
+        if environ.get("HTTP_UPGRADE", "").lower() != "websocket" or status != _ANSWERED:
+            return
+        value, manager = self._value, self._managers.permanent
+        if value is None or not manager.is_changed(self):
+            return
+        if not (is_signed_out(value) and manager.codec.revocations is not None):
+            self._is_unsent = True
+            raise ConfigError(
+                "the session was changed in a WebSocket, where no response gives the browser its "
+                "new token: change it in a view without a WebSocket"
             )
 
     # -- flashes: read in Flask's form, stored as core values --------------------------------
