@@ -133,6 +133,9 @@ class TestSQL:
         execute(store, f"update {tables.marks.name} set kept = x'{sid(2).hex()}', revision = 'x'")  # noqa: S608
         with pytest.raises(StoreError, match="an invalid number"):
             store.replace(denial(2), sid(3), now=NOW)
+        execute(store, f"update {tables.changes.name} set id = 'x'")  # noqa: S608
+        with pytest.raises(StoreError, match="an invalid change"):
+            list(store.read(None))
 
     def test_read_only_and_locked(
         self, sqlite_url: str, new_sqlite: Callable[[], SQLStore]

@@ -152,7 +152,10 @@ class SQLStore(Role[Database], TransactionalStore):
         """Return the store's position, and whether it still has the last change of a reader."""
         _, number, change = position or (NEVER, NEVER, "")
         values = {"position": number, "change": bytes.fromhex(str(change))}
-        return checked(connection.execute(self._tables.here, values).first())
+        row = checked(connection.execute(self._tables.here, values).first())
+        if not isinstance(row.change, bytes | None):  # SQLite accepts any value
+            raise StoreError("the revocation store contains an invalid change")
+        return row
 
     def _page(self, query: sa.Select[Any], values: dict[str, Any]) -> list[Any]:
         return self._run(lambda connection: list(connection.execute(query, values)))
