@@ -233,6 +233,7 @@ def test_requests(body: bytes, kind: str | None, status: int) -> None:
         {"require_typ": 0},
         {"keys": "http://id.example/jwks"},
         {"keys": "ftp://id.example/jwks"},
+        {"keys": "https://[id.example/jwks"},
         {"keys": {}},
     ],
     ids=str,

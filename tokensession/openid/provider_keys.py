@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import logging
@@ -159,11 +160,12 @@ def _read(url: str) -> bytes:
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and _is_this_machine(parts.hostname or ""):
-        return
+    with contextlib.suppress(ValueError):  # such as half a bracket; it can quote a password
+        parts = urlsplit(url)
+        if parts.scheme == "https" and parts.hostname:
+            return
+        if parts.scheme == "http" and _is_this_machine(parts.hostname or ""):
+            return
     raise ConfigError("keys must be the https address of the provider's JWK Set, or the set itself")
 
 
