@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
-from tokensession import ConfigError
+from tokensession import ConfigError, StoreError
 from tokensession.stores import Connection, connect
 
 if TYPE_CHECKING:
@@ -60,6 +62,28 @@ def tables(store: Any) -> list[str]:
     """Return the tables that are there, without their prefix."""
     names = sa.inspect(store.engine).get_table_names()
     return sorted(name.removeprefix("tokensession_") for name in names)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://app:hunter2@127.0.0.1:1/app",
+        "postgresql://app@127.0.0.1:1/app?password=hunter2",
+        "redis://app:hunter2@127.0.0.1:1/0",
+        "redis://127.0.0.1:1/0?password=hunter2",
+        "mongodb://app:hunter2@127.0.0.1:1/app",
+    ],
+)
+def test_a_server_that_is_down(url: str) -> None:
+    """Error pages and reports show local variables: those of the client have no password."""
+    with closing(connect(url, timeout=0.5)) as store, pytest.raises(StoreError) as caught:
+        store.revocations(may_forget=True).look_up(bytes(16), None)
+    error: BaseException | None = caught.value
+    while error is not None:
+        found = traceback.TracebackException.from_exception(error, capture_locals=True)
+        shown = [str(frame.locals) for frame in found.stack if frame.filename != __file__]
+        assert "hunter2" not in f"{error!r} {shown}"
+        error = error.__cause__ or error.__context__
 
 
 class TestCreate:

@@ -58,6 +58,7 @@ class TestURLs:
             "postgresql://app:hunter2@er2@db/app",
             "redis://:hunter2/er2@cache",
             "redis://cache?hunter2=er2",
+            "redis://:hunt\u2100er2@cache",
             "sqlite:///keys.db?timeout=hunter2",
         ],
     )

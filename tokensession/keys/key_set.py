@@ -112,12 +112,12 @@ class KeySet:
 
     def __getitem__(self, kid: str) -> Key:
         """Return the key of a kid; raise ConfigError if the set does not list it."""
-        try:
-            return self._by_kid[kid]
-        except (KeyError, TypeError):  # such as a list
+        key = self._by_kid.get(kid) if isinstance(kid, str) else None
+        if key is None:
             known = ", ".join(sorted(self._by_kid))
             name = f"key {kid!r}" if is_kid(kid) else "such key"
-            raise ConfigError(f"the ring has no {name}: use one of {known}") from None
+            raise ConfigError(f"the ring has no {name}: use one of {known}")
+        return key
 
     def __repr__(self) -> str:
         """Show the kids and the serial, never material."""

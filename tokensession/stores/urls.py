@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from typing import TYPE_CHECKING, Final
@@ -112,10 +113,9 @@ def _path(rest: str) -> str:
 
 
 def _has_password(url: str) -> bool:
-    try:
+    with contextlib.suppress(ValueError):  # it can quote the password
         return urlsplit(url).password is not None or _PASSWORD.search(url) is not None
-    except ValueError:
-        raise ConfigError("invalid URL: a host in brackets must be an IPv6 address") from None
+    raise ConfigError("invalid URL: a host in brackets must be an IPv6 address")
 
 
 def _with_password(url: str, password: str | None) -> str:

@@ -133,7 +133,7 @@ class MongoDatabase(Connection):
         idle: dict[str, Any] = (
             {} if "maxidletimems" in self._url.lower() else {"maxIdleTimeMS": MAX_AGE * 1000}
         )
-        try:
+        with contextlib.suppress(PyMongoError, ValueError):
             return pymongo.MongoClient(
                 self._url,
                 serverSelectionTimeoutMS=milliseconds,
@@ -141,9 +141,8 @@ class MongoDatabase(Connection):
                 connect=False,
                 **idle,
             )
-        except (PyMongoError, ValueError):
-            # The message must not show the URL, which can contain a password.
-            raise StoreError("the store (mongodb) has an invalid URL: correct it") from None
+        # Neither the message nor its cause shows the URL, which can contain a password.
+        raise StoreError("the store (mongodb) has an invalid URL: correct it")
 
 
 def _check_url_of_driver(url: str) -> None:

@@ -139,8 +139,9 @@ class MongoStore(Role[MongoDatabase], TransactionalStore):
         names = [change_name(position) for position in positions]
         query = {"_id": {"$in": names}}
         found = self.run(lambda entries: list(entries.find(query)))
-        changes = {one["_id"]: one["change"].hex() for one in found if one["kind"] == "change"}
-        return [changes.get(name, "") for name in names]
+        changes = {one["_id"]: one.get("change") for one in found}
+        made = [changes.get(name) for name in names]
+        return [change.hex() if isinstance(change, bytes) else "" for change in made]
 
     def _page(self, since: int, after: bytes) -> list[Document]:
         query: Mapping[str, Any] = {

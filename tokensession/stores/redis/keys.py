@@ -71,7 +71,9 @@ class RedisKeySource(Role[RedisServer]):
         try:
             return self._connection.ask(call)
         except (*ERRORS, OSError) as error:
-            raise StoreError(f"{self.name}: {_reason(error)}{remedy_of(error)}") from None
+            reason = f"{_reason(error)}{remedy_of(error)}"
+        # Raised outside the except block, because errors can quote the command with the keys.
+        raise StoreError(f"{self.name}: {reason}")
 
 
 def _reason(error: Exception) -> str:

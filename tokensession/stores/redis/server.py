@@ -143,7 +143,8 @@ class RedisServer(Connection):
             says = next(meant, f"failed: {reason}{remedy_of(error)}")
             # A cause that repeats a command such as AUTH would show its password in a traceback.
             cause = error if reason in (str(error), type(error).__name__) else None
-            raise StoreError(f"the {store} store (redis) {says}") from cause
+        # Raised outside the except block, so that no chained exception has it.
+        raise StoreError(f"the {store} store (redis) {says}") from cause
 
     def ask(self, call: Callable[[Any], _Result]) -> _Result:
         """Run a call on the client, and again on a new connection if the server became read-only.

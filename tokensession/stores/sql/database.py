@@ -196,7 +196,10 @@ class Database(Connection):
                 reason = _reason(error)
                 missing = "no such table" in reason or "does not exist" in reason
                 remedy = says.remedy if missing else ""
-                raise StoreError(f"{says.failed} {reason}{remedy}") from error
+                # The traceback of a connection that failed has the password among its locals.
+                cause = error if getattr(error, "statement", None) else None
+            # Raised outside the except block, so that no chained exception has it.
+            raise StoreError(f"{says.failed} {reason}{remedy}") from cause
 
     def _follow(self, file: str) -> bool:
         """Connect to the current file, and tell whether it exists.

@@ -218,6 +218,9 @@ def _database_url(url: str | sa.URL) -> sa.URL:
         parsed = sa.make_url(url)
     if parsed is None or "@" in (parsed.host or ""):
         raise ConfigError(_NO_URL)
+    password = parsed.query.get("password")
+    if isinstance(password, str):  # SQLAlchemy hides it only in its place before the host
+        parsed = parsed.difference_update_query(["password"]).set(password=password)
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     return parsed

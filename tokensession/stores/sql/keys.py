@@ -102,5 +102,6 @@ class SQLKeySource(Role[Database]):
         try:
             return self._connection.run(self._says, work)
         except StoreError as error:
-            # Its cause can quote the statement's values, which are the keys.
-            raise StoreError(str(error)) from None
+            reason = str(error)
+        # Raised here, because the error and its cause have the statement's values: the keys.
+        raise StoreError(reason)
