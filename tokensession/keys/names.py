@@ -64,6 +64,8 @@ def check_path(name: object, noun: str = "key file") -> None:
     text: str | bytes = os.fspath(name)
     if isinstance(text, bytes):
         text = text.decode("latin-1")
+    if text in ("", "-"):
+        raise ConfigError(f"the name of a {noun} is needed, not {text!r}: pass a path, such as ./-")
     found = _what(text)
     if found is not None:
         what, remedy = found

@@ -30,7 +30,7 @@ RING = KeyRing.generate(kid="k1").with_schedule(Schedule(token_lifetime=1800))
         (["--cap", "0"], ["--cap must be from 1"]),
         (["--context", "x" * 256], ["--context must be 1 to 255 bytes"]),
         (["--subject", ""], ["--subject: empty text; leave it out for no user"]),
-        (["--subject-int", str(2**53)], ["--subject: the integer is beyond"]),
+        (["--subject-int", str(2**53)], ["--subject-int: the integer is beyond"]),
     ],
 )
 def test_options_are_named(cli: Cli, arguments: Sequence[str], words: Sequence[str]) -> None:

@@ -279,6 +279,8 @@ class TestKeysNew:
         """It is refused, and its content stays."""
         path = cli.file("precious")
         assert_complaint(cli("keys", "new", path), "exists already")
+        for odd in ("-", "", "file:"):  # such as the content of a variable that is not set
+            assert_complaint(cli("keys", "new", odd), "the name of a key file is needed")
         assert path.read_text() == "precious"
 
     def test_a_missing_folder(self, cli: Cli) -> None:
@@ -499,7 +501,7 @@ class TestEncode:
             (["--cap", "0"], "cap must be from 1"),
             (["--context", ""], "context must be 1 to 255 bytes"),
             (["--now", "-5"], "before 1970"),
-            (["--subject-int", str(2**53)], "subject: the integer is beyond"),
+            (["--subject-int", str(2**53)], "--subject-int: the integer is beyond"),
         ],
     )
     def test_bad_arguments(

@@ -127,6 +127,13 @@ def test_a_dry_run_changes_nothing(run: Terminal, what: tuple[str, ...]) -> None
     assert run.json("revocations", "list") == {"everyone": None, "entries": [], "skipped": 0}
 
 
+def test_the_memory_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command cannot end the sessions of a service that keeps its list in memory."""
+    monkeypatch.setenv("STORE", "memory:")
+    for store in ("memory:", "url:STORE"):
+        assert main(["revoke", "--all", "--yes", "--store", store]) == 2
+
+
 def test_sweeping(run: Terminal) -> None:
     """What has ended for an hour; with a dry run."""
     store = SQLStore(Database(run.url))

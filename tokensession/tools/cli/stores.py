@@ -9,6 +9,7 @@ from tokensession.stores import Connection, connect
 from tokensession.stores.urls import named_url
 from tokensession.tools.cli.arguments import Commands, add_command, add_json, add_now
 from tokensession.tools.cli.progress import at_work
+from tokensession.tools.cli.streams import InputError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -54,8 +55,11 @@ def _add_store(parser: ArgumentParser) -> None:
 
 def _open_store(args: Namespace) -> Connection:
     """Return a connection to the store that the arguments name."""
+    url = named_url(args.store)
+    if url.startswith("memory:"):
+        raise InputError("--store memory: would be the memory of this command, not of a service")
     return connect(
-        named_url(args.store),
+        url,
         prefix=args.prefix,
         database=args.database,
         collection=args.collection,

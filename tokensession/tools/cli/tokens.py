@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tokensession.errors import TokenError
+from tokensession.format.core_values import check_int
 from tokensession.format.seconds import whole_seconds
 from tokensession.sessions.policy import DEFAULT_IDLE, Policy
 from tokensession.tokens.codec import DEFAULT_CONTEXT, SessionCodec
@@ -122,7 +123,10 @@ def encode(args: Namespace) -> int:
     ring = open_keys(args, "STATE", args.state)
     codec = SessionCodec(ring, context=args.context)
     state = parse_state(read_input(args.state, "state"))
-    subject = args.subject if args.subject_int is None else args.subject_int
+    subject = args.subject
+    if args.subject_int is not None:
+        check_int(args.subject_int, "--subject-int")
+        subject = args.subject_int
     say(codec.encode(state, subject=subject, ttl=args.ttl, cap=args.cap, now=args.now))
     return DONE
 
