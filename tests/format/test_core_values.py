@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 from tokensession import ConfigError, KeyRing, SessionCodec, StateError
 from tokensession.format.core_values import MAX_DEPTH, core_value
 from tokensession.stores.memory.overflow import MemoryStore
+from tokensession.web.manager import SessionManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,10 @@ class Plain(enum.Enum):
 
 class Token(dict[str, Any]):
     """A dict with methods of its own, as OAuth libraries make."""
+
+
+class Big(int):
+    """An id of a type of its own."""
 
 
 class Loud(str):
@@ -202,6 +207,45 @@ class TestConvert:
         token = codec.encode({"price": Decimal("1.50"), "ids": [one], "by": {one: Lazy()}})
         state = codec.decode(token).state
         assert state == {"price": "1.50", "ids": [str(one)], "by": {str(one): "hello"}}
+
+    @pytest.mark.parametrize(
+        ("value", "written"),
+        [
+            (2**53, "9007199254740992"),
+            (-(2**63) - 1, "-9223372036854775809"),
+            (Big(2**53), "9007199254740992"),
+            (math.nan, "nan"),
+            (datetime(2026, 1, 1), "2026-01-01 00:00:00"),  # noqa: DTZ001  # the point
+            (
+                {1: "a", None: {2.5: "b"}, (1, 2): "c"},
+                {"1": "a", "None": {"2.5": "b"}, "(1, 2)": "c"},
+            ),
+        ],
+    )
+    def test_core_types_that_cannot_be_written(self, value: object, written: object) -> None:
+        """They go through it too, and are no change after they were written."""
+        manager = SessionManager(KeyRing.generate(), convert=str)
+        session = manager.open([])
+        session.state["deep"] = [value]
+        headers: list[tuple[bytes, bytes]] = []
+        manager.save(session, headers)
+        manager.check_unchanged(session)
+        token = dict(headers)[b"set-cookie"].partition(b";")[0]
+        assert manager.open([(b"cookie", token)]).state == {"deep": [written]}
+
+    def test_keys_that_become_equal(self) -> None:
+        """They are refused, because one of the members would be lost."""
+        codec = SessionCodec(KeyRing.generate(), convert=str)
+        with pytest.raises(StateError, match=r"^state\.n: two keys are both written as '1'"):
+            codec.encode({"n": {1: "a", "1": "b"}})
+
+    def test_text_and_subjects_do_not_go_through_it(self) -> None:
+        """Text is written as it is or refused, and a subject is not part of the state."""
+        codec = SessionCodec(KeyRing.generate(), convert=lambda _: 1)
+        with pytest.raises(StateError, match="lone surrogate"):
+            codec.encode({"a": "\ud800"})
+        with pytest.raises(StateError, match=r"store it as str$"):
+            codec.encode({}, subject=2**53)
 
     def test_core_values_and_subclasses_do_not_go_through_it(self) -> None:
         """It is called for what could not be written without it."""

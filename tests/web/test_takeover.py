@@ -346,7 +346,7 @@ def _fail(state: Any) -> Any:
     [
         (lambda state: {**state, "id": UUID(int=7)}, r"state\.id: msgpack has no UUID"),
         (lambda state: {"deep": {"big": 2**53}}, r"state\.deep\.big: the integer is beyond"),
-        (lambda state: {"k": {1: "secret value"}}, r"state\.k: a key is a int"),
+        (lambda state: {"k": {1: "secret value"}}, r"state\.k: a key is of type int"),
         (lambda state: {"k": float("nan")}, r"state\.k: NaN"),
         (lambda state: {"__proto__": "secret value"}, "__proto__"),
         (lambda state: {"text": "secret value" * 400}, "4[0-9]{3}|[5-9][0-9]{3}"),

@@ -2,7 +2,9 @@
 
 A value of exactly a core type is written unchanged. An instance of a subclass is written as its
 *base value*, read without its overrides, if the two are equal. So the value that is read equals the
-one that was written. Any other value is passed once to the application's ``convert``.
+one that was written. Any other value is passed once to the application's ``convert``. So is a value
+of a core type that cannot be written: a large integer, NaN, a datetime without a zone, and a key
+that is not text.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ TEXT: Final[frozenset[type]] = frozenset({str, bool, bytes, NoneType})
 SCALARS: Final[frozenset[type]] = TEXT | {int, float}
 CONTAINERS: Final[frozenset[type]] = frozenset({dict, list, tuple})
 _CORE: Final[frozenset[type]] = SCALARS | CONTAINERS | {datetime}
+_OR_CONVERT: Final = "or pass convert= to the codec"
 _FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
 
 
@@ -55,13 +58,15 @@ def core_value(value: Any, path: str, depth: int = 1, convert: Convert | None = 
         value: The value.
         path: The place of the value.
         depth: The level of the value; the state itself is level 1.
-        convert: Converts values of other types.
+        convert: Converts values that cannot be written otherwise.
 
     Raises:
         StateError: The value cannot be written unchanged; the message has the path.
     """
     if type(value) not in _CORE:
         value = _replaced(value, path, depth, convert)
+    elif convert is not None and _is_refused(value):
+        value = _converted(value, path, convert)
     kind = type(value)
     if kind in _CHECKED:
         _CHECKED[kind](value, path)
@@ -96,14 +101,15 @@ def check_text(text: str, path: str) -> None:
     raise StateError(path, "the text contains a lone surrogate, which UTF-8 cannot encode")
 
 
-def check_int(number: int, path: str) -> None:
+def check_int(number: int, path: str, *, hint: str = "") -> None:
     """Refuse an integer that is not exact in some languages.
 
     Raises:
-        StateError: The integer is beyond ±(2**53 - 1).
+        StateError: The integer is beyond ±(2**53 - 1); the message ends with the hint.
     """
     if not MIN_INT <= number <= MAX_INT:
-        raise StateError(path, f"the integer is beyond {MAX_INT} (2**53 - 1): store it as str")
+        reason = f"the integer is beyond {MAX_INT} (2**53 - 1): store it as str{hint}"
+        raise StateError(path, reason)
 
 
 def _core_map(
@@ -135,34 +141,57 @@ def _core_key(key: Any, path: str, convert: Convert | None) -> str:
     """Return a map's key as it is written."""
     if type(key) not in _CORE:
         key = _replaced(key, path, MAX_DEPTH, convert)
+    if type(key) is not str and convert is not None:
+        key = _converted(key, path, convert)
     if type(key) is not str:
-        raise StateError(path, f"a key is a {type(key).__name__}: use str(...) for keys of maps")
+        raise StateError(
+            path,
+            f"a key is of type {type(key).__name__}: use str(...) for keys of maps, {_OR_CONVERT}",
+        )
     return key
+
+
+def _is_refused(value: Any) -> bool:
+    """Tell whether a value of a core type cannot be written; text is never passed to `convert`."""
+    kind = type(value)
+    if kind is str or kind not in _CHECKED:
+        return False
+    try:
+        _CHECKED[kind](value, "")
+    except StateError:
+        return True
+    return False
 
 
 def _replaced(value: Any, path: str, depth: int, convert: Convert | None) -> Any:
     """Return the core value that replaces this value."""
-    kind, core = type(value), _UNEQUAL
-    reason = None
-    if isinstance(value, _SUBCLASSED):
-        if depth > MAX_DEPTH:
-            raise StateError(path, f"nested deeper than {MAX_DEPTH} levels")
-        core = _equal_base(value)
-    elif convert is not None:
-        try:
-            converted = convert(value)
-        except Exception as error:  # noqa: BLE001  # an application's function can raise any
-            reason = f"convert raised {type(error).__name__} for a {kind.__name__}"
-        else:
-            core = converted if type(converted) in _CORE else _equal_base(converted)
-            reason = (
-                f"convert returned a {type(converted).__name__} for a {kind.__name__}: "
-                "return core values, such as str"
-            )
-    if core is not _UNEQUAL:
-        return core
+    if not isinstance(value, _SUBCLASSED):
+        if convert is not None:
+            return _converted(value, path, convert)
+        raise StateError(path, _unsupported(value))
+    if depth > MAX_DEPTH:
+        raise StateError(path, f"nested deeper than {MAX_DEPTH} levels")
+    core = _equal_base(value)
+    if core is _UNEQUAL:
+        raise StateError(path, _unsupported(value))
+    return _converted(value, path, convert) if convert is not None and _is_refused(core) else core
+
+
+def _converted(value: Any, path: str, convert: Convert) -> Any:
+    """Return the core value that the application's function returns for this value."""
+    kind = type(value).__name__
+    try:
+        converted = convert(value)
+    except Exception as error:  # noqa: BLE001  # an application's function can raise any
+        reason = f"convert raised {type(error).__name__} for a {kind}"
+    else:
+        core = converted if type(converted) in _CORE else _equal_base(converted)
+        if core is not _UNEQUAL:
+            return core
+        reason = f"convert returned a {type(converted).__name__} for a {kind}: "
+        reason += "return core values, such as str"
     # Raised outside the except block, so that no chained exception holds the value.
-    raise StateError(path, reason or _unsupported(value))
+    raise StateError(path, reason)
 
 
 _UNEQUAL: Final = object()
@@ -202,14 +231,20 @@ _BASES: Final[dict[type, Callable[[Any], Any]]] = {
 _SUBCLASSED: Final = tuple(_BASES)
 
 
+def _check_number(number: int, path: str) -> None:
+    check_int(number, path, hint=f", {_OR_CONVERT}")
+
+
 def _check_float(number: float, path: str) -> None:
     if isnan(number):
-        raise StateError(path, "NaN does not equal itself after reading: store None")
+        reason = f"NaN does not equal itself after reading: store None, {_OR_CONVERT}"
+        raise StateError(path, reason)
 
 
 def _check_datetime(moment: datetime, path: str) -> None:
     if moment.utcoffset() is None:
-        raise StateError(path, "a datetime without time zone: add one, such as timezone.utc")
+        reason = f"a datetime without time zone: add one, such as timezone.utc, {_OR_CONVERT}"
+        raise StateError(path, reason)
     try:
         moment.astimezone(UTC)
     except OverflowError:
@@ -218,7 +253,7 @@ def _check_datetime(moment: datetime, path: str) -> None:
 
 _CHECKED: Final[dict[type, Callable[[Any, str], None]]] = {
     str: check_text,
-    int: check_int,
+    int: _check_number,
     float: _check_float,
     datetime: _check_datetime,
 }

@@ -10,7 +10,7 @@ from msgspec.msgpack import Decoder
 
 from tokensession.errors import BadState, StateError
 from tokensession.format.claims import Claims, read_claims
-from tokensession.format.core_values import base_value
+from tokensession.format.core_values import base_value, core_value
 from tokensession.format.lazy_state import Members
 from tokensession.format.state import (
     OVERFLOW_KEY,
@@ -47,7 +47,7 @@ class UntypedState:
 
     def __init__(self, convert: Convert | None = None) -> None:
         self._convert = convert
-        self.pack: Callable[[Any], bytes | None] = comparer(convert)
+        self.pack: Callable[[Any], bytes | None] = _comparer(convert)
 
     def read(self, plaintext: bytes) -> tuple[Claims[Any], None]:
         """Return the claims in `plaintext`, with a state of any kind; or raise BadClaims."""
@@ -133,6 +133,23 @@ class UntypedState:
                 if type(key) is not str or known.get(key) != msgspec.Raw(self.pack(item) or b"")
             }
         return state
+
+
+def _comparer(convert: Convert | None) -> Callable[[Any], bytes | None]:
+    """Return a function as `comparer` does; it also packs integers of more than 64 bits."""
+    compare = comparer(convert)
+    if convert is None:
+        return compare
+
+    def pack(value: Any) -> bytes | None:
+        packed = compare(value)
+        if packed is None:
+            with contextlib.suppress(StateError, *UNWRITABLE):
+                value = value.whole() if type(value) is Members else value
+                packed = compare(core_value(value, "state", convert=convert))
+        return packed
+
+    return pack
 
 
 def _merged(state: Any, core: dict[str, Any]) -> dict[str, Any]:

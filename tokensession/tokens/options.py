@@ -39,9 +39,10 @@ class CodecOptions(TypedDict, total=False):
         audit: Records sign-ins, sign-outs and sessions that are ended from elsewhere, each as an
             `Event`. By default there is no audit log.
         convert: Converts values that are neither core values nor equal to one, for example ``str``
-            for a Decimal, UUID or lazy text. It is called once for each such value when the session
-            is written. The next request reads the converted value. By default such values are
-            refused.
+            for a Decimal, UUID or lazy text; an integer beyond 2**53 - 1, a NaN or a datetime
+            without a zone; and keys that are not text. It is called once for each such value when
+            the session is written. The next request reads the converted value. By default such
+            values are refused.
     """
 
     policy: Policy | None
