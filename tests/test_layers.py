@@ -26,6 +26,7 @@ DOORS = {
         "adapters/flask",
         "adapters/flask_login",
         "adapters/flask_managers",
+        "adapters/flask_oidc",
         "adapters/flask_session",
         "adapters/quart",
     },

@@ -16,6 +16,8 @@ from tokensession.adapters.sign_in_key import sign_out, subject_of
 from tokensession.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flask.sansio.app import App
 
 _USER: Final = "_user_id"  # Flask-Login's key for the user
@@ -39,20 +41,27 @@ def follow_flask_login(app: App) -> None:
         signals.session_protected.connect(_protected, app)
 
 
-def _current() -> Session | None:
+def session_in_use() -> Session | None:
     """Return the current request's session, if it is one of ours and holds a mapping."""
     current: Any = session._get_current_object() if has_request_context() else None  # type: ignore[attr-defined]  # a LocalProxy
     return current if isinstance(current, Session) and current._open().is_mapping else None
 
 
 def _signed_in(_app: App, **_: Any) -> None:
-    current = _current()
+    current = session_in_use()
     user = None if current is None else current.get(_USER)
     if current is None or user is None:
         return
-    # If another user was signed in, keep only the keys of this sign-in.
-    kept = {key: current[key] for key in _NOTED if key in current}
     current._pending = None
+    begin_session(current, user, _NOTED)
+
+
+def begin_session(current: Session, user: Any, noted: Iterable[str]) -> None:
+    """Sign in, and keep these keys, which the sign-in has just set.
+
+    If another user was signed in, the new session keeps nothing else.
+    """
+    kept = {key: current[key] for key in noted if key in current}
     current.sign_in(subject_of(user))
     for key, item in kept.items():
         if key not in current:
@@ -62,7 +71,7 @@ def _signed_in(_app: App, **_: Any) -> None:
 def _signed_out(_app: App, **_: Any) -> None:
     if has_request_context() and not isinstance(session._get_current_object(), Session):  # type: ignore[attr-defined]
         raise ConfigError(_COPIED)
-    current = _current()
+    current = session_in_use()
     if current is None or (current.subject is None and not current.kid):
         return  # no user was signed in
     current._pending = {key: current[key] for key in (_REMEMBER,) if key in current}
@@ -71,12 +80,12 @@ def _signed_out(_app: App, **_: Any) -> None:
 
 def _protected(app: App, **_: Any) -> None:
     """Sign out if Flask-Login's strong protection has removed the user from the session."""
-    current = _current()
+    current = session_in_use()
     if current is not None and current.subject is not None and _USER not in current:
         _signed_out(app)
 
 
 def _confirmed(_app: App, **_: Any) -> None:
-    current = _current()
+    current = session_in_use()
     if current is not None and current.subject is not None:
         current.reauthenticate()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tokensession.adapters.flask_login import follow_flask_login
+from tokensession.adapters.flask_oidc import follow_flask_oidc
 from tokensession.adapters.flask_session import Session, put_into, write_as_json
 from tokensession.adapters.jinja import show_in_templates
 from tokensession.adapters.unmarked import saving
@@ -153,6 +154,7 @@ class ManagersByApp:
         if made is None:
             made = self._made[app] = {settings: self._make(app)}
             follow_flask_login(app)
+            follow_flask_oidc()
             write_as_json(app)
             show_in_templates(app, self._current)
         managers = made.get(settings)
