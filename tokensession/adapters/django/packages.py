@@ -69,8 +69,9 @@ def tell_of_empty_table(objects: Any) -> None:
     get_queryset = objects.get_queryset
 
     def telling() -> Any:
-        del objects.get_queryset
-        _log.warning(_NO_TABLE)
+        # Of two threads at once, one warns.
+        if vars(objects).pop("get_queryset", None) is not None:
+            _log.warning(_NO_TABLE)
         return get_queryset()
 
     objects.get_queryset = telling
