@@ -79,6 +79,9 @@ func (r *Reader) Decode(token string, now int64) (*Session, error) {
 	if err := checkContext(r.Context); err != nil {
 		return nil, err
 	}
+	if r.Leeway < 0 || r.AbsoluteTimeout < 0 || r.Longest < 0 {
+		return nil, refuse("Leeway, AbsoluteTimeout and Longest are seconds, at least 0")
+	}
 	if r.Longest != 0 && r.Longest < r.AbsoluteTimeout || r.Longest != 0 && r.AbsoluteTimeout == 0 {
 		return nil, refuse("Longest needs an AbsoluteTimeout, and must not be below it")
 	}

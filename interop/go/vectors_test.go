@@ -380,3 +380,17 @@ func TestKeysShowNoMaterial(t *testing.T) {
 		}
 	}
 }
+
+func TestNegativeLimitsAreRefused(t *testing.T) {
+	ring, err := ParseRing(load(t, "tokens").Rings["worked"], Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reader := range []Reader{{AbsoluteTimeout: -1}, {Leeway: -1}, {AbsoluteTimeout: 1, Longest: -1}} {
+		reader.Ring, reader.Context = ring, "session"
+		var refused *TokenError
+		if _, err := reader.Decode("a.b.c", 0); err == nil || errors.As(err, &refused) {
+			t.Error(reader, err)
+		}
+	}
+}

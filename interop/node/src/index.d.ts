@@ -98,6 +98,8 @@ export interface Session<State = Core> {
   readonly auth: number | null;
   /** When its subject last authenticated; null without a subject too. */
   readonly authenticatedAt: number | null;
+  /** The context of its token. */
+  readonly context: string;
 }
 
 export interface Limits {
@@ -143,7 +145,10 @@ export function encode(
   },
 ): string;
 
-/** Gives a new token of a decoded session: sid, start, idle window, cap and auth stay, and it names who signed before. */
+/**
+ * Gives a new token of a decoded session: sid, start, idle window, cap, auth and context stay, and it names who signed before.
+ * Another `context` is a ConfigError.
+ */
 export function renew(session: Session<Writable>, ring: KeyRing, options?: Limits & { context?: string; now?: number }): string;
 
 /**

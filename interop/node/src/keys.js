@@ -35,7 +35,7 @@ export class KeyRing {
    * `fromStore` refuses published secrets; `running` is the ring in use, to be replaced.
    */
   static fromJwks(document, { fromStore = false, running } = {}) {
-    const set = parseJson(document instanceof Uint8Array ? utf8(document) : typeof document === "string" ? document : JSON.stringify(document));
+    const set = parseJson(document instanceof Uint8Array ? utf8(document) : typeof document === "string" ? document : jsonOf(document));
     check(isObject(set) && Array.isArray(set.keys), 'a key document is a JWK Set with a list "keys"');
     const serial = has(set, "serial") ? set.serial : 0;
     check(isInteger(serial, MAX_INT), "serial must be an integer from 0 to 2^53 - 1");
@@ -95,6 +95,10 @@ function choose(candidates, now) {
     if (best === undefined || key.nbf > best.nbf) return key;
     return key.nbf === best.nbf && key.kid > best.kid ? key : best;
   }, undefined);
+}
+
+function jsonOf(document) {
+  return attempt(() => JSON.stringify(document), "the key document is not JSON");
 }
 
 /** Gives the text of UTF-8; a byte order mark stays, as no part of JSON. */

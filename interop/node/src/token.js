@@ -31,8 +31,8 @@ export function derive(secret, purpose, context, salt) {
  */
 export function decode(token, ring, options = {}) {
   const { context = "session", leeway = 60, fits } = options;
-  const now = Math.floor(options.now ?? Date.now() / 1000);
-  if (!Number.isFinite(now)) throw new ConfigError("now must be a finite number of Unix seconds");
+  const now = instant(options.now);
+  checkSeconds("leeway", leeway, 0);
   const purpose = contextBytes(context);
   // Step 1: framing.
   if (typeof token !== "string" || token.length > MAX_TOKEN || /[^\0-\x7f]/.test(token)) throw new TokenError("malformed");
@@ -67,11 +67,25 @@ export function decode(token, ring, options = {}) {
   if (isReference(state) || (fits !== undefined && !fits(state))) throw new TokenError("bad_state");
   const authenticatedAt = sub === null || auth === null ? null : startedAt + auth;
   return { state, sid: encodeHex(sid), subject: sub, issuedAt: iat, startedAt, expiresAt, ttl, cap, kid: key.kid,
-    signers: signers ?? [], auth, authenticatedAt };
+    signers: signers ?? [], auth, authenticatedAt, context };
+}
+
+/** Gives a moment, or the present one, as whole Unix seconds. */
+function instant(now) {
+  const seconds = now ?? Date.now() / 1000;
+  if (!Number.isFinite(seconds)) throw new ConfigError("now must be a finite number of Unix seconds");
+  return Math.floor(seconds);
+}
+
+/** Refuses other values: a comparison with NaN or text would never end a session. */
+function checkSeconds(name, value, least) {
+  if (!Number.isInteger(value) || value < least) throw new ConfigError(`${name} must be a whole number of seconds, at least ${least}`);
 }
 
 /** Gives how many seconds after its start a session ends (SPEC section 6). */
 function limitOf(cap, { absoluteTimeout = null, longest = null }) {
+  if (absoluteTimeout !== null) checkSeconds("absoluteTimeout", absoluteTimeout, 1);
+  if (longest !== null) checkSeconds("longest", longest, 1);
   if (longest !== null && !(longest >= absoluteTimeout && absoluteTimeout !== null)) {
     throw new ConfigError("longest needs an absoluteTimeout, and must not be below it");
   }
@@ -82,8 +96,9 @@ function limitOf(cap, { absoluteTimeout = null, longest = null }) {
 export function encode(state, ring, options = {}) {
   const { context = "session", subject = null, cap = null } = options;
   const ttl = options.ttl ?? Math.min(1800, ring.tokenLifetime);
+  checkSeconds("ttl", ttl, 1);
   if (ttl > ring.tokenLifetime) throw new ConfigError(`ttl exceeds the ring's token_lifetime of ${ring.tokenLifetime} seconds`);
-  const iat = Math.floor(options.now ?? Date.now() / 1000);
+  const iat = instant(options.now);
   const key = ring.active(iat);
   if (key === undefined) throw new ConfigError("no key of the ring can sign; a reader's cannot");
   const limit = limitOf(cap, options);
@@ -94,9 +109,9 @@ export function encode(state, ring, options = {}) {
 
 /** Gives a new token of a decoded session: its sid, start, idle window, cap and auth stay, and it names who signed before. */
 export function renew(session, ring, options = {}) {
-  const { context = "session", now = Date.now() / 1000 } = options;
-  const { auth, cap, startedAt } = session;
-  const iat = Math.max(Math.floor(now), startedAt + (auth ?? 0));
+  const { auth, cap, context, startedAt } = session;
+  if ((options.context ?? context) !== context) throw new ConfigError("the session was decoded under another context");
+  const iat = Math.max(instant(options.now), startedAt + (auth ?? 0));
   const key = ring.active(iat);
   if (key === undefined) throw new ConfigError("no key of the ring can sign; a reader's cannot");
   const signers = [...new Set([...session.signers, session.kid])].filter((kid) => kid !== key.kid);

@@ -61,6 +61,32 @@ test("what cannot be written is refused with its path", () => {
   }
 });
 
+test("limits and moments of another type are refused", () => {
+  // A variable that is not set is NaN as a number, and one that is set is text: with either, no session would end.
+  for (const wrong of [NaN, "60", -1, 1.5, Infinity, true, new Date()]) {
+    const all = [{ leeway: wrong }, { absoluteTimeout: wrong }, { absoluteTimeout: 60, longest: wrong }, { now: typeof wrong === "number" ? NaN : wrong }];
+    for (const options of all) assert.throws(() => decode(token, ring, { context: "shop", now, ...options }), ConfigError);
+    for (const options of [{ ttl: wrong }, { cap: wrong }]) assert.throws(() => encode({}, ring, { now, ...options }), ConfigError);
+  }
+});
+
+test("a session is renewed under its own context", () => {
+  const session = decode(token, ring, { context: "shop", now });
+  assert.equal(session.context, "shop");
+  const renewed = renew(session, ring, { now });
+  assert.deepEqual(decode(renewed, ring, { context: "shop", now }).state, { user_id: 42 });
+  assert.throws(() => decode(renewed, ring, { now }), has("bad_signature"));
+  assert.throws(() => renew(session, ring, { context: "session", now }), ConfigError);
+});
+
+test("an object that JSON does not have is no key document", () => {
+  const cycle = {};
+  cycle.keys = [cycle];
+  for (const document of [null, undefined, 1, 1n, { keys: [1n] }, cycle, () => 1]) {
+    assert.throws(() => KeyRing.fromJwks(document), ConfigError);
+  }
+});
+
 test("keys show no material", async () => {
   const { inspect } = await import("node:util");
   const text = inspect([ring, ...ring], { depth: 9 }) + JSON.stringify([...ring]);
