@@ -228,7 +228,7 @@ assert ask("get", "/sign-in")[0] == 405
 assert ask("post", "/sign-in", username="ada", password="wrong")[0] == 403
 assert ask("post", "/sign-in", username="ada", password="correct horse")[0] == 200
 assert ask("get", "/") == (200, {"user": "ada", "visits": 3})
-assert "Site administration" in client.get("/admin/", headers={"host": "localhost"}).text
+assert b"Site administration" in client.get("/admin/", headers={"host": "localhost"}).content
 print(*client.cookies)
 ask("post", "/sign-out")
 assert ask("get", "/") == (200, {"user": None, "visits": 1})
