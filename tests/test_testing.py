@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import doctest
 import json
+import math
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -94,6 +96,30 @@ def test_the_clock_stands_still_in_the_whole_library() -> None:
     assert abs(seconds.whole_seconds(None) - time.time()) < 3600
     with FixedClock(now=5):
         assert codec.new().started_at == 5
+
+
+def test_clocks_within_a_clock() -> None:
+    """The innermost block decides, and the former clock runs again afterwards."""
+    with FixedClock(now=5) as outer:
+        with FixedClock(now=7) as inner:
+            inner.advance(timedelta(seconds=2))
+            assert seconds.whole_seconds(None) == 9
+            with outer:
+                assert seconds.whole_seconds(None) == 5
+            assert seconds.whole_seconds(None) == 9
+        assert seconds.whole_seconds(None) == 5
+    assert abs(seconds.whole_seconds(None) - time.time()) < 3600
+
+
+def test_times_of_another_type() -> None:
+    """Half a second would move the clock by none."""
+    odd: Any
+    for odd in ("now", math.nan, True):
+        with pytest.raises(ConfigError, match="now must be"):
+            FixedClock(odd)
+    for odd in (0.5, math.nan, "1"):
+        with pytest.raises(ConfigError, match="seconds must be a whole number"):
+            FixedClock().advance(odd)
 
 
 def test_a_cookie_is_that_of_a_real_session() -> None:

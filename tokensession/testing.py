@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from tokensession.errors import ConfigError
 from tokensession.format.base64url import b64url_encode
-from tokensession.format.seconds import fractional_seconds
+from tokensession.format.claims import MAX_SECONDS
+from tokensession.format.seconds import duration, whole_seconds
 from tokensession.keys.ring import KeyRing
 from tokensession.web.cookies import Cookie
 from tokensession.web.options import manager_of
@@ -51,12 +52,12 @@ class FixedClock:
     """
 
     def __init__(self, now: int = FIXED_NOW) -> None:
-        self.now: int = now
-        self._stopped: list[ModuleType] = []
+        self.now: int = whole_seconds(now)
+        self._stopped: list[list[tuple[ModuleType, object]]] = []  # by block, with their clocks
 
     def advance(self, seconds: Duration) -> None:
         """Move the clock by seconds or a timedelta."""
-        self.now += int(fractional_seconds("seconds", seconds))
+        self.now += duration("seconds", seconds, least=-MAX_SECONDS)
 
     def __call__(self) -> float:
         """Return the time, as ``time.time`` does."""
@@ -64,20 +65,19 @@ class FixedClock:
 
     def __enter__(self) -> Self:
         """Stop the clock in every imported module of the library."""
-        self._stopped = [
-            module
-            for name, module in list(sys.modules.items())
-            if name.startswith(_PACKAGE) and vars(module).get("time") is time.time
-        ]
-        for module in self._stopped:
-            vars(module)["time"] = self
+        stopped: list[tuple[ModuleType, object]] = []
+        for name, module in list(sys.modules.items()):
+            clock = vars(module).get("time") if name.startswith(_PACKAGE) else None
+            if clock is time.time or isinstance(clock, FixedClock):
+                stopped.append((module, clock))
+                vars(module)["time"] = self
+        self._stopped.append(stopped)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the system's clock run again."""
-        for module in self._stopped:
-            vars(module)["time"] = time.time
-        self._stopped = []
+        """Let the former clock run again."""
+        for module, clock in self._stopped.pop():
+            vars(module)["time"] = clock
 
 
 def fixed_ring() -> KeyRing:
