@@ -16,6 +16,7 @@ from tokensession.stores.mongo import revocation as mongostore
 from tokensession.stores.mongo.database import MongoDatabase
 from tokensession.stores.mongo.overflow import MongoStore as OverflowStore
 from tokensession.stores.mongo.revocation import MongoStore
+from tokensession.stores.mongo.revocation_documents import change_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +97,17 @@ def test_garbage_is_refused_or_counted(new_mongo: Callable[[], Any]) -> None:
     entries.update_one({"_id": "store"}, {"$set": {"version": 1}})
     with pytest.raises(StoreError, match="another version"):
         store.create()
+
+
+@pytest.mark.parametrize("change", [{}, {"change": None}, {"kind": "change", "change": "text"}])
+def test_a_change_of_another_kind(new_mongo: Callable[[], Any], change: dict[str, Any]) -> None:
+    """A reader whose last change is not one any more reads everything."""
+    store = new_mongo()
+    store.deny(denial(1), now=NOW)
+    *_, last = store.read(None)
+    documents_of(store).replace_one({"_id": change_name(last.position[0])}, change)
+    found = [one for batch in store.read(last.position) for one in batch.denied]
+    assert [name for name, _ in found] == [sid(1)]
 
 
 def test_ids_of_another_kind(new_mongo: Callable[[], Any]) -> None:
