@@ -26,11 +26,15 @@ codes. A message never contains a key, a token or a value of a session.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class TokenSessionError(Exception):
     """Base class of the errors that this library raises."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the message and the attributes, as pools of processes do with errors."""
+        return _unpickled, (type(self), self.args, self.__dict__)
 
 
 class ConfigError(TokenSessionError, ValueError):
@@ -156,6 +160,14 @@ class StateLost(BadState):
 
     The list of codes is closed, so its code is that of its base class.
     """
+
+
+def _unpickled(
+    kind: type[TokenSessionError], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> TokenSessionError:
+    error = kind.__new__(kind, *args)  # the constructors take other arguments than the message
+    error.__dict__.update(attributes)
+    return error
 
 
 def how_to_install(extra: str) -> str:

@@ -286,6 +286,7 @@ class ReaderContract:
             {"until": None},
             {"until": True},
             {"until": -1},
+            {"until": 1_900_000_000_000},  # milliseconds
             {"until": 1.5},
             {"until": "2030-01-32"},
             {"until": "31.1.2030"},
