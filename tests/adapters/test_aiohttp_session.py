@@ -140,6 +140,26 @@ def test_another_identity_begins_empty() -> None:
     shop.run(story)
 
 
+def test_a_user_who_becomes_another_user() -> None:
+    """What the request sets before it remembers the other user is kept."""
+    shop = Shop()
+
+    async def become(request: web.Request) -> web.Response:
+        (await get_session_of_package(request))["real"] = "ada"
+        return await shop.sign_in(request)
+
+    shop.app.router.add_get("/become/{name}", become)
+
+    async def story(client: TestClient[Any, Any], _: Callable[[], str]) -> None:
+        await client.get("/in/ada")
+        await client.get("/cart")
+        await client.get("/become/bob")
+        state = {"real": "ada", "AIOHTTP_SECURITY": "bob"}
+        assert await ask(client) == {"user": "bob", "state": state}
+
+    shop.run(story)
+
+
 class Role(StrEnum):
     """A user of an enum."""
 

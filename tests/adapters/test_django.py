@@ -36,6 +36,7 @@ from tokensession import (
     Header,
     KeyRing,
     Policy,
+    Revoked,
     Session,
     SessionCodec,
     SessionManager,
@@ -335,6 +336,22 @@ def test_the_session_key_of_who_has_just_signed_in() -> None:
     request.session = request_with_session().session
     request.session.flush()
     assert request.session.session_key is None
+
+
+def test_a_user_who_becomes_another_user_by_the_key() -> None:
+    """Setting the key alone keeps the state, and begins the session of the other user."""
+    store, state = WatchedStore(), {SESSION_KEY: "1", "backend": "x", "cart": [1]}
+    codec: SessionCodec[Any] = SessionCodec(RING, revocation=store)
+    with override_settings(TOKENSESSION_REVOCATION=store):
+        found = codec.encode(state, subject="1")
+        request = request_with_session(found)
+        request.session["real"] = request.session[SESSION_KEY]
+        request.session[SESSION_KEY] = "2"
+        session = codec.decode(cookie_after(request).value)
+    assert session.subject == "2"
+    assert session.state == state | {"real": "1", SESSION_KEY: "2"}
+    with pytest.raises(Revoked):
+        codec.decode(found)
 
 
 def test_saving_what_cannot_be_sent_raises() -> None:

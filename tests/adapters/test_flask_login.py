@@ -201,7 +201,31 @@ def test_another_users_messages_are_not_inherited() -> None:
     ask(client, "/in/ada")
     ask(client, "/message")
     ask(client, "/in/bob")
-    assert set(ask(client)["state"]) == {"_user_id", "_fresh", "_id"}
+    assert set(ask(client)["state"]) == {"_user_id", "_fresh", "_id", "seen"}
+
+
+def test_a_user_who_becomes_another_user() -> None:
+    """What the request sets before it signs in the other user is kept, and nothing else is."""
+    shop = Shop()
+
+    @shop.app.get("/become/<name>")
+    def become(name: str) -> str:
+        session.setdefault("real", current_user.id)
+        session["real"] = session["real"]
+        session["cart"].append(2)
+        login_user(User(name))
+        return ""
+
+    client = shop.client()
+    ask(client, "/in/ada")
+    ask(client, "/cart")
+    for name in ("bob", "cy"):
+        if name == "cy":
+            ask(client, "/cart")
+        ask(client, f"/become/{name}")
+        seen = ask(client)
+        assert (seen["user"], seen["subject"], seen["state"]["real"]) == (name, name, "ada")
+        assert "cart" not in seen["state"]
 
 
 def test_a_user_of_a_subclass_of_str_signs_in() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import has_request_context, session
 
 from tokensession.adapters.flask_session import Session
-from tokensession.adapters.sign_in_key import sign_out, subject_of
+from tokensession.adapters.sign_in_key import restore, set_here, sign_out, subject_of
 from tokensession.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,13 +59,11 @@ def _signed_in(_app: App, **_: Any) -> None:
 def begin_session(current: Session, user: Any, noted: Iterable[str]) -> None:
     """Sign in, and keep these keys, which the sign-in has just set.
 
-    If another user was signed in, the new session keeps nothing else.
+    If another user was signed in, the new session keeps besides only what this request has set.
     """
-    kept = {key: current[key] for key in noted if key in current}
+    kept = {key: current[key] for key in noted if key in current} | set_here(current)
     current.sign_in(subject_of(user))
-    for key, item in kept.items():
-        if key not in current:
-            current[key] = item
+    restore(current, kept)
 
 
 def _signed_out(_app: App, **_: Any) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from tokensession.sessions.value import CHANGEABLE
 from tokensession.web.request_session import RequestSession
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ _FRAMES: Final = 3  # from `_is_called_by` to the caller of a method of the mapp
 class SignsInByKey(RequestSession[Any]):
     """A session with a special key: setting it signs in, and removing it signs out.
 
-    A sign-in starts a new session whose subject is the key's value. A sign-out ends the session,
-    also in the revocation list. The rest of the state stays in a new, anonymous session.
+    A sign-in starts a new session whose subject is the key's value. If another user was signed in,
+    it keeps what `_kept_over` returns. A sign-out ends the session, also in the revocation list.
+    The rest of the state stays in a new, anonymous session.
     """
 
     _sign_in_key: ClassVar[str]
@@ -36,12 +38,19 @@ class SignsInByKey(RequestSession[Any]):
     def _manager(self) -> SessionManager[Any]:
         return cast("SessionManager[Any]", self._opener)
 
+    def _kept_over(self) -> dict[str, Any]:
+        """Return what the session of another user leaves to the one that signs in."""
+        return set_here(self)
+
     def __setitem__(self, key: str, item: Any) -> None:
         """Set a value of the state; setting the special key signs in."""
         signs_in = self._signs_in(key)
+        kept: dict[str, Any] = {}
         if signs_in and item is not None:
+            kept = self._kept_over() if self.subject is not None else kept
             self.sign_in(subject_of(item))
         super().__setitem__(key, item)
+        restore(self, kept)
         if signs_in and item is None and self.subject is not None:
             sign_out(self)
 
@@ -87,6 +96,19 @@ def _is_called_by(module: str) -> bool:
     if frame.f_code is MutableMapping.pop.__code__:
         frame = frame.f_back
     return bool(frame.f_globals.get("__name__") == module)
+
+
+def set_here(session: RequestSession[Any]) -> dict[str, Any]:
+    """Return the members that this request has set, such as who becomes another user."""
+    touched = session._changing().touched.items()
+    return {key: session[key] for key, old in touched if old is not CHANGEABLE and key in session}
+
+
+def restore(session: RequestSession[Any], kept: dict[str, Any]) -> None:
+    """Set the members that a sign-in has removed."""
+    for key, item in kept.items():
+        if key not in session:
+            session[key] = item
 
 
 def sign_out(session: RequestSession[Any]) -> None:

@@ -60,6 +60,10 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         """Update the state."""
         super().update(dict_, **items)
 
+    def _kept_over(self) -> dict[str, Any]:
+        """Return all: Django's ``login`` flushes the session of another user before."""
+        return self.copy()
+
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value. The user's id signs in, and the expiry changes the token's lifetime."""
         super().__setitem__(key, value)
@@ -244,21 +248,16 @@ class SessionOfRequest(DjangoSession):
     _kept: tuple[bytes, bytes | None] | None = None  # the id and the state at the last `save`
 
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
-        """Do what `create` does, and raise now what writing would raise.
-
-        A response with status 500 or more then saves this state, if the session was found.
-        """
+        """Do what `create` does, raise what writing would, and keep this state for a failure."""
         self.create()
         self.check()
         self._kept = self.sid, self._manager.codec.changes.packed(self._open())
 
     def restore_saved(self) -> bool:
         """Return to the state of the last `save`; tell whether a failed response may save it."""
-        if self._kept is None or not self.kid or self.closed:
-            return False
-        sid, packed = self._kept
-        if sid != self.sid or packed is None:
-            return False  # the session of the `save` has been replaced
+        sid, packed = self._kept or (b"", None)
+        if not self.kid or sid != self.sid or packed is None or self.closed:
+            return False  # there was no `save`, or another session has begun since
         self._manager.codec.changes.restore(self._open(), packed)
         return True
 
