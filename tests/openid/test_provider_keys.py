@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +178,35 @@ def test_a_provider_that_hangs(
     provider.answer = provider.give
     keys = ProviderKeys(provider.url)
     assert keys.key("r1", "RS256")
+
+
+def test_a_provider_that_answers_byte_by_byte(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Requests wait for it together, each no longer than its patience."""
+    release = threading.Event()
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        with suppress(OSError):
+            while not release.wait(0.1):
+                request.wfile.write(b" ")
+
+    provider.answer = drip
+    monkeypatch.setattr(provider_keys, "PATIENCE", 1.0)
+    keys = ProviderKeys(provider.url)
+
+    def ask(_: int) -> None:
+        with pytest.raises(StoreError):
+            keys.key("r1", "RS256")
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(40) as requests:
+        list(requests.map(ask, range(40)))
+    assert time.monotonic() - begun < 20
+    release.set()
+    assert caplog.text.count("no answer within") == 1
 
 
 def test_a_forked_child_fetches_for_itself(provider: Provider) -> None:

@@ -40,7 +40,7 @@ class _NoRedirects(HTTPRedirectHandler):
 class ProviderKeys:
     """A provider's keys: fetched when a kid is unknown, and again after an hour.
 
-    Thread-safe. One thread fetches at a time, and others wait for it.
+    Thread-safe. One thread fetches at a time, and all requests wait for it together.
 
     Args:
         source: The address of the JWK Set, https or on this machine; or the set itself.
@@ -93,32 +93,34 @@ class ProviderKeys:
         """Fetch the set, unless that was tried just now; keep the last good one if it fails."""
         fetches = self._state()
         with fetches.lock:
-            if monotonic() - self._tried_at >= COOL_DOWN or fetches.running is not None:
+            if fetches.running is None and monotonic() - self._tried_at >= COOL_DOWN:
+                assert self._url is not None
                 self._tried_at = monotonic()
-                self._wait_for(fetches)
+                fetches.running = _Fetch(self._url)
+            running = fetches.running
+        if running is not None:
+            running.wait()
+            self._take(running, fetches)
         if self._keys is None:
             raise StoreError("the keys of the OpenID provider cannot be fetched")
 
-    def _wait_for(self, fetches: _Fetches) -> None:
-        running = fetches.running
-        if running is None:
-            assert self._url is not None
-            running = fetches.running = _Fetch(self._url)
-        if not running.done.wait(PATIENCE):
-            _log.warning("the OpenID provider's keys: no answer within %g s", PATIENCE)
-            return
-        fetches.running = None
-        if running.keys is None:
-            _log.warning("the OpenID provider's keys cannot be used: %s", running.reason)
-        else:
-            self._keys, self._read_at = running.keys, monotonic()
+    def _take(self, running: _Fetch, fetches: _Fetches) -> None:
+        """Take what a fetch has brought, unless another request was faster."""
+        with fetches.lock:
+            if fetches.running is not running or not running.done.is_set():
+                return
+            fetches.running = None
+            if running.keys is None:
+                _log.warning("the OpenID provider's keys cannot be used: %s", running.reason)
+            else:
+                self._keys, self._read_at = running.keys, monotonic()
 
 
 class _Fetches:
     """What each process has for itself."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()  # held by the request that fetches
+        self.lock = threading.Lock()  # never held while a request waits
         self.running: _Fetch | None = None
 
 
@@ -135,9 +137,18 @@ class _Fetch:
         self.done = threading.Event()
         self.keys: list[dict[str, Any]] | None = None
         self.reason = ""
+        self._told = False
+        self._until = monotonic() + PATIENCE
         threading.Thread(
             target=self._run, args=(url,), name="tokensession-provider-keys", daemon=True
         ).start()
+
+    def wait(self) -> None:
+        """Wait until it has ended, but not longer than `PATIENCE` from its start."""
+        if self.done.wait(max(0.0, self._until - monotonic())) or self._told:
+            return
+        self._told = True  # once for all that wait
+        _log.warning("the OpenID provider's keys: no answer within %g s", PATIENCE)
 
     def _run(self, url: str) -> None:
         try:
@@ -152,8 +163,12 @@ class _Fetch:
 
 def _read(url: str) -> bytes:
     request = Request(url, headers={"Accept": "application/jwk-set+json, application/json"})  # noqa: S310
+    ends, data = monotonic() + COOL_DOWN, b""
     with build_opener(_NoRedirects).open(request, timeout=PATIENCE) as response:
-        data: bytes = response.read(MAX_SET + 1)
+        while len(data) <= MAX_SET and (part := response.read1(MAX_SET)):
+            data += part
+            if monotonic() > ends:  # it answers byte by byte
+                raise TimeoutError
     if len(data) > MAX_SET:
         raise ConfigError(f"the set has more than {MAX_SET} bytes")
     return data
