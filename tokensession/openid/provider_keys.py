@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from time import monotonic
 from typing import Any, Final
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -157,6 +158,8 @@ class _Fetch:
             self.reason = str(error)
         except (OSError, HTTPException, ValueError, RecursionError) as error:
             self.reason = type(error).__name__
+            if isinstance(error, HTTPError):
+                error.close()  # it holds the connection
         finally:
             self.done.set()
 

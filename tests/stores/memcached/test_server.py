@@ -39,7 +39,7 @@ def test_a_connection_that_goes_away_is_tried_once_more(error: type[Exception]) 
     assert outcomes == [b"not asked for"]
 
 
-def test_a_call_that_times_out_leaves_the_others_alone() -> None:
+def test_a_call_that_times_out_leaves_the_others_alone(slow: None) -> None:
     """It ends its own connection; what another thread waits for on its own still arrives."""
     with Memcached() as process:
         server = MemcachedServer(process.url, timeout=0.2)
@@ -57,7 +57,7 @@ def test_a_call_that_times_out_leaves_the_others_alone() -> None:
         server.close()
 
 
-def test_a_dead_connection_takes_the_idle_ones_with_it() -> None:
+def test_a_dead_connection_takes_the_idle_ones_with_it(slow: None) -> None:
     """They are as old; one that another thread is using is left to that thread."""
     with Memcached() as process:
         server = MemcachedServer(process.url, timeout=60)

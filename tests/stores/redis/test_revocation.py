@@ -280,7 +280,7 @@ class TestFailures:
             assert store.capabilities.loss_accepted
             store.close()
 
-    def test_a_restart_without_a_log(self) -> None:
+    def test_a_restart_without_a_log(self, slow: None) -> None:
         """Has lost everything, and says so."""
         with Redis(durable=False) as server:
             store = RedisStore(RedisServer(server.url, timeout=60))
