@@ -71,6 +71,21 @@ class TestPostgreSQL:
         with pytest.raises(StoreError, match="does not exist") as caught:
             store.look_up(sid(1), None)
         assert "hunter2" not in str(caught.value)
+        assert "create()" not in str(caught.value)  # which cannot make a role
+        store.close()
+
+    def test_not_created(self, postgres: Postgres) -> None:
+        """A missing table is to be made; a table of another application lacks columns."""
+        store = SQLStore(Database(postgres.url, prefix="foreign_"))
+        with pytest.raises(StoreError, match=r"does not exist.*: run create\(\)"):
+            store.look_up(sid(1), None)
+        execute(store, "create table foreign_revocation (id integer)")
+        execute(store, "create table foreign_revoked_sids (sid bytea)")
+        execute(store, "create table foreign_revoked_subjects (subject bytea)")
+        execute(store, "create table foreign_revocation_changes (id bytea)")
+        for call in (lambda: store.look_up(sid(1), None), store.create):
+            with pytest.raises(StoreError, match=r"column .* does not exist$"):
+                call()
         store.close()
 
 

@@ -23,6 +23,7 @@ from tokensession.stores.sql.engine import (
     connected,
     is_busy,
     is_dead,
+    is_missing,
     new_engine,
     sqlite_file,
     watch,
@@ -194,8 +195,7 @@ class Database(Connection):
                     again = False  # after a restart, the pool's connections are dead
                     continue
                 reason = _reason(error)
-                missing = "no such table" in reason or "does not exist" in reason
-                remedy = says.remedy if missing else ""
+                remedy = says.remedy if is_missing(error) else ""
                 # The traceback of a connection that failed has the password among its locals.
                 cause = error if getattr(error, "statement", None) else None
             # Raised outside the except block, so that no chained exception has it.

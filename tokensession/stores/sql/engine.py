@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TRANSACTION: Final = 10_000  # milliseconds that a hung process can hold a lock
 _READ_ONLY: Final = "25006"  # PostgreSQL's code for a write on a standby
+_NO_TABLE: Final = "42P01"
 _NO_URL: Final = (
     "invalid URL for SQLAlchemy: pass sqlite:///FILE or postgresql://..., with options of libpq "
     "alone, and with @ : / # in a password written as %40 %3A %2F %23"
@@ -196,6 +197,12 @@ def begin(dialect: str, timeout: float) -> str:
 def is_dead(error: Exception) -> bool:
     """Tell whether a connection is dead, or goes to a read-only server."""
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def is_missing(error: Exception) -> bool:
+    """Tell whether a table is missing, and not the database, a role or a column."""
+    driver = getattr(error, "orig", None)
+    return getattr(driver, "sqlstate", None) == _NO_TABLE or "no such table" in str(driver)
 
 
 def is_busy(error: Exception) -> bool:
