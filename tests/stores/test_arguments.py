@@ -111,6 +111,8 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: RedisServer(REDIS).keys(0), "key must be the name of a document, not int"),  # type: ignore[arg-type]
     (lambda: Database(SQLITE).keys([]), "key must be the name of a document, not list"),  # type: ignore[arg-type]
+    (lambda: Database(SQLITE).keys("a\0secret"), "key contains a zero byte"),
+    (lambda: RedisServer(REDIS).keys("secret\udcff"), "or a lone surrogate"),
     (lambda: Database(SQLITE).create([]), "a role must be one of"),  # type: ignore[arg-type]
     (lambda: MemcachedServer("memcached://h:0"), "server must be host:port"),
     (lambda: MemcachedServer("memcached://h:65536"), "server must be host:port"),

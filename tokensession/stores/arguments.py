@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TIMEOUT: Final = 3600  # seconds; longer than any request can wait
 _AUTHORITY: Final = re.compile(r"([^/?#]*)(.*)", re.DOTALL)
+_NO_NAME: Final = re.compile("[\\0\ud800-\udfff]")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -113,6 +114,8 @@ def row_name(key: str, default: str) -> str:
     """Return the name of a key document in a store; raise ConfigError if it is not text."""
     if not isinstance(key, str):
         raise ConfigError(f"key must be the name of a document, not {type(key).__name__}")
+    if _NO_NAME.search(key):
+        raise ConfigError("key contains a zero byte or a lone surrogate: use another name")
     return key or default
 
 

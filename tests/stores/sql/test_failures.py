@@ -10,7 +10,8 @@ import pytest
 
 from tests.forks import fork
 from tests.stores.samples import ADA, LIFE, NOW, denial, sid
-from tokensession import ConfigError, StoreError
+from tokensession import ConfigError, KeyRing, StoreError
+from tokensession.keys.source import create, load_ring
 from tokensession.revocation.decision import Entries
 from tokensession.stores.sql.database import Database, Messages
 from tokensession.stores.sql.revocation import SQLStore
@@ -73,6 +74,19 @@ class TestPostgreSQL:
         assert "hunter2" not in str(caught.value)
         assert "create()" not in str(caught.value)  # which cannot make a role
         store.close()
+
+    def test_another_encoding(self, postgres: Postgres) -> None:
+        """`initdb` without a locale makes databases in SQL_ASCII."""
+        admin = SQLStore(Database(postgres.url))
+        execute(admin, "create database ascii encoding 'SQL_ASCII' template template0")
+        admin.close()
+        connection = Database(postgres.url.replace("/postgres?", "/ascii?"))
+        keys = connection.keys("naïve-日本")
+        connection.create()
+        ring = KeyRing.generate().add()
+        assert create(keys, ring)
+        assert load_ring(keys).to_json() == ring.to_json()
+        connection.close()
 
     def test_not_created(self, postgres: Postgres) -> None:
         """A missing table is to be made; a table of another application lacks columns."""

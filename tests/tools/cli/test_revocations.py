@@ -10,9 +10,12 @@ import pytest
 from tests.stores.revocation_contract import ADA, NOW, denial, sid
 from tokensession.stores.sql.database import Database
 from tokensession.stores.sql.revocation import SQLStore
+from tokensession.testing import FixedClock
 from tokensession.tools.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.servers import Memcached, Mongo, Valkey
 
 HEX = "00" * 15 + "01"
@@ -39,11 +42,12 @@ class Terminal:
 
 
 @pytest.fixture
-def run(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Terminal:
+def run(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Iterator[Terminal]:
     """Give what runs a command on a store in a file, which is made."""
     terminal = Terminal(sqlite_url, capsys)
     assert terminal("revocations", "create")[0] == 0
-    return terminal
+    with FixedClock(NOW):
+        yield terminal
 
 
 def test_revoking_a_session(run: Terminal) -> None:
@@ -124,6 +128,19 @@ def test_a_dry_run_changes_nothing(run: Terminal, what: tuple[str, ...]) -> None
     code, out, _ = run("revoke", *what, "--dry-run")
     assert code == 0
     assert out.startswith("would end")
+    assert run.json("revocations", "list") == {"everyone": None, "entries": [], "skipped": 0}
+
+
+@pytest.mark.parametrize(
+    "what", [("--all", "--yes"), ("--subject", "ada"), ("--all-before", "2099-01-01")]
+)
+def test_the_future(
+    run: Terminal, what: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A revocation that is dated ahead would end the sign-ins until then, and cannot be undone."""
+    command = ["revoke", *what, "--lifetime", "8h", "--store", run.url, "--now"]
+    assert main([*command, "2099-01-02"]) == main([*command, str(NOW + 6)]) == 2
+    assert capsys.readouterr().err.count("in the future: nobody could sign in") == 2
     assert run.json("revocations", "list") == {"everyone": None, "entries": [], "skipped": 0}
 
 

@@ -70,6 +70,7 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
             options["prepare_threshold"] = (
                 None  # otherwise it prepares a statement that runs five times
             )
+            options["client_encoding"] = "utf8"  # of a database in SQL_ASCII, texts were bytes
     engine = None
     try:
         with contextlib.suppress(ArgumentError, NoSuchModuleError, ValueError):

@@ -98,7 +98,9 @@ def _add_sid(parser: ArgumentParser, *, required: bool) -> None:
 
 def revoke(store: Store, args: Namespace) -> int:
     """End sessions."""
-    now = whole_seconds(args.now)
+    now, clock = whole_seconds(args.now), whole_seconds(None)
+    if now > clock + CLOCK_SKEW:
+        raise InputError(f"--now is {now - clock} s in the future: nobody could sign in until then")
     if args.sid is not None:
         done = _revoke_sid(store, args, now)
     elif args.subject is not None:
