@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp_security.abc import AbstractAuthorizationPolicy
 from aiohttp_session import Session as SessionOfPackage
+from aiohttp_session import SimpleCookieStorage, session_middleware
 from aiohttp_session import get_session as get_session_of_package
 from aiohttp_session import new_session as new_session_of_package
 
@@ -158,6 +159,20 @@ def test_a_user_who_becomes_another_user() -> None:
         assert await ask(client) == {"user": "bob", "state": state}
 
     shop.run(story)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_packages_own_middleware_beside_ours(*, first: bool, caplog: Any) -> None:
+    """The error says which of the two to remove."""
+    shop = Shop()
+    middleware = session_middleware(SimpleCookieStorage())
+    shop.app.middlewares.insert(0 if first else len(shop.app.middlewares), middleware)
+
+    async def story(client: TestClient[Any, Any], _: Callable[[], str]) -> None:
+        assert (await client.get("/cart")).status == 500
+
+    shop.run(story)
+    assert "remove aiohttp_session.setup(...)" in caplog.text
 
 
 class Role(StrEnum):

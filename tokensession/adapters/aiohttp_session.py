@@ -25,6 +25,18 @@ class Session(SharedMembers):
         return Session if package is None else package.Session
 
     @property
+    def _changed(self) -> bool:
+        """What aiohttp-session's own middleware asks before it saves a session.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            "aiohttp-session's middleware would save this session as its own: remove "
+            "aiohttp_session.setup(...) and keep tokensession.adapters.aiohttp.setup(...)"
+        )
+
+    @property
     def identity(self) -> str:
         """The session id in hexadecimal."""
         return self.sid.hex()
