@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tokensession import ConfigError, StoreError
 from tokensession.overflow.store import MAX_ENTRY
+from tokensession.stores import connect
 from tokensession.stores.arguments import first_line
 from tokensession.stores.memcached.overflow import MemcachedStore
 from tokensession.stores.memcached.server import MemcachedServer
@@ -111,6 +112,8 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: RedisServer(REDIS).keys(0), "key must be the name of a document, not int"),  # type: ignore[arg-type]
     (lambda: Database(SQLITE).keys([]), "key must be the name of a document, not list"),  # type: ignore[arg-type]
+    (lambda: Database("sqlite:///secret\udcff.db"), "zero byte or a lone surrogate"),
+    (lambda: connect("redis://h/0?username=secret\0"), "zero byte or a lone surrogate"),
     (lambda: Database(SQLITE).keys("a\0secret"), "key contains a zero byte"),
     (lambda: RedisServer(REDIS).keys("secret\udcff"), "or a lone surrogate"),
     (lambda: Database(SQLITE).create([]), "a role must be one of"),  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TIMEOUT: Final = 3600  # seconds; longer than any request can wait
 _AUTHORITY: Final = re.compile(r"([^/?#]*)(.*)", re.DOTALL)
-_NO_NAME: Final = re.compile("[\\0\ud800-\udfff]")
+_NOT_WRITABLE: Final = re.compile("[\\0\ud800-\udfff]")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -64,8 +64,11 @@ def check_url(url: str) -> None:
     """Refuse a URL with an @ outside its credentials, because messages could show a password.
 
     Raises:
-        ConfigError: The URL has such an @. The message shows no part of it.
+        ConfigError: The URL has such an @, or is not text that can be written. The message shows no
+            part of it.
     """
+    if _NOT_WRITABLE.search(url):
+        raise ConfigError("the URL (not shown) contains a zero byte or a lone surrogate")
     scheme, _, rest = url.partition("://")
     authority, place = _AUTHORITY.findall(rest)[0]
     is_file = not authority and scheme.partition("+")[0] in ("sqlite", "unix", "memcached", "file")
@@ -114,7 +117,7 @@ def row_name(key: str, default: str) -> str:
     """Return the name of a key document in a store; raise ConfigError if it is not text."""
     if not isinstance(key, str):
         raise ConfigError(f"key must be the name of a document, not {type(key).__name__}")
-    if _NO_NAME.search(key):
+    if _NOT_WRITABLE.search(key):
         raise ConfigError("key contains a zero byte or a lone surrogate: use another name")
     return key or default
 
