@@ -27,7 +27,7 @@ WITH_MORE = [
     errors.UnknownKey("the key is revoked", key_state="revoked"),
 ]
 KINDS = set(below(errors.TokenSessionError)) - {type(error) for error in WITH_MORE}
-ERRORS = [*WITH_MORE, *(kind("a message") for kind in KINDS)]
+ERRORS = [*WITH_MORE, *(kind("a message") for kind in sorted(KINDS, key=repr))]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
