@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 packages: Any = import_string("tokensession.adapters.django.packages")
+checks: Any = import_string("tokensession.adapters.django.checks")
 KEY = "00" * 16
 
 
@@ -60,6 +61,20 @@ def test_the_packages_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert model.purge is packages.purge_if_over  # type: ignore[attr-defined]
     assert views.get_user_from_session(SessionStore(KEY)).is_anonymous
     assert views.get_user_from_session(SessionStore(encode({"user": "ada"}, RING))) == "ada"
+
+
+def test_a_model_that_refers_to_the_table_of_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row of it can be saved, so the checks name the field."""
+    related = SimpleNamespace(_meta=SimpleNamespace(label="shop.Cart"))
+    relation = SimpleNamespace(related_model=related, field=SimpleNamespace(name="session"))
+    model = SimpleNamespace(_meta=SimpleNamespace(related_objects=[relation]))
+    installed = SimpleNamespace(
+        is_installed=lambda name: name == "django.contrib.sessions", get_model=lambda *_: model
+    )
+    monkeypatch.setattr(checks, "apps", installed)
+    (found,) = checks.check_settings()
+    assert found.id == "tokensession.W003"
+    assert found.msg == "shop.Cart.session refers to the table of sessions, which is empty"
 
 
 def test_the_table_of_sessions_is_asked(caplog: pytest.LogCaptureFixture) -> None:

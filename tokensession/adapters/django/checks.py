@@ -29,7 +29,8 @@ _WITHOUT_EFFECT = {
 
 # Applications that end other sessions by their keys.
 _ENDS_SESSIONS: Final = (
-    "allauth.usersessions", "django_cas_ng", "django_single_session", "qsessions", "user_sessions",
+    "allauth.usersessions", "django_cas_ng", "preventconcurrentlogins", "qsessions",
+    "single_session", "user_sessions",
 )  # fmt: skip
 
 
@@ -102,3 +103,8 @@ def _traps() -> Iterator[tuple[str, str]]:
             if apps.is_installed(name):
                 trap = f"{name} ends sessions from elsewhere, which needs a revocation list"
                 yield trap, "set TOKENSESSION_REVOCATION to a revocation store"
+    if apps.is_installed("django.contrib.sessions"):
+        for relation in apps.get_model("sessions", "Session")._meta.related_objects:
+            label = relation.related_model._meta.label
+            trap = f"{label}.{relation.field.name} refers to the table of sessions, which is empty"
+            yield trap, "store request.session.session_key as text instead"
