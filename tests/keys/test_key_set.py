@@ -90,7 +90,15 @@ def test_arguments_of_another_type(hs256: KeyRing) -> None:
         hs256.to_jwks(private=text)
 
 
-@pytest.mark.parametrize("path", [None, 7, True, b"keys.json", [], Path, "", "-"])
+class BytesPath:
+    """A path in bytes."""
+
+    def __fspath__(self) -> bytes:
+        """Return it."""
+        return b"keys.json"
+
+
+@pytest.mark.parametrize("path", [None, 7, True, b"keys.json", [], Path, "", "-", BytesPath()])
 def test_a_path_is_text(hs256: KeyRing, path: Any) -> None:
     """A setting that is missing is not the name of a key file."""
     for call in (KeyRing.open, KeyRing.follow, hs256.save, FileSource):

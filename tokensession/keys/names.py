@@ -59,11 +59,9 @@ def check_path(name: object, noun: str = "key file") -> None:
     Raises:
         ConfigError: The path looks like something else; the message does not show it.
     """
-    if not isinstance(name, str | os.PathLike):
-        raise ConfigError(f"the name of a {noun} is needed, not {type(name).__name__}: pass a path")
-    text: str | bytes = os.fspath(name)
-    if isinstance(text, bytes):
-        text = text.decode("latin-1")
+    text: object = os.fspath(name) if isinstance(name, os.PathLike) else name
+    if not isinstance(text, str):
+        raise ConfigError(f"the name of a {noun} is needed, not {type(text).__name__}: pass a path")
     if text in ("", "-"):
         raise ConfigError(f"the name of a {noun} is needed, not {text!r}: pass a path, such as ./-")
     found = _what(text)
