@@ -234,7 +234,7 @@ class TestReading:
         [
             [(b"Cookie", b"__Host-session=a")],
             [("cookie", "__Host-session=a")],
-            [("host", "shop.example")],
+            [("Host", "shop.example"), ("Cookie", "__Host-session=a")],
             [(b"host", b"shop.example"), (b"AUTHORIZATION", b"Bearer a"), (b"COOKIE", b"")],
         ],
     )

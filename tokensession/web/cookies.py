@@ -248,10 +248,11 @@ def _check_raw(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> None:
     """Refuse headers among which a cookie or token would be overlooked.
 
     Raises:
-        ConfigError: A name is no bytes, or is the wanted one in other letters.
+        ConfigError: The wanted name is there as text or with capital letters.
     """
+    size = len(wanted)
     for name, _ in headers:
-        if not isinstance(name, bytes) or (name != wanted and name.lower() == wanted):
+        if len(name) == size and (isinstance(name, str) or name.lower() == wanted != name):
             raise ConfigError(
                 "headers must be raw: a list of names and values in bytes, with names in lower "
                 'case, such as [(b"cookie", b"...")]'
