@@ -12,6 +12,7 @@ import tokensession
 from tests.tools.cli.test_program import Cli, assert_complaint, cli
 from tokensession import KeyRing, encode
 from tokensession.keys.schedule import Schedule
+from tokensession.stores.sql.database import Database
 from tokensession.tools.cli.phrases import PHRASES, in_options
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def test_no_command_speaks_python(cli: Cli) -> None:
     (large := cli.folder / "large").write_text('"' + "x" * 9000 + '"')
     path.chmod(0o640)
     readable = cli("keys", "list", path)
+    store = Database(f"sqlite:///{(empty := cli.folder / 'empty.db')}")
+    store.create("revocations")
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("delete from tokensession_revocation")
+    store.close()
     path.chmod(0o600)
     for result in (
         readable,
@@ -53,6 +59,10 @@ def test_no_command_speaks_python(cli: Cli) -> None:
         cli("keys", "list", cli.folder / "none"),
         cli("encode", path, "--ttl", "1h", stdin="{}"),
         cli("revoke", "--sid", "00" * 16, "--store", "sqlite:///x.db"),
+        cli("revocations", "count", "--store", "sqlite:///x.db"),
+        cli("revocations", "count", "--store", "sqlite:///x.db", "--prefix", "X"),
+        cli("sessions", "list", "--subject", "ada", "--store", "sqlite:///x.db"),
+        cli("revocations", "count", "--store", f"sqlite:///{empty}"),
     ):
         assert_complaint(result)
         for python in ("=True", "KeyRing.", "overflow=", "from_", "()", "None"):

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 # What an error begins with, where it names a parameter that an option fills.
-_PARAMETERS: Final = re.compile(r"(?:subject|context|ttl|cap|now|before|leeway)\b")
+_PARAMETERS: Final = re.compile(r"(?:subject|context|ttl|cap|now|before|leeway|prefix)\b")
 _OPTIONS: Final = {"before": "--all-before"}
 # What the library says to a program, and what it means to a person at a terminal.
 PHRASES: Final = {
@@ -18,6 +18,10 @@ PHRASES: Final = {
     "lower it, or raise token_lifetime": "lower it, or raise it in the document by `tokensession "
     "keys schedule --token-lifetime`",
     "pass the user's id, or None for no user": "leave it out for no user",
+    "run create()": "run `tokensession revocations create`, or for a directory `tokensession "
+    "sessions create`",
+    "Run create(), and after a loss revoke_all(), which": "Run `tokensession revocations create`, "
+    "and after a loss `tokensession revoke --all`, which",
     "stores.connect and source_from_url take URLs; ": "--store and SOURCE take URLs; ",
 }
 
