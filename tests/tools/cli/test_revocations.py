@@ -140,7 +140,7 @@ def test_the_future(
     """A revocation that is dated ahead would end the sign-ins until then, and cannot be undone."""
     command = ["revoke", *what, "--lifetime", "8h", "--store", run.url, "--now"]
     assert main([*command, "2099-01-02"]) == main([*command, str(NOW + 6)]) == 2
-    assert capsys.readouterr().err.count("in the future: nobody could sign in") == 2
+    assert capsys.readouterr().err.count("in the future: users could not sign in") == 2
     assert run.json("revocations", "list") == {"everyone": None, "entries": [], "skipped": 0}
 
 

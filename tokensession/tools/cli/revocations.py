@@ -100,7 +100,9 @@ def revoke(store: Store, args: Namespace) -> int:
     """End sessions."""
     now, clock = whole_seconds(args.now), whole_seconds(None)
     if now > clock + CLOCK_SKEW:
-        raise InputError(f"--now is {now - clock} s in the future: nobody could sign in until then")
+        raise InputError(
+            f"--now is {now - clock} s in the future: users could not sign in until then"
+        )
     if args.sid is not None:
         done = _revoke_sid(store, args, now)
     elif args.subject is not None:
