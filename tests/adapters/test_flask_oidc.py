@@ -102,7 +102,7 @@ def test_another_user_signs_in(shop: Shop) -> None:
     assert (session.subject, [*session]) == ("bob", ["oidc_auth_token"])
 
 
-def test_a_sign_out_of_nobody(shop: Shop) -> None:
+def test_a_sign_out_without_a_user(shop: Shop) -> None:
     """It keeps what there is."""
     session = shop.get("/out")
     assert session is not None

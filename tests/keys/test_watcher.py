@@ -648,7 +648,10 @@ os._exit(0 if good else 1) if not child else None
 def test_after_a_fork(tmp_path: Path, state: str) -> None:
     """Parent and child follow, each by a thread of its own, as with gunicorn's preloading."""
     done = subprocess.run(  # noqa: S603  # our own text
-        [sys.executable, "-W", "error", "-c", FORKED, str(tmp_path / "keys.json"), state],
+        [
+            sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning",
+            "-c", FORKED, str(tmp_path / "keys.json"), state,
+        ],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
         env={**os.environ, "PYTHONWARNINGS": ""},
     )  # fmt: skip
