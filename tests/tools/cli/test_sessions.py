@@ -82,4 +82,4 @@ def test_a_store_without_a_directory(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "Memcached cannot list what it keeps" in capsys.readouterr().err
     connect(f"sqlite:///{tmp_path}/x.db").create("revocations")
     assert main([*words, f"sqlite:///{tmp_path}/x.db"]) == 2
-    assert "run create()" in capsys.readouterr().err
+    assert "tokensession sessions create" in capsys.readouterr().err
