@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -12,6 +14,9 @@ import pytest
 from tests.conftest import NOW
 from tokensession import ConfigError, KeyRing, Policy, Session, SessionCodec, StateError
 from tokensession.format.claims import MAX_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POLICY = Policy(idle_timeout=1800, absolute_timeout=8 * 3600)
 
@@ -33,6 +38,13 @@ def session(codec: SessionCodec[Any]) -> Session[Any]:
     """Give a session of subject 42 that has been decoded 100 seconds after it began."""
     token = codec.encode({"a": 1, "b": [2]}, subject="42", ttl=600, cap=3600, now=NOW)
     return codec.decode(token, now=NOW + 100)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_it_is_not_copied(session: Session[Any], duplicate: Callable[[Any], object]) -> None:
+    """A copy would share the state, and a sign-out of it would not reach the other one."""
+    with pytest.raises(TypeError, match="copy its state instead"):
+        duplicate(session)
 
 
 class TestSays:

@@ -6,7 +6,7 @@ are changed later, when the session is saved.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
 from tokensession.errors import ConfigError, StateError
 from tokensession.format.claims import StateT, Subject
@@ -265,6 +265,12 @@ class Session(StateMapping[StateT]):
         """Return the id and the start by which a revocation list knows the session."""
         value = self._value or self._open()
         return value.sid, value.started_at
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse copying and pickling: a sign-out would not affect the original."""
+        raise TypeError(
+            "a session cannot be copied or pickled: copy its state instead with session.copy()"
+        )
 
     def __repr__(self) -> str:
         """Show the dates and the key, never the state or the subject."""

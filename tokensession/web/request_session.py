@@ -6,7 +6,7 @@ It is a handle with a value inside. The value is created once, so all threads of
 from __future__ import annotations
 
 from time import time
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from tokensession.errors import ConfigError, StoreError
 from tokensession.format.claims import StateT
@@ -277,13 +277,6 @@ class RequestSession(Session[StateT]):
         if found is not None and value.kid and self._saved is None:
             return found.claims.sid, found.started_at
         return value.sid, value.started_at
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        """Refuse copying and pickling: a sign-out would not affect the original."""
-        raise TypeError(
-            "the session of a request cannot be copied or pickled: copy its state instead with "
-            "session.copy()"
-        )
 
     def __repr__(self) -> str:
         """Show dates and key without opening the session, because error reports show this."""
