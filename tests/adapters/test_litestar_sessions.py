@@ -1,8 +1,11 @@
 """Litestar's own session features over our sessions: each verb does what its name says."""
 
 from collections import OrderedDict
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pydantic
@@ -21,10 +24,18 @@ from litestar.security.session_auth import SessionAuth
 from litestar.template import TemplateConfig
 from litestar.testing import TestClient
 
-from tokensession import ConfigError, Cookie, Header, KeyRing, SessionCodec, SessionManager
+from tokensession import (
+    ConfigError,
+    Cookie,
+    Header,
+    KeyRing,
+    SessionCodec,
+    SessionManager,
+    StateError,
+)
 from tokensession.adapters import replaced
 from tokensession.adapters.asgi import SessionMiddleware
-from tokensession.adapters.litestar import SessionConfig
+from tokensession.adapters.litestar import SessionConfig, as_json
 from tokensession.stores.memory.revocation import MemoryStore
 
 from .conformance import COOKIE
@@ -178,6 +189,81 @@ def test_what_no_session_can_hold_raises(way: str) -> None:
     app = app_with(None, way, KeyRing.generate())
     with TestClient(app, base_url=BASE) as client, pytest.raises(LitestarException):
         client.post("/wrong")
+
+
+ONE = UUID(int=1)
+VALUES: dict[str, tuple[Any, Any]] = {
+    "uuid": (ONE, str(ONE)),
+    "decimal": (Decimal("1.50"), "1.50"),
+    "date": (date(2026, 1, 2), "2026-01-02"),
+    "naive": (datetime(2026, 1, 2), "2026-01-02T00:00:00"),  # noqa: DTZ001  # the point
+    "set": ({1}, [1]),
+    "struct": (Seen(), {"user": "ada"}),
+    "pydantic": ([Visit()], [{"user": "ada"}]),
+    "keys": ({1: "a", 2: {ONE: [ONE]}}, {"1": "a", "2": {str(ONE): [str(ONE)]}}),
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.parametrize("replaces", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_values_that_litestars_own_sessions_take(kind: str, *, replaces: bool, own: bool) -> None:
+    """They are read back as from Litestar's own sessions."""
+    value, read = VALUES[kind]
+
+    @post("/set", sync_to_thread=False)
+    def set_value(request: AnyRequest) -> str:
+        if replaces:
+            request.set_session({"value": value})
+        else:
+            request.session["value"] = value
+        return "set"
+
+    @get("/get", sync_to_thread=False)
+    def get_value(request: AnyRequest) -> dict[str, Any]:
+        return {"value": request.session["value"]}
+
+    config = CookieBackendConfig(secret=b"x" * 32) if own else SessionConfig(KeyRing.generate())
+    app = Litestar([set_value, get_value], middleware=[config.middleware])
+    with TestClient(app, base_url=BASE) as client:
+        assert client.post("/set").status_code == 201
+        assert client.get("/get").json() == {"value": read}
+
+
+@pytest.mark.parametrize("value", [2**53, float("nan"), object()])
+def test_values_that_are_refused_all_the_same(value: object) -> None:
+    """An integer that is not exact everywhere, NaN, and an object that JSON does not have."""
+    manager = SessionConfig(KeyRing.generate()).manager
+    with pytest.raises(StateError, match=r"^state\.value: "):
+        manager.codec.encode({"value": value})
+    assert as_json(2**53) == 2**53
+
+
+def test_a_conversion_of_the_applications() -> None:
+    """It is used in place of Litestar's."""
+    manager = SessionConfig(KeyRing.generate(), convert=repr).manager
+    token = manager.codec.encode({"value": ONE})
+    assert manager.codec.decode(token).state == {"value": repr(ONE)}
+
+
+def test_a_user_whose_id_is_a_uuid() -> None:
+    """The state has the UUID when the user signs in, and its text afterwards."""
+    store = MemoryStore()
+    config = SessionConfig(
+        KeyRing.generate(), revocation=store, subject=lambda state: state.get("user_id")
+    )
+
+    @post("/in", sync_to_thread=False)
+    def begin(request: AnyRequest) -> str:
+        request.set_session({"user_id": ONE})
+        return "in"
+
+    app = Litestar([begin, me], plugins=[config])
+    with TestClient(app, base_url=BASE) as client:
+        assert client.post("/in").status_code == 201
+        assert client.get("/me").json() == {"user_id": str(ONE)}
+        session = config.manager.codec.decode(client.cookies[COOKIE])
+        assert session.subject == str(ONE)
 
 
 def test_handlers_and_paths_without_a_session() -> None:

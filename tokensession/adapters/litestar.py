@@ -12,7 +12,8 @@ session data work as with Litestar's own sessions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from uuid import UUID
 
 from tokensession.errors import how_to_install
 
@@ -21,6 +22,7 @@ try:
     from litestar.middleware.session import SessionMiddleware as LitestarMiddleware
     from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
     from litestar.plugins import InitPlugin
+    from litestar.serialization import decode_json, default_serializer, encode_json
 except ImportError as _missing:
     raise ImportError(
         f"tokensession.adapters.litestar needs Litestar: {how_to_install('litestar')}"
@@ -32,6 +34,7 @@ from tokensession.adapters.replaced import take_over
 from tokensession.errors import ConfigError
 from tokensession.sessions.steps import run_beside
 from tokensession.web.cookies import Cookie
+from tokensession.web.manager import SessionManager
 from tokensession.web.options import manager_of
 
 if TYPE_CHECKING:
@@ -43,9 +46,10 @@ if TYPE_CHECKING:
 
     from tokensession.keys.ring import KeyRing
     from tokensession.keys.watcher import KeyRingWatcher
-    from tokensession.web.manager import SessionManager
     from tokensession.web.options import Options
     from tokensession.web.request_session import RequestSession
+
+_MAX_INT: Final = 2**53 - 1  # the largest integer that a token can hold
 
 __all__ = ["SessionBackend", "SessionConfig", "SessionMiddleware", "session_of"]
 
@@ -65,7 +69,8 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
         subject: Returns the subject for a state, or None, as for SessionAuth. A state of another
             subject starts a new session. A state without a subject ends the former subject's
             session.
-        options: As for `SessionManager`.
+        options: As for `SessionManager`. The default of `convert` writes the values that Litestar's
+            own sessions take, such as a UUID or a struct, as they do: as JSON reads them back.
 
     Raises:
         ConfigError: An argument is invalid, or the manager uses a header.
@@ -82,6 +87,8 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
         subject: Callable[[Mapping[str, Any]], str | int | None] | None = None,
         **options: Unpack[Options],
     ) -> None:
+        if not isinstance(keys, SessionManager) and options.get("state_type") is None:
+            options.setdefault("convert", as_json)
         self.manager: SessionManager[Any] = manager_of(keys, options, cookie_name=cookie_name)
         cookie = self.manager.cookie
         if not isinstance(cookie, Cookie):
@@ -114,6 +121,22 @@ class SessionConfig(BaseBackendConfig["SessionBackend"], InitPlugin):
         """Add the middleware to an application."""
         app_config.middleware.insert(0, self.middleware)
         return app_config
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as Litestar's own sessions read it back, which write it as JSON.
+
+    Args:
+        value: A value that a token cannot hold, or a key of a map that is not text.
+    """
+    dump = getattr(value, "model_dump", None)  # a pydantic model has it
+    if callable(dump):
+        return dump(mode="json")
+    if value is None or (isinstance(value, int | float) and abs(value) <= _MAX_INT):
+        return encode_json(value).decode()  # a key, because as a value it is written unchanged
+    if isinstance(value, int | float):
+        return value  # NaN, or an integer that is too large: refused
+    return decode_json(encode_json(value, default_serializer))
 
 
 class SessionBackend(BaseSessionBackend[SessionConfig]):
@@ -198,6 +221,8 @@ class SessionMiddleware(LitestarMiddleware[SessionBackend]):
 def _follow(session: RequestSession[Any], subject_of: Any) -> None:
     """Sign the state's subject in or out, and keep the state."""
     subject = subject_of(session) if session else None
+    if isinstance(subject, UUID):  # the state holds it until it is written
+        subject = str(subject)
     if subject == session.subject:
         return
     kept = session.state
