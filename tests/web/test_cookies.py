@@ -153,6 +153,12 @@ class TestConfigErrors:
         with pytest.raises(ConfigError, match="is not a valid header name"):
             Header(**{which: name})
 
+    @pytest.mark.parametrize("names", [{"request": "Cookie"}, {"response": "set-cookie"}])
+    def test_the_headers_of_cookies(self, names: dict[str, str]) -> None:
+        """A token without a cookie's name is not a cookie."""
+        with pytest.raises(ConfigError, match="use Cookie in place of Header"):
+            Header(**names)
+
 
 class TestLimits:
     @pytest.mark.parametrize(("size", "good"), [(4095, True), (4096, True), (4097, False)])
@@ -242,9 +248,12 @@ class TestReading:
         """A cookie that would be overlooked is an error, not a request without a session."""
         with pytest.raises(ConfigError, match="headers must be raw"):
             SessionManager(KeyRing.generate()).open(headers).get("a")
-        api = Header() if b"COOKIE" in dict(headers) else Header(request="cookie")
+
+    @pytest.mark.parametrize("name", [b"Authorization", "authorization"])
+    def test_a_token_in_another_form(self, name: Any) -> None:
+        """So is a token that would be overlooked."""
         with pytest.raises(ConfigError, match="headers must be raw"):
-            api.read(headers)
+            Header().read([(name, b"Bearer a.b.c")])
 
     def test_other_headers_are_not_read(self) -> None:
         """Only the Cookie header carries cookies."""

@@ -217,6 +217,8 @@ class Header:
         for name in (self.request, self.response):
             if not _matches(_TOKEN, name):
                 raise ConfigError(f"{name!r} is not a valid header name")
+            if name.lower() in ("cookie", "set-cookie"):
+                raise ConfigError(f"{name} is for cookies: use Cookie in place of Header")
         object.__setattr__(self, "vary", self.request.encode("ascii"))
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
