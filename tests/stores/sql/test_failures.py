@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from tests.forks import fork
 from tests.stores.samples import ADA, LIFE, NOW, denial, sid
@@ -18,8 +19,6 @@ from tokensession.stores.sql.revocation import SQLStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import sqlalchemy as sa
 
     from tests.servers import Postgres
     from tokensession.revocation.store import Store
@@ -188,6 +187,11 @@ class TestSQL:
         ("url", "reason"),
         [
             ("sqlite://", "in memory"), ("sqlite:///:memory:", "in memory"),
+            ("sqlite:///file::memory:?cache=shared&uri=true", "in memory"),
+            ("sqlite:///file:x?mode=memory&uri=true", "in memory"),
+            ("sqlite:///file:/x?vfs=memdb&uri=true", "in memory"),
+            ("sqlite:///file:?uri=true", "in memory"),
+            (sa.create_engine("sqlite://"), "in memory"),
             ("mysql://h/db", "driver of this database is missing"), ("what", "invalid URL"),
             ("no+such://h", "invalid URL"), (7, "text or an engine"),
         ],

@@ -20,6 +20,7 @@ from tokensession.stores.arguments import first_line, timeout_seconds
 from tokensession.stores.connection import Connection
 from tokensession.stores.sql.engine import (
     begin,
+    check_on_disk,
     connected,
     is_busy,
     is_dead,
@@ -92,6 +93,7 @@ class Database(Connection):
         engine = new_engine(where, seconds) if isinstance(where, str | sa.URL) else where
         if not isinstance(engine, sa.Engine):
             raise ConfigError(f"url must be text or an engine, not {type(where).__name__}")
+        check_on_disk(engine.url)
         self.prefix: str = prefix
         self.dialect: str = engine.dialect.name
         if self.dialect not in ("postgresql", "sqlite"):

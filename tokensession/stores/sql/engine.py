@@ -57,12 +57,8 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
     parsed = _database_url(url)
     name = parsed.get_backend_name()
     _check_query(parsed)
+    check_on_disk(parsed)
     if name == "sqlite":
-        if parsed.database in (None, "", ":memory:"):
-            raise ConfigError(
-                "a SQLite database in memory is lost with its connection: pass a file "
-                "(sqlite:///sessions.db), or use MemoryStore"
-            )
         options: dict[str, Any] = {"timeout": timeout}
     else:
         options = {"connect_timeout": max(2, round(timeout))}  # libpq accepts no less than 2
@@ -86,6 +82,22 @@ def new_engine(url: str | sa.URL, timeout: float) -> Engine:
     if engine is None or not _is_known(engine, parsed):
         raise ConfigError(_NO_URL)
     return engine
+
+
+def check_on_disk(url: sa.URL) -> None:
+    """Refuse a SQLite database in memory, or in a temporary file.
+
+    Raises:
+        ConfigError: It would be lost with its connection.
+    """
+    name, query = url.database or "", url.query
+    in_memory = name in ("", ":memory:", "file:") or name.startswith("file::memory:")
+    in_memory |= query.get("mode") == "memory" or query.get("vfs") == "memdb"
+    if in_memory and url.get_backend_name() == "sqlite":
+        raise ConfigError(
+            "a SQLite database in memory is lost with its connection: pass a file "
+            "(sqlite:///sessions.db), or use MemoryStore"
+        )
 
 
 def _is_known(engine: Engine, url: sa.URL) -> bool:
