@@ -32,7 +32,7 @@ TEXT: Final[frozenset[type]] = frozenset({str, bool, bytes, NoneType})
 SCALARS: Final[frozenset[type]] = TEXT | {int, float}
 CONTAINERS: Final[frozenset[type]] = frozenset({dict, list, tuple})
 _CORE: Final[frozenset[type]] = SCALARS | CONTAINERS | {datetime}
-_OR_CONVERT: Final = "or pass convert= to the codec"
+_CONVERT: Final = "pass convert= (in Django: set TOKENSESSION_CONVERT)"
 _FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
 
 
@@ -146,7 +146,7 @@ def _core_key(key: Any, path: str, convert: Convert | None) -> str:
     if type(key) is not str:
         raise StateError(
             path,
-            f"a key is of type {type(key).__name__}: use str(...) for keys of maps, {_OR_CONVERT}",
+            f"a key is of type {type(key).__name__}: use str(...) for keys of maps, or {_CONVERT}",
         )
     return key
 
@@ -232,18 +232,18 @@ _SUBCLASSED: Final = tuple(_BASES)
 
 
 def _check_number(number: int, path: str) -> None:
-    check_int(number, path, hint=f", {_OR_CONVERT}")
+    check_int(number, path, hint=f", or {_CONVERT}")
 
 
 def _check_float(number: float, path: str) -> None:
     if isnan(number):
-        reason = f"NaN does not equal itself after reading: store None, {_OR_CONVERT}"
+        reason = f"NaN does not equal itself after reading: store None, or {_CONVERT}"
         raise StateError(path, reason)
 
 
 def _check_datetime(moment: datetime, path: str) -> None:
     if moment.utcoffset() is None:
-        reason = f"a datetime without time zone: add one, such as timezone.utc, {_OR_CONVERT}"
+        reason = f"a datetime without time zone: add one, such as timezone.utc, or {_CONVERT}"
         raise StateError(path, reason)
     try:
         moment.astimezone(UTC)
@@ -283,10 +283,7 @@ def _unsupported(value: Any) -> str:
             return f"{what}: store a {base.__name__}"
     names = [base.__name__ for base in kind.__mro__]
     remedy = next((text for name, text in _REMEDIES.items() if name in names), "a core value")
-    return (
-        f"msgpack has no {kind.__name__}: store {remedy}, pass convert= to the codec, or use a "
-        "state_type"
-    )
+    return f"msgpack has no {kind.__name__}: store {remedy}, {_CONVERT}, or use a state_type"
 
 
 def _step(path: str, key: str) -> str:
