@@ -93,6 +93,27 @@ def test_a_sign_in_and_a_sign_out(shop: Shop, query: str) -> None:
         shop.codec.decode(copied)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_applications_own_subject(shop: Shop, *, first: bool) -> None:
+    """A handler of the signal can sign in the user by its own id, before the adapter or after."""
+
+    @shop.app.get("/own")
+    def own() -> str:
+        session: Any = flask.session
+        session["oidc_auth_token"] = {"userinfo": {"sub": "ada"}}
+        if first:
+            session.sign_in("7")
+        sys.modules["flask_oidc.signals"].after_authorize.send(None, token={}, return_to="/")
+        if not first:
+            session.sign_in("7")
+        return ""
+
+    shop.get("/cart")
+    session = shop.get("/own")
+    assert session is not None
+    assert (session.subject, session["cart"], "oidc_auth_token" in session) == ("7", 1, True)
+
+
 def test_another_user_signs_in(shop: Shop) -> None:
     """The new session has the tokens of the new user alone."""
     shop.get("/in/ada")

@@ -38,8 +38,10 @@ def _signed_in(_client: Any, **_: Any) -> None:
         return
     token = current.get(_TOKEN) or {}
     user = (current.get(_PROFILE) or token.get("userinfo") or {}).get("sub")
-    if user is not None:
+    has_begun = current.subject is not None and not current.kid  # by the application's handler
+    if user is not None and not has_begun:
         begin_session(current, user, (_TOKEN, _PROFILE, "_permanent"))
+        current._is_followed = True
 
 
 def _signed_out(_client: Any, **_: Any) -> None:
