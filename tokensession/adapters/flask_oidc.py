@@ -7,12 +7,15 @@ new session for the user, and its sign-out ends the session, also in the revocat
 from __future__ import annotations
 
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from flask import current_app
+from flask import after_this_request, current_app
 
 from tokensession.adapters.flask_login import begin_session, session_in_use
 from tokensession.adapters.sign_in_key import sign_out
+
+if TYPE_CHECKING:
+    from flask import Response
 
 # Flask-OIDC's keys: the provider's tokens, and what it says about the user.
 _TOKEN: Final = "oidc_auth_token"  # noqa: S105  # the name of a key
@@ -33,15 +36,21 @@ def _signs_in() -> bool:
 
 
 def _signed_in(_client: Any, **_: Any) -> None:
-    current = session_in_use() if _signs_in() else None
-    if current is None:
-        return
+    if _signs_in():
+        # Signals reach their handlers in no fixed order, and the application's can sign in too.
+        after_this_request(_begin)
+
+
+def _begin(response: Response) -> Response:
+    """Begin the session of Flask-OIDC's user, unless the application has begun one."""
+    current = session_in_use()
+    if current is None or (current.subject is not None and not current.kid):
+        return response
     token = current.get(_TOKEN) or {}
     user = (current.get(_PROFILE) or token.get("userinfo") or {}).get("sub")
-    has_begun = current.subject is not None and not current.kid  # by the application's handler
-    if user is not None and not has_begun:
+    if user is not None:
         begin_session(current, user, (_TOKEN, _PROFILE, "_permanent"))
-        current._is_followed = True
+    return response
 
 
 def _signed_out(_client: Any, **_: Any) -> None:

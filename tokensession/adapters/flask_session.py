@@ -9,7 +9,6 @@ from flask import sessions
 from markupsafe import Markup
 
 from tokensession.adapters.jinja import SessionInTemplates
-from tokensession.adapters.sign_in_key import restore
 from tokensession.errors import ConfigError
 from tokensession.web.change import is_signed_out
 from tokensession.web.request_session import RequestSession
@@ -58,22 +57,12 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         if self.permanent:
             self.set_lifetime(self._managers.lifetime)
 
-    def sign_in(self, subject: str | int, **said: Any) -> None:
-        """Start a new session for `subject`; see `Session.sign_in`.
-
-        It keeps the state if an extension has just signed in the user under another name.
-        """
-        kept = self.copy() if self._is_followed else {}
-        super().sign_in(subject, **said)
-        restore(self, kept)
-
     def clear(self) -> None:
         """Sign out: remove state and subject. Later changes belong to a new session."""
         super().clear()
         if self._pending:
             self.update(self._pending)
 
-    _is_followed = False  # whether an extension's signal has begun it, in this request
     _is_unsent = False  # whether it was changed where no response reaches the browser
 
     def _refuse_unsent(self, environ: dict[str, Any], status: int) -> None:
