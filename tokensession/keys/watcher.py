@@ -72,7 +72,8 @@ class KeyRingWatcher:
     The constructor reads the first ring, so a process without keys fails at its start. After that
     the last good ring stays in use if the source fails. The log, the callback and `status` report
     the problem. If a ring was not confirmed for three refreshes, the next request reads the source
-    first. It does not wait for a source that has just failed.
+    first. It does not wait for a source that has just failed. The thread runs until `stop`, also if
+    nothing else refers to the watcher.
 
     A token under an unknown key is refused at once, and its cookie stays. It starts a reload in the
     background, at most once per cool-down for all kids together.
