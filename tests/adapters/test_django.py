@@ -338,6 +338,15 @@ def test_the_session_key_of_who_has_just_signed_in() -> None:
     assert request.session.session_key is None
 
 
+def test_a_failed_response_after_another_session_took_the_place() -> None:
+    """A view can set a session of its own; a response of 500 then saves nothing."""
+    request = request_with_session()
+    request.session = SessionStore()
+    request.session["n"] = 1
+    middleware = SessionMiddleware(lambda _: HttpResponse())
+    assert COOKIE not in middleware.process_response(request, HttpResponse(status=500)).cookies
+
+
 def test_a_user_who_becomes_another_user_by_the_key() -> None:
     """Setting the key alone keeps the state, and begins the session of the other user."""
     store, state = WatchedStore(), {SESSION_KEY: "1", "backend": "x", "cart": [1]}

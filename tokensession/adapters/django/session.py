@@ -60,6 +60,16 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
         """Update the state."""
         super().update(dict_, **items)
 
+    _kept: tuple[bytes, bytes | None] | None = None  # the id and the state at the last `save`
+
+    def restore_saved(self) -> bool:
+        """Return to the state of the last `save`; tell whether a failed response may save it."""
+        sid, packed = self._kept or (b"", None)
+        if not self.kid or sid != self.sid or packed is None or self.closed:
+            return False  # there was no `save`, or another session has begun since
+        self._manager.codec.changes.restore(self._open(), packed)
+        return True
+
     def _kept_over(self) -> dict[str, Any]:
         """Return all: Django's ``login`` flushes the session of another user before."""
         return self.copy()
@@ -245,21 +255,11 @@ class SessionOfRequest(DjangoSession):
         if self.session_key is None:
             self[_CREATED] = True
 
-    _kept: tuple[bytes, bytes | None] | None = None  # the id and the state at the last `save`
-
     def save(self, must_create: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as Django
         """Do what `create` does, raise what writing would, and keep this state for a failure."""
         self.create()
         self.check()
         self._kept = self.sid, self._manager.codec.changes.packed(self._open())
-
-    def restore_saved(self) -> bool:
-        """Return to the state of the last `save`; tell whether a failed response may save it."""
-        sid, packed = self._kept or (b"", None)
-        if not self.kid or sid != self.sid or packed is None or self.closed:
-            return False  # there was no `save`, or another session has begun since
-        self._manager.codec.changes.restore(self._open(), packed)
-        return True
 
     def flush(self) -> None:
         """Sign out: remove state and subject, and start a new session."""
