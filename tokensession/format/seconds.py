@@ -14,6 +14,8 @@ Duration: TypeAlias = int | timedelta
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+# The Unix second after the year 9999; what was meant in milliseconds is beyond it.
+END_OF_DATES: Final = 253_402_300_800
 MAX_LEEWAY: Final = 3600  # a clock that is an hour off must be repaired, not tolerated
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokensession.errors import ConfigError, Expired, Malformed
 from tokensession.format.core_values import check_switch
-from tokensession.format.seconds import duration
+from tokensession.format.seconds import END_OF_DATES, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tokensession.format.claims import Subject
     from tokensession.format.seconds import Duration
 
-_END: Final = 253_402_300_800  # the Unix second after the year 9999; milliseconds are beyond it
 MAX_VALUE: Final = 8192  # bytes of a cookie's value, as for a token; browsers accept half of it
 
 
@@ -124,7 +123,7 @@ def instant(name: str, value: object) -> int:
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = date.fromisoformat(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _END:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < END_OF_DATES:
         return value
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return int(value.timestamp() // 1)

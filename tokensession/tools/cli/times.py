@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Final
 
-from tokensession.format.seconds import in_units
+from tokensession.format.seconds import END_OF_DATES, in_units
 
 DURATION: Final = "DURATION"
 INSTANT: Final = "TIME"
@@ -17,7 +17,6 @@ _DURATION: Final = re.compile(
 )
 _SECONDS: Final = (86400, 3600, 60, 1)
 _DATE: Final = re.compile(r"[0-9]{8}")
-_END: Final = 253_402_300_800  # the Unix second after the year 9999
 _FORM: Final = "a time is written 2030-01-31, 2030-01-31T18:30:00Z, or in Unix seconds"
 
 
@@ -38,7 +37,7 @@ def instant(text: str) -> float:
         pass
     else:
         # 20300131 could be a date as well, and 1893456000000 is in milliseconds.
-        if not _DATE.fullmatch(text) and abs(second) < _END:
+        if not _DATE.fullmatch(text) and abs(second) < END_OF_DATES:
             return second
         raise ArgumentTypeError(_FORM)
     try:
