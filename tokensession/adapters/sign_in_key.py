@@ -44,15 +44,17 @@ class SignsInByKey(RequestSession[Any]):
 
     def __setitem__(self, key: str, item: Any) -> None:
         """Set a value of the state; setting the special key signs in."""
-        signs_in = self._signs_in(key)
-        kept: dict[str, Any] = {}
-        if signs_in and item is not None:
-            kept = self._kept_over() if self.subject is not None else kept
+        if not self._signs_in(key):
+            super().__setitem__(key, item)
+        elif item is not None:
+            kept = {} if self.subject is None else self._kept_over()
             self.sign_in(subject_of(item))
-        super().__setitem__(key, item)
-        restore(self, kept)
-        if signs_in and item is None and self.subject is not None:
-            sign_out(self)
+            super().__setitem__(key, item)
+            restore(self, kept)
+        else:
+            super().__setitem__(key, item)
+            if self.subject is not None:
+                sign_out(self)
 
     def __delitem__(self, key: str) -> None:
         """Remove a value of the state; removing the special key signs out."""
