@@ -14,6 +14,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 PATIENCE = 60  # seconds until a server that does not answer is a failure
@@ -147,18 +148,22 @@ class Server:
         self.start()
 
     def pause(self) -> None:
-        """Let it hang: connections stay open and nothing answers."""
-        self._signal(signal.SIGSTOP)
+        """Let it hang: connections stay open, and from the return on nothing answers."""
+        for pid in self._processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+            while _runs(pid):  # one thread takes the signal, when its turn comes
+                sleep(_RETRY)
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
-        self._signal(signal.SIGCONT)
+        for pid in self._processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def limit_files(self, size: int | str = "unlimited") -> None:
         """Let no file of it grow beyond so many bytes, as if the disk were full there."""
-        if self._process is None:
-            raise ServerError(f"{type(self).__name__} is not running")
-        for pid in (self._process.pid, *_children(self._process.pid)):
+        for pid in self._processes():
             # The soft limit alone, which can be raised again without privileges.
             limit = ["prlimit", f"--pid={pid}", f"--fsize={size}:"]
             command = [*self.guard(), *limit]
@@ -182,14 +187,12 @@ class Server:
             process.kill()
             process.wait()
 
-    def _signal(self, what: signal.Signals) -> None:
+    def _processes(self) -> Iterator[int]:
+        """Give its own process, and then those that this one has started until then."""
         if self._process is None:
             raise ServerError(f"{type(self).__name__} is not running")
-        # First itself, so that there are no new children; they may have groups of their own.
-        os.kill(self._process.pid, what)
-        for pid in _children(self._process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, what)
+        yield self._process.pid
+        yield from _children(self._process.pid)  # they may have groups of their own
 
 
 def _children(pid: int) -> list[int]:
@@ -197,6 +200,16 @@ def _children(pid: int) -> list[int]:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a thread of a process is neither stopped nor ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+            if state not in "TtXZ":
+                return True
+    return False
 
 
 def ask(path: Path, question: bytes) -> bytes:

@@ -127,6 +127,18 @@ def test_a_paused_server_hangs_and_goes_on() -> None:
         server.pause()
 
 
+def test_a_paused_server_has_stopped_when_that_returns() -> None:
+    """None of its threads runs on for a moment, in which it would still answer."""
+    with Mongo() as server:
+        assert server._process is not None
+        threads = Path(f"/proc/{server._process.pid}/task")
+        for _ in range(200):
+            server.pause()
+            stats = [(one / "stat").read_text() for one in threads.iterdir()]
+            server.resume()
+            assert {stat.rpartition(")")[2].split()[0] for stat in stats} == {"T"}
+
+
 @pytest.mark.parametrize("name", ["Postgres", "Valkey", "Redis", "Memcached", "Mongo"])
 def test_a_server_dies_with_its_parent(name: str) -> None:
     """A server ends with pytest, even if pytest is killed and cannot clean up."""
