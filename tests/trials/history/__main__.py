@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ SUBJECTS: Final = 6
 MAX_STALENESS: Final = 4.0  # seconds: the bound that is judged
 REFRESH: Final = 0.1
 TIMEOUT: Final = 1.0
+PATIENCE: Final = 120.0  # seconds; a busy machine is no failure
 POLICY: Final = Policy(idle_timeout=1800, absolute_timeout=28_800)
 SERVERS: Final = {"postgres": Postgres, "valkey": Valkey, "redis": Redis, "mongo": Mongo}
 
@@ -260,6 +262,7 @@ class Fleet:
             while monotonic() < until:
                 sleep(self._random.uniform(0.2, 1.0))
                 self._break_something()
+            self._wait_for_all()
             self._settle()
         finally:
             for process in self._processes.values():
@@ -278,7 +281,8 @@ class Fleet:
         if work is None:
             work = {"holder": hold_transactions, "spender": spend_transactions}[kind]
             arguments = (self._plan, self._server.url)
-        process = _spawn.Process(target=_die_with_parent, args=(work, arguments), daemon=True)
+        given = (kind, work, arguments, self._folder)
+        process = _spawn.Process(target=_work, args=given, daemon=True)
         process.start()
         self._processes[kind, number] = process
 
@@ -304,6 +308,18 @@ class Fleet:
             process.join()
             self._start(kind, number)
 
+    def _wait_for_all(self) -> None:
+        """Let it go on, on a busy machine, until there is something of each kind to judge."""
+        wanted = ["begun", "accepted", *(["listed"] if self._plan.listed else [])]
+        deadline = monotonic() + PATIENCE
+        while True:
+            text = "".join(path.read_text() for path in self._folder.iterdir())
+            missing = [what for what in wanted if f'": "{what}"' not in text]
+            if not missing:
+                return
+            assert monotonic() < deadline, f"nothing was {', '.join(missing)}"
+            sleep(1)
+
     def _settle(self) -> None:
         """End the writers, and let the readers see all that there is."""
         for (kind, _), process in self._processes.items():
@@ -313,13 +329,20 @@ class Fleet:
         sleep(MAX_STALENESS + 1)
 
 
-def _die_with_parent(work: Any, arguments: tuple[Any, ...]) -> None:
+def _work(kind: str, work: Any, arguments: tuple[Any, ...], folder: Path) -> None:
+    """Do the work of a process, which dies with its parent; note what ends it otherwise."""
     import ctypes  # noqa: PLC0415  # in the child alone
 
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     # What a killed server says in passing is not what is judged.
     sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    work(*arguments)
+    began = monotonic()
+    try:
+        work(*arguments)
+    except Exception:
+        trace = traceback.format_exc()
+        Note(folder / f"crash-{os.getpid()}").write("crashed", began, kind=kind, trace=trace)
+        raise
 
 
 @dataclass
@@ -344,6 +367,8 @@ def judge(folder: Path) -> Judgement:
         if line.endswith("}")
     ]
     verdicts = Judgement(Counter(line["what"] for line in lines))
+    crashes = (line for line in lines if line["what"] == "crashed")
+    verdicts.faults += [f"a {line['kind']} crashed: {line['trace']}" for line in crashes]
     begun = {line["sid"]: line for line in lines if line["what"] == "begun"}
     # By what they can hit, as there are many of both.
     wide: dict[tuple[str, Any], list[dict[str, Any]]] = {}

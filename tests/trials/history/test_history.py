@@ -88,6 +88,12 @@ def test_the_judge_sees_what_nobody_had_ended(tmp_path: Path, end: dict[str, Any
     assert written(tmp_path, BEGUN, *own, checked(40, "revoked")) == []
 
 
+def test_the_judge_tells_of_a_crash(tmp_path: Path) -> None:
+    """A process that ends by itself is a fault, and not merely one less."""
+    crash = {"what": "crashed", "began": 1, "ended": 2, "kind": "writer", "trace": "KeyError"}
+    assert written(tmp_path, BEGUN, crash) == ["a writer crashed: KeyError"]
+
+
 def listed(at: float, *sids: str, subject: str = "s") -> dict[str, Any]:
     """Return the line of a list."""
     ids = [listed_id(bytes.fromhex(sid)).hex() for sid in sids]
