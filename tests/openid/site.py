@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from flask import Flask, redirect, request, session
 
+from tests.adapters.servers import PATIENCE
 from tokensession.adapters.asgi import SessionMiddleware
 from tokensession.adapters.flask import SessionInterface
 
@@ -29,7 +30,9 @@ class OpenID:
     """The client's side of the code flow (OpenID Connect Core 1.0, section 3.1)."""
 
     def __init__(self, issuer: str, callback: str) -> None:
-        self.metadata = httpx.get(f"{issuer}/.well-known/openid-configuration").json()
+        self.metadata = httpx.get(
+            f"{issuer}/.well-known/openid-configuration", timeout=PATIENCE
+        ).json()
         self.callback = callback
 
     def start(self) -> tuple[str, dict[str, str]]:
@@ -44,7 +47,9 @@ class OpenID:
         assert query["state"] == kept["state"]
         sent = {"grant_type": "authorization_code", "code": query["code"],
                 "redirect_uri": self.callback}  # fmt: skip
-        answer = httpx.post(self.metadata["token_endpoint"], data=sent, auth=(CLIENT, SECRET))
+        answer = httpx.post(
+            self.metadata["token_endpoint"], data=sent, auth=(CLIENT, SECRET), timeout=PATIENCE
+        )
         token = answer.raise_for_status().json()["id_token"]
         key = jwt.PyJWKClient(self.metadata["jwks_uri"]).get_signing_key_from_jwt(token)
         claims: dict[str, Any] = jwt.decode(

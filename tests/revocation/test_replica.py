@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 RING = KeyRing.generate()
 POLICY = Policy(idle_timeout=1800, absolute_timeout=28_800)
-PATIENCE = 20  # seconds until what has to come is late
+PATIENCE = 60  # seconds until what has to come is late
 
 
 class Fragile(MemoryStore):

@@ -64,16 +64,17 @@ class TestUnreachable(UnreachableContract):
 
     def test_a_row_that_is_locked(self, postgres: Postgres) -> None:
         """A row that stays locked fails the call in time."""
-        database = Database(postgres.url, timeout=0.2)
+        database, hasty = Database(postgres.url), Database(postgres.url, timeout=0.2)
         source = database.keys("locked")
-        SQLKeySource(Database(postgres.url)).create()
+        SQLKeySource(database).create()
         assert source.write(self.SECRET, over=None)
         with database.engine.connect() as connection, database.transaction(connection):
             connection.execute(sa.text("select * from tokensession_keys for update"))
             with pytest.raises(StoreError, match="timeout") as caught:
-                source.write(b"{}", over=self.SECRET)
+                hasty.keys("locked").write(b"{}", over=self.SECRET)
         assert "hunter2" not in str(caught.value)
         database.close()
+        hasty.close()
 
     def test_a_database_that_takes_no_writes(self, postgres: Postgres) -> None:
         """A standby is read, and not written."""

@@ -109,7 +109,7 @@ class Visitor:
         self.bench = served.bench
         self.cookie: str | None = None
         self.another: str | None = None  # the cookie that this browser keeps for another one
-        self.http = httpx.Client(base_url=served.url)
+        self.http = httpx.Client(base_url=served.url, timeout=PATIENCE)
 
     @property
     def session(self) -> Session[Any]:
@@ -543,10 +543,10 @@ class TestCommand:
             assert process.stderr is not None
             found = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
             assert found is not None
-            assert httpx.get(found[0]).status_code == 200
+            assert httpx.get(found[0], timeout=PATIENCE).status_code == 200
             assert len(list(tmp_path.iterdir())) == 1
             process.send_signal(number)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=PATIENCE) == 0
             assert process.stdout.read().strip() == ""
             assert process.stderr.read() == ""
         assert list(tmp_path.iterdir()) == []
