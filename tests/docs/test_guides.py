@@ -67,7 +67,8 @@ def test_the_example_of_prometheus_runs() -> None:
     exec(example, names)  # noqa: S102  # our own text
     metrics = names["Metrics"]()
     store = MemoryStore()
-    replica = Replica(store, observer=metrics)
+    # Its thread reads later than this test ends.
+    replica = Replica(store, observer=metrics, refresh=3600, max_staleness=7200)
     replica.read()
     codec: SessionCodec[Any] = SessionCodec(
         tokensession.KeyRing.generate(),

@@ -18,7 +18,7 @@ import redis
 
 from tests.forks import fork
 from tests.servers import Mongo, Postgres, Standby, Valkey
-from tests.stores.fixtures import new_prefix
+from tests.stores.fixtures import PATIENCE, new_prefix
 from tests.stores.samples import BOB, LIFE, NOW, apply, denial, sid
 from tokensession import StoreError
 from tokensession.revocation.entries import RevocationEntries
@@ -179,7 +179,7 @@ class Nodes:
         """Return it as it is on a server."""
         store = self._stores.get(server.url)
         if store is None:
-            store = SQLStore(Database(server.url, prefix=self.prefix, timeout=30))
+            store = SQLStore(Database(server.url, prefix=self.prefix, timeout=PATIENCE))
             self._stores[server.url] = self.stack.enter_context(contextlib.closing(store))
         return store
 
