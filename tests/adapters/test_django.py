@@ -24,7 +24,7 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.signals import got_request_exception
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
@@ -41,6 +41,7 @@ from tokensession import (
     SessionCodec,
     SessionManager,
     SessionTooLarge,
+    StateError,
     StoreError,
     decode,
     encode,
@@ -290,6 +291,17 @@ def test_a_session_as_a_store() -> None:
     assert session.is_empty()
     SessionStore.clear_expired()
     assert SessionStore("no token").is_empty()
+
+
+def test_a_form_in_the_session() -> None:
+    """A form is written as Django writes it, but not if values would be lost."""
+    request = request_with_session()
+    request.session["form"] = QueryDict("name=Ada&note=")
+    assert decode(cookie_after(request).value, RING).state["form"] == {"name": "Ada", "note": ""}
+    request = request_with_session()
+    request.session.update({"form": QueryDict("size=s&size=m")})
+    with pytest.raises(StateError, match="form"):
+        cookie_after(request)
 
 
 def test_an_empty_session_is_true() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from enum import StrEnum
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -313,3 +315,31 @@ def test_a_copy_of_the_session_is_not_signed_out() -> None:
         with pytest.raises(ConfigError, match="sign out in a view"):
             logout_user()
     assert ask(client)["user"] == "ada"
+
+
+def test_a_copy_of_flask_login_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application that brings its own copy of Flask-Login signs in and out for real too."""
+    place = next(iter(find_spec("flask_login").submodule_search_locations))  # type: ignore[union-attr,arg-type]
+    spec = spec_from_file_location(
+        "copied_login", f"{place}/__init__.py", submodule_search_locations=[place]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    copied: Any = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "copied_login", copied)
+    spec.loader.exec_module(copied)
+    manager = type("Manager", (copied.LoginManager,), {"__module__": "shop.login"})
+    app, store, keys = Flask("shop"), MemoryStore(), KeyRing.generate()
+    app.secret_key = "for the cookie of remember me"
+    app.session_interface = SessionInterface(keys, revocation=store)
+    manager(app).user_loader(User)
+    app.add_url_rule("/in", "in", lambda: str(copied.login_user(User("ada"))))
+    app.add_url_rule("/out", "out", lambda: str(copied.logout_user()))
+    app.add_url_rule("/", "home", lambda: str(copied.current_user.get_id()))
+    client = app.test_client()
+    ask(client, "/in")
+    stolen = token_of(client)
+    assert SessionCodec[Any](keys).decode(stolen).subject == "ada"
+    ask(client, "/out")
+    client.set_cookie(COOKIE, stolen, domain="localhost", secure=True)
+    assert ask(client) == "None"

@@ -281,3 +281,38 @@ def test_the_session_after_the_response() -> None:
         client.get("/", base_url=BASE)
         assert get_flashed_messages() == ["saved"]
         assert session.pop("n") == 1
+
+
+def test_the_key_of_a_permanent_session_gives_it_its_lifetime() -> None:
+    """Flask's own key does what `permanent` does, for interfaces and packages that set it."""
+
+    def view() -> dict[str, Any]:
+        permanent: Any = session
+        permanent.setdefault("_permanent", True)
+        lived = permanent.ttl
+        permanent["_permanent"] = False
+        return {"lived": lived, "lives": permanent.ttl}
+
+    app = serve(view)
+    app.config["PERMANENT_SESSION_LIFETIME"] = 7 * 86400
+    answer = app.test_client().get("/", base_url=BASE)
+    assert answer.json == {"lived": 7 * 86400, "lives": 1800}
+
+
+def test_a_form_in_the_session() -> None:
+    """A form is written as Flask writes it, but not if values would be lost."""
+
+    def view() -> Any:
+        if flask.request.method == "POST":
+            session["form"] = flask.request.form
+            session["all"] = flask.request.values
+        return dict(session)
+
+    client = serve(view).test_client()
+    client.application.add_url_rule("/post", "post", view, methods=["POST"])
+    client.post("/post", base_url=BASE, data={"name": "Ada", "note": ""})
+    form = {"name": "Ada", "note": ""}
+    assert client.get("/", base_url=BASE).json == {"form": form, "all": form}
+    client.application.testing = True
+    with pytest.raises(StateError, match="form"):
+        client.post("/post", base_url=BASE, data={"size": ["s", "m"]})

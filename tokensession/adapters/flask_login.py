@@ -16,7 +16,7 @@ from tokensession.adapters.sign_in_key import restore, set_here, sign_out, subje
 from tokensession.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from flask.sansio.app import App
 
@@ -31,14 +31,22 @@ _COPIED: Final = (
 
 
 def follow_flask_login(app: App) -> None:
-    """Follow an application's Flask-Login signals, if Flask-Login is imported."""
-    signals = sys.modules.get("flask_login.signals")
-    if signals is not None:
-        signals.user_logged_in.connect(_signed_in, app)
-        signals.user_loaded_from_cookie.connect(_signed_in, app)
-        signals.user_logged_out.connect(_signed_out, app)
-        signals.user_login_confirmed.connect(_confirmed, app)
-        signals.session_protected.connect(_protected, app)
+    """Follow the signals of Flask-Login, and of a copy of it that the application brings along."""
+    for signals in _signals_of(app):
+        for name, receiver in _RECEIVERS:
+            signal = getattr(signals, name, None)
+            if signal is not None:
+                signal.connect(receiver, app)
+
+
+def _signals_of(app: App) -> Iterator[Any]:
+    """Yield the modules of signals: Flask-Login's, and that of the application's login manager."""
+    manager = type(getattr(app, "login_manager", None))
+    packages = {"flask_login", *(base.__module__.rpartition(".")[0] for base in manager.__mro__)}
+    for package in packages:
+        signals = sys.modules.get(f"{package}.signals")
+        if signals is not None:
+            yield signals
 
 
 def session_in_use() -> Session | None:
@@ -87,3 +95,12 @@ def _confirmed(_app: App, **_: Any) -> None:
     current = session_in_use()
     if current is not None and current.subject is not None:
         current.reauthenticate()
+
+
+_RECEIVERS: Final = (
+    ("user_logged_in", _signed_in),
+    ("user_loaded_from_cookie", _signed_in),
+    ("user_logged_out", _signed_out),
+    ("user_login_confirmed", _confirmed),
+    ("session_protected", _protected),
+)

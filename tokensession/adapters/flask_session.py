@@ -9,6 +9,7 @@ from flask import sessions
 from markupsafe import Markup
 
 from tokensession.adapters.jinja import SessionInTemplates
+from tokensession.adapters.plain_form import plain_form
 from tokensession.errors import ConfigError
 from tokensession.web.change import is_signed_out
 from tokensession.web.request_session import RequestSession
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _SESSION: Final = "_session_of_request"  # the attribute of a request that has its session
 _FLASHES: Final = "_flashes"  # Flask's own key for flashed messages
+_PERMANENT: Final = "_permanent"  # Flask's own key for `permanent`
 _MARKUP: Final = " m"  # the key of a map for marked-up text, as in Flask's own cookie
 _ANSWERED: Final = 200
 _CORE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
@@ -45,12 +47,17 @@ class Session(RequestSession[Any], sessions.SessionMixin):
         PERMANENT_SESSION_LIFETIME.
         """
         value = self._value or self._open()
-        return not value.is_mapping or bool(self.get("_permanent", False))
+        return not value.is_mapping or bool(self.get(_PERMANENT, False))
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
-        self["_permanent"] = bool(value)
-        self.set_lifetime(self._managers.lifetime if value else None)
+        self[_PERMANENT] = bool(value)
+
+    def __setitem__(self, key: str, item: Any) -> None:
+        """Set a value of the state. Flask's key for `permanent` sets the session's lifetime too."""
+        super().__setitem__(key, plain_form(item))
+        if key == _PERMANENT:
+            self.set_lifetime(self._managers.lifetime if item else None)
 
     def _keep_lifetime(self) -> None:
         """Keep the new session permanent if the former one was."""

@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from tokensession.adapters.django.ending import end_session, sid_named
 from tokensession.adapters.django.expiry import has_passed, instant_of, second_of
+from tokensession.adapters.plain_form import plain_form
 from tokensession.adapters.sign_in_key import SignsInByKey
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class DjangoSession(SignsInByKey, SessionBase):  # type: ignore[misc]  # Django 
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value. The user's id signs in, and the expiry changes the token's lifetime."""
-        super().__setitem__(key, value)
+        super().__setitem__(key, plain_form(value))
         if key == _EXPIRY:
             self._expire(self[_EXPIRY])
 
