@@ -343,3 +343,15 @@ def test_a_tombstone_keeps_all_but_the_material(algorithm: str) -> None:
     assert left.pop("revoked") == {"revoked_at": NOW, "reason": "lost", "used": used}
     assert left.keys() <= {"kty", "kid", "alg", "crv", "use", "nbf"}
     assert (left["kid"], left["alg"], left["nbf"]) == ("a", algorithm, 7)
+
+
+def test_no_other_key_has_the_secret_of_a_tombstone(algorithm: str) -> None:
+    """A new key with the secret of a revoked one is refused by the tombstone's digest."""
+    key = generate_key(algorithm, kid="a")
+    left = KeyRing([key]).revoke("a", now=NOW)["a"].tombstone().to_jwks(private=True)
+    k = key.to_jwks(private=True)[-1]["k"]
+    signature, encryption = generate_key("Ed25519", kid="b").to_jwks(private=True)
+    for again in ([signature, encryption | {"k": k}],
+                  [{"kty": "oct", "kid": "b", "alg": "HS256", "k": k}]):  # fmt: skip
+        with pytest.raises(ConfigError, match="has the material of 'a', which is revoked"):
+            KeyRing.from_jwks({"keys": [*left, *again]})

@@ -197,6 +197,12 @@ class TestAdding:
         _, (event,) = plan(ring, NOW, SCHEDULE, make_key=make)
         assert event.kid == "b"
 
+    def test_keys_dated_far_ahead_for_one_second(self) -> None:
+        """The one that signs, by its kid, goes on to sign."""
+        ring = ring_of(a=(NOW + 200 * DAY, NOW + 201 * DAY), b=(NOW + 200 * DAY, None))
+        after, _ = plan(ring, NOW, SCHEDULE)
+        assert [made.active(NOW).kid for made in (ring, after)] == ["b", "b"]  # type: ignore[union-attr]
+
 
 class TestGrace:
     def test_a_superseded_key_gets_its_end(self) -> None:

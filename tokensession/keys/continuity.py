@@ -43,8 +43,9 @@ def horizon(at: int, schedule: Schedule) -> int:
 def within_reach(keys: Iterable[Key], at: int, schedule: Schedule) -> list[Key]:
     """Return the keys that can sign, without those that a jumping clock dated out of reach."""
     order = signers(keys, at)
+    reached = [key for key in order if key.nbf <= horizon(at, schedule)]
     # If all are out of reach, the first one signs already, and so would a new one dated before it.
-    return [key for key in order if key.nbf <= horizon(at, schedule)] or order[:1]
+    return reached or [key for key in order if key.nbf == order[0].nbf][-1:]  # SPEC 7: ties
 
 
 def check_minter(keys: Iterable[Key]) -> None:

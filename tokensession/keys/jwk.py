@@ -156,9 +156,9 @@ class Key:
         return {name: b64url_decode(jwk[name].encode()) for name in names if name in jwk}
 
     def digests(self) -> list[str]:
-        """Return the SHA-256 digests of k or x, by which a revoked key is recognised."""
-        k = self.secret if self.algorithm == "HS256" else None
-        return [_text(sha256(data).digest()) for data in (k, self.halves().get("x")) if data]
+        """Return the SHA-256 digests of k and x, by which a revoked key is recognised."""
+        material = (self.secret, self.halves().get("x"))
+        return [_text(sha256(data).digest()) for data in material if data]
 
     def used(self) -> list[str]:
         """Return the digests of a revoked key, including those in its tombstone."""

@@ -38,17 +38,16 @@ def check_reuse(keys: Collection[Key]) -> None:
 
 def check_revoked_material(keys: Iterable[Key], listed: Iterable[Key]) -> None:
     """Refuse a revoked key's k or x under another kid."""
-    owners: dict[object, list[str]] = {}
+    owners: dict[str, list[str]] = {}
     for gone in listed:
         if gone.revoked:
-            for material in (gone.secret, *gone.used()):
-                owners.setdefault(material, []).append(gone.kid)
-    owners.pop(None, None)
+            for digest in gone.used():
+                owners.setdefault(digest, []).append(gone.kid)
     if not owners:
         return
     for key in keys:
-        for material in (key.secret, *key.digests()):
-            for owner in owners.get(material, ()):
+        for digest in key.digests():
+            for owner in owners.get(digest, ()):
                 if owner != key.kid:
                     raise ConfigError(
                         f"key {key.kid!r} has the material of {owner!r}, which is revoked: make a "

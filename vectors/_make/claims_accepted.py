@@ -122,6 +122,9 @@ def _good_forms() -> Iterator[Case]:
     )
     for slug, comment, pad in (
         ("500-levels", "A pad of 500 arrays in one another.", msgpack.nested(500)),
+        ("extensions", "Extensions of every length and form in a pad.",
+         msgpack.array([*(msgpack.ext(5, b"x" * length) for length in (0, 1, 2, 4, 8, 16, 17)),
+                        *(msgpack.ext(5, b"x", bits) for bits in (8, 16, 32))])),
         ("proto", "The key __proto__ in a pad.", msgpack.mapping([("__proto__", 1)])),
         ("key-scalars", "Keys of every scalar type in a pad.",
          msgpack.mapping([(1.5, 1), (b"a", 1), (True, 1), (2**64 - 1, msgpack.float32(1.5))])),
@@ -208,23 +211,45 @@ def _good_states() -> Iterator[Case]:
         Claims(state=[7, 7, 7, 7, 7, -7, -7, 7, -7]),
         with_state(msgpack.array(numbers)),
     )
+    ends: list[Value] = []
+    written: list[Value] = []
+    for bits in (8, 16, 32, 64):
+        unsigned = min(2**bits - 1, MAX_SAFE)
+        signed = min(2 ** (bits - 1) - 1, MAX_SAFE)
+        smallest = max(-(2 ** (bits - 1)), -MAX_SAFE)
+        ends += [unsigned, signed, smallest]
+        written += [uint(unsigned, bits), sint(signed, bits), sint(smallest, bits)]
+    yield ok(
+        "state-integers-ends",
+        "C10",
+        "The ends of every integer form, as far as they are in range.",
+        Claims(state=ends),
+        with_state(msgpack.array(written)),
+    )
+    far = Timestamp(2**34 - 1, 999_000_000)
     forms = [
         msgpack.timestamp(moment, 64, 8),
         msgpack.timestamp(moment, 96, 16),
         msgpack.timestamp(Timestamp(9), 32, 32),
         msgpack.timestamp(Timestamp(9), 64),
+        msgpack.timestamp(far, 64),
+        msgpack.timestamp(far, 96),
     ]
     yield ok(
         "state-timestamps",
         "C7",
         "Timestamps in longer forms and under other ext headers.",
-        Claims(state=[moment, moment, Timestamp(9), Timestamp(9)]),
+        Claims(state=[moment, moment, Timestamp(9), Timestamp(9), far, far]),
         with_state(msgpack.array(forms)),
     )
     deep: Value = []
     leaf: Value = [1]
     for _ in range(31):
         deep, leaf = [deep], [leaf]
+    maps: Value = {}
+    for _ in range(31):
+        maps = {"": maps}
+    yield ok("state-32-maps", "C7", "32 maps in one another, under empty keys.", Claims(state=maps))
     yield ok("state-32-levels", "C7", "32 arrays in one another.", Claims(state=deep))
     yield ok(
         "state-32-levels-leaf",

@@ -139,6 +139,8 @@ def _authenticated() -> list[Case]:
              {"auth": AGE + 100}),
             ("auth-again-ahead", "A session that begins later: at its start.", "reauthenticate",
              ahead, {"now": IAT - 5, "start": IAT, "auth": 0}),
+            ("auth-again-slow-clock", "A clock behind the former one: seconds from the start.",
+             "reauthenticate", early, {"now": IAT - 5, "start": IAT - 10, "auth": 5}),
             ("auth-signed-in", "A sign-in begins with 0.", "sign_in", _found(auth=60),
              {"subject": "ada", "start": IAT + 100}),
             ("auth-signed-in-nil", "Where nothing was known, too.", "sign_in", _found(auth=None),

@@ -41,7 +41,7 @@ def keys() -> dict[str, Json]:
         *foreign_members(),
     ]
     comment = (
-        "Key documents; well_known lists the secrets of tokens.json, which are refused where a"
+        "Key documents; well_known lists the k and d of tokens.json, which are refused where a"
         " document comes from a file, the environment or a shared store (from_file)."
     )
     return vector_file("keys", comment, cases, {"well_known": _well_known()})
@@ -49,10 +49,11 @@ def keys() -> dict[str, Json]:
 
 def _well_known() -> list[str]:
     found = {
-        str(jwk["k"])
+        str(jwk[name])
         for ring in rings().values()
         if isinstance(ring, dict)
         for jwk in ring["keys"]
-        if "k" in jwk
+        for name in ("k", "d")
+        if name in jwk
     }
     return sorted(found)

@@ -70,6 +70,7 @@ def accepted() -> Iterator[Case]:
     )
     dated = hs(nbf=1785000000, exp=1785000001)
     yield loads("dates", "K7", "An exp one second after nbf.", one(dated), [HS_KID])
+    yield loads("exp-one", "K7", "An exp of 1, as a missing nbf is 0.", one(hs(exp=1)), [HS_KID])
     yield loads("no-serial", "K1", "A missing serial reads as 0.", {"keys": [hs()]}, [HS_KID])
     rotation: Json = {
         "period": 7776000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .key_cases import ED, ED_2, ES, enc, few, hs, loads, one, pair, refuses, sig, with_k, without
-from .material import P256_ORDER, P256_PRIME, b64u, seeded
+from .material import P256_ORDER, P256_PRIME, ES256Key, b64u, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -237,3 +237,7 @@ def _es256() -> Iterator[Case]:
         ("33-bytes", "A zero byte before d.", ES.scalar.to_bytes(33, "big")),
     ):
         yield refuses(f"es256-d-{slug}", "K6", comment, pair(sig(ES, d=b64u(d)), enc(ES)))
+    small = ES256Key("es-1", int.from_bytes(seeded("scalar/small", 27), "big"), ES.secret)
+    above = (small.scalar + P256_ORDER).to_bytes(32, "big")
+    comment = "d plus the group's order: x and y are those of d."
+    yield refuses("es256-d-plus-order", "K6", comment, pair(sig(small, d=b64u(above)), enc(ES)))

@@ -129,7 +129,10 @@ def reuse() -> Iterator[Case]:
     for slug, comment, content in (
         ("worked", "The worked value's secret.", document(WORKED.jwks())),
         ("hs256", "An HS256 secret of tokens.json.", document(HS.jwks())),
-        ("encryption", "An A256GCM secret of tokens.json.", document(ED.jwks())),
+        ("encryption", "An A256GCM secret of tokens.json.",
+         document([sig(ED, private=False), enc(ED)])),
+        ("d", "A d of tokens.json, under an A256GCM secret that is not known.",
+         document([sig(ED), enc(ED, k=b64u(seeded("encryption/unlisted")))])),
         ("beside-another", "Such a secret beside one that is not known.",
          document([hs(kid="fresh", k=b64u(seeded("secret/unlisted")))], HS.jwks())),
     ):  # fmt: skip
@@ -220,6 +223,12 @@ def _revoked_material() -> Iterator[Case]:
             f"{what}, by the digest of the running ring's tombstone.",
             document([tombstone(kid)], new.jwks(), serial=2), running=document([left], serial=1),
         )  # fmt: skip
+    yield refuses(
+        "revoked-hs256-used-as-encryption", "K9",
+        "HS256's secret as another kid's A256GCM secret, by the tombstone's digest.",
+        document([tombstone("gone", used=[digest(HS.secret)])],
+                 [sig(ED), enc(ED, k=b64u(HS.secret))]),
+    )  # fmt: skip
     several = tombstone("gone", used=[digest(HS.secret), digest(ED.public)])
     yield refuses(
         "revoked-used-second", "K9", "The second of two digests of a tombstone.",

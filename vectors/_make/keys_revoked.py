@@ -106,6 +106,8 @@ def successors() -> Iterator[Case]:
          [hs(k=b64u(few(32)), **REVOKED)]),
         ("x-of-revoked", "The kid is revoked, with another x.",
          [sig(ED, private=False, x=b64u(ED_2.public)) | REVOKED]),
+        ("encryption-k-of-revoked", "The kid is revoked, its x gone, with another A256GCM secret.",
+         [without(sig(ED), "x", "d") | REVOKED, enc(ED, k=b64u(few(31)))]),
     ):  # fmt: skip
         content = document(jwks, LIVE, serial=3)
         yield refuses(f"changed-{slug}", "K9", comment, content, running=running)

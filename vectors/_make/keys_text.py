@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from .key_cases import HS_KID, hs, loads, refuses
@@ -76,6 +77,22 @@ def texts() -> Iterator[Case]:
     for slug, comment, members in greatest:
         content = {"serial": 1, "keys": [hs()], **members}
         yield loads(slug, "K1", comment, content, [HS_KID])
+    kid = r"\u0068s\u002D1"
+    escapes = r'"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"'
+    forms: list[tuple[str, str, str]] = [
+        ("white-space", "All white space that JSON has, wherever it may stand.",
+         re.sub(r"([{}\[\]:,])", "\t\\1 \r\n", whole.replace(" ", ""))),
+        ("escapes", "Escapes in a name, in values and in an unknown member.",
+         whole.replace('"hs-1"', f'"{kid}"').replace('"k":', r'"\u006b":')
+         .replace('"serial": 1', f'"serial": 1, "note": {escapes}')),
+        ("values", "Every kind of value in an unknown member.",
+         whole.replace('"serial": 1', '"serial": 1, "note": [{}, [], "", 0, -0, -1, 0.50, 1e5,'
+                       ' 1E+05, 1.5e-3, -0.0, true, false, null, {"a": {}, "b": []}]')),
+    ]  # fmt: skip
+    for slug, comment, text in forms:
+        case = loads(f"text-{slug}", "K1", comment, {}, [HS_KID])
+        yield {("text" if name == "document" else name): (text if name == "document" else value)
+               for name, value in case.items()}  # fmt: skip
     either: list[tuple[str, str, str]] = [
         ("33-levels", "33 levels: more than a loader need follow.", "[" * 32 + "]" * 32),
         ("beyond-floats", "A number beyond float 64.", "1e400"),

@@ -35,10 +35,10 @@ def _policy(absolute: int | None, longest: int | None = None) -> dict[str, Json]
     return {"absolute_timeout": absolute, "longest": longest}
 
 
-def _token(given: dict[str, Json]) -> str:
+def _token(given: dict[str, Json], auth: int | None) -> str:
     """Give the token of these dates."""
     dates: dict[str, int] = {name: value for name, value in given.items() if isinstance(value, int)}
-    return draft(HS, "lifetimes", Claims(**dates)).text()  # type: ignore[arg-type]  # only dates
+    return draft(HS, "lifetimes", Claims(**dates, auth=auth)).text()  # type: ignore[arg-type]  # only dates
 
 
 def _read() -> list[Case]:
@@ -112,6 +112,8 @@ def _new() -> list[Case]:
             _policy(DAY), None, cap=DAY + 1),
         new("idle-zero", "An idle window of 0 s.", 0, NO_POLICY, None),
         new("idle-too-great", "An idle window of 2^32 s.", MAX_UINT32 + 1, NO_POLICY, None),
+        new("cap-one", "The smallest cap.", HOUR, NO_POLICY, 1, cap=1),
+        new("cap-greatest", "The greatest.", HOUR, NO_POLICY, HOUR, cap=MAX_UINT32),
         new("cap-zero", "A cap of 0 s.", HOUR, NO_POLICY, None, cap=0),
         new("cap-too-great", "A cap of 2^32 s.", HOUR, NO_POLICY, None, cap=MAX_UINT32 + 1),
     ]  # fmt: skip
@@ -126,6 +128,7 @@ def _renewed() -> list[Case]:
         result: tuple[int, int] | None,
         policy: dict[str, Json] = NO_POLICY,
         lifetime: int | None = None,
+        auth: int | None = 0,
     ) -> Case:
         """Renew so many seconds after iat; the result is the ttl and age, or None for expired."""
         claims: dict[str, Json] | None = None
@@ -135,7 +138,7 @@ def _renewed() -> list[Case]:
             claims = {"claims": {**given, "iat": start + age, "ttl": ttl, "age": age}}
         return _case(
             f"renewed-{slug}", "T3", comment, "renew", given, policy, IAT + after, claims, lifetime,
-            refused="expired",
+            refused="expired", auth=auth,
         )  # fmt: skip
 
     old = _dates(HOUR, 7000)
@@ -172,6 +175,14 @@ def _renewed() -> list[Case]:
                 _policy(8900), 600),
         renewed("lifetime-above-limit", "The token_lifetime cuts further.", old, 1800, (60, 8800),
                 _policy(8900), 60),
+        renewed("before-auth", "The clock is behind the last authentication: iat is that.",
+                _dates(HOUR, 10), -5, (HOUR, 8), auth=8),
+        renewed("before-auth-limit", "Nor does the limit move.", _dates(HOUR, 10), -5, (92, 8),
+                _policy(100), auth=8),
+        renewed("auth-unknown", "Auth is nil, and the clock behind iat.", _dates(HOUR, 10), -5,
+                (HOUR, 5), auth=None),
+        renewed("auth-unknown-before-start", "Auth is nil, and the clock behind the start.",
+                _dates(HOUR, 10), -50, (HOUR, 0), auth=None),
     ]  # fmt: skip
 
 
@@ -186,6 +197,7 @@ def _case(
     result: dict[str, Json] | None = None,
     lifetime: int | None = None,
     refused: str = "config_error",
+    auth: int | None = 0,
 ) -> Case:
     return {
         "id": f"lifetimes/{slug}",
@@ -196,7 +208,7 @@ def _case(
         "token_lifetime": lifetime,
         "given": given,
         "now": now,
-        **({} if operation == "new" else {"token": _token(given)}),
+        **({} if operation == "new" else {"token": _token(given, auth)}),
         "expect": refused if result is None else "ok",
         **(result or {}),
     }

@@ -110,10 +110,12 @@ def _keys() -> Schema:
     as_text = record(
         {"text": TEXT, "expect": {"const": "config_error"}}, {"acceptable": {"const": ["ok"]}}
     )
+    taken = record({"text": TEXT, "expect": {"const": "ok"}, "kids": array(kid, 1)})
     as_bytes = record({"bytes": hex_text(), "expect": {"const": "config_error"}})
     rules = [f"K{number}" for number in range(1, 11)]
     secrets = array({"type": "string", "pattern": "^[A-Za-z0-9_-]{43,86}$"}, 1)
-    return file("keys", rules, [ok, refused, as_text, as_bytes], members={"well_known": secrets})
+    shapes = [ok, taken, refused, as_text, as_bytes]
+    return file("keys", rules, shapes, members={"well_known": secrets})
 
 
 def _states() -> Schema:

@@ -74,6 +74,7 @@ def _written() -> list[Case]:
         Timestamp(2**34 - 1),
         Timestamp(2**34),
         Timestamp(-1),
+        Timestamp(0, 500_000_000),
         Timestamp(-62135596800),
         Timestamp(253402300799, 999_000_000),
     )
