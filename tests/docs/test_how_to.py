@@ -237,7 +237,7 @@ def test_the_tutorial(
     assert "ada has in the cart: &lt;tea&gt;" in reader.get()
     token = reader.cookie
     (tmp_path / "token").write_text(token)
-    assert "ada" not in told(inspect)
+    assert "<tea>" not in told(inspect)  # its kid could well hold the letters of a name
     assert "ada" in told(decode)
     middle = len(token) // 2
     other = "A" if token[middle] != "A" else "B"

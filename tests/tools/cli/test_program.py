@@ -680,7 +680,7 @@ class TestInspect:
         (key,) = ring
         assert (result.code, result.err) == (DONE, "")
         assert f"unverified kid  {key.kid}" in result.out
-        assert "Zo" not in result.out
+        assert "Zoë" not in result.out
 
     def test_json(self, cli: Cli, hs256: KeyRing) -> None:
         """--json gives each part with its range, so that it can be cut out of the token."""
