@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth import SESSION_KEY, login, logout
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpResponse, JsonResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
@@ -653,3 +654,10 @@ def test_options_in_the_settings() -> None:
         pytest.raises(ConfigError, match="set TOKENSESSION_PADDING there"),
     ):
         SessionStore()
+
+
+def test_a_session_is_not_a_dict() -> None:
+    """Neither a request's session nor a store is a dict, as Django's own: fakes in tests are."""
+    for session in (SessionStore(), request_with_session().session):
+        assert isinstance(session, SessionBase)
+        assert not isinstance(session, dict)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import request as current_request
 from flask import sessions
 from markupsafe import Markup
+from werkzeug.local import LocalProxy
 
 from tokensession.adapters.jinja import SessionInTemplates
 from tokensession.adapters.plain_form import plain_form
@@ -34,6 +35,11 @@ class Session(RequestSession[Any], sessions.SessionMixin):
 
     Flashed messages keep their markup, and lazy texts are written as str.
     """
+
+    @property  # type: ignore[misc]  # typeshed lets it be set
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The class of the framework's own session, because packages check for it."""
+        return sessions.SecureCookieSession
 
     _managers: Managers  # with the life of a permanent session
     # A sign-in extension's note about its own cookie, which `clear` must keep.
@@ -185,7 +191,9 @@ def write_as_json(app: App) -> None:
     def with_sessions(value: Any) -> Any:
         if isinstance(value, SessionInTemplates):
             value = value._session
-        return value.state if isinstance(value, RequestSession) else default(value)
+        # The framework's proxy answers `isinstance` by the `__class__` of its session.
+        session = value._get_current_object() if type(value) is LocalProxy else value
+        return session.state if isinstance(session, RequestSession) else default(value)
 
     provider.default = with_sessions
 

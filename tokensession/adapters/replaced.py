@@ -27,7 +27,8 @@ def write_as_json() -> None:
     """
     hooks = sys.modules.get("litestar.serialization.msgspec_hooks")
     if hooks is not None:
-        hooks.DEFAULT_TYPE_ENCODERS[RequestSession] = attrgetter("state")
+        # Litestar asks `__class__`, which is dict here. It never asks for the encoder of a dict.
+        hooks.DEFAULT_TYPE_ENCODERS[dict] = attrgetter("state")
 
 
 def take_over(scope: MutableMapping[str, Any], key: str, session: RequestSession[Any]) -> None:

@@ -278,6 +278,11 @@ class RequestSession(Session[StateT]):
             return found.claims.sid, found.started_at
         return value.sid, value.started_at
 
+    @property  # type: ignore[misc]  # typeshed lets it be set
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """dict, because the frameworks' own sessions are dicts, and packages check for that."""
+        return dict
+
     def __repr__(self) -> str:
         """Show dates and key without opening the session, because error reports show this."""
         return "<Session, not opened>" if self._value is None else super().__repr__()

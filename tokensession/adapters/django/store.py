@@ -51,6 +51,11 @@ class SessionStore(DjangoSession):
         if session_key is not None and self._name is None:
             self._open()  # a token, which can expire while a WebSocket is open
 
+    @property  # type: ignore[misc]  # typeshed lets it be set
+    def __class__(self) -> type[SessionStore]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The class itself, because Django's own store is not a dict."""
+        return SessionStore
+
     @property
     def session_key(self) -> str | None:
         """The given key, or the token from `save`; None after `flush`."""
