@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE = 60  # seconds after which a child that waits for ever is ended
-RESTED = 0.02  # seconds in which no thread has run; several that wake twice a second leave no long pause
+RESTED = 0.02  # seconds without a running thread; threads that wake twice a second rest longer
 # As uWSGI forks: in C, with the interpreter's lock held, and without Python's hooks.
 _fork_in_c = ctypes.PyDLL(None).fork
 
