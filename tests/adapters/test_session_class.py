@@ -156,6 +156,14 @@ def test_aiohttp_has_no_dict() -> None:
     assert asked == [False]
 
 
+@pytest.mark.parametrize("framework", [*DICTS, in_aiohttp])
+def test_a_prompt_completes_our_verbs(framework: Callable[..., Any]) -> None:
+    """`dir(session)` lists the session's own attributes."""
+    asked: list[str] = []
+    framework(lambda session: asked.extend(dir(session)))
+    assert {"sign_in", "subject", "get"} < {*asked}
+
+
 def test_what_takes_a_dict_takes_the_session() -> None:
     """Code that has asked for a dict can read, copy and merge the session as one."""
     seen: list[Any] = []

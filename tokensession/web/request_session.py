@@ -283,6 +283,10 @@ class RequestSession(Session[StateT]):
         """dict, because the frameworks' own sessions are dicts, and packages check for that."""
         return dict
 
+    def __dir__(self) -> list[str]:
+        """Return the names of the session's own attributes, not of `__class__`."""
+        return dir(type(self))
+
     def __repr__(self) -> str:
         """Show dates and key without opening the session, because error reports show this."""
         return "<Session, not opened>" if self._value is None else super().__repr__()
