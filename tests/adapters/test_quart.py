@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -270,3 +272,30 @@ def test_revocation() -> None:
     asyncio.run(talk())
     with pytest.raises(ConfigError, match="a manager already has its policy"):
         SessionInterface(SESSIONS["asking"], revocation=store)
+
+
+# What Quart-Flask-Patch does: it puts itself in the place of Flask, with Flask's names.
+PATCHED = """
+import sys
+from types import ModuleType
+
+import flask
+
+patch = ModuleType("quart_flask_patch")
+named = vars(flask).items()
+vars(patch).update((name, it) for name, it in named if not isinstance(it, ModuleType))
+patch.__name__ = "quart_flask_patch"
+sys.modules["flask"] = patch
+
+from quart import Quart
+from tokensession import KeyRing
+from tokensession.adapters.quart import SessionInterface
+
+app = Quart("shop")
+app.session_interface = SessionInterface(KeyRing.generate())
+"""
+
+
+def test_beside_quart_flask_patch() -> None:
+    """An application that lends its requests to Flask's extensions can have our sessions."""
+    subprocess.run([sys.executable, "-c", PATCHED], check=True)  # noqa: S603 - our own program

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import request as current_request
-from flask import sessions
+from flask.sessions import SecureCookieSession, SessionMixin  # `flask` can be a patch of Quart's
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
@@ -30,7 +30,7 @@ _ANSWERED: Final = 200
 _CORE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
 
 
-class Session(RequestSession[Any], sessions.SessionMixin):
+class Session(RequestSession[Any], SessionMixin):
     """The session of one request, with the interface of Flask's sessions.
 
     Flashed messages keep their markup, and lazy texts are written as str.
@@ -39,7 +39,7 @@ class Session(RequestSession[Any], sessions.SessionMixin):
     @property  # type: ignore[misc]  # typeshed lets it be set
     def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The class of the framework's own session, because packages check for it."""
-        return sessions.SecureCookieSession
+        return SecureCookieSession
 
     _managers: Managers  # with the life of a permanent session
     # A sign-in extension's note about its own cookie, which `clear` must keep.
